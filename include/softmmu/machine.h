@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * The machine: what the command line asked for, and the registries of boards and targets.
+ *
+ * main parses the options into a Machine, then calls desc->init(), which builds the board from it.
+ * After that the fields are constant, except run state (its own lock). Requests (reset, shutdown,
+ * ...) may come from any thread; they are carried out in the main loop's thread.
+ *
+ * Test: tests/cli/, tests/unit/test-machine.c
+ */
+#ifndef SOFTMMU_MACHINE_H
+#define SOFTMMU_MACHINE_H
+
+#include "io/chardev.h"
+#include "rhea/error.h"
+#include "softmmu/mainloop.h"
+#include "softmmu/opts.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+typedef struct Machine Machine;
+typedef struct MachineDesc MachineDesc;
+typedef struct TargetDesc TargetDesc;
+struct PropDesc; /* hw/core */
+struct PhysMem;  /* softmmu/memory.h */
+
+#define MACHINE_MAX_SERIAL 8
+
+/* -smp, completed and checked: cpus <= max_cpus = sockets * clusters * cores * threads. */
+typedef struct SmpConfig {
+    unsigned cpus, max_cpus;
+    unsigned sockets, clusters, cores, threads;
+} SmpConfig;
+
+/* -rtc */
+typedef struct RtcConfig {
+    ClockType clock;     /* clock=host|rt|vm */
+    int64_t base_offset; /* seconds to add to the clock's time to get what the guest's RTC shows */
+    bool localtime;
+    bool slew; /* driftfix=slew */
+} RtcConfig;
+
+struct Machine {
+    const MachineDesc *desc;
+    const TargetDesc *target;
+    MainLoop *loop;
+    Clocks *clocks;
+    CharSet *chars;
+
+    uint64_t ram_size; /* bytes */
+    uint64_t ram_max;  /* maxmem=, at least ram_size */
+    SmpConfig smp;
+    RtcConfig rtc;
+    const char *cpu_option; /* text of -cpu, or desc->default_cpu */
+    void *cpu_config;       /* target->cpu_parse(cpu_option) */
+
+    const char *firmware;                                 /* -bios; NULL: not given */
+    const char *kernel, *initrd, *append, *dtb, *dumpdtb; /* NULL: not given */
+    const char *name;                                     /* -name; NULL: not given */
+    uint8_t uuid[16];
+    bool uuid_set;
+    bool no_defaults; /* -nodefaults */
+    uint64_t seed;    /* -seed */
+    bool seed_set;
+
+    /* -machine properties that are the board's own (desc->props), already checked. */
+    OptDict *props;
+    Chardev *serial[MACHINE_MAX_SERIAL]; /* NULL: none */
+    GPtrArray *devices;                  /* OptDict *: -device, in order; key "driver" */
+    GPtrArray *drives;                   /* OptDict *: -drive, -blockdev is apart, in order */
+    GPtrArray *blockdevs;                /* OptDict * */
+    GPtrArray *netdevs;                  /* OptDict * */
+    GPtrArray *objects;                  /* OptDict *: key "qom-type" */
+    GPtrArray *globals;                  /* OptDict *: driver, property, value */
+    GPtrArray *fw_cfg;                   /* OptDict *: -fw_cfg name=,file=|string= */
+    GPtrArray *search_path;              /* char *: -L, then the built-in folders of firmware */
+
+    struct PhysMem *mem;  /* physical memory map: the board's init sets it */
+    void *board;          /* the board's own state */
+    void *accel;          /* the accelerator's */
+    OptDict *accel_props; /* -accel tcg,... */
+    int icount_shift;     /* -icount shift: 0..10; -1: off; -2: auto */
+    bool icount_sleep;
+    struct RunState *run; /* private to machine.c */
+};
+
+/* One board: a row made with RHEA_MACHINE(). */
+struct MachineDesc {
+    const char *name;        /* "virt" */
+    const char *alias;       /* second name, or NULL */
+    const char *arch;        /* TargetDesc.arch */
+    const char *help;        /* "RISC-V VirtIO board" */
+    const char *default_cpu; /* NULL: target->default_cpu */
+    unsigned max_cpus;
+    uint64_t default_ram; /* bytes */
+    bool is_default;
+    bool no_cpu; /* "none": no CPU, no RAM unless asked for */
+    /* Builds the board; everything that can be wrong with the user's input is an error here. */
+    bool (*init)(Machine *m, GError **err);
+    /* Properties of the board for -machine X,prop= (besides those common to all machines), in the
+     * format of devices. */
+    const struct PropDesc *props;
+    /* Checks and stores one property of the board's own; false with *err. */
+    bool (*set_prop)(Machine *m, const char *key, const char *value, GError **err);
+};
+
+/* One guest architecture under one program name. */
+struct TargetDesc {
+    const char *name; /* "riscv64": program names *-system-riscv64 */
+    const char *arch; /* "riscv": selects boards */
+    unsigned bits;    /* 32 or 64 */
+    const char *default_cpu;
+    void (*cpu_help)(const TargetDesc *t, FILE *out); /* -cpu help */
+    /* "model,feat=on,..." -> the target's own configuration, kept in Machine.cpu_config for the
+     * board. */
+    void *(*cpu_parse)(const TargetDesc *t, const char *text, GError **err);
+};
+
+/* Registries: pointers in a section of their own, so that a new board or target needs no list
+ * elsewhere and costs nothing at start-up. */
+#define RHEA_MACHINE(desc)                                                                         \
+    static const MachineDesc *const desc##_row __attribute__((used, section("rhea_machines"))) =   \
+        &(desc)
+#define RHEA_TARGET(desc)                                                                          \
+    static const TargetDesc *const desc##_row __attribute__((used, section("rhea_targets"))) =     \
+        &(desc)
+
+const MachineDesc *machine_desc_find(const TargetDesc *t, const char *name);
+/* i from 0; NULL at the end. In no order. */
+const MachineDesc *machine_desc_at(const TargetDesc *t, unsigned i);
+const TargetDesc *target_find(const char *name);
+const TargetDesc *target_at(unsigned i);
+
+/* Full path of a firmware or data file: itself if it has a slash or exists, or below -L and the
+ * built-in folders. NULL if there is none; the caller frees. */
+char *machine_find_file(const Machine *m, const char *name);
+
+/* Run state. */
+
+typedef enum ShutdownCause {
+    SHUTDOWN_NONE,
+    SHUTDOWN_HOST_ERROR,
+    SHUTDOWN_HOST_QUIT, /* monitor, Ctrl-A x */
+    SHUTDOWN_HOST_SIGNAL,
+    SHUTDOWN_GUEST_POWEROFF,
+    SHUTDOWN_GUEST_RESET,
+    SHUTDOWN_GUEST_PANIC,
+} ShutdownCause;
+
+typedef enum RunPhase {
+    RUN_PRELAUNCH, /* -S */
+    RUN_RUNNING,
+    RUN_PAUSED,
+    RUN_SHUTDOWN, /* -no-shutdown, guest powered off */
+    RUN_GUEST_PANICKED,
+    RUN_INTERNAL_ERROR,
+} RunPhase;
+
+/* Any thread; returns at once. The vCPU that asked goes on until the main loop pauses it, at the
+ * latest at its next poll; a device that must not let it go on calls the accelerator as well. */
+void machine_request_reset(Machine *m, ShutdownCause cause);
+void machine_request_shutdown(Machine *m, ShutdownCause cause, int exit_code);
+void machine_request_powerdown(Machine *m); /* the power button */
+void machine_request_stop(Machine *m, RunPhase phase);
+void machine_request_cont(Machine *m);
+RunPhase machine_phase(const Machine *m);
+
+/* Called at start-up and for every reset, in the order they were added, in the main loop's thread
+ * with all vCPUs paused. The board adds its devices; the loader adds itself first, the accelerator
+ * (vCPUs) last. */
+typedef void MachineResetFn(void *opaque);
+void machine_add_reset(Machine *m, MachineResetFn *fn, void *opaque);
+/* Called when the power button is pressed. */
+void machine_add_powerdown(Machine *m, void (*fn)(void *opaque), void *opaque);
+/* Called in the main loop's thread on every change between running and not, vCPUs paused in both
+ * cases. */
+void machine_add_run_change(Machine *m, void (*fn)(void *opaque, bool running), void *opaque);
+
+#endif
