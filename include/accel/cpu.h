@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * A vCPU: the part of its state that generated code sees (CPUEnv, first member of every target's
+ * CPU state), the thread that runs it (CPU), and what a guest architecture provides (TargetDesc).
+ *
+ * Threads: everything here belongs to the vCPU's thread, except where marked [any].
+ */
+#ifndef RHEA_ACCEL_CPU_H
+#define RHEA_ACCEL_CPU_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include "softmmu/tlb.h"
+#include "tcg/ir.h"
+
+#define CPU_MMU_CONTEXTS 8
+#define CPU_SPILL_SLOTS  64
+#define JUMP_CACHE_BITS  12
+
+/*
+ * Inline look-up of indirect jumps: hit if pc and ctx both agree. Index: (pc >> 1) & mask with
+ * JUMP_CACHE_BITS bits. Owned by the vCPU; an entry whose unit died leads to the unit's dead-entry
+ * stub.
+ */
+typedef struct JumpCacheEntry {
+    uint64_t pc;
+    uint64_t ctx;
+    const void *code; /* executable mapping */
+    uint64_t pad;
+} JumpCacheEntry;
+
+/* Head of each target's CPU state. Offsets are known to the backends by offsetof(). */
+typedef struct CPUEnv {
+    uint32_t exit_request; /* [any, atomic] not 0: leave generated code at the next poll */
+    uint32_t
+        mxcsr; /* x86 hosts: the guest's MXCSR: rounding mode and sticky flags, exceptions masked */
+    TlbEntry
+        *tlb[CPU_MMU_CONTEXTS]; /* [0]: current data context; others as the target's memops say */
+    uint64_t pc;      /* current outside generated code; inside it only the side tables know */
+    uint64_t pc_page; /* virtual page of the unit that runs */
+    uint64_t ctx;     /* identity of fetch context, its generation and the mode bits */
+    JumpCacheEntry *jump_cache;
+    int64_t
+        icount_left; /* -icount: instructions until the next event; counted down at unit entry */
+    CPU *cpu;
+    uint32_t host_mxcsr;   /* of C code */
+    uint32_t mode;         /* as given to tlb_select_fetch */
+    uint64_t host_gpr[16]; /* where slow-path thunks save host registers */
+    uint64_t host_vec[16][2] __attribute__((aligned(16)));
+    uint64_t spill[CPU_SPILL_SLOTS][2] __attribute__((aligned(16)));
+} CPUEnv;
+
+/* Why the dispatcher must look after a vCPU; bits of CPU.interrupts [any, atomic]. Bits 0-15 are
+ * the architecture's interrupt lines, named by the target. */
+enum {
+    CPU_INT_WORK = 1u << 16,  /* cpu_run_on() queue is not empty */
+    CPU_INT_PAUSE = 1u << 17, /* pause requested */
+    CPU_INT_RESET = 1u << 18,
+    CPU_INT_EXIT = 1u << 19,  /* program ends */
+    CPU_INT_TIMER = 1u << 20, /* icount: a deadline was reached */
+};
+
+typedef struct TargetDesc TargetDesc;
+typedef struct AddressSpace AddressSpace;
+typedef struct TcgCpu TcgCpu; /* accelerator's private part */
+
+struct CPU {
+    unsigned index; /* 0.. */
+    const TargetDesc *target;
+    CPUEnv *env;         /* target->env_size bytes, zeroed, 64-byte aligned */
+    AddressSpace *as;    /* physical memory as this CPU sees it */
+    uint32_t interrupts; /* [any, atomic] CPU_INT_* and lines */
+    bool halted;         /* waits for an interrupt; its thread sleeps */
+    bool stopped;        /* powered off or paused */
+    void *model;         /* target's CPU model options */
+    TcgCpu *tcg;
+};
+
+/* What a frontend knows about the unit it translates. */
+typedef struct UnitContext {
+    CPU *cpu; /* for constant configuration only (ISA extensions), not for state */
+    TCGBuilder *b;
+    uint64_t pc;   /* virtual address of the first instruction: for logs; code uses pcrel */
+    uint32_t mode; /* mode bits: the only CPU state a translation may depend on */
+    uint32_t max_insns;
+    const uint8_t *page; /* host bytes of the page */
+    uint32_t offset;     /* of the next instruction in the page, advanced by the frontend */
+    bool straddles;      /* set by unit_fetch(): the last instruction runs into the next page */
+    const uint8_t *next_page; /* its bytes; resolved on demand by unit_fetch() */
+} UnitContext;
+
+/*
+ * Copy len instruction bytes at page offset off (may run into the next page) to buf. Returns false
+ * if the next page cannot be fetched now: the frontend then ends the unit before this instruction,
+ * or, if it is the unit's first, emits nothing (the accelerator raises the fault for the next
+ * page). An instruction that straddles is only allowed as the first and only one of its unit: the
+ * frontend ends the unit before it otherwise (unit_may_straddle()).
+ */
+bool unit_fetch(UnitContext *c, uint32_t off, void *buf, unsigned len);
+
+struct TargetDesc {
+    const char *name;     /* "riscv64" */
+    const char *log_name; /* for disassemblers */
+    size_t env_size;
+    const TCGCell *cells;
+    unsigned ncells;
+    bool pc32;
+
+    /* Power-on state of env (env->pc included); also used by system reset. */
+    void (*reset)(CPU *cpu);
+    /* Emit IR for instructions at c->offset until the unit ends; each starts with
+     * tcg_gen_insn_start(); the unit always ends in an op with TCG_OPF_END. */
+    void (*translate)(UnitContext *c);
+    /*
+     * Walk for vaddr. If it is allowed: call tlb_set() and return true. If not: when probe, return
+     * false; else set up the exception and leave by cpu_loop_exit_restore(cpu, ra).
+     */
+    bool (*tlb_fill)(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, unsigned idx,
+                     bool probe, uintptr_t ra);
+    /* Access fault: nothing, or a device that refused, at paddr. Does not return. */
+    void (*bus_error)(CPU *cpu, uint64_t vaddr, uint64_t paddr, TlbAccess access,
+                      uintptr_t ra) G_GNUC_NORETURN;
+    /* Alignment fault for a memop that demands alignment. Does not return. */
+    void (*unaligned)(CPU *cpu, uint64_t vaddr, TlbAccess access, uintptr_t ra) G_GNUC_NORETURN;
+    /* Take the exception that cpu_raise recorded: update env (pc, mode, cause). */
+    void (*do_exception)(CPU *cpu, int32_t excp);
+    /* Take an interrupt if one is enabled: returns true if env->pc changed. Runs between units. */
+    bool (*do_interrupt)(CPU *cpu);
+    /* True if a halted CPU must wake (pending and locally enabled, whatever the global enable
+     * says). */
+    bool (*has_work)(CPU *cpu);
+    /* Side effects of guest code's own FP status, when env leaves generated code for good: may be
+     * NULL. */
+    void (*dump_state)(CPU *cpu, FILE *f);
+    /* One line of disassembly of the instruction at code (avail bytes) for address pc; returns its
+     * length. */
+    unsigned (*disas)(CPU *cpu, uint64_t pc, const uint8_t *code, unsigned avail, GString *out);
+    /* Virtual to physical without side effects, for debuggers; false if unmapped. */
+    bool (*debug_translate)(CPU *cpu, uint64_t vaddr, uint64_t *paddr);
+};
+
+/* ---- for targets and helpers, on the vCPU's thread ---- */
+
+/*
+ * Leave generated code or the interpreter with exception excp (target's number, handed to
+ * do_exception()). ra is the return address of the helper's frame into generated code, RHEA_RA() in
+ * the outermost helper function, or 0 if env is already precise (env->pc valid). The state is
+ * restored from the unit's side table: every cell has its architectural value before the faulting
+ * instruction, and env->pc is that instruction's address.
+ */
+#define RHEA_RA() ((uintptr_t)__builtin_return_address(0))
+void cpu_raise_restore(CPU *cpu, int32_t excp, uintptr_t ra) G_GNUC_NORETURN;
+/* Like it, but no exception: back to the dispatcher with env precise at the current instruction (it
+ * will be run again). */
+void cpu_loop_exit_restore(CPU *cpu, uintptr_t ra) G_GNUC_NORETURN;
+
+/* Guest instructions this vCPU has executed (icount: exact at ra; else an estimate good enough for
+ * counters). */
+uint64_t cpu_insn_count(CPU *cpu, uintptr_t ra);
+
+/* ---- from any thread ---- */
+
+/* Raise or lower architecture line `line` (0-15); wakes a halted vCPU. [any] */
+void cpu_set_line(CPU *cpu, unsigned line, bool level);
+/* Set CPU_INT_* bits and make the vCPU look at them soon. [any] */
+void cpu_kick(CPU *cpu, uint32_t bits);
+/* Run fn(cpu, data) on cpu's thread between units. Does not wait. [any] */
+void cpu_run_on(CPU *cpu, void (*fn)(CPU *cpu, void *data), void *data);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * Between the accelerator and a host: the accelerator hands over an optimised TCGUnit and room in
+ * the code cache; the host returns code, the table of direct exits and the side table.
+ *
+ * Code is written through the writable mapping and runs through the executable one; both are at a
+ * fixed distance for the whole cache. Code refers to the outside only IP-relative within the cache
+ * (thunks at its start), relative to env, or by recorded relocations.
+ *
+ * Contract with the dispatcher (host register roles are the host's own business):
+ *   - enter thunk: uint64_t enter(CPUEnv *env, const void *code): loads pinned cells from their
+ * homes, switches the FP status to the guest's, jumps to code. env->pc_page, env->ctx, env->tlb[]
+ * are set.
+ *   - generated code comes back through the leave thunk: pinned cells are in their homes again,
+ * env->pc is set, FP status is the host's; the return value says why: TCG_LEAVE_* in the low 3
+ * bits, a TcgExit pointer (or 0) above.
+ *   - every unit starts with a patchable aligned 8-byte word that holds a single instruction of at
+ *     least 5 bytes; writing "jmp dead stub" over it makes all later entries leave with
+ * TCG_LEAVE_LOOKUP.
+ *   - with icount, a unit entry subtracts ninsns from env->icount_left and leaves with
+ * TCG_LEAVE_ICOUNT, state as before the unit and the count undone, if it would become negative.
+ *   - polls (exit_request, or icount_left) happen on direct exits that go backwards or to the unit
+ * itself and on exit_lookup: leave with TCG_LEAVE_POLL and env->pc = target.
+ */
+#ifndef RHEA_TCG_BACKEND_H
+#define RHEA_TCG_BACKEND_H
+
+#include "accel/cpu.h"
+#include "tcg/ir.h"
+
+enum {
+    TCG_LEAVE_LOOKUP = 0, /* find the unit for env->pc in the present context and go on */
+    TCG_LEAVE_LINK = 1,   /* the same, and link the TcgExit in the upper bits to it */
+    TCG_LEAVE_POLL = 2,   /* exit_request or timer: see to it, then env->pc */
+    TCG_LEAVE_MAIN = 3,   /* exit_main */
+    TCG_LEAVE_ICOUNT = 4, /* budget used up before this unit */
+    TCG_LEAVE_MASK = 7,
+};
+
+/*
+ * A direct exit. Lives beside the unit's code in the cache (aligned to 8); the accelerator changes
+ * it through the writable mapping only. An exit whose target lies on the unit's own page is a plain
+ * patched jump. One whose target lies on another page updates env->pc_page, and then goes through
+ * only if env->ctx == link_ctx and the new pc_page == link_page, so that a link is never followed
+ * after a remap or from another alias of the page.
+ */
+typedef struct TcgExit {
+    uint64_t link_ctx; /* cross-page only; 0 (never a valid ctx): not linked */
+    uint64_t link_page;
+    int64_t target; /* relative to the unit's page */
+    uint32_t patch; /* offset from the unit's code to the aligned 8-byte word that holds the jump */
+    uint32_t
+        stub; /* offset to the stub that leaves with TCG_LEAVE_LINK: where the jump goes unlinked */
+    void *unit;    /* accelerator's: the source unit */
+    void *dest;    /* accelerator's: the unit linked to */
+    void *next_in; /* accelerator's: next exit linked to the same unit */
+} TcgExit;
+
+/* Result of compiling a unit; arrays lie in the code cache behind the code. */
+typedef struct TcgCode {
+    const void *code;    /* executable address of the entry, aligned to 16 */
+    uint32_t code_size;  /* machine code bytes */
+    uint32_t total_size; /* with exits and side table */
+    uint32_t dead_stub;  /* offset: leaves with TCG_LEAVE_LOOKUP and env->pc = the unit's first
+                            instruction */
+    uint32_t nexits;
+    TcgExit *exits;      /* writable mapping */
+    const uint8_t *side; /* side table, host's format */
+    uint32_t side_size;
+} TcgCode;
+
+typedef struct TcgHostOptions {
+    bool icount;
+    bool check; /* lock-step: do not let exits be linked (the accelerator will not), nothing else
+                   changes */
+} TcgHostOptions;
+
+/* One for each host; tcg_host_x86_64 is the first. A host is stateless after init; scratch state is
+ * per thread. */
+typedef struct TcgHost {
+    const char *name;
+    /* Emit enter/leave/slow-path thunks at rw (executable at rx); returns bytes used. Probes host
+     * CPU features. */
+    size_t (*emit_thunks)(uint8_t *rw, const uint8_t *rx, size_t room, const TcgHostOptions *o,
+                          const TargetDesc *t, void **thunks);
+    void *(*scratch_new)(void);
+    void (*scratch_free)(void *scratch);
+    /* Compile. False if room is too small (nothing is kept). mode as in UnitContext, for logs. */
+    bool (*compile)(void *scratch, void *thunks, const TCGUnit *u, uint8_t *rw, const uint8_t *rx,
+                    size_t room, TcgCode *out);
+    uint64_t (*enter)(void *thunks, CPUEnv *env, const void *code);
+    /* Point the exit's jump at code (executable address), or back at its stub (NULL). Any thread;
+     * one aligned 8-byte store. */
+    void (*patch_exit)(const TcgCode *c, TcgExit *e, const void *target);
+    /* Make the unit's entry go to its dead stub. Any thread; one aligned 8-byte store. rw_delta =
+     * rw - rx. */
+    void (*patch_dead)(const TcgCode *c, ptrdiff_t rw_delta);
+    /*
+     * A fault at return address ra inside the unit: write every cell to its home in env, pc offset
+     * (relative to pc_page) and instruction number of the faulting instruction to the out
+     * parameters.
+     */
+    bool (*restore)(void *thunks, const TcgCode *c, CPUEnv *env, uintptr_t ra, int64_t *rel,
+                    unsigned *insn);
+} TcgHost;
+extern const TcgHost tcg_host_x86_64;
+
+/* Slow paths that generated code calls through the thunks (softmmu/tlb.c). ra: return address in
+ * the unit. */
+uint64_t tcg_slow_ld(CPUEnv *env, uint64_t addr, uint32_t memop, uintptr_t ra);
+void tcg_slow_st(CPUEnv *env, uint64_t addr, uint64_t val, uint32_t memop, uintptr_t ra);
+/* memop_rmw: TCGMemOp | TCGRmw << 16. */
+uint64_t tcg_slow_rmw(CPUEnv *env, uint64_t addr, uint64_t val, uint32_t memop_rmw, uintptr_t ra);
+uint64_t tcg_slow_cmpxchg(CPUEnv *env, uint64_t addr, uint64_t expect, uint64_t val, uint32_t memop,
+                          uintptr_t ra);
+void tcg_slow_ld128(CPUEnv *env, uint64_t addr, uint32_t memop, uint64_t out[2], uintptr_t ra);
+void tcg_slow_st128(CPUEnv *env, uint64_t addr, const uint64_t val[2], uint32_t memop,
+                    uintptr_t ra);
+void tcg_slow_probe(CPUEnv *env, uint64_t addr, uint32_t memop, uint32_t store, uintptr_t ra);
+
+#endif
