@@ -23,8 +23,10 @@
 typedef struct Machine Machine;
 typedef struct MachineDesc MachineDesc;
 typedef struct TargetDesc TargetDesc;
-struct PropDesc; /* hw/core */
-struct PhysMem;  /* softmmu/memory.h */
+struct PropDesc;     /* hw/core */
+struct MemSystem;    /* softmmu/memory.h */
+struct AddressSpace; /* softmmu/memory.h */
+struct DeviceSet;    /* hw/device.h */
 
 #define MACHINE_MAX_SERIAL 8
 
@@ -77,11 +79,13 @@ struct Machine {
     GPtrArray *fw_cfg;                   /* OptDict *: -fw_cfg name=,file=|string= */
     GPtrArray *search_path;              /* char *: -L, then the built-in folders of firmware */
 
-    struct PhysMem *mem;  /* physical memory map: the board's init sets it */
-    void *board;          /* the board's own state */
-    void *accel;          /* the accelerator's */
-    OptDict *accel_props; /* -accel tcg,... */
-    int icount_shift;     /* -icount shift: 0..10; -1: off; -2: auto */
+    struct MemSystem *ms;         /* RAM and memory map: the board's init sets it, */
+    struct AddressSpace *as;      /*   and what vCPUs and DMA see */
+    struct DeviceSet *device_set; /* of hw/core */
+    void *board;                  /* the board's own state */
+    void *accel;                  /* the accelerator's */
+    OptDict *accel_props;         /* -accel tcg,... */
+    int icount_shift;             /* -icount shift: 0..10; -1: off; -2: auto */
     bool icount_sleep;
     struct RunState *run; /* private to machine.c */
 };
