@@ -22,7 +22,7 @@
 
 typedef struct Machine Machine;
 typedef struct MachineDesc MachineDesc;
-typedef struct TargetDesc TargetDesc;
+typedef struct GuestTarget GuestTarget;
 struct PropDesc;     /* hw/core */
 struct MemSystem;    /* softmmu/memory.h */
 struct AddressSpace; /* softmmu/memory.h */
@@ -46,7 +46,7 @@ typedef struct RtcConfig {
 
 struct Machine {
     const MachineDesc *desc;
-    const TargetDesc *target;
+    const GuestTarget *target;
     MainLoop *loop;
     Clocks *clocks;
     CharSet *chars;
@@ -94,7 +94,7 @@ struct Machine {
 struct MachineDesc {
     const char *name;        /* "virt" */
     const char *alias;       /* second name, or NULL */
-    const char *arch;        /* TargetDesc.arch */
+    const char *arch;        /* GuestTarget.arch */
     const char *help;        /* "RISC-V VirtIO board" */
     const char *default_cpu; /* NULL: target->default_cpu */
     unsigned max_cpus;
@@ -111,15 +111,16 @@ struct MachineDesc {
 };
 
 /* One guest architecture under one program name. */
-struct TargetDesc {
+struct GuestTarget {
     const char *name; /* "riscv64": program names *-system-riscv64 */
     const char *arch; /* "riscv": selects boards */
     unsigned bits;    /* 32 or 64 */
     const char *default_cpu;
-    void (*cpu_help)(const TargetDesc *t, FILE *out); /* -cpu help */
+    const struct TargetDesc *cpu;                      /* accel/cpu.h: for accel_cpu_new() */
+    void (*cpu_help)(const GuestTarget *t, FILE *out); /* -cpu help */
     /* "model,feat=on,..." -> the target's own configuration, kept in Machine.cpu_config for the
      * board. */
-    void *(*cpu_parse)(const TargetDesc *t, const char *text, GError **err);
+    void *(*cpu_parse)(const GuestTarget *t, const char *text, GError **err);
 };
 
 /* Registries: pointers in a section of their own, so that a new board or target needs no list
@@ -128,14 +129,14 @@ struct TargetDesc {
     static const MachineDesc *const desc##_row __attribute__((used, section("rhea_machines"))) =   \
         &(desc)
 #define RHEA_TARGET(desc)                                                                          \
-    static const TargetDesc *const desc##_row __attribute__((used, section("rhea_targets"))) =     \
+    static const GuestTarget *const desc##_row __attribute__((used, section("rhea_targets"))) =    \
         &(desc)
 
-const MachineDesc *machine_desc_find(const TargetDesc *t, const char *name);
+const MachineDesc *machine_desc_find(const GuestTarget *t, const char *name);
 /* i from 0; NULL at the end. In no order. */
-const MachineDesc *machine_desc_at(const TargetDesc *t, unsigned i);
-const TargetDesc *target_find(const char *name);
-const TargetDesc *target_at(unsigned i);
+const MachineDesc *machine_desc_at(const GuestTarget *t, unsigned i);
+const GuestTarget *target_find(const char *name);
+const GuestTarget *target_at(unsigned i);
 
 /* Full path of a firmware or data file: itself if it has a slash or exists, or below -L and the
  * built-in folders. NULL if there is none; the caller frees. */
