@@ -9,6 +9,7 @@
 #define RHEA_ERROR_H
 
 #include <glib.h>
+#include <stdbool.h>
 
 #define RHEA_ERROR rhea_error_quark()
 GQuark rhea_error_quark(void);
@@ -23,5 +24,10 @@ void rhea_error_set(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 void rhea_error_report(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 /* The same with "warning: ". */
 void rhea_warn_report(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
+/* The same with "info: ". */
+void rhea_info_report(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
+
+/* -msg: a time stamp and the guest's name (NULL: no) in front. Before any thread starts. */
+void rhea_error_set_format(bool timestamp, const char *guest_name);
 
 #endif

@@ -57,6 +57,9 @@ bool opt_take_size(OptDict *d, const char *key, uint64_t *out, GError **err);
 /* values is NULL-terminated; *out is the index in it. */
 bool opt_take_enum(OptDict *d, const char *key, const char *const *values, int *out, GError **err);
 
+/* True if id is a letter followed by letters, digits, '-', '.', '_'. */
+bool opt_check_id(const char *id, GError **err);
+
 /* Scalars on their own; key only appears in messages. */
 bool opt_value_bool(const char *key, const char *text, bool *out,
                     GError **err); /* on|off|yes|no|true|false|y|n */
