@@ -127,7 +127,7 @@ static bool json_escape(Json *j, GString *s)
         return json_fail(j, "invalid escape");
     }
     j->p++;
-    unsigned u, low;
+    unsigned u = 0, low = 0;
     if (!json_hex4(j, &u)) {
         return false;
     }
