@@ -34,6 +34,7 @@ static const struct {
     {"exec", LOG_EXEC, "every translation unit that is entered (a lot)"},
     {"cpu", LOG_CPU, "CPU registers before each unit (a lot)"},
     {"mmu", LOG_MMU, "page table walks and TLB flushes"},
+    {"device", LOG_DEVICE, "every access to a device register, by the register's name"},
     {"unimp", LOG_UNIMP, "what the hardware has and the emulator lacks"},
     {"guest_errors", LOG_GUEST_ERROR,
      "what the guest does wrong, such as writes to a register "

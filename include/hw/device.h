@@ -59,8 +59,9 @@ typedef const StateField *StateTable(unsigned *n_fields);
 struct StateField {
     const char *name;
     StateKind kind;
-    uint32_t offset;       /* in the struct */
-    uint32_t elem_size;    /* of one element */
+    uint32_t offset;    /* in the struct */
+    uint32_t elem_size; /* bytes of one element */
+    bool is_bool;
     uint32_t count;        /* elements */
     uint32_t count_offset; /* STATE_INT_DYNAMIC: of the uint32_t that holds the count */
     uint64_t reset;
@@ -78,22 +79,27 @@ struct StateField {
                           int8_t : 1, int16_t : 1, int32_t : 1, int64_t : 1, default               \
                           : -1)]) *                                                                \
      sizeof(x))
-#define STATE_ROW_F(type, name, reset)                                                             \
-    {#name, STATE_INT, offsetof(Self, name), STATE_INT_SIZE(((Self *)0)->name), 1, 0, reset, NULL},
-#define STATE_ROW_A(type, name, count, reset)                                                      \
-    {#name, STATE_INT, offsetof(Self, name), STATE_INT_SIZE(((Self *)0)->name[0]), count, 0,       \
-     reset, NULL},
-#define STATE_ROW_D(type, name, count, reset)                                                      \
-    {#name,                                                                                        \
-     STATE_INT_DYNAMIC,                                                                            \
-     offsetof(Self, name),                                                                         \
-     STATE_INT_SIZE(((Self *)0)->name[0]),                                                         \
-     0,                                                                                            \
-     offsetof(Self, count),                                                                        \
-     reset,                                                                                        \
-     NULL},
-#define STATE_ROW_N(type, name, count, sub)                                                        \
-    {#name, STATE_STRUCT, offsetof(Self, name), sizeof(type), count, 0, 0, sub##_state},
+#define STATE_IS_BOOL(x) _Generic((x), bool : true, default : false)
+#define STATE_ROW(member, elem, ...)                                                               \
+    {.name = #member,                                                                              \
+     .offset = offsetof(Self, member),                                                             \
+     .elem_size = STATE_INT_SIZE(((Self *)0)->elem),                                               \
+     .is_bool = STATE_IS_BOOL(((Self *)0)->elem),                                                  \
+     __VA_ARGS__},
+#define STATE_ROW_F(type, member, value)                                                           \
+    STATE_ROW(member, member, .kind = STATE_INT, .count = 1, .reset = (uint64_t)(value))
+#define STATE_ROW_A(type, member, n, value)                                                        \
+    STATE_ROW(member, member[0], .kind = STATE_INT, .count = (n), .reset = (uint64_t)(value))
+#define STATE_ROW_D(type, member, n, value)                                                        \
+    STATE_ROW(member, member[0], .kind = STATE_INT_DYNAMIC, .count_offset = offsetof(Self, n),     \
+              .reset = (uint64_t)(value))
+#define STATE_ROW_N(type, member, n, prefix)                                                       \
+    {.name = #member,                                                                              \
+     .kind = STATE_STRUCT,                                                                         \
+     .offset = offsetof(Self, member),                                                             \
+     .elem_size = sizeof(type),                                                                    \
+     .count = (n),                                                                                 \
+     .sub = prefix##_state},
 
 #define STATE_TABLE(prefix, Type, LIST)                                                            \
     static const StateField *prefix##_state(unsigned *n_fields)                                    \
@@ -337,6 +343,7 @@ struct Device {
     char *id;          /* -device id=, or NULL */
     GMutex lock;
     bool realized;
+    GError *global_error; /* a -global that did not fit; realize reports it */
     MemRegion mmio[DEVICE_MAX_BANKS];
     struct RegBank *bank[DEVICE_MAX_BANKS];
     IrqLine *irq; /* outgoing lines */
@@ -396,11 +403,11 @@ void device_map(void *dev, unsigned bank, MemRegion *parent, hwaddr addr);
 
 static inline void device_lock(void *dev)
 {
-    g_mutex_lock(&((Device *)dev)->lock);
+    memory_device_lock(&((Device *)dev)->lock);
 }
 static inline void device_unlock(void *dev)
 {
-    g_mutex_unlock(&((Device *)dev)->lock);
+    memory_device_unlock(&((Device *)dev)->lock);
 }
 /* Name for logs: class name, and id if there is one. */
 const char *device_name(const void *dev);
@@ -423,6 +430,7 @@ bool device_load(Device *d, const uint8_t **data, size_t *len, GError **err);
 struct DeviceBus {
     char *name;       /* "virtio-mmio-bus.0": for -device X,bus= */
     const char *type; /* what DeviceClass.bus of its children says */
+    Machine *machine;
     Device *owner;
     unsigned max_children; /* 0: no limit */
     GPtrArray *children;   /* Device *, owned */

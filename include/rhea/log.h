@@ -23,6 +23,7 @@ enum {
     LOG_MMU = 1u << 7,         /* page-table walks and TLB flushes */
     LOG_GUEST_ERROR = 1u << 8, /* what the guest does wrong */
     LOG_UNIMP = 1u << 9,       /* what the hardware has and rhea has not */
+    LOG_DEVICE = 1u << 10,     /* accesses to device registers, by name */
 };
 
 extern uint32_t rhea_log_mask_bits;
@@ -50,7 +51,7 @@ void rhea_log_unlock(FILE *f);
 
 /* Parse "-d ITEMS" ("help" prints the table and returns false with no error). */
 bool rhea_log_set_items(const char *items, GError **err);
-bool rhea_log_set_file(const char *path, GError **err);      /* -D */
-bool rhea_log_set_filter(const char *ranges, GError **err);  /* -dfilter */
+bool rhea_log_set_file(const char *path, GError **err);     /* -D */
+bool rhea_log_set_filter(const char *ranges, GError **err); /* -dfilter */
 
 #endif

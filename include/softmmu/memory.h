@@ -273,6 +273,13 @@ MemTxResult memory_st16_be(AddressSpace *as, hwaddr addr, uint16_t val);
 MemTxResult memory_st32_be(AddressSpace *as, hwaddr addr, uint32_t val);
 MemTxResult memory_st64_be(AddressSpace *as, hwaddr addr, uint64_t val);
 
+/*
+ * What device_lock() is made of: a device lock that is known to be held, so that DMA which would
+ * need another one is refused instead of locking up.
+ */
+void memory_device_lock(GMutex *lock);
+void memory_device_unlock(GMutex *lock);
+
 /* ------------------------------------------------------------------------------------------ */
 /* Who is told of what */
 
