@@ -10,6 +10,8 @@
 #include "accel/cpu.h"
 
 typedef struct Accel Accel;
+struct MemSystem;
+struct Clocks;
 
 typedef enum AccelEngine { ACCEL_JIT, ACCEL_INTERP } AccelEngine;
 
@@ -26,7 +28,11 @@ typedef struct AccelOptions {
 } AccelOptions;
 void accel_options_default(AccelOptions *o);
 
-Accel *accel_new(const AccelOptions *o, GError **err);
+/* ms: the memory whose code writes and map changes the accelerator must hear of; clocks: for
+ * -icount. */
+Accel *accel_new(const AccelOptions *o, struct MemSystem *ms, struct Clocks *clocks, GError **err);
+/* After accel_stop(). */
+void accel_free(Accel *a);
 /* A vCPU of the given target, stopped, reset not yet done. model: passed to the target through
  * CPU.model. */
 CPU *accel_cpu_new(Accel *a, const TargetDesc *target, AddressSpace *as, void *model);
@@ -44,12 +50,6 @@ int64_t accel_icount_ns(Accel *a);
 bool accel_uses_icount(const Accel *a);
 /* A timer was armed earlier than the one known so far (icount: shorten the running slice). [any] */
 void accel_timer_changed(Accel *a);
-
-/* RAM pages changed by something that is no vCPU (DMA, loader, flash): drop units translated from
- * it. [any] */
-void accel_invalidate_ram(Accel *a, uint64_t ram_addr, uint64_t len);
-/* The physical memory map changed: flush every soft TLB. [any] */
-void accel_memory_map_changed(Accel *a);
 
 /* Counters for `info jit` and tests. */
 void accel_print_stats(Accel *a, FILE *f);

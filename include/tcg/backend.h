@@ -76,6 +76,14 @@ typedef struct TcgHostOptions {
                    changes */
 } TcgHostOptions;
 
+/*
+ * icount: a side exit (exit_if) that is taken adds the instructions behind it back to icount_left;
+ * restore() and insn_of() report how many instructions of the unit come before the faulting one.
+ * A cross-page exit whose link words do not match goes on to the inline jump-cache look-up (as
+ * exit_lookup does) and leaves with TCG_LEAVE_LINK only if that misses too: links belong to one
+ * context, kernels run in many. restore() also leaves MXCSR as the leave thunk does (guest's in
+ * env->mxcsr, host's loaded).
+ */
 /* One for each host; tcg_host_x86_64 is the first. A host is stateless after init; scratch state is
  * per thread. */
 typedef struct TcgHost {
@@ -103,6 +111,10 @@ typedef struct TcgHost {
      */
     bool (*restore)(void *thunks, const TcgCode *c, CPUEnv *env, uintptr_t ra, int64_t *rel,
                     unsigned *insn);
+    /* Instructions of the unit before the one at ra, env untouched; false if there is no row. */
+    bool (*insn_of)(const TcgCode *c, uintptr_t ra, unsigned *insn);
+    /* Disassemble the unit's code for -d out_asm and lock-step reports; may be NULL. */
+    void (*disas)(const TcgCode *c, FILE *f);
 } TcgHost;
 extern const TcgHost tcg_host_x86_64;
 
@@ -114,6 +126,8 @@ void tcg_slow_st(CPUEnv *env, uint64_t addr, uint64_t val, uint32_t memop, uintp
 uint64_t tcg_slow_rmw(CPUEnv *env, uint64_t addr, uint64_t val, uint32_t memop_rmw, uintptr_t ra);
 uint64_t tcg_slow_cmpxchg(CPUEnv *env, uint64_t addr, uint64_t expect, uint64_t val, uint32_t memop,
                           uintptr_t ra);
+/* New value of a read-modify-write of size bytes on old (upper bits of both are ignored). */
+uint64_t tcg_rmw_value(uint64_t old, uint64_t val, TCGRmw op, unsigned size);
 void tcg_slow_ld128(CPUEnv *env, uint64_t addr, uint32_t memop, uint64_t out[2], uintptr_t ra);
 void tcg_slow_st128(CPUEnv *env, uint64_t addr, const uint64_t val[2], uint32_t memop,
                     uintptr_t ra);
