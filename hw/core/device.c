@@ -307,6 +307,7 @@ static void banks_init(Device *d)
     for (unsigned i = 0; i < DEVICE_MAX_BANKS; i++) {
         const DeviceBank *bank = &d->cls->bank[i];
         const MmioOps *ops = bank->ops;
+        void *opaque = d;
 
         if (!bank->size) {
             continue;
@@ -314,9 +315,10 @@ static void banks_init(Device *d)
         if (bank->regs) {
             d->bank[i] = reg_bank_new(d, bank);
             ops = reg_bank_ops(d->bank[i]);
+            opaque = d->bank[i];
         }
         memory_region_init_mmio(&d->mmio[i], d->ms, bank->name ? bank->name : d->cls->name,
-                                bank->size, ops, d, &d->lock);
+                                bank->size, ops, opaque, &d->lock);
     }
 }
 

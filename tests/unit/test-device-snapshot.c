@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * For every device there is, without a line of its own: random register accesses, then save, reset,
+ * load, save again and compare; cut and damaged snapshots are refused without harm.
+ */
+#include "tests/unit/device-test.h"
+
+#include <string.h>
+
+#define ROUNDS        20
+#define ACCESSES      1000
+#define FUZZ_ACCESSES 100000
+
+typedef struct Case {
+    const DeviceClass *cls;
+    uint32_t seed;
+} Case;
+
+static DeviceBus *bus_for(Machine *m, const char *type)
+{
+    DeviceBus *bus;
+
+    for (unsigned i = 0; (bus = device_bus_at(m, i)); i++) {
+        if (strcmp(bus->type, type) == 0) {
+            return bus;
+        }
+    }
+    return NULL;
+}
+
+/* The device under test on a bus of its kind, made by whatever device offers one. */
+static Device *make(TestMachine *t, const DeviceClass *cls)
+{
+    const DeviceClass *c;
+    DeviceBus *bus = NULL;
+    GError *err = NULL;
+
+    if (cls->bus && strcmp(cls->bus, "System") != 0) {
+        for (unsigned i = 0; !bus && (c = device_class_at(i)); i++) {
+            if (c->bus && strcmp(c->bus, "System") == 0 && c != cls) {
+                Device *host = device_new_class(&t->m, t->m.ms, t->m.as, c);
+
+                if (!device_realize(host, NULL, &err)) {
+                    g_clear_error(&err);
+                    device_free(host);
+                    continue;
+                }
+                bus = bus_for(&t->m, cls->bus);
+                if (!bus) {
+                    device_free(host);
+                }
+            }
+        }
+        if (!bus) {
+            g_test_skip("no device offers its bus");
+            return NULL;
+        }
+    }
+    Device *d = device_new_class(&t->m, t->m.ms, t->m.as, cls);
+    if (!device_realize(d, bus, &err)) {
+        g_test_message("%s: %s", cls->name, err->message);
+        g_test_skip("cannot be made without properties");
+        g_error_free(err);
+        device_free(d);
+        return NULL;
+    }
+    return d;
+}
+
+/* Where a guest reaches the device: its own banks, or those of the device that carries it. */
+static const Device *access_point(const Device *d)
+{
+    while (!d->mmio[0].name && d->parent && d->parent->owner) {
+        d = d->parent->owner;
+    }
+    return d;
+}
+
+static void scribble(GRand *r, const Device *d, unsigned n)
+{
+    unsigned banks = 0;
+
+    d = access_point(d);
+    while (banks < DEVICE_MAX_BANKS && d->mmio[banks].name) {
+        banks++;
+    }
+    for (unsigned i = 0; banks && i < n; i++) {
+        MemRegion *region = (MemRegion *)&d->mmio[g_rand_int_range(r, 0, banks)];
+        unsigned size = 1u << g_rand_int_range(r, 0, 4);
+        uint64_t val = (uint64_t)g_rand_int(r) << 32 | g_rand_int(r);
+        /* Most registers are near the start; most accesses are aligned and most values small. */
+        uint64_t offset =
+            g_rand_int(r) % (g_rand_int_range(r, 0, 3) ? MIN(region->size, 0x40) : region->size);
+
+        offset = g_rand_int_range(r, 0, 16) ? offset & ~(uint64_t)(size - 1) : offset;
+        val >>= g_rand_int_range(r, 0, 64);
+        if (g_rand_boolean(r)) {
+            memory_mmio_write(region, offset, size, val);
+        } else {
+            memory_mmio_read(region, offset, size, &val);
+        }
+    }
+}
+
+static void test_snapshots(gconstpointer opaque)
+{
+    const Case *c = opaque;
+    TestMachine t;
+    GRand *r = g_rand_new_with_seed(c->seed);
+
+    test_machine_init(&t);
+    Device *d = make(&t, c->cls);
+    for (unsigned round = 0; d && round < ROUNDS; round++) {
+        scribble(r, d, ACCESSES);
+        test_snapshot(d);
+    }
+    if (d) {
+        test_snapshot(d);
+        scribble(r, d, FUZZ_ACCESSES);
+        test_snapshot(d);
+    }
+    g_rand_free(r);
+    test_machine_clear(&t);
+}
+
+static void test_damage(gconstpointer opaque)
+{
+    const Case *c = opaque;
+    TestMachine t;
+    GRand *r = g_rand_new_with_seed(c->seed);
+    g_autoptr(GByteArray) good = g_byte_array_new(), reset = g_byte_array_new();
+
+    test_machine_init(&t);
+    Device *d = make(&t, c->cls);
+    if (d) {
+        scribble(r, d, ACCESSES);
+        device_save(d, good);
+        for (unsigned i = 0; i < 300; i++) {
+            g_autofree uint8_t *bad = g_memdup2(good->data, good->len);
+            const uint8_t *data = bad;
+            size_t len = i < 100 ? g_rand_int_range(r, 0, good->len) : good->len;
+            GError *err = NULL;
+
+            for (unsigned k = 0; i >= 100 && k < 1 + i % 3; k++) {
+                bad[g_rand_int_range(r, 0, len)] = g_rand_int(r);
+            }
+            bool ok = device_load(d, &data, &len, &err);
+            g_assert_true(ok == (err == NULL) && (ok || i >= 100 || len < good->len));
+            g_clear_error(&err);
+            scribble(r, d, 20);
+        }
+    }
+    g_rand_free(r);
+    test_machine_clear(&t);
+}
+
+int main(int argc, char **argv)
+{
+    const DeviceClass *cls;
+
+    g_test_init(&argc, &argv, NULL);
+    for (unsigned i = 0; (cls = device_class_at(i)); i++) {
+        Case *c = g_new(Case, 1);
+        g_autofree char *snapshot = g_strdup_printf("/device/%s/snapshot", cls->name);
+        g_autofree char *damage = g_strdup_printf("/device/%s/damage", cls->name);
+
+        *c = (Case){cls, g_test_rand_int()};
+        g_test_add_data_func_full(snapshot, c, test_snapshots, NULL);
+        g_test_add_data_func_full(damage, c, test_damage, g_free);
+    }
+    return g_test_run();
+}
