@@ -15,7 +15,7 @@
  *
  * x87's 80-bit format and binary128 do not fit this form and need one with a wider frac beside it.
  *
- * Tests: tests/unit/softfp_test.c.
+ * Tests: tests/unit/test-softfp.c.
  */
 #include "tcg/softfp.h"
 

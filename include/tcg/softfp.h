@@ -14,7 +14,7 @@
  *
  * NaN boxing is the caller's business: an f32 is a uint32_t here, an f16 a uint16_t.
  *
- * Tests: tests/unit/softfp_test.c.
+ * Tests: tests/unit/test-softfp.c.
  */
 #ifndef TCG_SOFTFP_H
 #define TCG_SOFTFP_H
@@ -49,7 +49,8 @@ enum {
  * returned quieted. Order of operands: (a, b), and (a, b, c) for a * b + c.
  */
 typedef enum SoftFpNanRule {
-    SFP_NAN_X86, /* SSE, AVX: the first NaN of a, b, c */
+    SFP_NAN_X86, /* SSE, AVX: the first NaN of a, b, c; the digits of VFMADD132 say who is a and b
+                  */
     SFP_NAN_ARM, /* the first signaling NaN of c, a, b; otherwise the first quiet one */
     SFP_NAN_PPC, /* the first NaN of a, c, b */
 } SoftFpNanRule;

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * RISC-V: the state of a hart, its cells, the mode bits that key translations, and the helpers
+ * that generated code calls. Internal to target/riscv; boards use include/target/riscv.h.
+ *
+ * Invariants
+ *   - On a 32-bit hart the upper halves of x[] and of all XLEN-wide CSR fields are zero.
+ *   - What data translation and fetch depend on (privilege, mstatus, satp, PMP, menvcfg) is only
+ *     changed through riscv_mmu_changed()/riscv_set_priv(), so that env->cpu.tlb[0], .ctx and .mode
+ *     always agree with it.
+ *   - frm and fflags live in env->cpu.mxcsr (rounding mode and sticky flags) while frm is one of
+ *     the four modes that x86 has; env->frm is always right.
+ *
+ * All of it belongs to the hart's own thread.
+ * Tests: tests/unit/riscv_csr_test.c, riscv_mmu_test.c, riscv_model_test.c
+ */
+#ifndef RHEA_TARGET_RISCV_CPU_H
+#define RHEA_TARGET_RISCV_CPU_H
+
+#include "accel/cpu.h"
+#include "target/riscv.h"
+#include "tcg/ir.h"
+
+/* Privilege levels, as in mstatus.MPP. */
+enum { RISCV_PRV_U = 0, RISCV_PRV_S = 1, RISCV_PRV_M = 3 };
+
+/*
+ * Mode bits: all that a translation may depend on besides the configuration.
+ *
+ * FS is one bit, off or not: the kernel and the programs of one guest see FS change all the time
+ * between clean and dirty, and units keyed by that would be translated twice. Instead a unit that
+ * changes floating-point state stores 1 to env->fs_dirty (RISCV_FS_DIRTY_OFFSET, 8 bits, once per
+ * unit before the first such instruction is enough: dirtiness may be imprecise, privileged
+ * specification 3.1.6.6), and reads of mstatus.FS combine the two.
+ */
+enum {
+    RISCV_MODE_PRIV = 3 << 0,     /* RISCV_PRV_* */
+    RISCV_MODE_VIRT = 1 << 2,     /* V=1; room for H, always 0 */
+    RISCV_MODE_FS = 1 << 3,       /* mstatus.FS is not off: floating point works */
+    RISCV_MODE_VS = 1 << 4,       /* room for V, always 0 */
+    RISCV_MODE_FRM_SOFT = 1 << 5, /* frm is RMM: a dynamic rounding mode means TCG_RND_RMM */
+    RISCV_MODE_FRM_BAD = 1 << 6,  /* frm is 5, 6 or 7: a dynamic rounding mode is illegal */
+    RISCV_MODE_XL32 = 1 << 7,     /* effective XLEN is 32 */
+};
+
+/*
+ * Cells: x1..x31, f0..f31, then the reservation of LR. The riscv64 table has x as TCG_I64, the
+ * riscv32 one as TCG_I32 (low half of the same field). f is TCG_F64 in both; narrower values are
+ * NaN-boxed.
+ */
+enum {
+    RISCV_CELL_X1 = 0,
+    RISCV_CELL_F0 = 31,
+    RISCV_CELL_RES_ADDR = 63, /* I64: address LR loaded from; RISCV_RES_NONE: no reservation */
+    RISCV_CELL_RES_VAL = 64,  /* I64: what it loaded, sign-extended */
+    RISCV_CELL_COUNT
+};
+#define RISCV_CELL_X(n) (RISCV_CELL_X1 + (n)-1) /* n: 1..31 */
+#define RISCV_CELL_F(n) (RISCV_CELL_F0 + (n))
+#define RISCV_RES_NONE  UINT64_MAX
+
+extern const TCGCell riscv64_cells[RISCV_CELL_COUNT];
+extern const TCGCell riscv32_cells[RISCV_CELL_COUNT];
+
+/* Exceptions: numbers for cpu_raise_restore() and mcause (privileged specification, table 14). */
+enum {
+    RISCV_EXC_INSN_MISALIGNED = 0,
+    RISCV_EXC_INSN_ACCESS = 1,
+    RISCV_EXC_ILLEGAL = 2,
+    RISCV_EXC_BREAKPOINT = 3,
+    RISCV_EXC_LOAD_MISALIGNED = 4,
+    RISCV_EXC_LOAD_ACCESS = 5,
+    RISCV_EXC_STORE_MISALIGNED = 6,
+    RISCV_EXC_STORE_ACCESS = 7,
+    RISCV_EXC_ECALL_U = 8,
+    RISCV_EXC_ECALL_S = 9,
+    RISCV_EXC_ECALL_M = 11,
+    RISCV_EXC_INSN_PAGE = 12,
+    RISCV_EXC_LOAD_PAGE = 13,
+    RISCV_EXC_STORE_PAGE = 15,
+};
+
+typedef struct RISCVPmpRange {
+    uint64_t lo, hi; /* first and last byte; lo > hi: matches nothing */
+} RISCVPmpRange;
+
+typedef struct RISCVEnv {
+    CPUEnv cpu;
+
+    uint64_t x[32]; /* x[0] is not used */
+    uint64_t f[32];
+    uint64_t res_addr, res_val;
+
+    uint8_t priv;     /* RISCV_PRV_* */
+    uint8_t frm;      /* 0-7 */
+    uint8_t fs_dirty; /* stored by generated code: floating-point state has changed */
+    bool halted_by_wfi;
+
+    const RISCVConfig *cfg;
+    uint64_t xmask; /* UINT64_MAX, or UINT32_MAX on a 32-bit hart */
+    uint64_t tval;  /* for the exception being raised */
+
+    /* CSRs. mstatus and the other registers with a high half on RV32 are held whole. */
+    uint64_t mstatus, misa, medeleg, mideleg, mie;
+    uint64_t mip; /* bits that software has written; lines are in CPU.interrupts */
+    uint64_t mtvec, mscratch, mepc, mcause, mtval;
+    uint64_t stvec, sscratch, sepc, scause, stval, satp;
+    uint64_t mcounteren, scounteren, mcountinhibit;
+    uint64_t menvcfg, senvcfg, mseccfg;
+    uint64_t mstateen[4], sstateen[4];
+    uint64_t stimecmp;
+    uint64_t hpm_event[32]; /* mhpmevent; 0 and 2: none */
+    uint64_t hpm_base[32];  /* counter = base + source now, or base while inhibited */
+    uint64_t hpm_events[8]; /* how often each event of the model's own has happened */
+    uint64_t pmpaddr[RISCV_PMP_MAX];
+    uint8_t pmpcfg[RISCV_PMP_MAX];
+
+    /* Derived. */
+    RISCVPmpRange pmp[RISCV_PMP_MAX];
+    uint8_t pmp_last; /* entries at and above are all off */
+    uint32_t pmp_gen; /* part of the TLB keys */
+
+    /* Not guest state. */
+    uint64_t hartid, resetvec;
+    uint64_t seed_state; /* Zkr: xorshift state; 0: the host's entropy */
+    RISCVTimeSource time;
+    Timer stimer;    /* stimecmp */
+    Timer hpm_timer; /* overflow of a counter */
+    bool timers_ready;
+} RISCVEnv;
+
+#define RISCV_FS_DIRTY_OFFSET offsetof(RISCVEnv, fs_dirty)
+
+static inline RISCVEnv *riscv_env(CPU *cpu)
+{
+    return (RISCVEnv *)cpu->env;
+}
+
+/* ---- translator side (owned by the decoder) ---- */
+void riscv_translate(UnitContext *c);
+unsigned riscv_disas(CPU *cpu, uint64_t pc, const uint8_t *code, unsigned avail, GString *out);
+
+/* ---- helpers: TCGHelper riscv_helper_<name> ----
+ *
+ * Values are I64 on both widths (riscv32 zero-extends arguments and truncates results), `insn` is
+ * I32: the instruction's bits (16-bit instructions: zero-extended), which become tval if it is
+ * illegal. All may raise exceptions unless "pure".
+ */
+#define RISCV_HELPERS(X)                                                                           \
+    /* Exceptions; do not return. raise: (cause, tval). */                                         \
+    X(raise)                                                                                       \
+    X(illegal) X(ecall)                                                                            \
+        X(ebreak) /* CSRs, insn's bits 31:20 say which. read: (insn) -> value. write: (insn,       \
+                   * value). rmw: (insn, value, mask) -> old value; writes (old & ~mask) | (value                              \
+                   * & mask); csrrw has mask -1, csrrs (-1, rs1), csrrc (0, rs1). The _fp forms                                           \
+                   * for fflags, frm, fcsr only (both directions). See riscv_csr_ends_unit(). */                                                        \
+        X(csr_read) X(csr_write) X(csr_rmw) X(csr_read_fp) X(csr_write_fp)                         \
+            X(csr_rmw_fp) /* (insn) -> new pc; the unit ends with exit_main. */                    \
+        X(mret) X(sret) /* (insn): checks; may set CPU.halted. The unit ends with exit_main to the \
+                           next instruction. */                                                    \
+        X(wfi) X(wrs)   /* (insn, rs1, rs2) sfence.vma and sinval.vma; whether rs1/rs2 are x0 is   \
+                         * taken from insn.   sfence_inval: (insn) sfence.w.inval, sfence.inval.ir.                                           \
+                         * The unit ends (exit_lookup). */                                         \
+        X(sfence_vma) X(sfence_inval) /* (insn, address) */                                        \
+        X(cbo_manage) X(cbo_zero) /* Zbc, Zbkb, Zbkx: pure. clmul*: (rs1, rs2). 32-bit forms work  \
+                                     on the low halves. */                                         \
+        X(clmul) X(clmulh) X(clmulr) X(clmulh32) X(clmulr32) X(brev8) X(orcb) X(zip32) X(unzip32)  \
+            X(xperm4) X(xperm8) X(xperm4_32)                                                       \
+                X(xperm8_32) /* Zknd, Zkne: pure. aes32*: (rs1, rs2, bs) with bs I64 0-3;          \
+                                aes64ks1i: (rs1, rnum). */                                         \
+        X(aes32esi) X(aes32esmi) X(aes32dsi) X(aes32dsmi) X(aes64es) X(aes64esm) X(aes64ds)        \
+            X(aes64dsm) X(aes64im) X(aes64ks1i)                                                    \
+                X(aes64ks2) /* Zfh, on the 64 bits of f registers (NaN boxes are checked and made  \
+                             * here). rm: I32 as in the instruction, 7: dynamic (FRM_BAD was                                                              \
+                             * handled by the translator). */                                      \
+        X(fadd_h) X(fsub_h) X(fmul_h) X(fdiv_h)           /* (a, b, rm) */                         \
+        X(fsqrt_h)                                        /* (a, rm) */                            \
+        X(fmadd_h)                                        /* (a, b, c, rm | negate_product << 8 |  \
+                                                           * negate_addend << 9) */                \
+        X(fmin_h) X(fmax_h) X(fminm_h) X(fmaxm_h)         /* (a, b) */                             \
+        X(feq_h) X(flt_h) X(fle_h) X(fltq_h) X(fleq_h)    /* (a, b) -> 0, 1 */                     \
+        X(fclass_h) X(fclass_s) X(fclass_d)               /* (a), pure */                          \
+        X(fcvt_s_h) X(fcvt_d_h)                           /* (a) -> f bits */                      \
+        X(fcvt_h_s) X(fcvt_h_d)                           /* (a, rm) -> f bits */                  \
+        X(fcvt_w_h) X(fcvt_wu_h) X(fcvt_l_h) X(fcvt_lu_h) /* (a, rm) -> x, sign-extended */        \
+        X(fcvt_h_w) X(fcvt_h_wu) X(fcvt_h_l) X(fcvt_h_lu) /* (x, rm) -> f bits */                  \
+        X(fround_h) X(froundnx_h)                         /* (a, rm) */                            \
+        X(fcvtmod_w_d)                                    /* (a) -> x, sign-extended */
+
+#define RISCV_DECLARE_HELPER(name) extern const TCGHelper riscv_helper_##name;
+RISCV_HELPERS(RISCV_DECLARE_HELPER)
+
+/*
+ * What a write of this CSR changes for the code after it.
+ *   NO: nothing. LOOKUP: mode or translation: end the unit with exit_lookup. MAIN: interrupts may
+ *   become enabled or pending too: end it with exit_main.
+ */
+typedef enum RISCVCsrEnd { RISCV_CSR_END_NO, RISCV_CSR_END_LOOKUP, RISCV_CSR_END_MAIN } RISCVCsrEnd;
+RISCVCsrEnd riscv_csr_ends_unit(unsigned csr);
+
+/* ---- C side ---- */
+
+/* Leave with an exception; ra as for cpu_raise_restore(). */
+void riscv_raise(RISCVEnv *env, unsigned cause, uint64_t tval, uintptr_t ra) G_GNUC_NORETURN;
+void riscv_raise_illegal(RISCVEnv *env, uint32_t insn, uintptr_t ra) G_GNUC_NORETURN;
+
+typedef enum RISCVCsrResult { RISCV_CSR_OK, RISCV_CSR_ILLEGAL } RISCVCsrResult;
+/*
+ * One CSR instruction: *old gets the value read (if old), then, if write, the register gets
+ * (old & ~mask) | (val & mask). Privilege and existence checks included. ra: for exact counters, 0
+ * if env is precise.
+ */
+RISCVCsrResult riscv_csr_access(RISCVEnv *env, unsigned csr, uint64_t *old, bool write,
+                                uint64_t val, uint64_t mask, uintptr_t ra);
+/* Name of a CSR, for the disassembler; NULL if there is none of that number. */
+const char *riscv_csr_name(unsigned csr);
+/* Counters have ticked or events are configured: arm the overflow timer. */
+void riscv_hpm_update(RISCVEnv *env, uintptr_t ra);
+void riscv_hpm_count_event(RISCVEnv *env, unsigned event);
+void riscv_stimer_update(RISCVEnv *env);
+void riscv_timers_reset(RISCVEnv *env);
+
+/* Effective pending bits: lines and software's. */
+uint64_t riscv_mip(RISCVEnv *env);
+
+void riscv_set_priv(RISCVEnv *env, unsigned priv);
+/* Recompute data and fetch contexts and the mode bits after any of their sources changed. */
+void riscv_mmu_changed(RISCVEnv *env);
+uint32_t riscv_mode(const RISCVEnv *env);
+
+/* mmu.c: hooks of TargetDesc. */
+bool riscv_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, unsigned idx,
+                    bool probe, uintptr_t ra);
+void riscv_bus_error(CPU *cpu, uint64_t vaddr, uint64_t paddr, TlbAccess access,
+                     uintptr_t ra) G_GNUC_NORETURN;
+void riscv_unaligned(CPU *cpu, uint64_t vaddr, TlbAccess access, uintptr_t ra) G_GNUC_NORETURN;
+bool riscv_debug_translate(CPU *cpu, uint64_t vaddr, uint64_t *paddr);
+
+/* pmp.c */
+/* May [paddr, paddr + size) be accessed so (TLB_PROT_* bits) at privilege priv? */
+bool riscv_pmp_check(const RISCVEnv *env, uint64_t paddr, uint64_t size, unsigned prot,
+                     unsigned priv);
+/* Permissions of the whole page around paddr; false if they vary inside it. */
+bool riscv_pmp_page(const RISCVEnv *env, uint64_t paddr, unsigned priv, unsigned *prot);
+void riscv_pmp_update(RISCVEnv *env); /* after pmpcfg, pmpaddr or mseccfg changed */
+uint64_t riscv_pmpcfg_read(const RISCVEnv *env, unsigned reg);
+void riscv_pmpcfg_write(RISCVEnv *env, unsigned reg, uint64_t val);
+uint64_t riscv_pmpaddr_read(const RISCVEnv *env, unsigned n);
+void riscv_pmpaddr_write(RISCVEnv *env, unsigned n, uint64_t val);
+void riscv_mseccfg_write(RISCVEnv *env, uint64_t val);
+
+/* excp.c: hooks of TargetDesc. */
+void riscv_do_exception(CPU *cpu, int32_t excp);
+bool riscv_do_interrupt(CPU *cpu);
+bool riscv_has_work(CPU *cpu);
+
+/* fpu_helper.c: frm and fflags, mapped to and from env->cpu.mxcsr. */
+unsigned riscv_fflags_get(const RISCVEnv *env);
+void riscv_fflags_set(RISCVEnv *env, unsigned fflags);
+void riscv_frm_set(RISCVEnv *env, unsigned frm);
+
+#endif

@@ -1,0 +1,449 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: The rhea authors
+"""Boot tests: real firmware and kernels, fetched from the distribution, and a few tiny guests.
+
+  bare/*       bare-metal programs that end through the test finisher (exit codes, reset, flash)
+  opensbi/*    the firmware alone: its banner against the recorded lines
+  uboot/*      U-Boot in S and M mode: prompt, virtio disk, files, a kernel booted from the disk
+  tiny/*       the Debian kernel with an /init that ends the machine at once
+  linux/*      the same kernel with an /init that checks what it finds and computes
+  installer/*  the Debian installer to its first question; shell, poweroff and reboot in it
+"""
+import gzip
+import os
+import re
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
+import harness as h  # noqa: E402
+from harness import Failure, Guest, Skip, Test  # noqa: E402
+
+VIRT = ['-M', 'virt', '-nographic', '-net', 'none']
+tests = []
+
+
+def test(name, cores=1, limit=60):
+    def add(func):
+        tests.append(Test('boot/' + name, func, cores, limit))
+        return func
+
+    return add
+
+
+def kernel():
+    d = h.fetch_guest('debian-installer')
+    return os.path.join(d, 'linux'), os.path.join(d, 'initrd.gz')
+
+
+def opensbi(bits=64):
+    d = h.fetch_guest('opensbi')
+    return os.path.join(d.replace('riscv64-linux-gnu', f'riscv{bits}-linux-gnu'), 'fw_dynamic.bin')
+
+
+# ---- bare metal ----------------------------------------------------------------------------------
+
+BARE = VIRT + ['-m', '64M', '-monitor', 'none', '-serial', 'stdio']
+
+
+def bare(name, bits=64, base=0x80000000, defines=()):
+    """tests/boot/bare/NAME.S as an ELF linked at `base`."""
+
+    def build():
+        h.need(h.CROSS + 'gcc')
+        out = os.path.join(h.work_dir(), f'{name}-{bits}-{base:x}-{abs(hash(defines)):x}.elf')
+        march, mabi, emul = (('rv64imac_zicsr', 'lp64', 'elf64lriscv') if bits == 64 else
+                             ('rv32imac_zicsr', 'ilp32', 'elf32lriscv'))
+        h.run([h.CROSS + 'gcc', f'-march={march}', f'-mabi={mabi}', '-nostdlib', '-static', '-no-pie',
+               f'-Wl,-Ttext={base:#x},-m,{emul},--build-id=none', *[f'-D{d}' for d in defines], '-o', out,
+               os.path.join(HERE, 'bare', name + '.S')])
+        return out
+
+    return h.once(('bare', name, bits, base, defines), build)
+
+
+def flat(elf):
+    out = elf[:-4] + '.bin'
+    h.run([h.CROSS + 'objcopy', '-O', 'binary', elf, out])
+    return out
+
+
+def run_bare(args, status, bits=64, limit=20, text='hello from bare metal'):
+    with Guest(*BARE, *args, bits=bits, stdin=False) as g:
+        g.exit(status, limit)
+        if text not in g.text:
+            g.fail(f'console lacks {text!r}')
+
+
+for _bits in (64, 32):
+    test(f'bare/pass-{_bits}', limit=2)(lambda b=_bits: run_bare(['-bios', bare('finish', b)], 0, b))
+    test(f'bare/fail-{_bits}', limit=2)(
+        lambda b=_bits: run_bare(['-bios', bare('finish', b, defines=('CODE=0x2a3333', ))], 42, b))
+    test(f'bare/kernel-elf-{_bits}', limit=2)(
+        lambda b=_bits: run_bare(['-bios', 'none', '-kernel', bare('finish', b)], 0, b))
+    test(f'bare/bios-raw-{_bits}', limit=2)(lambda b=_bits: run_bare(['-bios', flat(bare('finish', b))], 0, b))
+
+
+@test('bare/loader-device', limit=2)
+def bare_loader():
+    run_bare(['-bios', 'none', '-device', 'loader,file=' + bare('finish', base=0x80100000) + ',cpu-num=0'], 0)
+
+
+@test('bare/loader-raw', limit=2)
+def bare_loader_raw():
+    raw = flat(bare('finish', base=0x80000000))
+    run_bare(['-bios', 'none', '-device', f'loader,file={raw},addr=0x80000000'], 0)
+
+
+@test('bare/flash', limit=2)
+def bare_flash():
+    """Starts from the first flash when there is no firmware."""
+    raw = flat(bare('finish', base=0x20000000))
+    image = os.path.join(h.work_dir(), 'flash.img')
+    with open(raw, 'rb') as f, open(image, 'wb') as g:
+        g.write(f.read().ljust(32 << 20, b'\xff'))
+    run_bare(['-bios', 'none', '-drive', f'if=pflash,unit=0,format=raw,file={image}'], 0)
+
+
+@test('bare/reset', limit=2)
+def bare_reset():
+    """The finisher's reset starts the program again; with -no-reboot it ends the emulator."""
+    elf = bare('finish', defines=('CODE=0x7777', ))
+    run_bare(['-no-reboot', '-bios', elf], 0)
+    with Guest(*BARE, '-bios', elf, stdin=False) as g:
+        for _ in range(3):
+            g.expect('hello from bare metal', 20)
+
+
+@test('bare/smp8', limit=2)
+def bare_smp():
+    run_bare(['-smp', '8', '-bios', bare('finish')], 0)
+
+
+@test('bare/large-memory', limit=2)
+def bare_memory():
+    """More guest memory than the host has costs only what is touched."""
+    run_bare(['-m', '256G', '-bios', bare('finish')], 0)
+
+
+# ---- OpenSBI -------------------------------------------------------------------------------------
+
+# Lines that name what a later release of the firmware may change by itself are compared only when
+# the firmware is the one the expectation was recorded with.
+STABLE = re.compile(r'Platform |Domain0 (Name|Boot HART|HARTs|Next Mode|SysReset)|Boot HART (ID|Domain|Priv|Base|PMP|MHPM)')
+
+
+def banner(bits, smp, reference=False, cpu=None):
+    args = VIRT + ['-m', '256M', '-smp', str(smp), '-bios', opensbi(bits)]
+    if cpu:
+        args += ['-cpu', cpu]
+    with Guest(*args, bits=bits, reference=reference, stdin=False) as g:
+        g.expect('OpenSBI v', 30)
+        g.expect(re.compile(rb'Boot HART MEDELEG[^\n]*\n'), 30)
+        lines = {}
+        for line in g.text.replace('\r', '').splitlines():
+            m = re.match(r'(\w[\w /]*?) *: (.*)$', line)
+            if m:
+                lines[m.group(1)] = m.group(2).strip()
+            elif line.startswith('OpenSBI v'):
+                lines['version'] = line
+        return lines
+
+
+def expectation(bits, smp):
+    return os.path.join(HERE, f'opensbi-rv{bits}-smp{smp}.expected')
+
+
+def check_banner(bits, smp):
+    path = expectation(bits, smp)
+    with open(path) as f:
+        want = dict(line.rstrip('\n').split('\t', 1) for line in f if not line.startswith('#'))
+    source = os.path.basename(path)
+    if os.environ.get('RHEA_REFERENCE'):
+        want, source = banner(bits, smp, reference=True, cpu=f'rv{bits},h=off'), 'the reference'
+    got = banner(bits, smp)
+    same_firmware = want['version'] == got['version']
+    if smp > 1:  # any hart may win the firmware's start
+        for lines in (want, got):
+            for k in ('Boot HART ID', 'Domain0 Boot HART', 'Domain0 HARTs'):
+                lines.pop(k, None)
+    bad = [f'{k}: {got.get(k)!r}, {source} has {v!r}' for k, v in want.items()
+           if got.get(k) != v and (same_firmware or STABLE.match(k))]
+    if bad:
+        raise Failure('banner lines differ:\n  ' + '\n  '.join(bad))
+
+
+for _bits, _smp in ((64, 1), (64, 4), (32, 1)):
+    test(f'opensbi/rv{_bits}-smp{_smp}', limit=5)(lambda b=_bits, s=_smp: check_banner(b, s))
+
+
+# ---- U-Boot --------------------------------------------------------------------------------------
+
+
+def disk(fs):
+    """A disk image with a text file, the kernel and a tiny initramfs."""
+
+    def build():
+        root = os.path.join(h.work_dir(), 'disk-' + fs)
+        os.makedirs(root)
+        linux, _ = kernel()
+        with open(os.path.join(root, 'hello.txt'), 'w') as f:
+            f.write('words on the disk\n')
+        for src, name in ((linux, 'Image'), (tiny(), 'tiny.cpio')):
+            with open(src, 'rb') as f, open(os.path.join(root, name), 'wb') as g:
+                g.write(f.read())
+        image = os.path.join(h.work_dir(), fs + '.img')
+        with open(image, 'wb') as f:
+            f.truncate(96 << 20)
+        if fs == 'ext4':
+            h.run([h.need('mke2fs'), '-q', '-t', 'ext4', '-d', root, image])
+        else:
+            h.run([h.need('mkfs.vfat'), image])
+            h.run([h.need('mcopy'), '-i', image, *[os.path.join(root, n) for n in sorted(os.listdir(root))], '::'])
+        return image
+
+    return h.once(('disk', fs), build)
+
+
+class UBoot(Guest):
+    def __init__(self, mode, *args):
+        d = h.fetch_guest('u-boot')
+        where = (['-bios', opensbi(), '-kernel', d + '/qemu-riscv64_smode/u-boot.bin'] if mode == 's' else
+                 ['-bios', d + '/qemu-riscv64/u-boot.bin'])
+        super().__init__(*VIRT, '-m', '1G', '-no-reboot', *where, *args)
+
+    def prompt(self):
+        self.expect('Hit any key to stop autoboot', 60)
+        self.send('\n')
+        self.expect('=> ', 20)
+
+    def command(self, text, limit=30):
+        at = self.seen
+        self.send(text + '\n')
+        self.expect('=> ', limit)
+        return self.buf[at:self.seen].decode('utf-8', 'replace').replace('\r', '')
+
+    def check(self, text, *wants):
+        got = self.command(text)
+        for w in wants:
+            if w not in got:
+                self.fail(f'U-Boot: {text!r} answers without {w!r}:\n{got}')
+
+
+def virtio_disk(image, *more):
+    return ['-drive', ','.join([f'file={image},format=raw,if=none,id=disk0', *more]),
+            '-device', 'virtio-blk-device,drive=disk0']
+
+
+def uboot_disk(mode, fs):
+    with UBoot(mode, *virtio_disk(disk(fs), 'readonly=on')) as g:
+        g.prompt()
+        g.command('virtio scan')
+        g.check('virtio info', 'VirtIO Block Device', '96.0 MB')
+        g.check('ls virtio 0', 'hello.txt', 'tiny.cpio')
+        g.check('load virtio 0 $loadaddr hello.txt', '18 bytes read')
+        g.check('md.b $loadaddr 12', 'words on the dis')
+        g.send('poweroff\n')
+        g.exit(0, 20)
+
+
+for _mode in 'sm':
+    for _fs in ('ext4', 'fat'):
+        test(f'uboot/{_mode}-{_fs}', limit=10)(lambda m=_mode, f=_fs: uboot_disk(m, f))
+
+
+@test('uboot/booti', limit=20)
+def uboot_booti():
+    """A kernel and its initramfs loaded from the disk."""
+    with UBoot('s', *virtio_disk(disk('ext4'), 'readonly=on')) as g:
+        g.prompt()
+        g.command('setenv bootargs console=ttyS0')
+        g.check('load virtio 0 $kernel_addr_r Image', 'bytes read')
+        g.check('load virtio 0 $ramdisk_addr_r tiny.cpio', 'bytes read')
+        g.send('booti $kernel_addr_r $ramdisk_addr_r:$filesize $fdtcontroladdr\n')
+        g.expect('Starting kernel', 20)
+        g.expect('Linux version', 30)
+        g.expect('init: end of the machine', 60)
+        g.exit(0, 20)
+
+
+@test('uboot/reset', limit=10)
+def uboot_reset():
+    """U-Boot's reset command ends the emulator under -no-reboot."""
+    with UBoot('s') as g:
+        g.prompt()
+        g.send('reset\n')
+        g.exit(0, 20)
+
+
+# ---- the kernel with an init of our own ------------------------------------------------------------
+
+
+def tiny(cmd=None):
+    flags = ['-nostdlib'] + ([f'-DCMD={cmd}'] if cmd else [])
+    return h.initramfs('tiny' + (cmd or ''), os.path.join(HERE, 'poweroff.c'), *flags)
+
+
+def run_tiny(*args, initrd=None, limit=60, linux=None, append='console=ttyS0', m='256M'):
+    with Guest(*VIRT, '-m', m, '-no-reboot', '-kernel', linux or kernel()[0], '-initrd', initrd or tiny(),
+               '-append', append, *args, stdin=False) as g:
+        g.expect('Linux version', limit)
+        g.expect('init: end of the machine', limit)
+        g.exit(0, limit)
+        if 'Kernel panic' in g.text or 'Oops' in g.text:
+            g.fail('the kernel reported an error')
+        return g.text
+
+
+for _smp in (1, 2, 4, 8):
+    test(f'tiny/poweroff-smp{_smp}', cores=min(_smp, 2), limit=5)(lambda s=_smp: run_tiny('-smp', str(s)))
+
+
+@test('tiny/reboot', limit=10)
+def tiny_reboot():
+    """Restart: the end under -no-reboot, another boot without."""
+    again = tiny('0x01234567')
+    run_tiny(initrd=again)
+    with Guest(*VIRT, '-m', '256M', '-kernel', kernel()[0], '-initrd', again, '-append', 'console=ttyS0',
+               stdin=False) as g:
+        for _ in range(2):
+            g.expect('OpenSBI v', 60)
+            g.expect('init: end of the machine', 60)
+        g.expect('OpenSBI v', 60)
+
+
+@test('tiny/image-gz', limit=5)
+def tiny_gz():
+    def pack():
+        out = os.path.join(h.work_dir(), 'Image.gz')
+        with open(kernel()[0], 'rb') as f, gzip.open(out, 'wb', compresslevel=1) as g:
+            g.write(f.read())
+        return out
+
+    run_tiny(linux=h.once('image.gz', pack))
+
+
+@test('tiny/dtb', limit=5)
+def tiny_dtb():
+    """The board's own device tree, dumped and handed back with -dtb."""
+    dtb = os.path.join(h.work_dir(), 'virt.dtb')
+    cmd = h.emulator() + ['-M', f'virt,dumpdtb={dtb}', '-m', '256M', '-nographic', '-net', 'none']
+    h.run(cmd, 20)
+    if not os.path.exists(dtb):
+        raise Failure('dumpdtb wrote nothing')
+    run_tiny('-dtb', dtb)
+
+
+@test('tiny/firmware-jump', limit=5)
+def tiny_firmware_jump():
+    run_tiny('-bios', opensbi().replace('fw_dynamic', 'fw_jump'))
+
+
+for _cpu in ('max', 'rv64,sv57=off', 'rv64,sv48=off', 'rv64,sstc=off', 'rv64,svadu=off', 'rv64,zba=off,zbb=off,zbs=off'):
+    test('tiny/cpu-' + _cpu.replace('=', '-').replace(',', '-'), limit=5)(lambda c=_cpu: run_tiny('-cpu', c))
+
+
+@test('tiny/aclint', limit=5)
+def tiny_aclint():
+    run_tiny('-M', 'virt,aclint=on', '-smp', '2')
+
+
+@test('tiny/memory-8g', limit=5)
+def tiny_memory():
+    run_tiny(m='8G')
+
+
+@test('tiny/icount-repeats', limit=20)
+def tiny_icount():
+    """Two runs under -icount print the same bytes."""
+    strip = re.compile(r'random: crng init done.*|.*rtc.*|.*RTC.*')  # wall-clock lines
+    a, b = (strip.sub('', run_tiny('-icount', 'shift=0', '-rtc', 'base=2026-01-01,clock=vm', limit=180)) for _ in range(2))
+    if a != b:
+        diff = next((x, y) for x, y in zip(a.splitlines(), b.splitlines()) if x != y)
+        raise Failure(f'the consoles differ: {diff[0]!r} and {diff[1]!r}')
+
+
+# ---- checks from inside Linux ----------------------------------------------------------------------
+
+
+def run_linux(smp=1, more=(), want=(), **kw):
+    init = h.initramfs('linux-checks', os.path.join(HERE, 'checks.c'), '-pthread', '-lm')
+    with Guest(*VIRT, '-m', '512M', '-no-reboot', '-smp', str(smp), '-kernel', kernel()[0], '-initrd', init,
+               '-append', f'console=ttyS0 quiet cpus={smp}', *more, stdin=False) as g:
+        g.expect('checks: start', 60)
+        g.expect('checks: end', 120)
+        g.exit(0, 30)
+        bad = [line for line in g.text.splitlines() if 'FAIL' in line]
+        if bad:
+            g.fail('\n'.join(bad))
+        if 'Kernel panic' in g.text or 'Oops' in g.text or 'BUG:' in g.text:
+            g.fail('the kernel reported an error')
+
+
+for _smp in (1, 4):
+    test(f'linux/checks-smp{_smp}', cores=min(_smp, 2), limit=20)(lambda s=_smp: run_linux(s))
+
+
+# ---- the installer ---------------------------------------------------------------------------------
+
+
+def installer_args(smp=1, append='console=ttyS0', reboot=False):
+    linux, initrd = kernel()
+    return ['-M', 'virt', '-m', '1G', '-nographic', *([] if reboot else ['-no-reboot']), '-net', 'none',
+            '-smp', str(smp), '-kernel', linux, '-initrd', initrd, '-append', append]
+
+
+def installer_prompt(smp):
+    with Guest(*installer_args(smp)) as g:
+        g.expect('Linux version', 60)
+        g.expect('Select a language', 240)
+        g.send('\x01x')  # Ctrl-A x
+        g.exit(0, 10)
+
+
+for _smp in (1, 2, 4, 8):
+    test(f'installer/prompt-smp{_smp}', cores=min(_smp, 2), limit=30)(lambda s=_smp: installer_prompt(s))
+
+
+def installer_shell(command):
+    with Guest(*installer_args(append='console=ttyS0 rdinit=/bin/sh')) as g:
+        g.expect(re.compile(rb'[#] '), 120)
+        g.send('echo $((6 * 7))-$(uname -m)\n')
+        g.expect('42-riscv64', 20)
+        g.send(command + '\n')
+        g.exit(0, 30)
+
+
+test('installer/poweroff', limit=15)(lambda: installer_shell('poweroff -f'))
+test('installer/reboot', limit=15)(lambda: installer_shell('reboot -f'))
+
+
+@test('installer/keys', limit=30)
+def installer_keys():
+    """The first question is answered from the keyboard: the second one comes."""
+    with Guest(*installer_args()) as g:
+        g.expect('Select a language', 240)
+        g.expect('activates buttons', 20)
+        g.send('\r')
+        g.expect('Select your location', 60)
+        g.send('\x01x')
+        g.exit(0, 10)
+
+
+def collect():
+    return tests
+
+
+def record():
+    """Writes the expectation files from the reference emulator."""
+    for bits, smp in ((64, 1), (64, 4), (32, 1)):
+        lines = banner(bits, smp, reference=True, cpu=f'rv{bits},h=off')
+        with open(expectation(bits, smp), 'w') as f:
+            f.write('# SPDX-License-Identifier: Apache-2.0\n# SPDX-FileCopyrightText: The rhea authors\n'
+                    '# Lines of the OpenSBI banner on the reference emulator (tests/boot/suite.py record).\n')
+            for k, v in lines.items():
+                f.write(f'{k}\t{v}\n')
+
+
+if __name__ == '__main__' and sys.argv[1:] == ['record']:
+    record()

@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: The rhea authors
+"""What every test suite shares: the emulator's command, a guest that is talked to over its console,
+guest packages, small file-system images and initramfs archives. Standard library only.
+
+The environment that matters:
+  RHEA            the emulator's command for 64-bit guests (words split as a shell does)
+  RHEA_REFERENCE  the reference emulator's command, where there is one to compare with
+  RHEA_ARGS       further arguments before those of each test (an engine, say)
+  RHEA_SLOW       a factor for all time limits (sanitizer builds, slow machines)
+"""
+import os
+import re
+import select
+import shlex
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SLOW = float(os.environ.get('RHEA_SLOW', '1'))
+CROSS = os.environ.get('RHEA_CROSS', 'riscv64-linux-gnu-')
+
+
+class Failure(Exception):
+    """A test's verdict: the text says what was expected and what came."""
+
+
+class Skip(Exception):
+    """The test cannot run here: the text says why."""
+
+
+class Test:
+    """One test: `name` is its path on the command line, `func()` raises Failure or Skip; `cores`
+    is how much of the machine it takes, `limit` its rough length in seconds (for ordering)."""
+
+    def __init__(self, name, func, cores=1, limit=60):
+        self.name, self.func, self.cores, self.limit = name, func, cores, limit
+
+
+def emulator(bits=64, reference=False):
+    """The emulator's command, as a list of words."""
+    var = 'RHEA_REFERENCE' if reference else 'RHEA'
+    text = os.environ.get(var)
+    if text is None:
+        if reference:
+            raise Skip('no reference emulator ($RHEA_REFERENCE)')
+        words = [os.path.join(ROOT, 'build', 'rhea-system-riscv64')]
+    else:
+        words = shlex.split(text)
+    if bits == 32:
+        words = [w.replace('riscv64', 'riscv32') for w in words]
+    return words
+
+
+def extra_args():
+    return shlex.split(os.environ.get('RHEA_ARGS', ''))
+
+
+def log_dir():
+    d = os.environ.get('RHEA_TEST_LOGS', os.path.join(tempfile.gettempdir(), 'rhea-test-logs'))
+    os.makedirs(d, exist_ok=True)
+    return d
+
+
+_work = None
+_work_lock = threading.Lock()
+
+
+def work_dir():
+    """A folder for this run's files, removed at its end."""
+    global _work
+    with _work_lock:
+        if _work is None:
+            _work = tempfile.TemporaryDirectory(prefix='rhea-tests-')
+    return _work.name
+
+
+_built = {}
+_built_lock = threading.Lock()
+
+
+def once(key, make):
+    """The result of make(), called the first time only; a failure is remembered too."""
+    with _built_lock:
+        cell = _built.setdefault(key, {'lock': threading.Lock()})
+    with cell['lock']:
+        if 'error' in cell:
+            raise cell['error']
+        if 'value' not in cell:
+            try:
+                cell['value'] = make()
+            except (Failure, Skip, OSError) as e:
+                cell['error'] = e
+                raise
+    return cell['value']
+
+
+def need(tool):
+    """Skips the test where a host tool is missing."""
+    path = shutil.which(tool, path=os.environ.get('PATH', '') + ':/sbin:/usr/sbin')
+    if not path:
+        raise Skip(f'{tool} is not installed')
+    return path
+
+
+def run(cmd, limit=60, **kw):
+    """Runs a host command; its output. A failing command is a Failure."""
+    r = subprocess.run(cmd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=limit, **kw)
+    if r.returncode:
+        raise Failure(f'{shlex.join(cmd)}: status {r.returncode}\n' + r.stdout.decode('utf-8', 'replace'))
+    return r.stdout
+
+
+def fetch_guest(name):
+    """The folder of a guest package, fetched on the first call."""
+
+    def fetch():
+        if os.environ.get('RHEA_NO_FETCH') and not os.path.isdir(os.path.join(
+                os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache'), 'rhea', 'guest', name)):
+            raise Skip(f'guest {name} is not cached and fetching is off ($RHEA_NO_FETCH)')
+        r = subprocess.run([os.path.join(ROOT, 'scripts', 'fetch-guest'), name], stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, timeout=900)
+        if r.returncode:
+            raise Failure(f'fetch-guest {name}: ' + r.stderr.decode('utf-8', 'replace').strip())
+        return r.stdout.decode().strip()
+
+    return once(('guest', name), fetch)
+
+
+def compile_static(source, *flags, name=None, march='rv64gc', mabi='lp64d'):
+    """A static riscv64 Linux program made of one C file; its path."""
+
+    def build():
+        need(CROSS + 'gcc')
+        out = os.path.join(work_dir(), name or os.path.splitext(os.path.basename(source))[0])
+        run([CROSS + 'gcc', '-O2', '-static', f'-march={march}', f'-mabi={mabi}', '-o', out, source, *flags])
+        return out
+
+    return once(('cc', source, flags, name, march), build)
+
+
+def make_cpio(files, out):
+    """A newc archive for the kernel's initramfs. `files`: path -> bytes (a program or a file, mode
+    755), None (a folder), or ('c', major, minor) (a character device)."""
+    blob = bytearray()
+    ino = 0
+
+    def entry(name, mode, data=b'', rdev=(0, 0)):
+        nonlocal ino
+        ino += 1
+        raw = name.encode() + b'\0'
+        blob.extend(b'070701' + b''.join(b'%08X' % v for v in (
+            ino, mode, 0, 0, 1, 0, len(data), 0, 0, rdev[0], rdev[1], len(raw), 0)))
+        blob.extend(raw)
+        blob.extend(b'\0' * (-len(blob) % 4))
+        blob.extend(data)
+        blob.extend(b'\0' * (-len(blob) % 4))
+
+    for path, what in files.items():
+        if what is None:
+            entry(path, 0o040755)
+        elif isinstance(what, tuple):
+            entry(path, 0o020600, rdev=what[1:])
+        else:
+            entry(path, 0o100755, what)
+    entry('TRAILER!!!', 0)
+    with open(out, 'wb') as f:
+        f.write(blob)
+    return out
+
+
+def initramfs(name, init_source, *flags, more=None):
+    """An initramfs whose /init is the given C file, built statically."""
+
+    def build():
+        prog = compile_static(init_source, *flags, name=name + '-init')
+        with open(prog, 'rb') as f:
+            files = {'dev': None, 'dev/console': ('c', 5, 1), 'proc': None, 'sys': None, 'init': f.read()}
+        files.update(more or {})
+        return make_cpio(files, os.path.join(work_dir(), name + '.cpio'))
+
+    return once(('initramfs', name, flags), build)
+
+
+class Guest:
+    """A running emulator with its console on pipes.
+
+        with Guest('-M', 'virt', ...) as g:
+            g.expect('login:', 60)
+            g.send('root\\n')
+            g.exit(0, 10)
+
+    Everything it printed is kept in `text` and, when the test fails, in a log file.
+    """
+
+    def __init__(self, *args, bits=64, reference=False, stdin=True, command=None):
+        self.cmd = command or emulator(bits, reference) + ([] if reference else extra_args())
+        self.cmd = self.cmd + list(args)
+        self.start = time.monotonic()
+        self.buf = bytearray()
+        self.seen = 0
+        self.eof = False
+        try:
+            self.p = subprocess.Popen(self.cmd, stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+        except OSError as e:
+            raise Failure(f'cannot start {self.cmd[0]}: {e.strerror}')
+
+    @property
+    def text(self):
+        return self.buf.decode('utf-8', 'replace')
+
+    def elapsed(self):
+        return time.monotonic() - self.start
+
+    def _read(self, limit):
+        if self.eof:
+            return False
+        fd = self.p.stdout.fileno()
+        if not select.select([fd], [], [], max(limit, 0))[0]:
+            return False
+        data = os.read(fd, 65536)
+        if not data:
+            self.eof = True
+        self.buf.extend(data)
+        return bool(data)
+
+    def fail(self, why):
+        raise Failure(f'{why}\n  command: {shlex.join(self.cmd)}\n  last lines:\n' +
+                      ''.join(f'    {line}\n' for line in printable(self.text[-1500:]).splitlines()[-12:]))
+
+    def expect(self, what, limit):
+        """Waits for a text (or a compiled pattern of bytes) after the last one found; the match."""
+        pat = what if isinstance(what, re.Pattern) else re.compile(re.escape(what.encode()))
+        end = time.monotonic() + limit * SLOW
+        while True:
+            m = pat.search(self.buf, self.seen)
+            if m:
+                self.seen = m.end()
+                return m
+            if self.eof:
+                self.fail(f'ended (status {self.p.wait()}) before printing {what!r}')
+            left = end - time.monotonic()
+            if left <= 0:
+                self.fail(f'no {what!r} within {limit * SLOW:.0f} s')
+            self._read(left)
+
+    def send(self, text):
+        try:
+            self.p.stdin.write(text.encode())
+            self.p.stdin.flush()
+        except OSError:
+            self.fail('the emulator closed its input')
+
+    def wait(self, limit):
+        """Reads to the end; the exit status."""
+        end = time.monotonic() + limit * SLOW
+        while not self.eof:
+            left = end - time.monotonic()
+            if left <= 0:
+                self.fail(f'still running after {limit * SLOW:.0f} s')
+            self._read(left)
+        try:
+            return self.p.wait(max(end - time.monotonic(), 1))
+        except subprocess.TimeoutExpired:
+            self.fail(f'closed its output but still running after {limit * SLOW:.0f} s')
+
+    def exit(self, status, limit):
+        """Expects the emulator to end with this status."""
+        got = self.wait(limit)
+        if got != status:
+            self.fail(f'exit status {got}, not {status}')
+
+    def kill(self):
+        if self.p.poll() is None:
+            try:
+                os.killpg(self.p.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.p.wait()
+        for f in (self.p.stdin, self.p.stdout):
+            if f:
+                try:
+                    f.close()
+                except OSError:
+                    pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.kill()
+        if kind is not None:
+            path = os.path.join(log_dir(), f'guest-{os.getpid()}-{id(self):x}.log')
+            with open(path, 'wb') as f:
+                f.write((shlex.join(self.cmd) + '\n').encode() + self.buf)
+            if issubclass(kind, Failure) and value.args:
+                value.args = (f'{value.args[0]}  console: {path}', )
+        return False
+
+
+def printable(text):
+    """Console text without the terminal's control sequences."""
+    text = re.sub(r'\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]', '', text)
+    return ''.join(c for c in text if c == '\n' or c >= ' ')
+
+
+def riscv_finisher_elf_status(elf, limit=10, bits=64, args=()):
+    """Runs a bare-metal program that ends through the test finisher; (status, console)."""
+    with Guest('-M', 'virt', '-m', '64M', '-nographic', '-monitor', 'none', '-serial', 'stdio', '-net', 'none',
+               '-bios', elf, *args, bits=bits, stdin=False) as g:
+        status = g.wait(limit)
+        return status, g.text
+
+
+def read_cpio(blob):
+    """Files of a newc archive (parts of several archives in a row too): {path: (mode, bytes)}."""
+    files = {}
+    at = 0
+    while at + 110 <= len(blob):
+        if blob[at:at + 6] != b'070701':
+            at += 4 if blob[at:at + 4] == b'\0\0\0\0' else len(blob)
+            continue
+        f = [int(blob[at + 6 + 8 * i:at + 14 + 8 * i], 16) for i in range(13)]
+        name = blob[at + 110:at + 110 + f[11] - 1].decode()
+        data = (at + 110 + f[11] + 3) & ~3
+        if name != 'TRAILER!!!':
+            files[name.lstrip('./')] = (f[1], blob[data:data + f[6]])
+        at = (data + f[6] + 3) & ~3
+    return files
