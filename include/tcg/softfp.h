@@ -49,8 +49,7 @@ enum {
  * returned quieted. Order of operands: (a, b), and (a, b, c) for a * b + c.
  */
 typedef enum SoftFpNanRule {
-    SFP_NAN_X86, /* SSE, AVX: the first NaN of a, b, c; the digits of VFMADD132 say who is a and b
-                  */
+    SFP_NAN_X86, /* SSE, AVX: the first NaN of a, b, c (a and b as the digits of VFMADD132 say) */
     SFP_NAN_ARM, /* the first signaling NaN of c, a, b; otherwise the first quiet one */
     SFP_NAN_PPC, /* the first NaN of a, c, b */
 } SoftFpNanRule;
