@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * Zicsr: control and status registers (unprivileged ISA, chapter '"Zicsr" Extension for Control and
+ * Status Register (CSR) Instructions'), and Zifencei, Zawrs.
+ *
+ * Registers that are nothing but storage are read and written in place: their privilege is in the
+ * mode bits, and no extension guards them. All others go through csr.c, which also says whether
+ * the code behind the write can go on in the same unit.
+ *
+ * Test: tests/unit/riscv_insn.c.
+ */
+#include "target/riscv/insn.h"
+typedef enum CsrOp { CSR_WRITE, CSR_SET, CSR_CLEAR } CsrOp;
+
+typedef struct PlainCsr {
+    uint16_t csr;
+    bool is_pc; /* the bits below IALIGN are zero */
+    size_t offset;
+} PlainCsr;
+
+/* Privileged ISA, "Supervisor CSRs" and "Machine-Level CSRs". Cause registers are not here: they
+ * are WLRL. */
+static const PlainCsr plain_csrs[] = {
+    {0x140, false, offsetof(RISCVEnv, sscratch)}, {0x141, true, offsetof(RISCVEnv, sepc)},
+    {0x143, false, offsetof(RISCVEnv, stval)},    {0x340, false, offsetof(RISCVEnv, mscratch)},
+    {0x341, true, offsetof(RISCVEnv, mepc)},      {0x343, false, offsetof(RISCVEnv, mtval)},
+};
+
+static const PlainCsr *plain_csr(const RISCVCtx *c, unsigned csr)
+{
+    if (riscv_priv(c) < (csr >> 8 & 3) || !(c->ext & RISCV_EXT(S))) {
+        return NULL;
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(plain_csrs); i++) {
+        if (plain_csrs[i].csr == csr) {
+            return &plain_csrs[i];
+        }
+    }
+    return NULL;
+}
+
+static void gen_plain(RISCVCtx *c, const RISCVInsn *a, const PlainCsr *p, CsrOp op, TCGv val,
+                      bool write)
+{
+    TCGv old = TCG_NONE;
+    if (a->rd || op != CSR_WRITE) {
+        old = tcg_gen_ldenv(c->b, TCG_I64, TCG_MO_64, p->offset);
+    }
+    if (write) {
+        TCGv v = op == CSR_WRITE ? val
+                 : op == CSR_SET ? tcg_gen_or(c->b, old, val)
+                                 : tcg_gen_andc(c->b, old, val);
+        if (p->is_pc) {
+            v = tcg_gen_andi(c->b, v, c->ext & RISCV_EXT(ZCA) ? -2 : -4);
+        }
+        tcg_gen_stenv(c->b, TCG_MO_64, v, p->offset);
+    }
+    if (a->rd) {
+        riscv_set_x64(c, a->rd, old);
+    }
+}
+
+/* val: I64, zero-extended. write: the instruction writes, whatever the value. */
+static void gen_csr(RISCVCtx *c, const RISCVInsn *a, CsrOp op, TCGv val, bool write)
+{
+    const PlainCsr *p = plain_csr(c, a->csr);
+    if (p) {
+        gen_plain(c, a, p, op, val, write);
+        return;
+    }
+    bool fp = a->csr >= 1 && a->csr <= 3; /* fflags, frm, fcsr */
+    TCGv insn = tcg_i32(c->b, (int32_t)c->word), old = TCG_NONE;
+    if (!write) {
+        old = tcg_gen_call1(c->b, fp ? &riscv_helper_csr_read_fp : &riscv_helper_csr_read, insn);
+    } else if (op == CSR_WRITE && !a->rd) {
+        tcg_gen_call2(c->b, fp ? &riscv_helper_csr_write_fp : &riscv_helper_csr_write, insn, val);
+    } else {
+        TCGv ones = tcg_i64(c->b, -1);
+        TCGv arg[2] = {op == CSR_SET     ? ones
+                       : op == CSR_CLEAR ? tcg_i64(c->b, 0)
+                                         : val,
+                       op == CSR_WRITE ? ones : val};
+        old = tcg_gen_call3(c->b, fp ? &riscv_helper_csr_rmw_fp : &riscv_helper_csr_rmw, insn,
+                            arg[0], arg[1]);
+    }
+    if (a->rd && old.i) {
+        riscv_set_x64(c, a->rd, old);
+    }
+    RISCVCsrEnd end = write ? riscv_csr_ends_unit(a->csr) : RISCV_CSR_END_NO;
+    if (end != RISCV_CSR_END_NO) {
+        riscv_gen_end(c, end);
+    }
+}
+
+INSN(csrrw, "csr:12 rs1:5 001 rd:5 1110011", ZICSR, "rd,csr,rs1")
+void riscv_trans_csrrw(RISCVCtx *c, const RISCVInsn *a)
+{
+    gen_csr(c, a, CSR_WRITE, riscv_x64(c, a->rs1), true);
+}
+
+INSN(csrrs, "csr:12 rs1:5 010 rd:5 1110011", ZICSR, "rd,csr,rs1")
+void riscv_trans_csrrs(RISCVCtx *c, const RISCVInsn *a)
+{
+    gen_csr(c, a, CSR_SET, riscv_x64(c, a->rs1), a->rs1);
+}
+
+INSN(csrrc, "csr:12 rs1:5 011 rd:5 1110011", ZICSR, "rd,csr,rs1")
+void riscv_trans_csrrc(RISCVCtx *c, const RISCVInsn *a)
+{
+    gen_csr(c, a, CSR_CLEAR, riscv_x64(c, a->rs1), a->rs1);
+}
+
+INSN(csrrwi, "csr:12 rs1:5 101 rd:5 1110011", ZICSR, "rd,csr,zimm")
+void riscv_trans_csrrwi(RISCVCtx *c, const RISCVInsn *a)
+{
+    gen_csr(c, a, CSR_WRITE, tcg_i64(c->b, a->rs1), true);
+}
+
+INSN(csrrsi, "csr:12 rs1:5 110 rd:5 1110011", ZICSR, "rd,csr,zimm")
+void riscv_trans_csrrsi(RISCVCtx *c, const RISCVInsn *a)
+{
+    gen_csr(c, a, CSR_SET, tcg_i64(c->b, a->rs1), a->rs1);
+}
+
+INSN(csrrci, "csr:12 rs1:5 111 rd:5 1110011", ZICSR, "rd,csr,zimm")
+void riscv_trans_csrrci(RISCVCtx *c, const RISCVInsn *a)
+{
+    gen_csr(c, a, CSR_CLEAR, tcg_i64(c->b, a->rs1), a->rs1);
+}
+
+/* Stores to code are always seen by units that begin later. */
+INSN(fence_i, "imm[11:0] rs1:5 001 rd:5 0001111", ZIFENCEI, "")
+void riscv_trans_fence_i(RISCVCtx *c, const RISCVInsn *a)
+{
+    riscv_gen_end(c, RISCV_CSR_END_LOOKUP);
+}
+
+INSN(wrs_nto, "000000001101 00000 000 00000 1110011", ZAWRS, "")
+void riscv_trans_wrs_nto(RISCVCtx *c, const RISCVInsn *a)
+{
+    tcg_gen_call1(c->b, &riscv_helper_wrs, tcg_i32(c->b, c->word));
+    riscv_gen_end(c, RISCV_CSR_END_MAIN);
+}
+
+INSN(wrs_sto, "000000011101 00000 000 00000 1110011", ZAWRS, "")
+void riscv_trans_wrs_sto(RISCVCtx *c, const RISCVInsn *a)
+{
+    tcg_gen_call1(c->b, &riscv_helper_wrs, tcg_i32(c->b, c->word));
+    riscv_gen_end(c, RISCV_CSR_END_MAIN);
+}
