@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * The dispatcher: finds units and runs them until something needs the thread's attention, and the
+ * ways out of generated code.
+ *
+ * Inside tcg_exec() env is precise between units. A fault leaves by siglongjmp from
+ * cpu_raise_restore() to the top of tcg_exec(), after the side table has put every cell home.
+ */
+#include "accel/tcg/internal.h"
+#include "rhea/log.h"
+
+static JumpCacheEntry *jump_cache_entry(CPUEnv *env)
+{
+    return &env->jump_cache[(env->pc >> 1) & ((1u << JUMP_CACHE_BITS) - 1)];
+}
+
+Unit *exec_find_unit(CPU *cpu)
+{
+    CPUEnv *env = cpu->env;
+    Accel *a = cpu->tcg->accel;
+    const uint8_t *host;
+    ram_addr ra = tlb_fetch(cpu, env->pc, &host);
+    Unit *u = unit_find(a, ra, env->mode);
+
+    if (u && u->ra2 != RAM_ADDR_NONE) {
+        const uint8_t *next;
+        ram_addr ra2 = tlb_fetch(cpu, (env->pc & TLB_PAGE_MASK) + TLB_PAGE_SIZE, &next);
+        if (u->ra2 != ra2) {
+            /* The same first bytes with another second page: rare, so the older one makes room. */
+            units_invalidate(a, ra, 1);
+            u = NULL;
+        }
+    }
+    if (!u) {
+        u = unit_translate(cpu, ra, host - (env->pc & ~TLB_PAGE_MASK));
+        if (!u) {
+            tlb_fetch(cpu, (env->pc & TLB_PAGE_MASK) + TLB_PAGE_SIZE, &host);
+            g_error("no unit at %#" PRIx64 " although its pages can be fetched", env->pc);
+        }
+    }
+    if (u->code.code && !a->opt.check) {
+        *jump_cache_entry(env) =
+            (JumpCacheEntry){.pc = env->pc, .ctx = env->ctx, .code = u->code.code};
+    }
+    return u;
+}
+
+static void log_exec(CPU *cpu, const Unit *u)
+{
+    CPUEnv *env = cpu->env;
+
+    if (!rhea_log_in_filter(env->pc)) {
+        return;
+    }
+    if (rhea_log_on(LOG_EXEC)) {
+        rhea_log("Trace %u: [%016" PRIx64 "/%#x/%u]\n", cpu->index, env->pc, u->mode, u->ninsns);
+    }
+    if (rhea_log_on(LOG_CPU) && cpu->target->dump_state) {
+        FILE *f = rhea_log_lock();
+        cpu->target->dump_state(cpu, f);
+        rhea_log_unlock(f);
+    }
+}
+
+/* Interpreter as the engine: the unit's instructions are charged at once, as generated code does.
+ */
+static uint64_t interp_enter(CPU *cpu, Unit *u)
+{
+    CPUEnv *env = cpu->env;
+
+    if (cpu->tcg->accel->opt.single_thread) {
+        if (env->icount_left < u->ninsns) {
+            return TCG_LEAVE_ICOUNT;
+        }
+        env->icount_left -= u->ninsns;
+    }
+    cpu->tcg->interp_unit = u;
+    uint64_t ret = tcg_interp_run(u->ir, env, cpu->tcg->interp);
+    cpu->tcg->interp_unit = NULL;
+    return ret;
+}
+
+/* True: go on; false: the thread must look at cpu->interrupts or sleep. */
+static bool handle_interrupts(CPU *cpu)
+{
+    CPUEnv *env = cpu->env;
+
+    __atomic_store_n(&env->exit_request, 0, __ATOMIC_SEQ_CST);
+    uint32_t pending = __atomic_load_n(&cpu->interrupts, __ATOMIC_SEQ_CST);
+    if (pending & ~0xffffu) {
+        return false;
+    }
+    if (pending && cpu->target->do_interrupt(cpu)) {
+        cpu->halted = false;
+    }
+    return !cpu->halted;
+}
+
+void tcg_exec(CPU *cpu)
+{
+    TcgCpu *tc = cpu->tcg;
+    Accel *a = tc->accel;
+    CPUEnv *env = cpu->env;
+
+    sigsetjmp(tc->jmp, 0);
+    tc->in_exec = true;
+    tc->interp_unit = NULL;
+    if (tc->excp >= 0) {
+        int32_t excp = tc->excp;
+        tc->excp = -1;
+        cpu->target->do_exception(cpu, excp);
+    }
+    if (!handle_interrupts(cpu)) {
+        tc->in_exec = false;
+        return;
+    }
+    for (;;) {
+        const void *code = NULL;
+        Unit *u = NULL;
+        uint64_t ret;
+
+        if (!a->opt.check && a->opt.engine == ACCEL_JIT && !rhea_log_on(LOG_EXEC | LOG_CPU)) {
+            JumpCacheEntry *jc = jump_cache_entry(env);
+            if (jc->pc == env->pc && jc->ctx == env->ctx) {
+                code = jc->code;
+            }
+        }
+        if (!code) {
+            u = exec_find_unit(cpu);
+            code = u->code.code;
+            if (rhea_log_on(LOG_EXEC | LOG_CPU)) {
+                log_exec(cpu, u);
+            }
+        }
+        env->pc_page = env->pc & TLB_PAGE_MASK;
+        if (G_UNLIKELY(a->opt.check)) {
+            ret = check_run(cpu, u);
+        } else if (G_LIKELY(code)) {
+            ret = a->host->enter(a->thunks, env, code);
+        } else {
+            ret = interp_enter(cpu, u);
+        }
+        switch (ret & TCG_LEAVE_MASK) {
+        case TCG_LEAVE_LOOKUP:
+            /* Between two units of the interpreter nobody else polls. */
+            if (code || !__atomic_load_n(&env->exit_request, __ATOMIC_RELAXED)) {
+                break;
+            }
+            /* fall through */
+        case TCG_LEAVE_POLL:
+        case TCG_LEAVE_MAIN:
+            if (!handle_interrupts(cpu)) {
+                tc->in_exec = false;
+                return;
+            }
+            break;
+        case TCG_LEAVE_LINK: {
+            TcgExit *e = (TcgExit *)(ret & ~(uint64_t)TCG_LEAVE_MASK);
+            if (__atomic_load_n(&env->exit_request, __ATOMIC_RELAXED)) {
+                if (!handle_interrupts(cpu)) {
+                    tc->in_exec = false;
+                    return;
+                }
+                break;
+            }
+            unsigned flushes = a->stat_flushes;
+            Unit *dest = exec_find_unit(cpu);
+            /* A flush recycled the exit. */
+            if (a->stat_flushes == flushes) {
+                unit_link(cpu, e, dest);
+            }
+            break;
+        }
+        case TCG_LEAVE_ICOUNT:
+            tc->in_exec = false;
+            return;
+        }
+    }
+}
+
+/* env becomes precise at the instruction that called out of generated code at ra. */
+static void restore_state(CPU *cpu, uintptr_t ra)
+{
+    TcgCpu *tc = cpu->tcg;
+    Accel *a = tc->accel;
+    CPUEnv *env = cpu->env;
+
+    if (tc->interp_unit) {
+        if (a->opt.single_thread) {
+            env->icount_left += tc->interp_unit->ninsns - tcg_interp_insn(tc->interp);
+        }
+        tc->interp_unit = NULL;
+        return;
+    }
+    if (ra == 0) {
+        return;
+    }
+    Unit *u = unit_from_host(a, ra);
+    int64_t rel;
+    unsigned insn;
+    if (!u || !a->host->restore(a->thunks, &u->code, env, ra, &rel, &insn)) {
+        g_error("no side table row for %#zx", (size_t)ra);
+    }
+    env->pc = env->pc_page + rel;
+    if (cpu->target->pc32) {
+        env->pc = (uint32_t)env->pc;
+    }
+    if (a->opt.single_thread) {
+        env->icount_left += u->ninsns - insn;
+    }
+}
+
+void cpu_loop_exit_restore(CPU *cpu, uintptr_t ra)
+{
+    restore_state(cpu, ra);
+    cpu->tcg->excp = -1;
+    siglongjmp(cpu->tcg->jmp, 1);
+}
+
+void cpu_raise_restore(CPU *cpu, int32_t excp, uintptr_t ra)
+{
+    restore_state(cpu, ra);
+    cpu->tcg->excp = excp;
+    siglongjmp(cpu->tcg->jmp, 1);
+}
+
+uint64_t cpu_insn_count(CPU *cpu, uintptr_t ra)
+{
+    TcgCpu *tc = cpu->tcg;
+    Accel *a = tc->accel;
+
+    if (!a->opt.single_thread) {
+        return accel_icount_ns(a);
+    }
+    uint64_t n = tc->insns + a->icount_slice - cpu->env->icount_left;
+    if (tc->interp_unit) {
+        n -= tc->interp_unit->ninsns - tcg_interp_insn(tc->interp);
+    } else if (ra) {
+        Unit *u = unit_from_host(a, ra);
+        unsigned insn;
+        if (u && a->host->insn_of(&u->code, ra, &insn)) {
+            n -= u->ninsns - insn;
+        }
+    }
+    return n;
+}

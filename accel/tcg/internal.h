@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * Inside of the accelerator: the threads (threads.c), the dispatcher (exec.c), translated units and
+ * their cache (units.c), translation (translate.c), lock-step (check.c). The soft TLB is
+ * softmmu/tlb.c.
+ *
+ * Locks, in the order in which they nest:
+ *   Accel.lock        thread states, work queues, the exclusive section; never taken on a hot path
+ *   Accel.unit_lock   links, lists of units, page descriptors: taken to add, link and drop units
+ * Look-ups of units are lock-free: units are only added and marked dead, their memory is
+ * recycled in an exclusive section when no vCPU runs.
+ */
+#ifndef RHEA_ACCEL_TCG_INTERNAL_H
+#define RHEA_ACCEL_TCG_INTERNAL_H
+
+#include <inttypes.h>
+#include <setjmp.h>
+#include "accel/accel.h"
+#include "softmmu/memory.h"
+#include "tcg/backend.h"
+#include "tcg/interp.h"
+
+typedef struct Unit Unit;
+
+/* A translated unit. It lies in the code cache's writable mapping, in front of its code; units of
+ * the interpreter lie there as well and own their IR. */
+struct Unit {
+    Unit *hash_next;
+    ram_addr ra;  /* of its first byte */
+    ram_addr ra2; /* page of its last instruction's second part, or RAM_ADDR_NONE */
+    uint32_t mode;
+    uint32_t guest_bytes;
+    uint16_t ninsns;
+    bool dead;          /* atomic */
+    Unit *page_next[2]; /* lists of the page(s) it was translated from */
+    TcgExit *in;        /* exits linked to this unit */
+    TCGUnit *ir;        /* interpreter and lock-step: the optimised IR; else NULL */
+    TcgCode code;
+};
+
+/* The code cache: chunks, each filled by one vCPU at a time. */
+#define CHUNK_SIZE ((size_t)128 << 10)
+typedef struct Chunk {
+    uint32_t used;    /* bytes */
+    uint32_t n_units; /* atomic: published last */
+    uint32_t cap;
+    uint32_t *units; /* offsets of its units in the cache, ascending */
+} Chunk;
+
+typedef struct CodeCache {
+    int fd;
+    uint8_t *rw;
+    const uint8_t *rx;
+    size_t size;
+    unsigned n_chunks;
+    unsigned next_chunk; /* atomic; chunk 0 holds the thunks */
+    Chunk *chunks;
+} CodeCache;
+
+/* What is known of a RAM page that holds (or held) translated code. */
+typedef struct PageDesc {
+    Unit *units;
+    uint64_t granules; /* bit n: some unit has bytes in [64 n, 64 n + 64) of the page */
+    uint32_t busy;     /* translations under way that read the page */
+    uint32_t writes;   /* stores seen while busy */
+} PageDesc;
+
+#define UNIT_HASH_BITS 15
+#define PAGE_LEAF_BITS 10
+#define PAGE_ROOT_BITS 20
+
+struct Accel {
+    AccelOptions opt;
+    MemSystem *ms;
+    struct Clocks *clocks;
+    const TcgHost *host;
+    void *thunks;
+    TcgHostOptions host_options;
+    CodeCache cache;
+    GMutex unit_lock;
+    Unit **hash;       /* 1 << UNIT_HASH_BITS heads, atomic */
+    PageDesc **pages;  /* 1 << PAGE_ROOT_BITS leaves, made on demand, atomic */
+    uint64_t next_gen; /* atomic; generations of TLB contexts */
+
+    GMutex lock;
+    GCond cond; /* any change of the fields below */
+    CPU **cpus;
+    unsigned n_cpus;
+    bool started, paused, exiting;
+    CPU *exclusive;   /* vCPU that wants to be alone, NULL: none */
+    unsigned running; /* threads inside the dispatcher */
+    GThread *single;  /* the one thread of single_thread mode */
+
+    int64_t icount_done;  /* instructions executed up to the running slice's start */
+    int64_t icount_warp;  /* ns that the virtual clock skipped while all vCPUs slept */
+    int64_t icount_slice; /* instructions granted to the running slice */
+    CPU *icount_cpu;      /* vCPU that runs the slice */
+
+    uint64_t stat_units, stat_flushes, stat_checked, stat_unchecked;
+};
+
+typedef struct TlbSlot {
+    uint64_t key;
+    uint64_t stamp; /* of last selection: the oldest is reused */
+    uint32_t asid;
+    bool valid;
+    uint8_t n_large;
+    struct {
+        uint64_t base, mask;
+    } large[8];      /* leaves wider than a page that the slot has entries of */
+    uint32_t fills;  /* since the last flush or resize */
+    TlbTable *table; /* reserved at full size, used as far as its mask says */
+} TlbSlot;
+
+/* Second level: 4 ways, set chosen by page. */
+#define TLB_L2_BITS 10
+#define TLB_L2_WAYS 4
+typedef struct TlbL2Entry {
+    uint64_t key;
+    uint64_t page; /* virtual */
+    TlbEntry e;
+    uint32_t gen; /* of its ASID, or of the global ones; 0: never current */
+    uint32_t asid;
+    bool global;
+} TlbL2Entry;
+
+typedef struct WorkItem {
+    struct WorkItem *next;
+    void (*fn)(CPU *cpu, void *data);
+    void *data;
+} WorkItem;
+
+struct TcgCpu {
+    Accel *accel;
+    sigjmp_buf jmp;
+    int32_t excp; /* set before a longjmp; -1: none */
+    bool in_exec;
+    GThread *thread;
+    GMutex sleep_lock;
+    GCond sleep_cond; /* with sleep_lock: somebody kicked */
+    bool sleeping;    /* atomic */
+    WorkItem *work;   /* atomic stack */
+
+    /* soft TLB */
+    TlbSlot slots[TLB_SLOTS];
+    uint8_t data_slot[CPU_MMU_CONTEXTS];
+    uint8_t fetch_slot;
+    uint64_t stamp;
+    TlbL2Entry *l2; /* (1 << TLB_L2_BITS) * TLB_L2_WAYS */
+    uint32_t l2_gen_global;
+    uint32_t l2_gen_asid[256];
+    uint8_t l2_victim;
+
+    /* translation */
+    TCGBuilder *builder;
+    TCGUnit *ir;
+    void *scratch; /* host's */
+    TcgInterp *interp;
+    unsigned chunk;    /* being filled; 0: none */
+    Unit *interp_unit; /* that the interpreter runs */
+    RamBlock *last_block;
+
+    uint64_t insns; /* executed before the running slice (icount) */
+    struct CheckState *check;
+};
+
+/* units.c */
+bool units_init(Accel *a, GError **err);
+void units_free(Accel *a);
+/* The live unit for code at ra in this mode that straddles into ra2, or NULL. */
+Unit *unit_find(Accel *a, ram_addr ra, uint32_t mode);
+/* Room for at least `need` bytes in this vCPU's chunk; NULL: the cache is full. */
+uint8_t *cache_room(CPU *cpu, size_t need, size_t *room);
+/* Make the unit at the front of the room visible; as a dead one if its bytes were written since
+ * page_begin_read() gave `writes` for its pages. */
+void unit_publish(CPU *cpu, Unit *u, size_t bytes, const uint32_t writes[2]);
+/* The unit whose code holds executable address ra, or NULL. */
+Unit *unit_from_host(Accel *a, uintptr_t ra);
+/* Link exit e to u unless u is dead or e has a link already that holds. */
+void unit_link(CPU *cpu, TcgExit *e, Unit *u);
+/* From here to page_end_read() stores to the page at ra are noticed; *writes is for the latter. */
+void page_begin_read(Accel *a, ram_addr ra, uint32_t *writes);
+/* False if the page was written meanwhile. unit_lock is held. */
+bool page_end_read_locked(Accel *a, ram_addr ra, uint32_t writes);
+/* A store hit a page with its code byte set: clear the byte if no code is left; returns whether. */
+bool page_try_unmark(Accel *a, ram_addr ra);
+/* Drop units that have bytes in [ra, ra + len). */
+void units_invalidate(Accel *a, ram_addr ra, uint64_t len);
+/* Exclusive section only: drop everything. */
+void units_flush_all(Accel *a);
+
+/* translate.c */
+Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page);
+
+/* exec.c */
+void tcg_exec(CPU *cpu);
+/* Unit for env->pc in the present context; may fault (longjmp). */
+Unit *exec_find_unit(CPU *cpu);
+
+/* threads.c */
+void exclusive_begin(CPU *cpu);
+void exclusive_end(CPU *cpu);
+
+/* check.c */
+uint64_t check_run(CPU *cpu, Unit *u);
+void check_free(CPU *cpu);
+
+/* softmmu/tlb.c */
+void tlb_init(CPU *cpu);
+void tlb_destroy(CPU *cpu);
+/* RAM address and host byte of the instruction at vaddr; faults as a fetch does. */
+ram_addr tlb_fetch(CPU *cpu, uint64_t vaddr, const uint8_t **host);
+/* The same, but RAM_ADDR_NONE instead of a fault. */
+ram_addr tlb_fetch_probe(CPU *cpu, uint64_t vaddr, const uint8_t **host);
+/* Host address of one byte after all checks, NULL if it is a device's; stores nothing, invalidates
+ * nothing. */
+uint8_t *tlb_peek(CPU *cpu, uint64_t vaddr, TlbAccess access, unsigned idx);
+/* Take direct write access to this host page away from cpu. Any thread. */
+void tlb_protect_code(CPU *cpu, const uint8_t *host_page);
+
+#endif

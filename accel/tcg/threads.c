@@ -1,0 +1,594 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * vCPU threads: one for each vCPU, or one for all (thread=single, -icount, lock-step).
+ *
+ * A thread is "running" while it is inside tcg_exec() or about to enter it; Accel.running counts
+ * them under Accel.lock. Pausing and exclusive sections wait for that count to fall. A vCPU that
+ * waits for an interrupt sleeps on its own condition and is not running.
+ *
+ * -icount: virtual time = (instructions executed << shift) + what was skipped while all vCPUs
+ * slept. vCPUs take turns of a fixed number of instructions or up to the next timer, whichever is
+ * less, and timers fire in this thread between turns, so that a run depends on nothing but the
+ * guest.
+ */
+#include <string.h>
+#include <sys/mman.h>
+#include "accel/tcg/internal.h"
+#include "rhea/error.h"
+#include "rhea/log.h"
+#include "softmmu/timer.h"
+
+#define SLICE_INSNS 200000
+
+void accel_options_default(AccelOptions *o)
+{
+    *o = (AccelOptions){
+        .engine = ACCEL_JIT,
+        .cache_size = 64ull << 20,
+        .opt_passes = TCG_OPT_ALL,
+        .icount_shift = -1,
+        .icount_sleep = true,
+    };
+}
+
+static void code_written(void *opaque, RamBlock *b, uint64_t offset, uint64_t len)
+{
+    units_invalidate(opaque, b->start + offset, len);
+}
+
+static void flush_work(CPU *cpu, void *data)
+{
+    tlb_flush_all(cpu);
+}
+
+static void map_changed(void *opaque, AddressSpace *as)
+{
+    Accel *a = opaque;
+
+    for (unsigned i = 0; i < a->n_cpus; i++) {
+        if (a->cpus[i]->as == as) {
+            cpu_run_on(a->cpus[i], flush_work, NULL);
+        }
+    }
+}
+
+static int64_t icount_clock(void *opaque)
+{
+    return accel_icount_ns(opaque);
+}
+
+static void icount_kick(void *opaque)
+{
+    accel_timer_changed(opaque);
+}
+
+Accel *accel_new(const AccelOptions *o, MemSystem *ms, Clocks *clocks, GError **err)
+{
+    Accel *a = g_new0(Accel, 1);
+
+    a->opt = *o;
+    if (o->icount_shift >= 0 || o->check) {
+        a->opt.single_thread = true;
+    }
+    a->ms = ms;
+    a->clocks = clocks;
+    a->next_gen = 1;
+    a->paused = true;
+#if defined(__x86_64__)
+    a->host = &tcg_host_x86_64;
+#else
+    if (a->opt.check) {
+        rhea_error_set(err, "check=on needs a host with a code generator");
+        g_free(a);
+        return NULL;
+    }
+    a->opt.engine = ACCEL_INTERP;
+#endif
+    if (!units_init(a, err)) {
+        g_free(a);
+        return NULL;
+    }
+    g_mutex_init(&a->lock);
+    g_cond_init(&a->cond);
+    memory_set_code_hook(ms, code_written, a);
+    memory_add_listener(ms, &(MemListener){.changed = map_changed, .opaque = a});
+    if (o->icount_shift >= 0 && clocks) {
+        clocks_set_icount(clocks, icount_clock, icount_kick, a);
+    }
+    a->host_options = (TcgHostOptions){.icount = a->opt.single_thread, .check = a->opt.check};
+    return a;
+}
+
+CPU *accel_cpu_new(Accel *a, const TargetDesc *target, AddressSpace *as, void *model)
+{
+    CPU *cpu = g_new0(CPU, 1);
+    TcgCpu *tc = g_new0(TcgCpu, 1);
+    size_t env_size = (target->env_size + 63) & ~(size_t)63;
+
+    if (a->n_cpus == 0 && a->opt.engine == ACCEL_JIT) {
+        size_t used = a->host->emit_thunks(a->cache.rw, a->cache.rx, CHUNK_SIZE, &a->host_options,
+                                           target, &a->thunks);
+        if (used == 0 || used > CHUNK_SIZE) {
+            g_error("thunks do not fit");
+        }
+    }
+    cpu->index = a->n_cpus;
+    cpu->target = target;
+    cpu->as = as;
+    cpu->model = model;
+    cpu->tcg = tc;
+    cpu->env = aligned_alloc(64, env_size);
+    memset(cpu->env, 0, env_size);
+    cpu->env->cpu = cpu;
+    cpu->env->mxcsr = cpu->env->host_mxcsr = 0x1f80;
+    cpu->env->jump_cache = mmap(NULL, sizeof(JumpCacheEntry) << JUMP_CACHE_BITS,
+                                PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (cpu->env->jump_cache == MAP_FAILED) {
+        g_error("out of memory for vCPU %u", cpu->index);
+    }
+    tc->accel = a;
+    tc->excp = -1;
+    g_mutex_init(&tc->sleep_lock);
+    g_cond_init(&tc->sleep_cond);
+    tc->builder = tcg_builder_new();
+    tc->ir = tcg_unit_new(target->cells, target->ncells);
+    tc->interp = tcg_interp_new();
+    if (a->opt.engine == ACCEL_JIT) {
+        tc->scratch = a->host->scratch_new();
+    }
+    tlb_init(cpu);
+    a->cpus = g_renew(CPU *, a->cpus, a->n_cpus + 1);
+    a->cpus[a->n_cpus++] = cpu;
+    return cpu;
+}
+
+static void cpu_free(Accel *a, CPU *cpu)
+{
+    TcgCpu *tc = cpu->tcg;
+
+    check_free(cpu);
+    tlb_destroy(cpu);
+    tcg_builder_free(tc->builder);
+    tcg_unit_free(tc->ir);
+    tcg_interp_free(tc->interp);
+    if (tc->scratch) {
+        a->host->scratch_free(tc->scratch);
+    }
+    munmap(cpu->env->jump_cache, sizeof(JumpCacheEntry) << JUMP_CACHE_BITS);
+    free(cpu->env);
+    g_mutex_clear(&tc->sleep_lock);
+    g_cond_clear(&tc->sleep_cond);
+    g_free(tc);
+    g_free(cpu);
+}
+
+void accel_free(Accel *a)
+{
+    units_free(a);
+    for (unsigned i = 0; i < a->n_cpus; i++) {
+        cpu_free(a, a->cpus[i]);
+    }
+    g_free(a->cpus);
+    g_mutex_clear(&a->lock);
+    g_cond_clear(&a->cond);
+    g_free(a);
+}
+
+unsigned accel_cpu_count(const Accel *a)
+{
+    return a->n_cpus;
+}
+
+CPU *accel_cpu(const Accel *a, unsigned index)
+{
+    return index < a->n_cpus ? a->cpus[index] : NULL;
+}
+
+bool accel_uses_icount(const Accel *a)
+{
+    return a->opt.icount_shift >= 0;
+}
+
+/* ---- requests from any thread ---- */
+
+void cpu_kick(CPU *cpu, uint32_t bits)
+{
+    TcgCpu *tc = cpu->tcg;
+
+    __atomic_fetch_or(&cpu->interrupts, bits, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&cpu->env->exit_request, 1, __ATOMIC_SEQ_CST);
+    /* Pairs with the sleeper's store of `sleeping` before its last look at the interrupts. */
+    if (__atomic_load_n(&tc->sleeping, __ATOMIC_SEQ_CST)) {
+        g_mutex_lock(&tc->sleep_lock);
+        g_cond_broadcast(&tc->sleep_cond);
+        g_mutex_unlock(&tc->sleep_lock);
+    }
+    if (tc->accel->opt.single_thread && tc != tc->accel->cpus[0]->tcg) {
+        /* The one thread sleeps on the first vCPU's condition. */
+        TcgCpu *first = tc->accel->cpus[0]->tcg;
+        if (__atomic_load_n(&first->sleeping, __ATOMIC_SEQ_CST)) {
+            g_mutex_lock(&first->sleep_lock);
+            g_cond_broadcast(&first->sleep_cond);
+            g_mutex_unlock(&first->sleep_lock);
+        }
+    }
+}
+
+void cpu_set_line(CPU *cpu, unsigned line, bool level)
+{
+    if (level) {
+        cpu_kick(cpu, 1u << line);
+    } else {
+        __atomic_fetch_and(&cpu->interrupts, ~(1u << line), __ATOMIC_SEQ_CST);
+    }
+}
+
+void cpu_run_on(CPU *cpu, void (*fn)(CPU *cpu, void *data), void *data)
+{
+    WorkItem *w = g_new(WorkItem, 1);
+    TcgCpu *tc = cpu->tcg;
+
+    w->fn = fn;
+    w->data = data;
+    w->next = __atomic_load_n(&tc->work, __ATOMIC_RELAXED);
+    while (!__atomic_compare_exchange_n(&tc->work, &w->next, w, true, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_RELAXED)) {
+    }
+    cpu_kick(cpu, CPU_INT_WORK);
+}
+
+static void run_work(CPU *cpu)
+{
+    WorkItem *w = __atomic_exchange_n(&cpu->tcg->work, NULL, __ATOMIC_SEQ_CST);
+    WorkItem *in_order = NULL;
+
+    while (w) {
+        WorkItem *next = w->next;
+        w->next = in_order;
+        in_order = w;
+        w = next;
+    }
+    while (in_order) {
+        WorkItem *next = in_order->next;
+        in_order->fn(cpu, in_order->data);
+        g_free(in_order);
+        in_order = next;
+    }
+}
+
+/* ---- running, pausing, being alone ---- */
+
+static void kick_all(Accel *a, const CPU *except)
+{
+    for (unsigned i = 0; i < a->n_cpus; i++) {
+        if (a->cpus[i] != except) {
+            cpu_kick(a->cpus[i], CPU_INT_PAUSE);
+        }
+    }
+}
+
+/* Wait until this thread may run, then count it as running. False: the program ends. */
+static bool run_begin(Accel *a)
+{
+    g_mutex_lock(&a->lock);
+    while (!a->exiting && (a->paused || a->exclusive)) {
+        g_cond_wait(&a->cond, &a->lock);
+    }
+    bool go = !a->exiting;
+    if (go) {
+        a->running++;
+    }
+    g_mutex_unlock(&a->lock);
+    return go;
+}
+
+static void run_end(Accel *a)
+{
+    g_mutex_lock(&a->lock);
+    a->running--;
+    g_cond_broadcast(&a->cond);
+    g_mutex_unlock(&a->lock);
+}
+
+void exclusive_begin(CPU *cpu)
+{
+    Accel *a = cpu->tcg->accel;
+
+    g_mutex_lock(&a->lock);
+    a->running--;
+    g_cond_broadcast(&a->cond);
+    while (a->exclusive || a->paused) {
+        g_cond_wait(&a->cond, &a->lock);
+    }
+    a->exclusive = cpu;
+    if (a->opt.single_thread) {
+        g_mutex_unlock(&a->lock);
+        return;
+    }
+    kick_all(a, cpu);
+    while (a->running > 0) {
+        g_cond_wait(&a->cond, &a->lock);
+    }
+    g_mutex_unlock(&a->lock);
+}
+
+void exclusive_end(CPU *cpu)
+{
+    Accel *a = cpu->tcg->accel;
+
+    g_mutex_lock(&a->lock);
+    a->exclusive = NULL;
+    a->running++;
+    g_cond_broadcast(&a->cond);
+    g_mutex_unlock(&a->lock);
+}
+
+void accel_pause_all(Accel *a)
+{
+    g_mutex_lock(&a->lock);
+    a->paused = true;
+    kick_all(a, NULL);
+    while (a->running > 0 || a->exclusive) {
+        g_cond_wait(&a->cond, &a->lock);
+    }
+    g_mutex_unlock(&a->lock);
+}
+
+void accel_resume_all(Accel *a)
+{
+    g_mutex_lock(&a->lock);
+    a->paused = false;
+    g_cond_broadcast(&a->cond);
+    g_mutex_unlock(&a->lock);
+    kick_all(a, NULL);
+}
+
+void accel_reset_all(Accel *a)
+{
+    for (unsigned i = 0; i < a->n_cpus; i++) {
+        CPU *cpu = a->cpus[i];
+        cpu->halted = false;
+        cpu->target->reset(cpu);
+        tlb_flush_all(cpu);
+    }
+}
+
+/* The requests that are the thread's own business. */
+static void serve_requests(CPU *cpu)
+{
+    __atomic_fetch_and(&cpu->interrupts, ~(CPU_INT_PAUSE | CPU_INT_TIMER | CPU_INT_WORK),
+                       __ATOMIC_SEQ_CST);
+    run_work(cpu);
+}
+
+static bool cpu_can_run(CPU *cpu)
+{
+    if (cpu->stopped) {
+        return false;
+    }
+    if (cpu->halted && cpu->target->has_work(cpu)) {
+        cpu->halted = false;
+    }
+    return !cpu->halted;
+}
+
+static bool requests_pending(CPU *cpu)
+{
+    return __atomic_load_n(&cpu->interrupts, __ATOMIC_SEQ_CST) & ~0xffffu;
+}
+
+/* Sleep until someone kicks; deadline in host monotonic us, or -1. */
+static void sleep_on(CPU *cpu, bool (*awake)(Accel *a, CPU *cpu), gint64 deadline)
+{
+    TcgCpu *tc = cpu->tcg;
+
+    g_mutex_lock(&tc->sleep_lock);
+    __atomic_store_n(&tc->sleeping, true, __ATOMIC_SEQ_CST);
+    while (!awake(tc->accel, cpu)) {
+        if (deadline < 0) {
+            g_cond_wait(&tc->sleep_cond, &tc->sleep_lock);
+        } else if (!g_cond_wait_until(&tc->sleep_cond, &tc->sleep_lock, deadline)) {
+            break;
+        }
+    }
+    __atomic_store_n(&tc->sleeping, false, __ATOMIC_SEQ_CST);
+    g_mutex_unlock(&tc->sleep_lock);
+}
+
+static bool one_awake(Accel *a, CPU *cpu)
+{
+    return requests_pending(cpu) || (!cpu->stopped && cpu->target->has_work(cpu));
+}
+
+static void *cpu_thread(void *opaque)
+{
+    CPU *cpu = opaque;
+    Accel *a = cpu->tcg->accel;
+
+    while (run_begin(a)) {
+        serve_requests(cpu);
+        if (cpu_can_run(cpu)) {
+            tcg_exec(cpu);
+        }
+        run_end(a);
+        if (!requests_pending(cpu) && !cpu_can_run(cpu)) {
+            sleep_on(cpu, one_awake, -1);
+        }
+    }
+    return NULL;
+}
+
+static bool any_awake(Accel *a, CPU *unused)
+{
+    for (unsigned i = 0; i < a->n_cpus; i++) {
+        if (one_awake(a, a->cpus[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Instructions until the next timer, at most one slice. */
+static int64_t slice_budget(Accel *a)
+{
+    if (a->opt.icount_shift < 0) {
+        return SLICE_INSNS;
+    }
+    int64_t deadline = timer_next_deadline_ns(a->clocks);
+    if (deadline == INT64_MAX) {
+        return SLICE_INSNS;
+    }
+    int64_t ns = deadline - accel_icount_ns(a);
+    int64_t n = (ns + ((int64_t)1 << a->opt.icount_shift) - 1) >> a->opt.icount_shift;
+    return CLAMP(n, 1, SLICE_INSNS);
+}
+
+static void run_slice(Accel *a, CPU *cpu)
+{
+    int64_t budget = slice_budget(a);
+    int64_t done;
+
+    a->icount_slice = budget;
+    cpu->env->icount_left = budget;
+    __atomic_store_n(&a->icount_cpu, cpu, __ATOMIC_RELEASE);
+    tcg_exec(cpu);
+    done = budget - cpu->env->icount_left;
+    __atomic_store_n(&a->icount_cpu, NULL, __ATOMIC_RELEASE);
+    /* A unit longer than what is left ends a slice early; the rest passes without instructions, so
+     * that the timer that limited the slice is due. */
+    if (a->opt.icount_shift >= 0 && done == 0 && cpu_can_run(cpu) && !requests_pending(cpu)) {
+        a->icount_warp += budget << a->opt.icount_shift;
+    }
+    __atomic_fetch_add(&a->icount_done, done, __ATOMIC_SEQ_CST);
+    cpu->tcg->insns += done;
+}
+
+/* All vCPUs wait for interrupts: let virtual time jump to the next timer. */
+static void icount_idle(Accel *a)
+{
+    int64_t deadline = timer_next_deadline_ns(a->clocks);
+    int64_t now = accel_icount_ns(a);
+    CPU *cpu = a->cpus[0];
+
+    if (deadline == INT64_MAX) {
+        sleep_on(cpu, any_awake, -1);
+        return;
+    }
+    if (deadline > now) {
+        if (a->opt.icount_sleep) {
+            sleep_on(cpu, any_awake, g_get_monotonic_time() + (deadline - now) / 1000);
+            if (any_awake(a, NULL)) {
+                return;
+            }
+        }
+        __atomic_fetch_add(&a->icount_warp, deadline - now, __ATOMIC_SEQ_CST);
+    }
+}
+
+static void *single_thread(void *opaque)
+{
+    Accel *a = opaque;
+
+    while (run_begin(a)) {
+        bool ran = false, requests = false;
+        if (a->opt.icount_shift >= 0) {
+            timers_run_virtual(a->clocks);
+        }
+        for (unsigned i = 0; i < a->n_cpus && !a->paused; i++) {
+            CPU *cpu = a->cpus[i];
+            serve_requests(cpu);
+            if (cpu_can_run(cpu)) {
+                run_slice(a, cpu);
+                ran = true;
+            }
+            requests |= requests_pending(cpu);
+        }
+        run_end(a);
+        if (!ran && !requests) {
+            if (a->opt.icount_shift >= 0) {
+                icount_idle(a);
+            } else {
+                sleep_on(a->cpus[0], any_awake, -1);
+            }
+        }
+    }
+    return NULL;
+}
+
+void accel_start(Accel *a)
+{
+    a->started = true;
+    if (a->opt.single_thread) {
+        a->single = g_thread_new("CPU 0/TCG", single_thread, a);
+        return;
+    }
+    for (unsigned i = 0; i < a->n_cpus; i++) {
+        g_autofree char *name = g_strdup_printf("CPU %u/TCG", i);
+        a->cpus[i]->tcg->thread = g_thread_new(name, cpu_thread, a->cpus[i]);
+    }
+}
+
+void accel_stop(Accel *a)
+{
+    if (!a->started) {
+        return;
+    }
+    g_mutex_lock(&a->lock);
+    a->exiting = true;
+    g_cond_broadcast(&a->cond);
+    g_mutex_unlock(&a->lock);
+    for (unsigned i = 0; i < a->n_cpus; i++) {
+        cpu_kick(a->cpus[i], CPU_INT_EXIT);
+    }
+    if (a->single) {
+        g_thread_join(a->single);
+    }
+    for (unsigned i = 0; i < a->n_cpus; i++) {
+        if (a->cpus[i]->tcg->thread) {
+            g_thread_join(a->cpus[i]->tcg->thread);
+        }
+    }
+    a->started = false;
+}
+
+/* ---- time ---- */
+
+int64_t accel_icount_ns(Accel *a)
+{
+    CPU *cpu = __atomic_load_n(&a->icount_cpu, __ATOMIC_ACQUIRE);
+    int64_t n = __atomic_load_n(&a->icount_done, __ATOMIC_SEQ_CST);
+
+    if (cpu) {
+        n += a->icount_slice - __atomic_load_n(&cpu->env->icount_left, __ATOMIC_RELAXED);
+    }
+    return (n << MAX(a->opt.icount_shift, 0)) + __atomic_load_n(&a->icount_warp, __ATOMIC_SEQ_CST);
+}
+
+void accel_timer_changed(Accel *a)
+{
+    CPU *cpu = __atomic_load_n(&a->icount_cpu, __ATOMIC_ACQUIRE);
+
+    if (a->n_cpus) {
+        cpu_kick(cpu ? cpu : a->cpus[0], CPU_INT_TIMER);
+    }
+}
+
+void accel_print_stats(Accel *a, FILE *f)
+{
+    size_t used = 0;
+
+    for (unsigned i = 1; i < a->cache.n_chunks; i++) {
+        used += a->cache.chunks[i].used;
+    }
+    fprintf(f, "units translated    %" PRIu64 "\n", a->stat_units);
+    fprintf(f, "code cache          %zu of %zu KiB\n", used >> 10, a->cache.size >> 10);
+    fprintf(f, "code cache flushes  %" PRIu64 "\n", a->stat_flushes);
+    if (a->opt.check) {
+        fprintf(f, "units checked       %" PRIu64 "\n", a->stat_checked);
+        fprintf(f, "units not checked   %" PRIu64 "\n", a->stat_unchecked);
+    }
+    if (a->opt.single_thread) {
+        fprintf(f, "instructions        %" PRId64 "\n", a->icount_done);
+    }
+}

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * Translated units: the code cache with its two mappings, the table by physical address, the lists
+ * by page, links between units and their removal.
+ *
+ * Invariants: the cache is mapped writable (rw) and executable (rx), never both in one mapping. A
+ * chunk has one writer. A dead unit is never linked to, its entry leads to its dead stub, and
+ * nothing of it is reused before the next flush, which is an exclusive section. A page's code byte
+ * (RamBlock.code) is set before the page is read for translation and as long as it has units.
+ *
+ * Locks: unit_lock for all lists and links.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "accel/tcg/internal.h"
+#include "rhea/error.h"
+
+#define THUNK_ROOM CHUNK_SIZE
+
+bool units_init(Accel *a, GError **err)
+{
+    CodeCache *c = &a->cache;
+
+    c->size = MAX(a->opt.cache_size, 4 * CHUNK_SIZE) / CHUNK_SIZE * CHUNK_SIZE;
+    c->n_chunks = c->size / CHUNK_SIZE;
+    c->fd = memfd_create("rhea-code", MFD_CLOEXEC);
+    if (c->fd < 0 || ftruncate(c->fd, c->size) < 0) {
+        rhea_error_set(err, "cannot create a code cache of %zu MiB: %s", c->size >> 20,
+                       g_strerror(errno));
+        return false;
+    }
+    c->rw = mmap(NULL, c->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, c->fd, 0);
+    c->rx = mmap(NULL, c->size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_NORESERVE, c->fd, 0);
+    if (c->rw == MAP_FAILED || c->rx == MAP_FAILED) {
+        rhea_error_set(err, "cannot map a code cache of %zu MiB: %s", c->size >> 20,
+                       g_strerror(errno));
+        return false;
+    }
+    c->chunks = g_new0(Chunk, c->n_chunks);
+    c->next_chunk = 1;
+    a->hash = mmap(NULL, sizeof(Unit *) << UNIT_HASH_BITS, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    a->pages = mmap(NULL, sizeof(PageDesc *) << PAGE_ROOT_BITS, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (a->hash == MAP_FAILED || a->pages == MAP_FAILED) {
+        rhea_error_set(err, "cannot map the unit tables: %s", g_strerror(errno));
+        return false;
+    }
+    g_mutex_init(&a->unit_lock);
+    return true;
+}
+
+void units_free(Accel *a)
+{
+    CodeCache *c = &a->cache;
+
+    units_flush_all(a);
+    for (unsigned i = 0; i < c->n_chunks; i++) {
+        g_free(c->chunks[i].units);
+    }
+    g_free(c->chunks);
+    munmap(c->rw, c->size);
+    munmap((void *)c->rx, c->size);
+    close(c->fd);
+    for (size_t i = 0; i < (size_t)1 << PAGE_ROOT_BITS; i++) {
+        g_free(a->pages[i]);
+    }
+    munmap(a->hash, sizeof(Unit *) << UNIT_HASH_BITS);
+    munmap(a->pages, sizeof(PageDesc *) << PAGE_ROOT_BITS);
+    g_mutex_clear(&a->unit_lock);
+}
+
+static void unit_kill_locked(Accel *a, Unit *u);
+
+static unsigned unit_hash(ram_addr ra, uint32_t mode)
+{
+    uint64_t h = (ra >> 1) * 0x9e3779b97f4a7c15ull + mode * 0xc2b2ae3d27d4eb4full;
+
+    return h >> (64 - UNIT_HASH_BITS);
+}
+
+Unit *unit_find(Accel *a, ram_addr ra, uint32_t mode)
+{
+    Unit *u = __atomic_load_n(&a->hash[unit_hash(ra, mode)], __ATOMIC_ACQUIRE);
+
+    while (u && (u->ra != ra || u->mode != mode || __atomic_load_n(&u->dead, __ATOMIC_RELAXED))) {
+        u = __atomic_load_n(&u->hash_next, __ATOMIC_ACQUIRE);
+    }
+    return u;
+}
+
+/* NULL if there is none and make is false. */
+static PageDesc *page_desc(Accel *a, ram_addr ra, bool make)
+{
+    uint64_t page = ra >> MEM_PAGE_BITS;
+    PageDesc **leaf = &a->pages[(page >> PAGE_LEAF_BITS) & (((size_t)1 << PAGE_ROOT_BITS) - 1)];
+    PageDesc *p = __atomic_load_n(leaf, __ATOMIC_ACQUIRE);
+
+    if (!p) {
+        if (!make) {
+            return NULL;
+        }
+        p = g_new0(PageDesc, (size_t)1 << PAGE_LEAF_BITS);
+        __atomic_store_n(leaf, p, __ATOMIC_RELEASE);
+    }
+    return p + (page & ((1u << PAGE_LEAF_BITS) - 1));
+}
+
+/* Granules of 64 bytes that the bytes [from, to) of a page touch. */
+static uint64_t granules(unsigned from, unsigned to)
+{
+    unsigned first = from / 64, last = (to - 1) / 64;
+
+    return (last == 63 ? ~0ull : (2ull << last) - 1) & ~((1ull << first) - 1);
+}
+
+/* Part of the unit on page i (0: first, 1: the straddled one). */
+static uint64_t unit_granules(const Unit *u, int i)
+{
+    unsigned off = u->ra & ~TLB_PAGE_MASK;
+    unsigned end = off + u->guest_bytes;
+
+    if (i == 0) {
+        return granules(off, MIN(end, TLB_PAGE_SIZE));
+    }
+    return granules(0, end - TLB_PAGE_SIZE);
+}
+
+uint8_t *cache_room(CPU *cpu, size_t need, size_t *room)
+{
+    Accel *a = cpu->tcg->accel;
+    CodeCache *c = &a->cache;
+    unsigned n = cpu->tcg->chunk;
+
+    if (n == 0 || c->chunks[n].used + need > CHUNK_SIZE) {
+        n = __atomic_fetch_add(&c->next_chunk, 1, __ATOMIC_RELAXED);
+        if (n >= c->n_chunks) {
+            __atomic_store_n(&c->next_chunk, c->n_chunks, __ATOMIC_RELAXED);
+            cpu->tcg->chunk = 0;
+            return NULL;
+        }
+        c->chunks[n].used = 0;
+        cpu->tcg->chunk = n;
+    }
+    *room = CHUNK_SIZE - c->chunks[n].used;
+    return c->rw + n * CHUNK_SIZE + c->chunks[n].used;
+}
+
+void unit_publish(CPU *cpu, Unit *u, size_t bytes, const uint32_t writes[2])
+{
+    Accel *a = cpu->tcg->accel;
+    Chunk *k = &a->cache.chunks[cpu->tcg->chunk];
+    unsigned n = k->n_units;
+    Unit **head = &a->hash[unit_hash(u->ra, u->mode)];
+    bool stale = false;
+
+    g_mutex_lock(&a->unit_lock);
+    if (n == k->cap) {
+        k->cap = k->cap ? 2 * k->cap : 64;
+        k->units = g_renew(uint32_t, k->units, k->cap);
+    }
+    k->units[n] = (uint8_t *)u - a->cache.rw;
+    __atomic_store_n(&k->n_units, n + 1, __ATOMIC_RELEASE);
+    k->used += (bytes + 63) & ~(size_t)63;
+    for (int i = 0; i < 2; i++) {
+        ram_addr ra = i == 0 ? u->ra : u->ra2;
+        if (ra != RAM_ADDR_NONE) {
+            PageDesc *p = page_desc(a, ra, false);
+            stale |= !page_end_read_locked(a, ra, writes[i]);
+            u->page_next[i] = p->units;
+            p->units = u;
+            p->granules |= unit_granules(u, i);
+        }
+    }
+    u->hash_next = *head;
+    __atomic_store_n(head, u, __ATOMIC_RELEASE);
+    if (stale) {
+        unit_kill_locked(a, u);
+    }
+    a->stat_units++;
+    g_mutex_unlock(&a->unit_lock);
+}
+
+Unit *unit_from_host(Accel *a, uintptr_t ra)
+{
+    CodeCache *c = &a->cache;
+    size_t off = ra - (uintptr_t)c->rx;
+    Unit *found = NULL;
+
+    if (off >= c->size || off < CHUNK_SIZE) {
+        return NULL;
+    }
+    g_mutex_lock(&a->unit_lock);
+    const Chunk *k = &c->chunks[off / CHUNK_SIZE];
+    unsigned lo = 0, hi = k->n_units;
+    while (lo < hi) {
+        unsigned mid = (lo + hi) / 2;
+        if (k->units[mid] <= off) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    if (lo > 0) {
+        found = (Unit *)(c->rw + k->units[lo - 1]);
+        size_t code = (const uint8_t *)found->code.code - c->rx;
+        if (off < code || off > code + found->code.code_size) {
+            found = NULL;
+        }
+    }
+    g_mutex_unlock(&a->unit_lock);
+    return found;
+}
+
+static void exit_unlink_locked(Accel *a, TcgExit *e)
+{
+    Unit *src = e->unit, *dest = e->dest;
+    TcgExit **p = &dest->in;
+
+    while (*p != e) {
+        p = (TcgExit **)&(*p)->next_in;
+    }
+    *p = e->next_in;
+    e->dest = NULL;
+    e->next_in = NULL;
+    __atomic_store_n(&e->link_ctx, 0, __ATOMIC_RELEASE);
+    a->host->patch_exit(&src->code, e, NULL);
+}
+
+void unit_link(CPU *cpu, TcgExit *e, Unit *u)
+{
+    Accel *a = cpu->tcg->accel;
+    CPUEnv *env = cpu->env;
+    Unit *src = e->unit;
+    bool same_page = (uint64_t)e->target < TLB_PAGE_SIZE;
+
+    /* A straddling unit depends on the mapping of the next page, which a plain jump does not check.
+     */
+    if ((same_page && u->ra2 != RAM_ADDR_NONE) || a->opt.check) {
+        return;
+    }
+    g_mutex_lock(&a->unit_lock);
+    if (!u->dead && !src->dead) {
+        if (!e->dest) {
+            e->dest = u;
+            e->next_in = u->in;
+            u->in = e;
+            e->link_page = env->pc & TLB_PAGE_MASK;
+            a->host->patch_exit(&src->code, e, u->code.code);
+        }
+        /* Another vCPU may stand between the check of the two words and the jump, so neither the
+         * page nor the destination of a link that exists may change; the context may. */
+        if (e->dest == u && e->link_page == (env->pc & TLB_PAGE_MASK)) {
+            __atomic_store_n(&e->link_ctx, env->ctx, __ATOMIC_RELEASE);
+        }
+    }
+    g_mutex_unlock(&a->unit_lock);
+}
+
+static void unit_kill_locked(Accel *a, Unit *u)
+{
+    __atomic_store_n(&u->dead, true, __ATOMIC_RELEASE);
+    if (u->code.code) {
+        a->host->patch_dead(&u->code, a->cache.rw - a->cache.rx);
+        while (u->in) {
+            exit_unlink_locked(a, u->in);
+        }
+        for (unsigned i = 0; i < u->code.nexits; i++) {
+            if (u->code.exits[i].dest) {
+                exit_unlink_locked(a, &u->code.exits[i]);
+            }
+        }
+    }
+    Unit **h = &a->hash[unit_hash(u->ra, u->mode)];
+    while (*h && *h != u) {
+        h = &(*h)->hash_next;
+    }
+    if (*h) {
+        __atomic_store_n(h, u->hash_next, __ATOMIC_RELEASE);
+    }
+    for (int i = 0; i < 2; i++) {
+        ram_addr ra = i == 0 ? u->ra : u->ra2;
+        if (ra == RAM_ADDR_NONE) {
+            continue;
+        }
+        PageDesc *p = page_desc(a, ra, false);
+        Unit **l = &p->units;
+        p->granules = 0;
+        while (*l) {
+            Unit *v = *l;
+            int k = (v->ra >> MEM_PAGE_BITS) == (ra >> MEM_PAGE_BITS) ? 0 : 1;
+            if (v == u) {
+                *l = v->page_next[k];
+            } else {
+                p->granules |= unit_granules(v, k);
+                l = &v->page_next[k];
+            }
+        }
+    }
+}
+
+void page_begin_read(Accel *a, ram_addr ra, uint32_t *writes)
+{
+    uint64_t off;
+    RamBlock *b = ram_block_find(a->ms, ra, &off);
+    uint8_t *code = &b->code[off >> MEM_PAGE_BITS];
+
+    g_mutex_lock(&a->unit_lock);
+    PageDesc *p = page_desc(a, ra, true);
+    p->busy++;
+    *writes = p->writes;
+    bool fresh = !*code;
+    __atomic_store_n(code, 1, __ATOMIC_SEQ_CST);
+    g_mutex_unlock(&a->unit_lock);
+    if (fresh) {
+        /* Pairs with the fence of tlb_set(): either it sees the byte or we see its entry. */
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        for (unsigned i = 0; i < a->n_cpus; i++) {
+            tlb_protect_code(a->cpus[i], b->host + (off & TLB_PAGE_MASK));
+        }
+    }
+}
+
+bool page_end_read_locked(Accel *a, ram_addr ra, uint32_t writes)
+{
+    PageDesc *p = page_desc(a, ra, false);
+
+    p->busy--;
+    return p->writes == writes;
+}
+
+bool page_try_unmark(Accel *a, ram_addr ra)
+{
+    PageDesc *p = page_desc(a, ra, false);
+    bool none = false;
+
+    if (p && __atomic_load_n(&p->units, __ATOMIC_RELAXED)) {
+        return false;
+    }
+    g_mutex_lock(&a->unit_lock);
+    if (!p || (!p->units && !p->busy)) {
+        uint64_t off;
+        RamBlock *b = ram_block_find(a->ms, ra, &off);
+        __atomic_store_n(&b->code[off >> MEM_PAGE_BITS], 0, __ATOMIC_SEQ_CST);
+        none = true;
+    }
+    g_mutex_unlock(&a->unit_lock);
+    return none;
+}
+
+void units_invalidate(Accel *a, ram_addr ra, uint64_t len)
+{
+    while (len > 0) {
+        unsigned from = ra & ~TLB_PAGE_MASK;
+        unsigned n = MIN(len, TLB_PAGE_SIZE - from);
+        PageDesc *p = page_desc(a, ra, false);
+        uint64_t hit = granules(from, from + n);
+
+        if (p && (__atomic_load_n(&p->busy, __ATOMIC_ACQUIRE) ||
+                  (__atomic_load_n(&p->granules, __ATOMIC_ACQUIRE) & hit))) {
+            g_mutex_lock(&a->unit_lock);
+            p->writes++;
+            Unit *next;
+            for (Unit *u = p->units; u; u = next) {
+                int k = (u->ra >> MEM_PAGE_BITS) == (ra >> MEM_PAGE_BITS) ? 0 : 1;
+                next = u->page_next[k];
+                if (unit_granules(u, k) & hit) {
+                    unit_kill_locked(a, u);
+                }
+            }
+            g_mutex_unlock(&a->unit_lock);
+        }
+        ra += n;
+        len -= n;
+    }
+}
+
+void units_flush_all(Accel *a)
+{
+    CodeCache *c = &a->cache;
+
+    for (unsigned i = 1; i < c->n_chunks; i++) {
+        Chunk *k = &c->chunks[i];
+        for (unsigned j = 0; j < k->n_units; j++) {
+            Unit *u = (Unit *)(c->rw + k->units[j]);
+            if (u->ir) {
+                tcg_unit_free(u->ir);
+            }
+        }
+        k->n_units = 0;
+        k->used = 0;
+    }
+    c->next_chunk = 1;
+    memset(a->hash, 0, sizeof(Unit *) << UNIT_HASH_BITS);
+    for (size_t i = 0; i < (size_t)1 << PAGE_ROOT_BITS; i++) {
+        if (a->pages[i]) {
+            memset(a->pages[i], 0, sizeof(PageDesc) << PAGE_LEAF_BITS);
+        }
+    }
+    for (unsigned i = 0; i < a->n_cpus; i++) {
+        CPU *cpu = a->cpus[i];
+        cpu->tcg->chunk = 0;
+        memset(cpu->env->jump_cache, 0, sizeof(JumpCacheEntry) << JUMP_CACHE_BITS);
+    }
+    a->stat_flushes++;
+}

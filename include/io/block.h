@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * Block devices of the host side: a disk image that guest devices read and write.
+ *
+ * Requests run on worker threads, never on the thread that submits them; the completion callback
+ * runs on a worker with no lock held. A backend made with `synchronous` (-icount: a run must depend
+ * on nothing but the guest) completes each request inside block_submit() instead.
+ *
+ * Durability: a write is acknowledged when the host kernel has it; block flush requests return when
+ * the storage has it (cache=unsafe: at once; cache=writethrough, directsync: every write is
+ * flushed).
+ */
+#ifndef IO_BLOCK_H
+#define IO_BLOCK_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+typedef struct BlockBackend BlockBackend;
+typedef struct OptDict OptDict;
+
+typedef enum BlockOp {
+    BLOCK_READ,
+    BLOCK_WRITE,
+    BLOCK_FLUSH,
+    BLOCK_DISCARD,      /* contents become undefined; ignored where discard=ignore */
+    BLOCK_WRITE_ZEROES, /* contents become zero; unmap: storage may be given back */
+} BlockOp;
+
+/* One request, owned by the submitter until done() is called. offset and lengths in bytes, any
+ * alignment. */
+typedef struct BlockRequest BlockRequest;
+struct BlockRequest {
+    BlockOp op;
+    bool unmap; /* BLOCK_WRITE_ZEROES */
+    uint64_t offset;
+    uint64_t len; /* DISCARD, WRITE_ZEROES; else the sum of iov */
+    const struct iovec *iov;
+    int niov;
+    /* ret: 0, or a negative errno. A read past the end of a file whose size is no multiple of the
+     * sector size gives zeroes. */
+    void (*done)(BlockRequest *r, int ret);
+    void *opaque;
+    BlockRequest *next; /* private */
+};
+
+typedef enum BlockCache {
+    BLOCK_CACHE_WRITEBACK,
+    BLOCK_CACHE_WRITETHROUGH,
+    BLOCK_CACHE_UNSAFE,
+    BLOCK_CACHE_NONE, /* O_DIRECT where the file system takes it: treated as writeback otherwise */
+    BLOCK_CACHE_DIRECTSYNC,
+} BlockCache;
+
+typedef struct BlockOptions {
+    const char *path;
+    const char *node; /* name for messages: "drive 'disk0'" */
+    bool read_only;
+    bool auto_read_only; /* fall back to reading if the file cannot be written */
+    bool discard;        /* pass discards to the storage */
+    bool synchronous;
+    bool no_lock; /* locking=off */
+    BlockCache cache;
+    uint64_t offset, size; /* part of the file; size 0: to its end */
+} BlockOptions;
+
+/*
+ * Open a raw image or a block device. NULL and *err, naming the file: cannot be opened, is no file
+ * or block device, is locked by another process.
+ */
+BlockBackend *block_open(const BlockOptions *o, GError **err);
+/*
+ * The same from the options of -drive (file=, format=, readonly=, cache=, discard=, locking=, id=
+ * ...), consuming what it knows; what is left in o belongs to the caller's device.
+ */
+BlockBackend *block_open_drive(OptDict *o, bool synchronous, GError **err);
+/* Waits for all requests, flushes, frees. */
+void block_close(BlockBackend *b);
+
+uint64_t block_size(const BlockBackend *b); /* bytes */
+bool block_read_only(const BlockBackend *b);
+bool block_can_discard(const BlockBackend *b);
+bool block_is_writeback(const BlockBackend *b);
+const char *block_node(const BlockBackend *b);
+
+/* Queue r. Out-of-range requests complete with -EIO, writes to a read-only image with -EROFS. Any
+ * thread. */
+void block_submit(BlockBackend *b, BlockRequest *r);
+/* Returns when nothing that was submitted before is under way any more. */
+void block_drain(BlockBackend *b);
+
+/* Synchronous access for firmware flash and loaders; not on a vCPU thread's common path. 0 or
+ * -errno. */
+int block_pread(BlockBackend *b, uint64_t offset, void *buf, size_t len);
+int block_pwrite(BlockBackend *b, uint64_t offset, const void *buf, size_t len);
+
+#endif

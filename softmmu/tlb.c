@@ -1,0 +1,1003 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * The soft TLB: contexts in slots, refill, flushes, and the slow paths of guest accesses. See
+ * include/softmmu/tlb.h for the layout and the hit test.
+ *
+ * Invariants: an entry without flag bits in a tag maps one RAM page for that kind of access, and
+ * the page has been checked for it. A slot's table is cleared before the slot gets a new key; its
+ * generation changes whenever an entry that may be in the jump cache, a link or a table is taken
+ * away, so that env->ctx never names two mappings.
+ *
+ * Thread: the vCPU's own, but for tlb_protect_code(). Test: tests/unit/tlb_test.c and every guest.
+ */
+#include <string.h>
+#include <sys/mman.h>
+#include "accel/tcg/internal.h"
+#include "rhea/log.h"
+
+#define TLB_MIN_BITS 8
+#define TLB_MAX_BITS 13
+#define TABLE_BYTES  (sizeof(TlbTable) + (sizeof(TlbEntry) << TLB_MAX_BITS))
+
+static unsigned table_entries(const TlbTable *t)
+{
+    return (t->mask >> TLB_ENTRY_BITS) + 1;
+}
+
+static TlbEntry *table_entry(TlbTable *t, uint64_t vaddr)
+{
+    uint64_t off = (vaddr >> (TLB_PAGE_BITS - TLB_ENTRY_BITS)) & t->mask;
+
+    return (TlbEntry *)((uint8_t *)t->entries + off);
+}
+
+static void entry_clear(TlbEntry *e)
+{
+    e->tag_r = e->tag_w = e->tag_x = TLB_INVALID;
+}
+
+static uint64_t new_gen(CPU *cpu)
+{
+    return __atomic_fetch_add(&cpu->tcg->accel->next_gen, 1, __ATOMIC_RELAXED);
+}
+
+static void table_clear(TlbTable *t, unsigned bits)
+{
+    t->mask = (((uint64_t)1 << bits) - 1) << TLB_ENTRY_BITS;
+    for (unsigned i = 0; i < 1u << bits; i++) {
+        entry_clear(&t->entries[i]);
+    }
+}
+
+void tlb_init(CPU *cpu)
+{
+    TcgCpu *tc = cpu->tcg;
+
+    tc->l2 = mmap(NULL, (sizeof(TlbL2Entry) * TLB_L2_WAYS) << TLB_L2_BITS, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (tc->l2 == MAP_FAILED) {
+        g_error("out of memory for the TLB of vCPU %u", cpu->index);
+    }
+    tc->l2_gen_global = 1;
+    for (unsigned i = 0; i < G_N_ELEMENTS(tc->l2_gen_asid); i++) {
+        tc->l2_gen_asid[i] = 1;
+    }
+    for (unsigned i = 0; i < CPU_MMU_CONTEXTS; i++) {
+        tlb_select_data(cpu, i, 0, 0);
+    }
+    tlb_select_fetch(cpu, 0, 0, 0);
+}
+
+void tlb_destroy(CPU *cpu)
+{
+    TcgCpu *tc = cpu->tcg;
+
+    for (unsigned i = 0; i < TLB_SLOTS; i++) {
+        if (tc->slots[i].table) {
+            munmap((uint8_t *)tc->slots[i].table - TLB_PAGE_SIZE + sizeof(TlbTable),
+                   TABLE_BYTES + TLB_PAGE_SIZE);
+        }
+    }
+    munmap(tc->l2, (sizeof(TlbL2Entry) * TLB_L2_WAYS) << TLB_L2_BITS);
+}
+
+/* Entries start on a page so that each lies in one cache line pair; the header is in front. */
+static TlbTable *table_new(CPU *cpu)
+{
+    uint8_t *m = mmap(NULL, TABLE_BYTES + TLB_PAGE_SIZE, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (m == MAP_FAILED) {
+        g_error("out of memory for the TLB of vCPU %u", cpu->index);
+    }
+    return (TlbTable *)(m + TLB_PAGE_SIZE - sizeof(TlbTable));
+}
+
+static void slot_clear(CPU *cpu, TlbSlot *s, unsigned bits)
+{
+    table_clear(s->table, bits);
+    s->table->gen = new_gen(cpu);
+    s->fills = 0;
+    s->n_large = 0;
+}
+
+static bool slot_in_use(const TcgCpu *tc, unsigned n)
+{
+    for (unsigned i = 0; i < CPU_MMU_CONTEXTS; i++) {
+        if (tc->data_slot[i] == n) {
+            return true;
+        }
+    }
+    return tc->fetch_slot == n;
+}
+
+static unsigned slot_find(CPU *cpu, uint64_t key, uint32_t asid)
+{
+    TcgCpu *tc = cpu->tcg;
+    unsigned oldest = TLB_SLOTS;
+
+    for (unsigned i = 0; i < TLB_SLOTS; i++) {
+        if (tc->slots[i].valid && tc->slots[i].key == key) {
+            tc->slots[i].stamp = ++tc->stamp;
+            return i;
+        }
+    }
+    for (unsigned i = 0; i < TLB_SLOTS; i++) {
+        if (!tc->slots[i].valid) {
+            oldest = i;
+            break;
+        }
+        if (!slot_in_use(tc, i) &&
+            (oldest == TLB_SLOTS || tc->slots[i].stamp < tc->slots[oldest].stamp)) {
+            oldest = i;
+        }
+    }
+    TlbSlot *s = &tc->slots[oldest];
+    if (!s->table) {
+        s->table = table_new(cpu);
+    }
+    s->key = key;
+    s->asid = asid;
+    s->stamp = ++tc->stamp;
+    s->valid = true;
+    slot_clear(cpu, s, TLB_MIN_BITS);
+    return oldest;
+}
+
+static void update_ctx(CPU *cpu)
+{
+    CPUEnv *env = cpu->env;
+
+    /* Modes have at most 24 bits, generations are never reused. */
+    env->ctx = cpu->tcg->slots[cpu->tcg->fetch_slot].table->gen << 24 | env->mode;
+}
+
+void tlb_select_data(CPU *cpu, unsigned idx, uint64_t key, uint32_t asid)
+{
+    TcgCpu *tc = cpu->tcg;
+    TlbSlot *now = &tc->slots[tc->data_slot[idx]];
+
+    if (!now->valid || now->key != key) {
+        tc->data_slot[idx] = slot_find(cpu, key, asid);
+    }
+    cpu->env->tlb[idx] = tc->slots[tc->data_slot[idx]].table->entries;
+}
+
+void tlb_select_fetch(CPU *cpu, uint64_t key, uint32_t asid, uint32_t mode)
+{
+    TcgCpu *tc = cpu->tcg;
+    TlbSlot *now = &tc->slots[tc->fetch_slot];
+
+    if (!now->valid || now->key != key) {
+        tc->fetch_slot = slot_find(cpu, key, asid);
+    }
+    cpu->env->mode = mode & 0xffffff;
+    update_ctx(cpu);
+}
+
+/* ---- second level ---- */
+
+static TlbL2Entry *l2_set(TcgCpu *tc, uint64_t vaddr)
+{
+    uint64_t page = vaddr >> TLB_PAGE_BITS;
+
+    return &tc->l2[((page ^ page >> TLB_L2_BITS) & ((1u << TLB_L2_BITS) - 1)) * TLB_L2_WAYS];
+}
+
+static bool l2_current(const TcgCpu *tc, const TlbL2Entry *l)
+{
+    return l->gen == (l->global ? tc->l2_gen_global : tc->l2_gen_asid[l->asid & 255]);
+}
+
+static TlbL2Entry *l2_find(TcgCpu *tc, uint64_t vaddr, uint64_t key)
+{
+    TlbL2Entry *set = l2_set(tc, vaddr);
+
+    for (unsigned i = 0; i < TLB_L2_WAYS; i++) {
+        if (set[i].page == (vaddr & TLB_PAGE_MASK) && set[i].key == key &&
+            l2_current(tc, &set[i])) {
+            return &set[i];
+        }
+    }
+    return NULL;
+}
+
+static void l2_put(TcgCpu *tc, uint64_t key, const TlbFill *f, const TlbEntry *e)
+{
+    TlbL2Entry *l = l2_find(tc, f->vaddr, key);
+
+    if (!l) {
+        TlbL2Entry *set = l2_set(tc, f->vaddr);
+        l = &set[tc->l2_victim++ % TLB_L2_WAYS];
+        for (unsigned i = 0; i < TLB_L2_WAYS; i++) {
+            if (!l2_current(tc, &set[i])) {
+                l = &set[i];
+                break;
+            }
+        }
+    }
+    *l = (TlbL2Entry){
+        .key = key,
+        .page = f->vaddr & TLB_PAGE_MASK,
+        .e = *e,
+        .asid = f->asid,
+        .global = f->global,
+        .gen = f->global ? tc->l2_gen_global : tc->l2_gen_asid[f->asid & 255],
+    };
+}
+
+/* ---- fill ---- */
+
+/* An entry becomes visible to tlb_protect_code() of other threads when its tags are stored. */
+static void entry_store(TlbEntry *e, const TlbEntry *n)
+{
+    entry_clear(e);
+    __atomic_store_n(&e->addend, n->addend, __ATOMIC_RELAXED);
+    __atomic_store_n(&e->tag_r, n->tag_r, __ATOMIC_RELAXED);
+    __atomic_store_n(&e->tag_x, n->tag_x, __ATOMIC_RELAXED);
+    __atomic_store_n(&e->tag_w, n->tag_w, __ATOMIC_SEQ_CST);
+}
+
+/* The page's code byte, if the entry allows plain stores to RAM. */
+static const uint8_t *entry_code_byte(CPU *cpu, const TlbEntry *e)
+{
+    uint64_t off;
+
+    if (e->tag_w & (TLB_INVALID | TLB_IO)) {
+        return NULL;
+    }
+    const uint8_t *host = (const uint8_t *)((e->tag_w & TLB_PAGE_MASK) + e->addend);
+    RamBlock *b = cpu->tcg->last_block;
+    if (!b || host < b->host || host >= b->host + b->size) {
+        b = ram_block_from_host(cpu->tcg->accel->ms, host, &off);
+        cpu->tcg->last_block = b;
+    }
+    return b ? &b->code[(host - b->host) >> MEM_PAGE_BITS] : NULL;
+}
+
+static void entry_install(CPU *cpu, TlbSlot *s, uint64_t vaddr, TlbEntry *n)
+{
+    TlbTable *t = s->table;
+    TlbEntry *e = table_entry(t, vaddr);
+    const uint8_t *code = entry_code_byte(cpu, n);
+
+    if (code && __atomic_load_n(code, __ATOMIC_SEQ_CST)) {
+        n->tag_w |= TLB_CODE;
+    }
+    if (++s->fills > 2 * table_entries(t) && table_entries(t) < 1u << TLB_MAX_BITS) {
+        /* More refills than a table of this size should need: the working set is larger. */
+        table_clear(t, __builtin_ctz(table_entries(t)) + 1);
+        s->fills = 0;
+        e = table_entry(t, vaddr);
+    }
+    entry_store(e, n);
+    /* Pairs with page_begin_read(): either we see the code byte or it sees the entry. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (code && __atomic_load_n(code, __ATOMIC_SEQ_CST)) {
+        __atomic_fetch_or(&e->tag_w, TLB_CODE, __ATOMIC_SEQ_CST);
+    }
+}
+
+static void note_large(TlbSlot *s, const TlbFill *f)
+{
+    uint64_t mask = f->page_bits >= 64 ? 0 : ~(((uint64_t)1 << f->page_bits) - 1);
+    uint64_t base = f->vaddr & mask;
+
+    for (unsigned i = 0; i < s->n_large; i++) {
+        if ((base & s->large[i].mask) == s->large[i].base && (s->large[i].mask & ~mask) == 0) {
+            return;
+        }
+    }
+    if (s->n_large < G_N_ELEMENTS(s->large)) {
+        s->large[s->n_large].base = base;
+        s->large[s->n_large++].mask = mask;
+        return;
+    }
+    /* Widen the last range until it holds both. */
+    uint64_t m = s->large[s->n_large - 1].mask & mask, b = s->large[s->n_large - 1].base;
+    while ((b & m) != (base & m)) {
+        m <<= 1;
+    }
+    s->large[s->n_large - 1].mask = m;
+    s->large[s->n_large - 1].base = b & m;
+}
+
+void tlb_set(CPU *cpu, unsigned idx, TlbAccess access, const TlbFill *f)
+{
+    TcgCpu *tc = cpu->tcg;
+    TlbSlot *s = &tc->slots[access == TLB_FETCH ? tc->fetch_slot : tc->data_slot[idx]];
+    uint64_t page = f->vaddr & TLB_PAGE_MASK, paddr = f->paddr & TLB_PAGE_MASK, flags = 0;
+    TlbEntry n;
+    MemSection sec;
+    MemKind kind = memory_lookup(cpu->as, paddr, &sec);
+    bool plain = sec.host && sec.len >= TLB_PAGE_SIZE && kind != MEM_MMIO &&
+                 kind != MEM_UNASSIGNED && !(kind == MEM_ROMD && !memory_region_romd(sec.region));
+
+    n.addend = (plain ? (uint64_t)(uintptr_t)sec.host : paddr) - page;
+    flags |= plain ? 0 : TLB_IO;
+    flags |= f->sub ? TLB_SUB : 0;
+    n.tag_r = f->prot & TLB_PROT_R ? page | flags : TLB_INVALID;
+    n.tag_x = f->prot & TLB_PROT_X ? page | flags : TLB_INVALID;
+    n.tag_w = f->prot & TLB_PROT_W ? page | flags | (kind == MEM_RAM ? 0 : TLB_IO) : TLB_INVALID;
+    if (plain && kind != MEM_RAM && n.tag_w != TLB_INVALID) {
+        /* One addend serves all three: writes to ROM look the physical address up again. */
+        n.tag_w |= TLB_WATCH;
+    }
+    if (f->page_bits > TLB_PAGE_BITS) {
+        note_large(s, f);
+    }
+    entry_install(cpu, s, page, &n);
+    if (!f->sub) {
+        l2_put(tc, s->key, f, &n);
+    }
+}
+
+/* ---- flush ---- */
+
+static void slot_flush(CPU *cpu, unsigned n)
+{
+    TcgCpu *tc = cpu->tcg;
+    TlbSlot *s = &tc->slots[n];
+
+    if (!s->valid) {
+        return;
+    }
+    if (!slot_in_use(tc, n)) {
+        s->valid = false;
+        return;
+    }
+    unsigned bits = __builtin_ctz(table_entries(s->table));
+    if (s->fills < table_entries(s->table) / 8 && bits > TLB_MIN_BITS) {
+        bits--;
+    }
+    slot_clear(cpu, s, bits);
+    if (tc->fetch_slot == n) {
+        update_ctx(cpu);
+    }
+}
+
+void tlb_flush_all(CPU *cpu)
+{
+    TcgCpu *tc = cpu->tcg;
+
+    rhea_log_mask(LOG_MMU, "cpu %u: TLB flush, all\n", cpu->index);
+    tc->l2_gen_global++;
+    for (unsigned i = 0; i < G_N_ELEMENTS(tc->l2_gen_asid); i++) {
+        tc->l2_gen_asid[i]++;
+    }
+    for (unsigned i = 0; i < TLB_SLOTS; i++) {
+        slot_flush(cpu, i);
+    }
+}
+
+void tlb_flush_asid(CPU *cpu, uint32_t asid, bool also_global)
+{
+    TcgCpu *tc = cpu->tcg;
+
+    rhea_log_mask(LOG_MMU, "cpu %u: TLB flush, ASID %u\n", cpu->index, asid);
+    tc->l2_gen_asid[asid & 255]++;
+    if (also_global) {
+        tc->l2_gen_global++;
+    }
+    for (unsigned i = 0; i < TLB_SLOTS; i++) {
+        if (also_global || tc->slots[i].asid == asid) {
+            slot_flush(cpu, i);
+        }
+    }
+}
+
+static void slot_flush_page(CPU *cpu, unsigned n, uint64_t vaddr)
+{
+    TcgCpu *tc = cpu->tcg;
+    TlbSlot *s = &tc->slots[n];
+    uint64_t page = vaddr & TLB_PAGE_MASK;
+
+    if (!s->valid) {
+        return;
+    }
+    TlbEntry *e = table_entry(s->table, page);
+    if ((e->tag_r & TLB_PAGE_MASK) == page || (e->tag_w & TLB_PAGE_MASK) == page ||
+        (e->tag_x & TLB_PAGE_MASK) == page) {
+        entry_clear(e);
+    }
+    /* The page may be in the jump cache or behind links even when its entry was overwritten. */
+    s->table->gen = new_gen(cpu);
+    if (tc->fetch_slot == n) {
+        update_ctx(cpu);
+    }
+}
+
+static void l2_flush_page(TcgCpu *tc, uint64_t vaddr, bool one_asid, uint32_t asid)
+{
+    TlbL2Entry *set = l2_set(tc, vaddr);
+
+    for (unsigned i = 0; i < TLB_L2_WAYS; i++) {
+        if (set[i].page == (vaddr & TLB_PAGE_MASK) &&
+            (!one_asid || (set[i].asid == asid && !set[i].global))) {
+            set[i].gen = 0;
+        }
+    }
+}
+
+static bool in_large(const TlbSlot *s, uint64_t vaddr)
+{
+    for (unsigned i = 0; i < s->n_large; i++) {
+        if ((vaddr & s->large[i].mask) == s->large[i].base) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* True if some slot concerned holds pieces of a large leaf around vaddr: then the second level may
+ * hold others. */
+static bool large_concerned(TcgCpu *tc, uint64_t vaddr, bool one_asid, uint32_t asid)
+{
+    for (unsigned i = 0; i < TLB_SLOTS; i++) {
+        if (tc->slots[i].valid && (!one_asid || tc->slots[i].asid == asid) &&
+            in_large(&tc->slots[i], vaddr)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void tlb_flush_page(CPU *cpu, uint64_t vaddr)
+{
+    TcgCpu *tc = cpu->tcg;
+
+    rhea_log_mask(LOG_MMU, "cpu %u: TLB flush, page %#" PRIx64 "\n", cpu->index, vaddr);
+    if (large_concerned(tc, vaddr, false, 0)) {
+        tlb_flush_all(cpu);
+        return;
+    }
+    l2_flush_page(tc, vaddr, false, 0);
+    for (unsigned i = 0; i < TLB_SLOTS; i++) {
+        slot_flush_page(cpu, i, vaddr);
+    }
+}
+
+void tlb_flush_page_asid(CPU *cpu, uint64_t vaddr, uint32_t asid)
+{
+    TcgCpu *tc = cpu->tcg;
+
+    rhea_log_mask(LOG_MMU, "cpu %u: TLB flush, page %#" PRIx64 " ASID %u\n", cpu->index, vaddr,
+                  asid);
+    if (large_concerned(tc, vaddr, true, asid)) {
+        tlb_flush_asid(cpu, asid, false);
+        return;
+    }
+    l2_flush_page(tc, vaddr, true, asid);
+    for (unsigned i = 0; i < TLB_SLOTS; i++) {
+        if (tc->slots[i].asid == asid) {
+            slot_flush_page(cpu, i, vaddr);
+        }
+    }
+}
+
+void tlb_protect_code(CPU *cpu, const uint8_t *host_page)
+{
+    TcgCpu *tc = cpu->tcg;
+
+    for (unsigned i = 0; i < TLB_SLOTS; i++) {
+        TlbTable *t = __atomic_load_n(&tc->slots[i].table, __ATOMIC_ACQUIRE);
+        if (!t) {
+            continue;
+        }
+        uint64_t n = (__atomic_load_n(&t->mask, __ATOMIC_RELAXED) >> TLB_ENTRY_BITS) + 1;
+        for (uint64_t j = 0; j < n; j++) {
+            TlbEntry *e = &t->entries[j];
+            uint64_t w = __atomic_load_n(&e->tag_w, __ATOMIC_ACQUIRE);
+            if (!(w & ~TLB_PAGE_MASK) &&
+                (const uint8_t *)(w + __atomic_load_n(&e->addend, __ATOMIC_RELAXED)) == host_page) {
+                __atomic_compare_exchange_n(&e->tag_w, &w, w | TLB_CODE, false, __ATOMIC_SEQ_CST,
+                                            __ATOMIC_RELAXED);
+            }
+        }
+    }
+}
+
+/* ---- look-up from C ---- */
+
+static uint64_t entry_tag(const TlbEntry *e, TlbAccess access)
+{
+    return access == TLB_READ ? e->tag_r : access == TLB_WRITE ? e->tag_w : e->tag_x;
+}
+
+/*
+ * The entry that allows this access to vaddr; walks if need be. Faults, or with probe returns NULL.
+ * With TLB_SUB the target is asked for every access.
+ */
+static TlbEntry *tlb_get(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, unsigned idx,
+                         bool probe, uintptr_t ra)
+{
+    TcgCpu *tc = cpu->tcg;
+
+    for (int filled = 0;; filled++) {
+        TlbSlot *s = &tc->slots[access == TLB_FETCH ? tc->fetch_slot : tc->data_slot[idx]];
+        TlbEntry *e = table_entry(s->table, vaddr);
+        uint64_t tag = entry_tag(e, access);
+
+        if ((tag & (TLB_PAGE_MASK | TLB_INVALID)) == (vaddr & TLB_PAGE_MASK) &&
+            (!(tag & TLB_SUB) || filled)) {
+            return e;
+        }
+        if (!filled) {
+            TlbL2Entry *l = l2_find(tc, vaddr, s->key);
+            if (l && !(entry_tag(&l->e, access) & TLB_INVALID)) {
+                TlbEntry n = l->e;
+                entry_install(cpu, s, vaddr & TLB_PAGE_MASK, &n);
+                return table_entry(s->table, vaddr);
+            }
+        }
+        if (filled > 1) {
+            g_error("%s: tlb_fill() of %#" PRIx64 " set no entry", cpu->target->name, vaddr);
+        }
+        if (!cpu->target->tlb_fill(cpu, vaddr, size, access, idx, probe, ra)) {
+            return NULL;
+        }
+    }
+}
+
+/* Physical address behind an IO entry. */
+static uint64_t entry_paddr(CPU *cpu, const TlbEntry *e, uint64_t vaddr, TlbAccess access,
+                            uintptr_t ra)
+{
+    uint64_t paddr = vaddr + e->addend;
+
+    if (access == TLB_WRITE && (e->tag_w & TLB_WATCH)) {
+        if (!cpu->target->debug_translate(cpu, vaddr, &paddr)) {
+            cpu->target->bus_error(cpu, vaddr, 0, access, ra);
+        }
+    }
+    return paddr;
+}
+
+static uint64_t io_read(CPU *cpu, uint64_t vaddr, uint64_t paddr, unsigned size, TlbAccess access,
+                        uintptr_t ra)
+{
+    MemSection sec;
+    uint64_t val = 0;
+    MemTxResult r = MEMTX_DECODE_ERROR;
+
+    memory_lookup(cpu->as, paddr, &sec);
+    if (sec.region && sec.len >= size) {
+        r = memory_mmio_read(sec.region, sec.offset, size, &val);
+    } else {
+        rhea_log_mask(LOG_GUEST_ERROR, "cpu %u: read of %u bytes at unassigned %#" PRIx64 "\n",
+                      cpu->index, size, paddr);
+    }
+    if (r != MEMTX_OK) {
+        cpu->target->bus_error(cpu, vaddr, paddr, access, ra);
+    }
+    return val;
+}
+
+static void io_write(CPU *cpu, uint64_t vaddr, uint64_t paddr, unsigned size, uint64_t val,
+                     uintptr_t ra)
+{
+    MemSection sec;
+    MemTxResult r = MEMTX_DECODE_ERROR;
+
+    memory_lookup(cpu->as, paddr, &sec);
+    if (sec.region && sec.len >= size) {
+        r = memory_mmio_write(sec.region, sec.offset, size, val);
+    } else {
+        rhea_log_mask(LOG_GUEST_ERROR, "cpu %u: write of %u bytes at unassigned %#" PRIx64 "\n",
+                      cpu->index, size, paddr);
+    }
+    if (r != MEMTX_OK) {
+        cpu->target->bus_error(cpu, vaddr, paddr, TLB_WRITE, ra);
+    }
+}
+
+/* After the check of a store: tell the translator. The entry loses its flag when no code is left.
+ */
+static void store_to_code(CPU *cpu, TlbEntry *e, uint64_t vaddr, unsigned size)
+{
+    Accel *a = cpu->tcg->accel;
+    uint64_t off;
+    RamBlock *b = ram_block_from_host(a->ms, (void *)(uintptr_t)(vaddr + e->addend), &off);
+
+    units_invalidate(a, b->start + off, size);
+    if (page_try_unmark(a, b->start + off)) {
+        __atomic_fetch_and(&e->tag_w, ~TLB_CODE, __ATOMIC_SEQ_CST);
+        /* As in entry_install(): a translation may begin right now. */
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        if (__atomic_load_n(&b->code[off >> MEM_PAGE_BITS], __ATOMIC_SEQ_CST)) {
+            __atomic_fetch_or(&e->tag_w, TLB_CODE, __ATOMIC_SEQ_CST);
+        }
+    }
+}
+
+static uint64_t read_host(const void *p, unsigned size)
+{
+    switch (size) {
+    case 1:
+        return *(const uint8_t *)p;
+    case 2:
+        return __atomic_load_n((const uint16_t *)p, __ATOMIC_RELAXED);
+    case 4:
+        return __atomic_load_n((const uint32_t *)p, __ATOMIC_RELAXED);
+    default:
+        return __atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED);
+    }
+}
+
+static void write_host(void *p, uint64_t val, unsigned size)
+{
+    switch (size) {
+    case 1:
+        *(uint8_t *)p = val;
+        break;
+    case 2:
+        __atomic_store_n((uint16_t *)p, val, __ATOMIC_RELAXED);
+        break;
+    case 4:
+        __atomic_store_n((uint32_t *)p, val, __ATOMIC_RELAXED);
+        break;
+    default:
+        __atomic_store_n((uint64_t *)p, val, __ATOMIC_RELAXED);
+        break;
+    }
+}
+
+static uint64_t swap_bytes(uint64_t v, unsigned size)
+{
+    return size == 1 ? v : __builtin_bswap64(v) >> (64 - 8 * size);
+}
+
+static void check_align(CPU *cpu, uint64_t vaddr, uint16_t memop, TlbAccess access, uintptr_t ra)
+{
+    if (vaddr & ((1u << tcg_mo_align(memop)) - 1)) {
+        cpu->target->unaligned(cpu, vaddr, access, ra);
+    }
+}
+
+static uint64_t load_piece(CPU *cpu, uint64_t vaddr, unsigned size, unsigned idx, uintptr_t ra)
+{
+    TlbEntry *e = tlb_get(cpu, vaddr, size, TLB_READ, idx, false, ra);
+
+    if (e->tag_r & TLB_IO) {
+        return io_read(cpu, vaddr, entry_paddr(cpu, e, vaddr, TLB_READ, ra), size, TLB_READ, ra);
+    }
+    return read_host((const void *)(uintptr_t)(vaddr + e->addend), size);
+}
+
+static bool crosses_page(uint64_t vaddr, unsigned size)
+{
+    return (vaddr & ~TLB_PAGE_MASK) + size > TLB_PAGE_SIZE;
+}
+
+uint64_t tlb_load(CPU *cpu, uint64_t vaddr, uint16_t memop, uintptr_t ra)
+{
+    unsigned size = 1u << tcg_mo_size(memop), idx = tcg_mo_mmu(memop);
+    uint64_t val = 0;
+
+    check_align(cpu, vaddr, memop, TLB_READ, ra);
+    if (crosses_page(vaddr, size)) {
+        uint64_t last = vaddr + size - 1;
+        if (cpu->target->pc32) {
+            last = (uint32_t)last;
+        }
+        tlb_get(cpu, vaddr, size, TLB_READ, idx, false, ra);
+        tlb_get(cpu, last & TLB_PAGE_MASK, 1, TLB_READ, idx, false, ra);
+        for (unsigned i = 0; i < size; i++) {
+            uint64_t at = cpu->target->pc32 ? (uint32_t)(vaddr + i) : vaddr + i;
+            val |= load_piece(cpu, at, 1, idx, ra) << (8 * i);
+        }
+    } else {
+        val = load_piece(cpu, vaddr, size, idx, ra);
+    }
+    if (memop & TCG_MO_BE) {
+        val = swap_bytes(val, size);
+    }
+    if ((memop & TCG_MO_SIGN) && size < 8) {
+        val = (uint64_t)((int64_t)(val << (64 - 8 * size)) >> (64 - 8 * size));
+    }
+    return val;
+}
+
+static void store_piece(CPU *cpu, uint64_t vaddr, uint64_t val, unsigned size, unsigned idx,
+                        uintptr_t ra)
+{
+    TlbEntry *e = tlb_get(cpu, vaddr, size, TLB_WRITE, idx, false, ra);
+
+    if (e->tag_w & TLB_IO) {
+        io_write(cpu, vaddr, entry_paddr(cpu, e, vaddr, TLB_WRITE, ra), size, val, ra);
+        return;
+    }
+    write_host((void *)(uintptr_t)(vaddr + e->addend), val, size);
+    if (e->tag_w & TLB_CODE) {
+        store_to_code(cpu, e, vaddr, size);
+    }
+}
+
+void tlb_store(CPU *cpu, uint64_t vaddr, uint64_t val, uint16_t memop, uintptr_t ra)
+{
+    unsigned size = 1u << tcg_mo_size(memop), idx = tcg_mo_mmu(memop);
+
+    check_align(cpu, vaddr, memop, TLB_WRITE, ra);
+    if (memop & TCG_MO_BE) {
+        val = swap_bytes(val, size);
+    }
+    if (crosses_page(vaddr, size)) {
+        uint64_t last = vaddr + size - 1;
+        if (cpu->target->pc32) {
+            last = (uint32_t)last;
+        }
+        tlb_get(cpu, vaddr, size, TLB_WRITE, idx, false, ra);
+        tlb_get(cpu, last & TLB_PAGE_MASK, 1, TLB_WRITE, idx, false, ra);
+        for (unsigned i = 0; i < size; i++) {
+            uint64_t at = cpu->target->pc32 ? (uint32_t)(vaddr + i) : vaddr + i;
+            store_piece(cpu, at, val >> (8 * i) & 0xff, 1, idx, ra);
+        }
+        return;
+    }
+    store_piece(cpu, vaddr, val, size, idx, ra);
+}
+
+void *tlb_host(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, unsigned idx,
+               uintptr_t ra)
+{
+    TlbEntry *e = tlb_get(cpu, vaddr, size, access, idx, false, ra);
+
+    if ((entry_tag(e, access) & TLB_IO) || crosses_page(vaddr, size)) {
+        return NULL;
+    }
+    if (access == TLB_WRITE && (e->tag_w & TLB_CODE)) {
+        store_to_code(cpu, e, vaddr, size);
+        e = tlb_get(cpu, vaddr, size, access, idx, false, ra);
+    }
+    return (void *)(uintptr_t)(vaddr + e->addend);
+}
+
+uint8_t *tlb_peek(CPU *cpu, uint64_t vaddr, TlbAccess access, unsigned idx)
+{
+    TlbEntry *e = tlb_get(cpu, vaddr, 1, access, idx, false, 0);
+
+    return entry_tag(e, access) & TLB_IO ? NULL : (uint8_t *)(uintptr_t)(vaddr + e->addend);
+}
+
+/* ---- fetches ---- */
+
+static ram_addr fetch(CPU *cpu, uint64_t vaddr, bool probe, const uint8_t **host)
+{
+    TcgCpu *tc = cpu->tcg;
+    TlbEntry *e = tlb_get(cpu, vaddr, 2, TLB_FETCH, 0, probe, 0);
+    RamBlock *b = tc->last_block;
+    uint64_t off;
+
+    if (!e || (e->tag_x & TLB_IO)) {
+        if (!probe) {
+            rhea_log_mask(LOG_GUEST_ERROR, "cpu %u: fetch from %#" PRIx64 ", which is not memory\n",
+                          cpu->index, vaddr);
+            cpu->target->bus_error(cpu, vaddr, 0, TLB_FETCH, 0);
+        }
+        return RAM_ADDR_NONE;
+    }
+    *host = (const uint8_t *)(uintptr_t)(vaddr + e->addend);
+    if (!b || *host < b->host || *host >= b->host + b->size) {
+        b = ram_block_from_host(tc->accel->ms, *host, &off);
+        tc->last_block = b;
+    }
+    return b->start + (*host - b->host);
+}
+
+ram_addr tlb_fetch(CPU *cpu, uint64_t vaddr, const uint8_t **host)
+{
+    return fetch(cpu, vaddr, false, host);
+}
+
+ram_addr tlb_fetch_probe(CPU *cpu, uint64_t vaddr, const uint8_t **host)
+{
+    return fetch(cpu, vaddr, true, host);
+}
+
+/* ---- slow paths of generated code ---- */
+
+uint64_t tcg_slow_ld(CPUEnv *env, uint64_t addr, uint32_t memop, uintptr_t ra)
+{
+    return tlb_load(env->cpu, addr, memop, ra);
+}
+
+void tcg_slow_st(CPUEnv *env, uint64_t addr, uint64_t val, uint32_t memop, uintptr_t ra)
+{
+    tlb_store(env->cpu, addr, val, memop, ra);
+}
+
+uint64_t tcg_rmw_value(uint64_t old, uint64_t val, TCGRmw op, unsigned size)
+{
+    unsigned sh = 64 - 8 * size;
+    int64_t so = (int64_t)(old << sh) >> sh, sv = (int64_t)(val << sh) >> sh;
+    uint64_t uo = old << sh >> sh, uv = val << sh >> sh;
+
+    switch (op) {
+    case TCG_RMW_XCHG:
+        return val;
+    case TCG_RMW_ADD:
+        return old + val;
+    case TCG_RMW_AND:
+        return old & val;
+    case TCG_RMW_OR:
+        return old | val;
+    case TCG_RMW_XOR:
+        return old ^ val;
+    case TCG_RMW_SMIN:
+        return so < sv ? old : val;
+    case TCG_RMW_SMAX:
+        return so > sv ? old : val;
+    case TCG_RMW_UMIN:
+        return uo < uv ? old : val;
+    default:
+        return uo > uv ? old : val;
+    }
+}
+
+static bool cas_host(void *p, uint64_t *expect, uint64_t val, unsigned size)
+{
+    bool ok;
+
+    switch (size) {
+    case 1: {
+        uint8_t e = *expect;
+        ok = __atomic_compare_exchange_n((uint8_t *)p, &e, val, false, __ATOMIC_SEQ_CST,
+                                         __ATOMIC_SEQ_CST);
+        *expect = e;
+        return ok;
+    }
+    case 2: {
+        uint16_t e = *expect;
+        ok = __atomic_compare_exchange_n((uint16_t *)p, &e, val, false, __ATOMIC_SEQ_CST,
+                                         __ATOMIC_SEQ_CST);
+        *expect = e;
+        return ok;
+    }
+    case 4: {
+        uint32_t e = *expect;
+        ok = __atomic_compare_exchange_n((uint32_t *)p, &e, val, false, __ATOMIC_SEQ_CST,
+                                         __ATOMIC_SEQ_CST);
+        *expect = e;
+        return ok;
+    }
+    default:
+        return __atomic_compare_exchange_n((uint64_t *)p, expect, val, false, __ATOMIC_SEQ_CST,
+                                           __ATOMIC_SEQ_CST);
+    }
+}
+
+/* After an atomic store: a translation that began after tlb_host() may have read the old bytes. */
+static void stored_to_host(CPU *cpu, const void *host, unsigned size)
+{
+    Accel *a = cpu->tcg->accel;
+    uint64_t off;
+    RamBlock *b = ram_block_from_host(a->ms, host, &off);
+
+    if (__atomic_load_n(&b->code[off >> MEM_PAGE_BITS], __ATOMIC_SEQ_CST)) {
+        units_invalidate(a, b->start + off, size);
+    }
+}
+
+static uint64_t extend(uint64_t v, uint32_t memop)
+{
+    unsigned sh = 64 - (8 << tcg_mo_size(memop));
+
+    return memop & TCG_MO_SIGN ? (uint64_t)((int64_t)(v << sh) >> sh) : v << sh >> sh;
+}
+
+/*
+ * Host address of an atomic access, NULL for a device. Atomics need both permissions; a page that
+ * can be written but not read faults as a store.
+ */
+static void *atomic_host(CPU *cpu, uint64_t addr, uint32_t memop, uintptr_t ra)
+{
+    unsigned size = 1u << tcg_mo_size(memop), idx = tcg_mo_mmu(memop);
+
+    check_align(cpu, addr, memop, TLB_WRITE, ra);
+    if (addr & (size - 1)) {
+        cpu->target->unaligned(cpu, addr, TLB_WRITE, ra);
+    }
+    return tlb_host(cpu, addr, size, TLB_WRITE, idx, ra);
+}
+
+/* Device registers have no atomic read-modify-write: read, then write. */
+static uint64_t io_rmw_read(CPU *cpu, uint64_t addr, uint32_t memop, uintptr_t ra, uint64_t *paddr)
+{
+    unsigned idx = tcg_mo_mmu(memop);
+    TlbEntry *e = tlb_get(cpu, addr, 1, TLB_WRITE, idx, false, ra);
+
+    *paddr = entry_paddr(cpu, e, addr, TLB_WRITE, ra);
+    return io_read(cpu, addr, *paddr, 1u << tcg_mo_size(memop), TLB_WRITE, ra);
+}
+
+uint64_t tcg_slow_rmw(CPUEnv *env, uint64_t addr, uint64_t val, uint32_t memop_rmw, uintptr_t ra)
+{
+    CPU *cpu = env->cpu;
+    uint16_t memop = memop_rmw;
+    TCGRmw op = memop_rmw >> 16;
+    unsigned size = 1u << tcg_mo_size(memop);
+    void *host = atomic_host(cpu, addr, memop, ra);
+    bool be = memop & TCG_MO_BE;
+    uint64_t old, n;
+
+    if (!host) {
+        uint64_t paddr;
+        old = io_rmw_read(cpu, addr, memop, ra, &paddr);
+        n = tcg_rmw_value(be ? swap_bytes(old, size) : old, val, op, size);
+        io_write(cpu, addr, paddr, size, be ? swap_bytes(n, size) : n, ra);
+        return extend(be ? swap_bytes(old, size) : old, memop);
+    }
+    old = read_host(host, size);
+    do {
+        n = tcg_rmw_value(be ? swap_bytes(old, size) : old, val, op, size);
+    } while (!cas_host(host, &old, be ? swap_bytes(n, size) : n, size));
+    stored_to_host(cpu, host, size);
+    return extend(be ? swap_bytes(old, size) : old, memop);
+}
+
+uint64_t tcg_slow_cmpxchg(CPUEnv *env, uint64_t addr, uint64_t expect, uint64_t val, uint32_t memop,
+                          uintptr_t ra)
+{
+    CPU *cpu = env->cpu;
+    unsigned size = 1u << tcg_mo_size(memop);
+    void *host = atomic_host(cpu, addr, memop, ra);
+    bool be = memop & TCG_MO_BE;
+    uint64_t old;
+
+    if (be) {
+        expect = swap_bytes(expect, size);
+        val = swap_bytes(val, size);
+    }
+    expect = extend(expect, tcg_mo_size(memop));
+    if (!host) {
+        uint64_t paddr;
+        old = io_rmw_read(cpu, addr, memop, ra, &paddr);
+        if (old == expect) {
+            io_write(cpu, addr, paddr, size, val, ra);
+        }
+    } else {
+        old = expect;
+        if (cas_host(host, &old, val, size)) {
+            stored_to_host(cpu, host, size);
+        }
+    }
+    return extend(be ? swap_bytes(old, size) : old, memop);
+}
+
+void tcg_slow_ld128(CPUEnv *env, uint64_t addr, uint32_t memop, uint64_t out[2], uintptr_t ra)
+{
+    CPU *cpu = env->cpu;
+    uint16_t half = (memop & ~(TCG_MO_SIZE | TCG_MO_ALIGN_MASK)) | TCG_MO_64;
+    bool be = memop & TCG_MO_BE;
+
+    check_align(cpu, addr, memop, TLB_READ, ra);
+    out[be] = tlb_load(cpu, addr, half, ra);
+    out[!be] = tlb_load(cpu, addr + 8, half, ra);
+}
+
+void tcg_slow_st128(CPUEnv *env, uint64_t addr, const uint64_t val[2], uint32_t memop, uintptr_t ra)
+{
+    CPU *cpu = env->cpu;
+    uint16_t half = (memop & ~(TCG_MO_SIZE | TCG_MO_ALIGN_MASK)) | TCG_MO_64;
+    bool be = memop & TCG_MO_BE;
+
+    check_align(cpu, addr, memop, TLB_WRITE, ra);
+    /* Nothing may be stored if either half faults. */
+    tlb_get(cpu, addr, 8, TLB_WRITE, tcg_mo_mmu(memop), false, ra);
+    tlb_get(cpu, addr + 15, 1, TLB_WRITE, tcg_mo_mmu(memop), false, ra);
+    tlb_store(cpu, addr, val[be], half, ra);
+    tlb_store(cpu, addr + 8, val[!be], half, ra);
+}
+
+void tcg_slow_probe(CPUEnv *env, uint64_t addr, uint32_t memop, uint32_t store, uintptr_t ra)
+{
+    CPU *cpu = env->cpu;
+    TlbAccess access = store ? TLB_WRITE : TLB_READ;
+    unsigned size = 1u << tcg_mo_size(memop), idx = tcg_mo_mmu(memop);
+
+    check_align(cpu, addr, memop, access, ra);
+    tlb_get(cpu, addr, size, access, idx, false, ra);
+    if (crosses_page(addr, size)) {
+        tlb_get(cpu, addr + size - 1, 1, access, idx, false, ra);
+    }
+}
