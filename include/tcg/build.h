@@ -11,14 +11,25 @@
 
 typedef struct TCGBuilder TCGBuilder;
 
-/* A builder is per thread and reused; tcg_begin() starts recording into u. */
+/* A builder is per thread and reused; tcg_begin() empties u and starts recording into it (start,
+ * guest_bytes and pc32 of the unit are kept). */
 TCGBuilder *tcg_builder_new(void);
 void tcg_builder_free(TCGBuilder *b);
 void tcg_begin(TCGBuilder *b, TCGUnit *u);
 TCGUnit *tcg_unit_of(TCGBuilder *b);
+/* TCG_OPT_* of what the builder may do on the fly (only TCG_OPT_FOLD matters); all at first. */
+void tcg_builder_set_passes(TCGBuilder *b, unsigned passes);
+/* The ops the host has; OPT ops it lacks are lowered at once. NULL, as at first: it has all. The
+ * array is kept by reference. */
+void tcg_builder_set_host(TCGBuilder *b, const bool has[TCG_OP_COUNT]);
+/* True if what is emitted now can never run: after an END op, before a label that is used. */
+bool tcg_is_unreachable(const TCGBuilder *b);
 TCGType tcg_type(const TCGBuilder *b, TCGv v);
 /* True, and its value in *imm, if v is an integer constant. */
 bool tcg_is_const(const TCGBuilder *b, TCGv v, int64_t *imm);
+/* True, and the distance from the page in *rel, if v is a tcg_gen_pcrel() value: a jump there can
+ * be an exit_direct. */
+bool tcg_is_pcrel(const TCGBuilder *b, TCGv v, int64_t *rel);
 
 void tcg_gen_insn_start(TCGBuilder *b, int64_t page_offset);
 
@@ -103,7 +114,7 @@ TCGv tcg_gen_cmpxchg(TCGBuilder *b, TCGType t, TCGMemOp m, TCGv addr, TCGv expec
 void tcg_gen_probe(TCGBuilder *b, TCGMemOp m, TCGv addr, bool store);
 void tcg_gen_fence(TCGBuilder *b, unsigned orderings);
 
-/* Up to TCG_MAX_ARGS values; returns TCG_NONE if the helper returns nothing. */
+/* nargs must be the helper's; returns TCG_NONE if the helper returns nothing. */
 TCGv tcg_gen_call(TCGBuilder *b, const TCGHelper *h, unsigned nargs, const TCGv *args);
 #define tcg_gen_call0(b, h)          tcg_gen_call(b, h, 0, NULL)
 #define tcg_gen_call1(b, h, x)       tcg_gen_call(b, h, 1, (TCGv[]){x})

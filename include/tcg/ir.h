@@ -211,10 +211,15 @@ enum {
     TCG_HELPER_FP = 1 << 6, /* reads or writes the FP status (MXCSR must be synchronised) */
 };
 #define TCG_MAX_ARGS 7
+/*
+ * Arguments and results are I32 or I64 only: FP values travel as their bits (tcg_gen_bitcast), a
+ * vector as two halves or through memory in env. So every helper has one shape of call: integer
+ * registers, env first if pass_env; the upper half of a register that carries an I32 is undefined.
+ */
 typedef struct TCGHelper {
     const char *name;
     void *fn;      /* gets env first if pass_env */
-    uint8_t ret;   /* TCGType; V128 not allowed here */
+    uint8_t ret;   /* TCG_VOID, TCG_I32 or TCG_I64 */
     uint8_t nargs; /* without env */
     uint8_t args[TCG_MAX_ARGS];
     bool pass_env;
@@ -252,6 +257,8 @@ typedef struct TCGUnit {
     uint32_t guest_bytes;
     bool pc32;     /* 32-bit guest: program counters wrap at 2^32 */
     bool overflow; /* too many ops: the builder stopped recording; translate fewer insns */
+    bool folded;   /* built with TCG_OPT_FOLD: another such pass would find nothing */
+    struct TCGBuilder *rebuilder; /* scratch of the passes; made when first needed */
 } TCGUnit;
 
 /* ---- units ---- */
@@ -277,6 +284,8 @@ typedef struct TCGOpDesc {
     const char *doc;
 } TCGOpDesc;
 extern const TCGOpDesc tcg_op_desc[TCG_OP_COUNT];
+/* Flags of one op: those of its row, for a call as its helper says (END: it never returns). */
+unsigned tcg_op_flags(const TCGUnit *u, const TCGOp *op);
 const char *tcg_cond_name(TCGCond c);
 TCGCond tcg_cond_invert(TCGCond c);
 TCGCond tcg_cond_swap(TCGCond c);
@@ -286,8 +295,12 @@ enum {
     TCG_OPT_FOLD = 1 << 0, /* constants, identities, copies, common subexpressions */
     TCG_OPT_DCE = 1 << 1,  /* dead values, dead and sinkable setcells */
     TCG_OPT_ALL = TCG_OPT_FOLD | TCG_OPT_DCE,
+    TCG_OPT_VERIFY = 1 << 15, /* tcg_verify() after each pass; always so in unoptimised builds */
 };
 void tcg_optimize(TCGUnit *u, unsigned passes);
+/* Replace the TCG_OPF_OPT ops for which has[] is false by others. A builder that was told of the
+ * host (tcg_builder_set_host()) emits none, and this is not needed. */
+void tcg_lower(TCGUnit *u, const bool has[TCG_OP_COUNT]);
 /* Counts uses; must be the last pass before a host gets the unit. */
 void tcg_live(TCGUnit *u);
 /* NULL, or what is wrong with the unit (g_free). Debug builds call it after each pass. */

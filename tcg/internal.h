@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * Private to the IR's own files (build.c, fold.c, live.c, lower.c, verify.c): the builder's state
+ * and what the passes share. Frontends and hosts include tcg/ir.h only.
+ */
+#ifndef TCG_INTERNAL_H
+#define TCG_INTERNAL_H
+
+#include "tcg/ir.h"
+
+/* More ops than this: the unit is given up (TCGUnit.overflow). What is emitted after that goes to
+ * the room between here and TCG_OPS_CAP, round and round, and is never looked at. */
+#define TCG_OPS_MAX 60000
+#define TCG_OPS_CAP 65536
+
+#define TCG_CSE_BITS 10
+
+/* What is known of a value without running it; i32 values count as zero-extended to 64 bits. */
+typedef struct TCGFacts {
+    uint64_t zero; /* these bits are 0 */
+    uint32_t sign; /* so many top bits of the type are copies of the sign bit, itself included */
+} TCGFacts;
+
+struct TCGBuilder {
+    TCGUnit *u;
+    uint32_t n;      /* index of the next op; u->nops stays behind while nothing is reachable */
+    bool dead;       /* after an END op: what comes is unreachable until a used label */
+    unsigned passes; /* TCG_OPT_* */
+    const bool *has; /* per opcode; OPT ops the host lacks are lowered at once; NULL: has all */
+
+    /*
+     * Common subexpressions: a hash slot names an op that may be the same. It counts only if it
+     * lies between the barrier and b->n and its contents agree, so nothing is ever cleared.
+     */
+    uint32_t cse_barrier; /* index of the last label */
+    uint32_t fp_barrier;  /* index of the last op that may read FP flags or change the rounding */
+    uint16_t cse[1 << TCG_CSE_BITS];
+
+    /* The value each cell holds, if its generation is the current one. */
+    uint32_t cell_gen;
+    struct {
+        uint32_t gen;
+        TCGv v;
+    } cell[TCG_MAX_CELLS];
+
+    TCGFacts *facts; /* beside u->ops */
+    uint32_t facts_cap;
+    struct TCGLabelState {
+        uint16_t refs;
+        bool placed;
+    } * labels;
+    uint32_t labels_cap;
+
+    TCGOp *old_ops; /* the array tcg_rebuild() reads while it writes the other one */
+    uint32_t old_ops_cap;
+    TCGCall *old_calls;
+    uint32_t old_calls_cap;
+};
+
+static inline const TCGOp *tcg_def(const TCGBuilder *b, TCGv v)
+{
+    return &b->u->ops[v.i];
+}
+
+static inline bool tcg_type_int(unsigned t)
+{
+    return t == TCG_I32 || t == TCG_I64;
+}
+
+static inline unsigned tcg_type_bits(unsigned t)
+{
+    switch (t) {
+    case TCG_I32:
+    case TCG_F32:
+        return 32;
+    case TCG_V128:
+        return 128;
+    default:
+        return 64;
+    }
+}
+
+/* The op with its operands' types checked against ops.def: NULL, or what is wrong (g_free). */
+char *tcg_op_check(const TCGUnit *u, const TCGOp *op);
+
+/* Emit op (already type-correct): lower, fold, merge, or append it. Its value, or TCG_NONE. */
+TCGv tcg_emit(TCGBuilder *b, const TCGOp *op);
+
+/*
+ * Fold op before it is appended (fold.c). Returns a value that stands for it, or TCG_NONE: then
+ * *op, which may have been rewritten, is appended. Only for ops without TCG_OPF_SIDE, ld and st.
+ */
+TCGv tcg_fold(TCGBuilder *b, TCGOp *op);
+/* Facts about the value of op, whose operands' facts are known (fold.c). */
+void tcg_facts(const TCGBuilder *b, const TCGOp *op, TCGFacts *f);
+
+/* Emit what stands for an OPT op that the host lacks (lower.c). */
+TCGv tcg_lower_op(TCGBuilder *b, const TCGOp *op);
+
+/* Build the whole unit again with the given passes and host ops. */
+void tcg_rebuild(TCGUnit *u, unsigned passes, const bool *has);
+
+#endif

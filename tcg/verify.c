@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * Is a unit well-formed? tcg_op_check() looks at one op and its operands (the builder asks it for
+ * each op unless built with NDEBUG), tcg_verify() at a whole unit: order and dominance of
+ * definitions and uses, labels, exits, calls, instruction boundaries, the end.
+ *
+ * Dominance with forward branches only: the code between two labels is a stretch, in which each op
+ * dominates those after it. A label is dominated by the last place that all ways to it have in
+ * common; following such places upward from a use must pass below the definition.
+ *
+ * No state. Tests: tests/unit/tcg_test.c.
+ */
+#include <string.h>
+#include "tcg/internal.h"
+
+static const char *type_name(unsigned t)
+{
+    static const char *const names[TCG_TYPE_COUNT] = {"void", "i32", "i64", "f32", "f64", "v128"};
+    return t < TCG_TYPE_COUNT ? names[t] : "?";
+}
+
+static inline bool is_fp(unsigned t)
+{
+    return t == TCG_F32 || t == TCG_F64;
+}
+
+/* Result letter of a signature. */
+static bool fits_result(char c, unsigned t)
+{
+    switch (c) {
+    case '-':
+        return true;
+    case 'T':
+        return tcg_type_int(t);
+    case 'F':
+        return is_fp(t);
+    case 'V':
+        return t == TCG_V128;
+    case 'L':
+        return t == TCG_I64;
+    case 'I':
+        return t == TCG_I32;
+    case 'f':
+        return t == TCG_F32;
+    case 'd':
+        return t == TCG_F64;
+    default: /* X */
+        return t > TCG_VOID && t < TCG_TYPE_COUNT;
+    }
+}
+
+/* Operand letter; own is the op's type. */
+static bool fits_operand(char c, unsigned t, unsigned own)
+{
+    switch (c) {
+    case 'T':
+    case 'F':
+    case 'X':
+        return t == own;
+    case 'A':
+    case 'L':
+        return t == TCG_I64;
+    case 'B':
+    case 'S':
+        return tcg_type_int(t);
+    case 'N':
+        return is_fp(t);
+    case 'V':
+        return t == TCG_V128;
+    case 'I':
+        return t == TCG_I32;
+    case 'f':
+        return t == TCG_F32;
+    case 'd':
+        return t == TCG_F64;
+    default:
+        return false;
+    }
+}
+
+static bool memop_fits(TCGMemOp m, unsigned t)
+{
+    unsigned size = tcg_mo_size(m);
+    if (size > TCG_MO_128 || tcg_mo_align(m) > TCG_MO_128) {
+        return false;
+    }
+    switch (t) {
+    case TCG_I32:
+        return size <= TCG_MO_32;
+    case TCG_I64:
+        return size <= TCG_MO_64;
+    case TCG_F32:
+        return size == TCG_MO_32;
+    case TCG_F64:
+        return size == TCG_MO_64;
+    case TCG_V128:
+        return size == TCG_MO_128;
+    default:
+        return false;
+    }
+}
+
+static bool rounding_ok(unsigned fp)
+{
+    unsigned r = fp & TCG_FP_ROUND_MASK;
+    return r <= TCG_RND_RMM || r == TCG_RND_DYN;
+}
+
+/* aux and imm of op; ta is the type of its first operand. */
+static const char *check_fields(const TCGUnit *u, const TCGOp *op, unsigned ta)
+{
+    unsigned pos = op->aux & 63, len = op->aux >> 8, bits = tcg_type_bits(op->type);
+    switch (op->opc) {
+    case TCG_OP_const:
+        return op->type == TCG_I32 && op->imm != (int32_t)op->imm ? "constant beyond 32 bits"
+                                                                  : NULL;
+    case TCG_OP_fconst:
+        return op->type == TCG_F32 && op->imm != (uint32_t)op->imm ? "constant beyond 32 bits"
+                                                                   : NULL;
+    case TCG_OP_getcell:
+    case TCG_OP_setcell: {
+        unsigned cell = op->aux & TCG_CELL_MASK;
+        if (cell >= u->ncells) {
+            return "no such cell";
+        }
+        return u->cells[cell].type != op->type ? "not the cell's type" : NULL;
+    }
+    case TCG_OP_ldenv:
+    case TCG_OP_stenv:
+    case TCG_OP_ld:
+    case TCG_OP_st:
+        return memop_fits(op->aux, op->type) ? NULL : "memory size does not fit the type";
+    case TCG_OP_atomic_rmw:
+        if (op->c.i >= TCG_RMW_COUNT) {
+            return "no such read-modify-write operation";
+        }
+        return memop_fits(op->aux, op->type) ? NULL : "memory size does not fit the type";
+    case TCG_OP_cmpxchg:
+        return memop_fits(op->aux, op->type) ? NULL : "memory size does not fit the type";
+    case TCG_OP_extract:
+    case TCG_OP_sextract:
+    case TCG_OP_deposit:
+        return len == 0 || pos + len > bits ? "field outside the value" : NULL;
+    case TCG_OP_setcond:
+        return op->aux >= TCG_COND_COUNT ? "no such condition" : NULL;
+    case TCG_OP_fcmp:
+        return op->aux >= TCG_FCOND_COUNT ? "no such condition" : NULL;
+    case TCG_OP_fadd:
+    case TCG_OP_fsub:
+    case TCG_OP_fmul:
+    case TCG_OP_fdiv:
+    case TCG_OP_fsqrt:
+    case TCG_OP_fma:
+    case TCG_OP_fround:
+    case TCG_OP_fcvt_fs:
+    case TCG_OP_fcvt_fu:
+    case TCG_OP_fcvt_sf:
+    case TCG_OP_fcvt_uf:
+        return rounding_ok(op->aux) ? NULL : "no such rounding mode";
+    case TCG_OP_fcvt_ff:
+        return ta == op->type         ? "conversion to the same type"
+               : rounding_ok(op->aux) ? NULL
+                                      : "no such rounding mode";
+    case TCG_OP_bitcast: {
+        static const uint8_t partner[TCG_TYPE_COUNT] = {
+            [TCG_I32] = TCG_F32, [TCG_I64] = TCG_F64, [TCG_F32] = TCG_I32, [TCG_F64] = TCG_I64};
+        return partner[ta] != op->type || op->type == TCG_VOID ? "types of different sizes" : NULL;
+    }
+    case TCG_OP_vdup:
+        return op->aux > 3 || (op->aux == 3 && ta != TCG_I64) ? "element size" : NULL;
+    case TCG_OP_vget:
+    case TCG_OP_vset:
+        return op->imm < 0 || op->imm > 1 ? "no such half" : NULL;
+    case TCG_OP_vadd:
+    case TCG_OP_vsub:
+    case TCG_OP_vcmpeq:
+    case TCG_OP_vcmpgt:
+        return op->aux > 3 ? "element size" : NULL;
+    case TCG_OP_vshli:
+    case TCG_OP_vshri:
+    case TCG_OP_vsari:
+        return op->aux > 3 || op->imm < 0 || op->imm >= 8 << op->aux ? "element size or count"
+                                                                     : NULL;
+    case TCG_OP_label:
+    case TCG_OP_br:
+    case TCG_OP_br_if:
+        return op->aux >= u->nlabels ? "no such label" : NULL;
+    default:
+        return NULL;
+    }
+}
+
+static char *check_call(const TCGUnit *u, const TCGOp *op)
+{
+    if (op->imm < 0 || op->imm >= u->ncalls) {
+        return g_strdup("call: no such call");
+    }
+    const TCGCall *c = &u->calls[op->imm];
+    const TCGHelper *h = c->helper;
+    if (h->nargs > TCG_MAX_ARGS || (h->ret != TCG_VOID && !tcg_type_int(h->ret))) {
+        return g_strdup_printf("call: helper %s takes too much or returns neither i32 nor i64",
+                               h->name);
+    }
+    if (op->type != h->ret) {
+        return g_strdup_printf("call: not the type that %s returns", h->name);
+    }
+    for (unsigned i = 0; i < h->nargs; i++) {
+        unsigned t = u->ops[c->args[i].i].type;
+        if (!tcg_type_int(h->args[i]) || !c->args[i].i || t != h->args[i]) {
+            return g_strdup_printf("call: argument %u of %s is %s, not %s (i32 or i64 only)", i,
+                                   h->name, type_name(t), type_name(h->args[i]));
+        }
+    }
+    return NULL;
+}
+
+char *tcg_op_check(const TCGUnit *u, const TCGOp *op)
+{
+    if (op->opc >= TCG_OP_COUNT) {
+        return g_strdup_printf("opcode %u", op->opc);
+    }
+    const TCGOpDesc *d = &tcg_op_desc[op->opc];
+    if (op->opc == TCG_OP_call) {
+        return check_call(u, op);
+    }
+    if (!fits_result(d->sig[0], op->type)) {
+        return g_strdup_printf("%s: cannot be of type %s", d->name, type_name(op->type));
+    }
+    const TCGv v[3] = {op->a, op->b, op->c};
+    const char *s = d->sig + 1;
+    bool c_is_value = op->opc != TCG_OP_atomic_rmw && !(d->flags & TCG_OPF_EXIT);
+    for (unsigned i = 0; i < 3; i++) {
+        if (!*s) {
+            if (v[i].i && (i < 2 || c_is_value)) {
+                return g_strdup_printf("%s: has no operand %c", d->name, 'a' + i);
+            }
+            continue;
+        }
+        unsigned t = u->ops[v[i].i].type;
+        /* bitcast is the one op whose X is not its own type */
+        bool ok =
+            v[i].i && t != TCG_VOID && (op->opc == TCG_OP_bitcast || fits_operand(*s, t, op->type));
+        if (ok && i == 1 && (*s == 'S' || *s == 'N')) {
+            ok = t == u->ops[op->a.i].type;
+        }
+        if (!ok) {
+            return g_strdup_printf("%s.%s: operand %c is %s%s, the signature is %s", d->name,
+                                   type_name(op->type), 'a' + i, v[i].i ? type_name(t) : "none",
+                                   t == TCG_VOID && v[i].i ? " (an op without a value)" : "",
+                                   d->sig);
+        }
+        s++;
+    }
+    if ((op->opc == TCG_OP_br_if || op->opc == TCG_OP_exit_if) &&
+        op->type != u->ops[op->a.i].type) {
+        return g_strdup_printf("%s: type is not the condition's", d->name);
+    }
+    const char *wrong = check_fields(u, op, op->a.i ? u->ops[op->a.i].type : TCG_VOID);
+    return wrong ? g_strdup_printf("%s: %s", d->name, wrong) : NULL;
+}
+
+/* ---- whole units ---- */
+
+#define NOWHERE UINT32_MAX
+
+typedef struct Stretch {
+    uint32_t begin; /* index of its label, or 0 */
+    uint32_t idom;  /* the last op on every way to its begin */
+} Stretch;
+
+typedef struct Verifier {
+    const TCGUnit *u;
+    Stretch *stretches;
+    uint16_t *stretch_of; /* per op */
+    uint32_t nstretches;
+    uint32_t *meet; /* per label: common dominator of the branches to it so far */
+    bool *placed;   /* per label */
+    bool reachable; /* the present op can be reached */
+} Verifier;
+
+static uint32_t common_dominator(const Verifier *v, uint32_t x, uint32_t y)
+{
+    if (x == NOWHERE) {
+        return y;
+    }
+    while (v->stretch_of[x] != v->stretch_of[y]) {
+        if (v->stretch_of[x] > v->stretch_of[y]) {
+            x = v->stretches[v->stretch_of[x]].idom;
+        } else {
+            y = v->stretches[v->stretch_of[y]].idom;
+        }
+    }
+    return MIN(x, y);
+}
+
+static bool dominates(const Verifier *v, uint32_t def, uint32_t use)
+{
+    while (v->stretch_of[use] > v->stretch_of[def]) {
+        use = v->stretches[v->stretch_of[use]].idom;
+    }
+    return v->stretch_of[use] == v->stretch_of[def] && def < use;
+}
+
+static char *check_uses(const Verifier *v, uint32_t i)
+{
+    const TCGUnit *u = v->u;
+    const TCGOp *op = &u->ops[i];
+    TCGv used[TCG_MAX_ARGS] = {op->a, op->b, op->c};
+    unsigned n = 3;
+    if (op->opc == TCG_OP_call) {
+        memcpy(used, u->calls[op->imm].args, sizeof(used));
+        n = u->calls[op->imm].helper->nargs;
+    } else if (op->opc == TCG_OP_atomic_rmw || (tcg_op_desc[op->opc].flags & TCG_OPF_EXIT)) {
+        n = 2;
+    }
+    for (unsigned k = 0; k < n; k++) {
+        if (!used[k].i) {
+            continue;
+        }
+        if (used[k].i >= i) {
+            return g_strdup_printf("uses v%u before its definition", used[k].i);
+        }
+        if (!dominates(v, used[k].i, i)) {
+            return g_strdup_printf("uses v%u, which is not defined on every way here", used[k].i);
+        }
+    }
+    return NULL;
+}
+
+static char *check_label_op(Verifier *v, uint32_t i)
+{
+    unsigned l = v->u->ops[i].aux;
+    uint32_t meet = v->meet[l];
+    if (v->placed[l]) {
+        return g_strdup_printf("label %u stands twice", l);
+    }
+    v->placed[l] = true;
+    if (v->reachable) {
+        meet = common_dominator(v, meet, i - 1);
+    }
+    if (meet == NOWHERE) {
+        return g_strdup_printf("label %u cannot be reached", l);
+    }
+    v->stretches[++v->nstretches] = (Stretch){.begin = i, .idom = meet};
+    v->stretch_of[i] = v->nstretches;
+    v->reachable = true;
+    return NULL;
+}
+
+static char *verify_op(Verifier *v, uint32_t i, unsigned *exits, int *insn)
+{
+    const TCGUnit *u = v->u;
+    const TCGOp *op = &u->ops[i];
+    char *wrong = tcg_op_check(u, op);
+    if (wrong) {
+        return wrong;
+    }
+    if (!v->reachable && op->opc != TCG_OP_label) {
+        return g_strdup("cannot be reached");
+    }
+    v->stretch_of[i] = v->nstretches;
+    if (op->opc == TCG_OP_label) {
+        return check_label_op(v, i);
+    }
+    wrong = check_uses(v, i);
+    if (wrong) {
+        return wrong;
+    }
+    switch (op->opc) {
+    case TCG_OP_insn_start:
+        if ((int)op->aux <= *insn || op->aux >= u->ninsns) {
+            return g_strdup_printf("instruction %u after %d of %u", op->aux, *insn, u->ninsns);
+        }
+        *insn = op->aux;
+        break;
+    case TCG_OP_br:
+    case TCG_OP_br_if:
+        if (v->placed[op->aux]) {
+            return g_strdup_printf("branch back to label %u", op->aux);
+        }
+        v->meet[op->aux] = common_dominator(v, v->meet[op->aux], i);
+        break;
+    case TCG_OP_exit_direct:
+    case TCG_OP_exit_if:
+        if (op->c.i != (*exits)++) {
+            return g_strdup_printf("exit %u should be number %u", op->c.i, *exits - 1);
+        }
+        break;
+    default:
+        break;
+    }
+    unsigned flags = tcg_op_flags(u, op);
+    if ((flags & TCG_OPF_FAULT) && *insn < 0) {
+        return g_strdup("may fault before the first instruction starts");
+    }
+    if (flags & TCG_OPF_END) {
+        v->reachable = false;
+    }
+    return NULL;
+}
+
+char *tcg_verify(const TCGUnit *u)
+{
+    unsigned exits = 0;
+    int insn = -1;
+    Verifier v = {.u = u, .reachable = true};
+    if (u->overflow) {
+        return g_strdup("the unit overflowed");
+    }
+    if (u->nops < 1 || u->nops > u->ops_cap || u->ops[0].opc != TCG_OP_nop || u->ops[0].type) {
+        return g_strdup("op 0 is not the nop");
+    }
+    v.stretches = g_new0(Stretch, u->nlabels + 1);
+    v.stretch_of = g_new0(uint16_t, u->nops);
+    v.meet = g_new(uint32_t, u->nlabels + 1);
+    memset(v.meet, 0xff, (u->nlabels + 1) * sizeof(*v.meet));
+    v.placed = g_new0(bool, u->nlabels + 1);
+    char *wrong = NULL;
+    for (uint32_t i = 1; i < u->nops && !wrong; i++) {
+        char *w = verify_op(&v, i, &exits, &insn);
+        if (w) {
+            wrong = g_strdup_printf(
+                "op %u (%s): %s", i,
+                u->ops[i].opc < TCG_OP_COUNT ? tcg_op_desc[u->ops[i].opc].name : "?", w);
+            g_free(w);
+        }
+    }
+    if (!wrong && v.reachable) {
+        wrong = g_strdup("the unit does not end in an exit");
+    }
+    for (unsigned l = 0; !wrong && l < u->nlabels; l++) {
+        if (v.meet[l] != NOWHERE && !v.placed[l]) {
+            wrong = g_strdup_printf("label %u is branched to and stands nowhere", l);
+        }
+    }
+    if (!wrong && exits != u->nexits) {
+        wrong = g_strdup_printf("%u direct exits, not %u", exits, u->nexits);
+    }
+    g_free(v.stretches);
+    g_free(v.stretch_of);
+    g_free(v.meet);
+    g_free(v.placed);
+    return wrong;
+}
