@@ -425,11 +425,9 @@ static SfpNum num_sqrt(SoftFp *s, SfpNum a)
         rest = rest << 2 | x >> 62;
         x <<= 2;
         uint64_t trial = root << 2 | 1;
-        root <<= 1;
-        if (rest >= trial) {
-            rest -= trial;
-            root |= 1;
-        }
+        bool fits = rest >= trial; /* as likely as not: no branch */
+        rest -= trial & -(uint64_t)fits;
+        root = root << 1 | fits;
     }
     a.frac = root << (63 - digits) | (rest != 0);
     a.exp = e;
