@@ -88,11 +88,34 @@ static void print_zimm(const Disas *d)
     g_string_append_printf(d->out, "%u", d->a->rs1);
 }
 
+static const char *const rounding_names[8] = {"rne", "rtz",     "rdn",     "rup",
+                                              "rmm", "unknown", "unknown", "dyn"};
+
+/* The last operand; the mode that the assembler takes by default is not written, nor is the comma.
+ */
+static void print_rounding(const Disas *d, unsigned by_default)
+{
+    if (d->a->rm == by_default) {
+        g_string_truncate(d->out, d->out->len - 1);
+    } else {
+        g_string_append(d->out, rounding_names[d->a->rm]);
+    }
+}
+
 static void print_rm(const Disas *d)
 {
-    static const char names[8][8] = {"rne", "rtz",     "rdn",     "rup",
-                                     "rmm", "unknown", "unknown", "dyn"};
-    g_string_append(d->out, names[d->a->rm]);
+    print_rounding(d, 7);
+}
+
+/* Of an instruction whose result is always exact. */
+static void print_rmexact(const Disas *d)
+{
+    print_rounding(d, 0);
+}
+
+static void print_rtz(const Disas *d)
+{
+    g_string_append(d->out, "rtz");
 }
 
 static void print_order(const Disas *d, unsigned set)

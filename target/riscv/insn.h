@@ -53,9 +53,11 @@ typedef struct RISCVCtx {
 #define RISCV_ROW_EXTENSIONS(X)                                                                    \
     X(I)                                                                                           \
     X(M)                                                                                           \
-    X(F) X(D) X(S) X(ZMMUL) X(ZAAMO) X(ZALRSC) X(ZACAS) X(ZAWRS) X(ZCA) X(ZCB) X(ZCF) X(ZCD)       \
-        X(ZICSR) X(ZIFENCEI) X(ZICOND) X(ZICBOM) X(ZICBOP) X(ZICBOZ) X(ZIHINTPAUSE) X(ZBA) X(ZBB)  \
-            X(ZBC) X(ZBS) X(ZBKB) X(ZBKC) X(ZBKX) X(ZKND) X(ZKNE) X(ZKNH) X(ZFH) X(ZFHMIN) X(ZFA)  \
+    X(F)                                                                                           \
+    X(D)                                                                                           \
+    X(S) X(ZMMUL) X(ZAAMO) X(ZALRSC) X(ZACAS) X(ZAWRS) X(ZCA) X(ZCB) X(ZCF) X(ZCD) X(ZICSR)        \
+        X(ZIFENCEI) X(ZICOND) X(ZICBOM) X(ZICBOP) X(ZICBOZ) X(ZIHINTPAUSE) X(ZBA) X(ZBB) X(ZBC)    \
+            X(ZBS) X(ZBKB) X(ZBKC) X(ZBKX) X(ZKND) X(ZKNE) X(ZKNH) X(ZFH) X(ZFHMIN) X(ZFA)         \
                 X(SVINVAL)
 enum {
 #define RISCV_ROW_BIT(name) RISCV_BIT_##name,
@@ -75,8 +77,10 @@ enum {
 #define RISCV_OPERANDS(X)                                                                          \
     X(rd)                                                                                          \
     X(rs1)                                                                                         \
-    X(rs2) X(frd) X(frs1) X(frs2) X(frs3) X(imm) X(imm20) X(shamt) X(target) X(csr) X(zimm) X(rm)  \
-        X(pred) X(succ) X(bs) X(rnum) X(aqrl) X(fli)
+    X(rs2)                                                                                         \
+    X(frd)                                                                                         \
+    X(frs1) X(frs2) X(frs3) X(imm) X(imm20) X(shamt) X(target) X(csr) X(zimm) X(rm) X(rmexact)     \
+        X(pred) X(succ) X(bs) X(rnum) X(aqrl) X(rtz) X(fli)
 #define RISCV_OPERAND(name) RISCV_OPERAND_##name,
     RISCV_OPERANDS(RISCV_OPERAND)
 #undef RISCV_OPERAND
