@@ -302,24 +302,20 @@ void device_state_alloc(void *dev)
     state_alloc(((Device *)dev)->cls->state, dev);
 }
 
-static void banks_init(Device *d)
+void device_init_bank(void *dev, unsigned i, uint64_t size)
 {
-    for (unsigned i = 0; i < DEVICE_MAX_BANKS; i++) {
-        const DeviceBank *bank = &d->cls->bank[i];
-        const MmioOps *ops = bank->ops;
-        void *opaque = d;
+    Device *d = dev;
+    const DeviceBank *bank = &d->cls->bank[i];
+    const MmioOps *ops = bank->ops;
+    void *opaque = d;
 
-        if (!bank->size) {
-            continue;
-        }
-        if (bank->regs) {
-            d->bank[i] = reg_bank_new(d, bank);
-            ops = reg_bank_ops(d->bank[i]);
-            opaque = d->bank[i];
-        }
-        memory_region_init_mmio(&d->mmio[i], d->ms, bank->name ? bank->name : d->cls->name,
-                                bank->size, ops, opaque, &d->lock);
+    if (bank->regs) {
+        d->bank[i] = reg_bank_new(d, bank);
+        ops = reg_bank_ops(d->bank[i]);
+        opaque = d->bank[i];
     }
+    memory_region_init_mmio(&d->mmio[i], d->ms, bank->name ? bank->name : d->cls->name, size, ops,
+                            opaque, &d->lock);
 }
 
 bool device_realize(Device *d, DeviceBus *bus, GError **err)
@@ -347,7 +343,11 @@ bool device_realize(Device *d, DeviceBus *bus, GError **err)
         }
     }
     device_set_irqs(d, MAX(d->n_irqs, cls->n_irqs));
-    banks_init(d);
+    for (unsigned i = 0; i < DEVICE_MAX_BANKS; i++) {
+        if (cls->bank[i].size) {
+            device_init_bank(d, i, cls->bank[i].size);
+        }
+    }
     if (cls->realize && !cls->realize(d, err)) {
         d->parent = NULL;
         return false;
@@ -701,6 +701,28 @@ void fdt_node_reg(const FdtNode *n)
     const uint64_t reg[2] = {cpu_to_fdt64(n->addr), cpu_to_fdt64(n->size)};
 
     fdt_property(n->fdt, "reg", reg, sizeof(reg));
+    fdt_node_numa(n);
+}
+
+void fdt_node_numa(const FdtNode *n)
+{
+    if (n->numa_node >= 0) {
+        fdt_property_u32(n->fdt, "numa-node-id", n->numa_node);
+    }
+}
+
+void fdt_node_cpu_irqs(const FdtNode *n, const uint32_t *lines, unsigned n_lines)
+{
+    g_autofree fdt32_t *cells = g_new(fdt32_t, (size_t)n->n_cpus * n_lines * 2);
+    unsigned used = 0;
+
+    for (unsigned cpu = 0; cpu < n->n_cpus; cpu++) {
+        for (unsigned i = 0; i < n_lines; i++) {
+            cells[used++] = cpu_to_fdt32(n->cpus[cpu]);
+            cells[used++] = cpu_to_fdt32(lines[i]);
+        }
+    }
+    fdt_property(n->fdt, "interrupts-extended", cells, used * sizeof(cells[0]));
 }
 
 void fdt_node_irqs(const FdtNode *n)

@@ -73,6 +73,9 @@ static const DeviceReg *reg_find(RegBank *b, hwaddr offset, unsigned size, unsig
         *hint = i;
         r = &b->regs[i];
     }
+    if (b->desc->wide_to_one && size > r->size && *byte == 0) {
+        return r;
+    }
     if (*byte + size > r->size || (size != r->size && !r->split)) {
         rhea_log_mask(LOG_GUEST_ERROR,
                       "%s: %u-byte %s at offset 0x%" PRIx64 ": register %s has %u bytes\n",
@@ -130,6 +133,7 @@ static MemTxResult bank_read(void *opaque, hwaddr offset, unsigned size, uint64_
     if (!r) {
         return MEMTX_OK;
     }
+    size = MIN(size, r->size);
     switch (r->access) {
     case REG_WO:
         rhea_log_mask(LOG_GUEST_ERROR, "%s: read of write-only register %s\n", device_name(b->dev),
@@ -153,6 +157,8 @@ static MemTxResult bank_write(void *opaque, hwaddr offset, unsigned size, uint64
     if (!r) {
         return MEMTX_OK;
     }
+    size = MIN(size, r->size);
+    val &= mask_of(size);
     reg_trace(b, r, elem, size, val, "<-");
     if (r->access == REG_RO) {
         rhea_log_mask(LOG_GUEST_ERROR, "%s: write of 0x%" PRIx64 " to read-only register %s\n",

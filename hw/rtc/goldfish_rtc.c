@@ -18,6 +18,7 @@
 #define GOLDFISH_RTC_STATE(F, A, D, N)                                                             \
     F(int64_t, tick_offset, KEEP) /* ns from the host's clock to the guest's; outlives resets */   \
     F(uint64_t, alarm_next, 0)    /* guest time, ns */                                             \
+    F(uint32_t, alarm_high, 0)    /* for the next write of ALARM_LOW */                            \
     F(bool, alarm_running, false)                                                                  \
     F(bool, irq_pending, false)                                                                    \
     F(uint32_t, irq_enabled, 0)                                                                    \
@@ -116,20 +117,8 @@ static void alarm_low_write(void *opaque, unsigned i, uint64_t val)
 {
     GoldfishRtcState *s = opaque;
 
-    s->alarm_next = (s->alarm_next & 0xffffffff00000000) | val;
+    s->alarm_next = (uint64_t)s->alarm_high << 32 | val;
     rtc_arm(s);
-}
-
-static uint64_t alarm_high_read(void *opaque, unsigned i)
-{
-    return ((GoldfishRtcState *)opaque)->alarm_next >> 32;
-}
-
-static void alarm_high_write(void *opaque, unsigned i, uint64_t val)
-{
-    GoldfishRtcState *s = opaque;
-
-    s->alarm_next = (s->alarm_next & 0xffffffff) | val << 32;
 }
 
 static void irq_enabled_after(void *opaque, unsigned i)
@@ -158,7 +147,7 @@ REGS(goldfish_rtc, GoldfishRtcState,
     REG(TIME_LOW,        0x00, 4, RW, .read = time_low_read, .write = time_low_write),
     REG(TIME_HIGH,       0x04, 4, RW, IN(time_high), .write = time_high_write),
     REG(ALARM_LOW,       0x08, 4, RW, .read = alarm_low_read, .write = alarm_low_write),
-    REG(ALARM_HIGH,      0x0c, 4, RW, .read = alarm_high_read, .write = alarm_high_write),
+    REG(ALARM_HIGH,      0x0c, 4, RW, IN(alarm_high)),
     REG(IRQ_ENABLED,     0x10, 4, RW, IN(irq_enabled), .mask = 1, .after = irq_enabled_after),
     REG(CLEAR_ALARM,     0x14, 4, WO, .write = clear_alarm_write),
     REG(ALARM_STATUS,    0x18, 4, RO, IN(alarm_running)),

@@ -68,6 +68,9 @@ struct StateField {
     StateTable *sub; /* STATE_STRUCT */
 };
 
+/* The list of a device that has nothing to remember. */
+#define NO_STATE(F, A, D, N)
+
 #define KEEP UINT64_C(0x4b454550a55a1234)
 
 #define STATE_DECL_F(type, name, reset)        type name;
@@ -104,7 +107,7 @@ struct StateField {
 #define STATE_TABLE(prefix, Type, LIST)                                                            \
     static const StateField *prefix##_state(unsigned *n_fields)                                    \
     {                                                                                              \
-        typedef Type Self;                                                                         \
+        typedef Type Self G_GNUC_UNUSED;                                                           \
         static const StateField rows[] = {                                                         \
             LIST(STATE_ROW_F, STATE_ROW_A, STATE_ROW_D, STATE_ROW_N)};                             \
         *n_fields = G_N_ELEMENTS(rows);                                                            \
@@ -178,9 +181,8 @@ typedef const DeviceReg *RegTable(unsigned *n_regs);
 #define REGS(prefix, Type, ...)                                                                    \
     static const DeviceReg *prefix##_regs(unsigned *n_regs)                                        \
     {                                                                                              \
-        typedef Type Self;                                                                         \
+        typedef Type Self G_GNUC_UNUSED;                                                           \
         static const DeviceReg rows[] = {__VA_ARGS__};                                             \
-        (void)sizeof(Self);                                                                        \
         *n_regs = G_N_ELEMENTS(rows);                                                              \
         return rows;                                                                               \
     }
@@ -235,7 +237,7 @@ typedef const PropDesc *PropTable(void);
 #define PROPS(prefix, Type, ...)                                                                   \
     static const PropDesc *prefix##_props(void)                                                    \
     {                                                                                              \
-        typedef Type Self;                                                                         \
+        typedef Type Self G_GNUC_UNUSED;                                                           \
         static const PropDesc rows[] = {__VA_ARGS__, {.name = NULL}};                              \
         return rows;                                                                               \
     }
@@ -261,17 +263,21 @@ typedef struct FdtNode {
     uint32_t irq_parent;  /* phandle of the interrupt controller; 0: no interrupt */
     const uint32_t *irqs; /* numbers of the device's lines there */
     unsigned n_irqs;
-    uint32_t irq_type;  /* second cell of an interrupt, if irq_cells is 2 */
-    unsigned irq_cells; /* cells an interrupt: 1 (PLIC) or 2 */
-    uint32_t phandle;   /* what the board reserved for this node; 0: none */
-    const uint32_t
-        *cpus; /* phandles of the harts' interrupt controllers, for those that need them */
+    uint32_t irq_type;    /* second cell of an interrupt, if irq_cells is 2 */
+    unsigned irq_cells;   /* cells an interrupt: 1 (PLIC) or 2 */
+    uint32_t phandle;     /* what the board reserved for this node; 0: none */
+    int numa_node;        /* -1: none is told */
+    const uint32_t *cpus; /* phandles of the CPUs' interrupt controllers, for who needs them */
     unsigned n_cpus;
 } FdtNode;
 /* fdt_begin_node("name@addr"), */
 void fdt_node_begin(const FdtNode *n, const char *name);
-/* reg = <addr size> with two cells each, */
+/* reg = <addr size> with two cells each, numa-node-id, */
 void fdt_node_reg(const FdtNode *n);
+/* numa-node-id alone, for who writes reg itself, */
+void fdt_node_numa(const FdtNode *n);
+/* interrupts-extended = <cpu line>: for each CPU each of the lines, */
+void fdt_node_cpu_irqs(const FdtNode *n, const uint32_t *lines, unsigned n_lines);
 /* interrupts and interrupt-parent, phandle. */
 void fdt_node_irqs(const FdtNode *n);
 
@@ -283,11 +289,13 @@ void fdt_node_irqs(const FdtNode *n);
 /* An MMIO bank: by registers, or by callbacks of its own (virtio, flash). */
 typedef struct DeviceBank {
     const char *name;
-    uint64_t size; /* bytes; 0: realize() makes the region itself */
+    uint64_t size; /* bytes; 0: realize() calls device_init_bank() or makes the region itself */
     RegTable *regs;
     const MmioOps *ops;                     /* with regs NULL; opaque is the device */
     uint8_t valid_min, valid_max, impl_max; /* with regs; as in MmioOps */
     MemEndian endian;
+    bool wide_to_one; /* with regs: an access wider than the register at its offset acts on that one
+                         alone, as on a bus that only connects the low data lines */
 } DeviceBank;
 
 typedef enum {
@@ -393,6 +401,8 @@ Device *device_create_from_opts(Machine *m, OptDict *opts, GError **err);
 
 /* Called by realize: sizes of D() fields are set. */
 void device_state_alloc(void *dev);
+/* Called by realize: make bank i of the class with a size that depends on properties. */
+void device_init_bank(void *dev, unsigned i, uint64_t size);
 /* Called by realize: number of outgoing lines, if it depends on properties. */
 void device_set_irqs(void *dev, unsigned n);
 void device_connect_irq(void *dev, unsigned n, IrqLine to);
