@@ -9,7 +9,10 @@
 
 void *bench_arena = (void *)0x82000000;
 
-static void put(char c) { *(volatile u8 *)0x10000000 = c; }
+static void put(char c)
+{
+    *(volatile u8 *)0x10000000 = c;
+}
 static void put_text(const char *s)
 {
     while (*s)

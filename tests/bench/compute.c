@@ -9,7 +9,10 @@
 #include "bench.h"
 
 static u64 rng_state;
-static void seed(u64 s) { rng_state = s * 2685821657736338717ull + 88172645463325252ull; }
+static void seed(u64 s)
+{
+    rng_state = s * 2685821657736338717ull + 88172645463325252ull;
+}
 static inline u64 rnd(void)
 {
     u64 x = rng_state;
@@ -154,18 +157,25 @@ static __attribute__((noinline)) void text_copy(char *d, const char *s)
 static __attribute__((noinline)) int classify(int kind, int x)
 {
     switch (kind) {
-    case 0: return x + 1;
-    case 1: return x * 3;
-    case 2: return x > 100 ? x - 100 : x;
-    case 3: return x ^ 0x55;
-    case 4: return x / 5;
-    default: return -x;
+    case 0:
+        return x + 1;
+    case 1:
+        return x * 3;
+    case 2:
+        return x > 100 ? x - 100 : x;
+    case 3:
+        return x ^ 0x55;
+    case 4:
+        return x / 5;
+    default:
+        return -x;
     }
 }
 static u64 records(u64 n)
 {
     struct record *r = bench_arena;
-    static const char *const names[] = {"SOME STRING, NUMBER ONE", "SOME STRING, NUMBER TWO", "ANOTHER TEXT", "SOME STRING, NUMBER SIX"};
+    static const char *const names[] = {"SOME STRING, NUMBER ONE", "SOME STRING, NUMBER TWO",
+                                        "ANOTHER TEXT", "SOME STRING, NUMBER SIX"};
     u64 sum = 0;
     for (int i = 0; i < 64; i++) {
         r[i].next = &r[(i * 37 + 11) % 64];
@@ -203,8 +213,14 @@ static u64 hash_table(u64 n, u32 bits)
         x ^= t[i];
     return x;
 }
-static u64 hash_1m(u64 n) { return hash_table(n, 17); }
-static u64 hash_64m(u64 n) { return hash_table(n, 23); }
+static u64 hash_1m(u64 n)
+{
+    return hash_table(n, 17);
+}
+static u64 hash_64m(u64 n)
+{
+    return hash_table(n, 23);
+}
 
 static u64 queens_step(u32 all, u32 cols, u32 left, u32 right)
 {
@@ -258,14 +274,17 @@ static u64 sha256(u64 n)
                 w[i] = h[i & 7] * 2654435761u + i + b;
             for (int i = 16; i < 64; i++) {
                 u32 x = w[i - 15], y = w[i - 2];
-                w[i] = w[i - 16] + (ROR(x, 7) ^ ROR(x, 18) ^ x >> 3) + w[i - 7] + (ROR(y, 17) ^ ROR(y, 19) ^ y >> 10);
+                w[i] = w[i - 16] + (ROR(x, 7) ^ ROR(x, 18) ^ x >> 3) + w[i - 7] +
+                       (ROR(y, 17) ^ ROR(y, 19) ^ y >> 10);
             }
             u32 s[8];
             for (int i = 0; i < 8; i++)
                 s[i] = h[i];
             for (int i = 0; i < 64; i++) {
-                u32 t1 = s[7] + (ROR(s[4], 6) ^ ROR(s[4], 11) ^ ROR(s[4], 25)) + ((s[4] & s[5]) ^ (~s[4] & s[6])) + k[i] + w[i];
-                u32 t2 = (ROR(s[0], 2) ^ ROR(s[0], 13) ^ ROR(s[0], 22)) + ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
+                u32 t1 = s[7] + (ROR(s[4], 6) ^ ROR(s[4], 11) ^ ROR(s[4], 25)) +
+                         ((s[4] & s[5]) ^ (~s[4] & s[6])) + k[i] + w[i];
+                u32 t2 = (ROR(s[0], 2) ^ ROR(s[0], 13) ^ ROR(s[0], 22)) +
+                         ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
                 for (int j = 7; j > 0; j--)
                     s[j] = s[j - 1];
                 s[4] += t1;
@@ -279,7 +298,10 @@ static u64 sha256(u64 n)
 
 /* ---- calls and jumps ---- */
 
-static __attribute__((noinline)) u64 fib_step(u64 n) { return n < 2 ? n : fib_step(n - 1) + fib_step(n - 2); }
+static __attribute__((noinline)) u64 fib_step(u64 n)
+{
+    return n < 2 ? n : fib_step(n - 1) + fib_step(n - 2);
+}
 static u64 fib(u64 n)
 {
     u64 sum = 0;
@@ -290,7 +312,8 @@ static u64 fib(u64 n)
 
 static __attribute__((noinline)) i64 tak_step(i64 x, i64 y, i64 z)
 {
-    return y >= x ? z : tak_step(tak_step(x - 1, y, z), tak_step(y - 1, z, x), tak_step(z - 1, x, y));
+    return y >= x ? z
+                  : tak_step(tak_step(x - 1, y, z), tak_step(y - 1, z, x), tak_step(z - 1, x, y));
 }
 static u64 tak(u64 n)
 {
@@ -300,9 +323,15 @@ static u64 tak(u64 n)
     return sum;
 }
 
-#define FUNC(i, e) static __attribute__((noinline)) u64 func##i(u64 x) { return e; }
-FUNC(0, x + 1) FUNC(1, x * 3) FUNC(2, x ^ x >> 7) FUNC(3, x - 5) FUNC(4, x << 1 | x >> 63) FUNC(5, ~x) FUNC(6, x + (x >> 3)) FUNC(7, x * 5 + 1)
-static u64 (*const volatile funcs[8])(u64) = {func0, func1, func2, func3, func4, func5, func6, func7};
+#define FUNC(i, e)                                                                                 \
+    static __attribute__((noinline)) u64 func##i(u64 x)                                            \
+    {                                                                                              \
+        return e;                                                                                  \
+    }
+FUNC(0, x + 1)
+FUNC(1, x * 3) FUNC(2, x ^ x >> 7) FUNC(3, x - 5) FUNC(4, x << 1 | x >> 63) FUNC(5, ~x)
+    FUNC(6, x + (x >> 3)) FUNC(7, x * 5 + 1) static u64 (*const volatile funcs[8])(u64) = {
+        func0, func1, func2, func3, func4, func5, func6, func7};
 static u64 indirect_calls(u64 n)
 {
     u64 x = 1, r = 12345;
@@ -327,9 +356,11 @@ static u64 indirect_same(u64 n)
 
 enum { OP_ADD, OP_SUB, OP_MUL, OP_XOR, OP_SHR, OP_LOAD, OP_STORE, OP_INC, OP_DEC, OP_JNZ, OP_HALT };
 static const u8 program[] = {
-    /* r0 = n; do { r1 += r2; r2 ^= r0; r3 = mem[r2 & 63]; r3 += r1; mem[...] = r3; r4 = r4 * r3 >> 3 ...; r0-- } while (r0) */
-    OP_ADD, 1, 2, OP_XOR, 2, 0, OP_LOAD, 3, 2, OP_ADD, 3, 1, OP_STORE, 3, 2, OP_MUL, 4, 3, OP_SHR, 4, 5,
-    OP_ADD, 4, 1, OP_SUB, 2, 4, OP_INC, 6, 0, OP_DEC, 0, 0, OP_JNZ, 0, 0, OP_HALT, 0, 0};
+    /* r0 = n; do { r1 += r2; r2 ^= r0; r3 = mem[r2 & 63]; r3 += r1; mem[...] = r3; r4 = r4 * r3 >>
+       3 ...; r0-- } while (r0) */
+    OP_ADD, 1, 2, OP_XOR, 2, 0, OP_LOAD, 3, 2, OP_ADD, 3, 1, OP_STORE, 3, 2,
+    OP_MUL, 4, 3, OP_SHR, 4, 5, OP_ADD,  4, 1, OP_SUB, 2, 4, OP_INC,   6, 0,
+    OP_DEC, 0, 0, OP_JNZ, 0, 0, OP_HALT, 0, 0};
 
 static u64 vm_switch(u64 n)
 {
@@ -340,45 +371,86 @@ static u64 vm_switch(u64 n)
     for (const u8 *pc = program;; pc += 3) {
         u32 a = pc[1], b = pc[2];
         switch (pc[0]) {
-        case OP_ADD: r[a] += r[b]; break;
-        case OP_SUB: r[a] -= r[b]; break;
-        case OP_MUL: r[a] *= r[b]; break;
-        case OP_XOR: r[a] ^= r[b]; break;
-        case OP_SHR: r[a] >>= r[b] & 63; break;
-        case OP_LOAD: r[a] = mem[r[b] & 63]; break;
-        case OP_STORE: mem[r[b] & 63] = r[a]; break;
-        case OP_INC: r[a]++; break;
-        case OP_DEC: r[a]--; break;
+        case OP_ADD:
+            r[a] += r[b];
+            break;
+        case OP_SUB:
+            r[a] -= r[b];
+            break;
+        case OP_MUL:
+            r[a] *= r[b];
+            break;
+        case OP_XOR:
+            r[a] ^= r[b];
+            break;
+        case OP_SHR:
+            r[a] >>= r[b] & 63;
+            break;
+        case OP_LOAD:
+            r[a] = mem[r[b] & 63];
+            break;
+        case OP_STORE:
+            mem[r[b] & 63] = r[a];
+            break;
+        case OP_INC:
+            r[a]++;
+            break;
+        case OP_DEC:
+            r[a]--;
+            break;
         case OP_JNZ:
             if (r[a])
                 pc = program - 3;
             break;
-        case OP_HALT: return r[1] ^ r[4];
+        case OP_HALT:
+            return r[1] ^ r[4];
         }
     }
 }
 
 static u64 vm_goto(u64 n)
 {
-    static const void *const label[] = {&&add, &&sub, &&mul, &&xor, &&shr, &&load, &&store, &&inc, &&dec, &&jnz, &&halt};
+    static const void *const label[] = {&&add,   &&sub, &&mul, &&xor, &&shr, &&load,
+                                        &&store, &&inc, &&dec, &&jnz, &&halt};
     u64 r[8] = {0, 1, 2, 3, 4, 3, 6, 7}, *mem = bench_arena;
     for (int i = 0; i < 64; i++)
         mem[i] = i;
     r[0] = n * 1000;
     const u8 *pc = program;
-#define NEXT do { pc += 3; goto *label[pc[0]]; } while (0)
+#define NEXT                                                                                       \
+    do {                                                                                           \
+        pc += 3;                                                                                   \
+        goto *label[pc[0]];                                                                        \
+    } while (0)
 #define A r[pc[1]]
 #define B r[pc[2]]
     goto *label[pc[0]];
-add: A += B; NEXT;
-sub: A -= B; NEXT;
-mul: A *= B; NEXT;
-xor: A ^= B; NEXT;
-shr: A >>= B & 63; NEXT;
-load: A = mem[B & 63]; NEXT;
-store: mem[B & 63] = A; NEXT;
-inc: A++; NEXT;
-dec: A--; NEXT;
+add:
+    A += B;
+    NEXT;
+sub:
+    A -= B;
+    NEXT;
+mul:
+    A *= B;
+    NEXT;
+    xor : A ^= B;
+    NEXT;
+shr:
+    A >>= B & 63;
+    NEXT;
+load:
+    A = mem[B & 63];
+    NEXT;
+store:
+    mem[B & 63] = A;
+    NEXT;
+inc:
+    A++;
+    NEXT;
+dec:
+    A--;
+    NEXT;
 jnz:
     if (A)
         pc = program - 3;
@@ -391,13 +463,18 @@ halt:
 
 static u64 bits_of(double d)
 {
-    union { double d; u64 u; } x = {d};
+    union {
+        double d;
+        u64 u;
+    } x = {d};
     return x.u;
 }
 
 static u64 nbody(u64 n)
 {
-    static struct { double x[3], v[3], m; } b[5];
+    static struct {
+        double x[3], v[3], m;
+    } b[5];
     seed(6);
     for (int i = 0; i < 5; i++) {
         b[i].m = 1.0 / (1 + i);
@@ -408,10 +485,14 @@ static u64 nbody(u64 n)
     while (n--) {
         for (int i = 0; i < 5; i++)
             for (int j = i + 1; j < 5; j++) {
-                double dx = b[i].x[0] - b[j].x[0], dy = b[i].x[1] - b[j].x[1], dz = b[i].x[2] - b[j].x[2];
-                double d2 = dx * dx + dy * dy + dz * dz + 0.01, mag = 0.001 / (d2 * __builtin_sqrt(d2));
-                b[i].v[0] -= dx * b[j].m * mag, b[i].v[1] -= dy * b[j].m * mag, b[i].v[2] -= dz * b[j].m * mag;
-                b[j].v[0] += dx * b[i].m * mag, b[j].v[1] += dy * b[i].m * mag, b[j].v[2] += dz * b[i].m * mag;
+                double dx = b[i].x[0] - b[j].x[0], dy = b[i].x[1] - b[j].x[1],
+                       dz = b[i].x[2] - b[j].x[2];
+                double d2 = dx * dx + dy * dy + dz * dz + 0.01,
+                       mag = 0.001 / (d2 * __builtin_sqrt(d2));
+                b[i].v[0] -= dx * b[j].m * mag, b[i].v[1] -= dy * b[j].m * mag,
+                    b[i].v[2] -= dz * b[j].m * mag;
+                b[j].v[0] += dx * b[i].m * mag, b[j].v[1] += dy * b[i].m * mag,
+                    b[j].v[2] += dz * b[i].m * mag;
             }
         for (int i = 0; i < 5; i++)
             for (int k = 0; k < 3; k++)
@@ -440,26 +521,26 @@ static u64 mandelbrot(u64 n)
     return sum;
 }
 
-#define MATMUL(name, type, N)                                                       \
-    static u64 name(u64 n)                                                          \
-    {                                                                               \
-        type(*a)[N] = bench_arena, (*b)[N] = a + N, (*c)[N] = b + N;                \
-        for (int i = 0; i < N; i++)                                                 \
-            for (int k = 0; k < N; k++)                                             \
-                a[i][k] = (type)(i + 1) / (k + 1), b[i][k] = (type)(i - k) / N;     \
-        double sum = 0;                                                             \
-        while (n--) {                                                               \
-            for (int i = 0; i < N; i++)                                             \
-                for (int k = 0; k < N; k++) {                                       \
-                    type s = 0;                                                     \
-                    for (int j = 0; j < N; j++)                                     \
-                        s += a[i][j] * b[j][k];                                     \
-                    c[i][k] = s;                                                    \
-                }                                                                   \
-            sum += c[3][5] + c[N - 1][N - 2];                                       \
-            a[n % N][7] += (type)0.5;                                               \
-        }                                                                           \
-        return bits_of(sum);                                                        \
+#define MATMUL(name, type, N)                                                                      \
+    static u64 name(u64 n)                                                                         \
+    {                                                                                              \
+        type(*a)[N] = bench_arena, (*b)[N] = a + N, (*c)[N] = b + N;                               \
+        for (int i = 0; i < N; i++)                                                                \
+            for (int k = 0; k < N; k++)                                                            \
+                a[i][k] = (type)(i + 1) / (k + 1), b[i][k] = (type)(i - k) / N;                    \
+        double sum = 0;                                                                            \
+        while (n--) {                                                                              \
+            for (int i = 0; i < N; i++)                                                            \
+                for (int k = 0; k < N; k++) {                                                      \
+                    type s = 0;                                                                    \
+                    for (int j = 0; j < N; j++)                                                    \
+                        s += a[i][j] * b[j][k];                                                    \
+                    c[i][k] = s;                                                                   \
+                }                                                                                  \
+            sum += c[3][5] + c[N - 1][N - 2];                                                      \
+            a[n % N][7] += (type)0.5;                                                              \
+        }                                                                                          \
+        return bits_of(sum);                                                                       \
     }
 MATMUL(matmul_f64, double, 80)
 MATMUL(matmul_f32, float, 80)
@@ -500,11 +581,16 @@ static u64 spectral(u64 n)
         u[i] = 1;
     while (n--) {
         for (int pass = 0; pass < 4; pass++) {
-            double *in = pass == 0 ? u : pass == 1 ? t : pass == 2 ? v : t, *out = pass & 1 ? (pass == 1 ? v : u) : t;
+            double *in = pass == 0   ? u
+                         : pass == 1 ? t
+                         : pass == 2 ? v
+                                     : t,
+                   *out = pass & 1 ? (pass == 1 ? v : u) : t;
             for (int i = 0; i < N; i++) {
                 double s = 0;
                 for (int j = 0; j < N; j++)
-                    s += in[j] / (double)(pass & 1 ? (i + j) * (i + j + 1) / 2 + j + 1 : (i + j) * (i + j + 1) / 2 + i + 1);
+                    s += in[j] / (double)(pass & 1 ? (i + j) * (i + j + 1) / 2 + j + 1
+                                                   : (i + j) * (i + j + 1) / 2 + i + 1);
                 out[i] = s;
             }
         }
@@ -526,7 +612,8 @@ static u64 fft(u64 n)
     double cr = 0.99998117528260111, ci = -0.0061358846491544753; /* e^(-2 pi i / 1024) */
     w[0][0] = 1, w[0][1] = 0;
     for (int i = 1; i < N / 2; i++)
-        w[i][0] = w[i - 1][0] * cr - w[i - 1][1] * ci, w[i][1] = w[i - 1][0] * ci + w[i - 1][1] * cr;
+        w[i][0] = w[i - 1][0] * cr - w[i - 1][1] * ci,
+        w[i][1] = w[i - 1][0] * ci + w[i - 1][1] * cr;
     while (n--) {
         for (int len = N / 2, step = 1; len; len >>= 1, step <<= 1)
             for (int s = 0; s < N; s += 2 * len)
@@ -622,35 +709,34 @@ static u64 stride(u64 n)
     return sum;
 }
 
-const struct bench_kernel bench_compute[] = {
-    {"integer", "sieve", sieve, 40},
-    {"integer", "crc32", crc32_table, 1500},
-    {"integer", "crc64-bits", crc64_bits, 15000},
-    {"integer", "sort", sort, 40},
-    {"integer", "matmul-int", matmul_int, 150},
-    {"integer", "records", records, 4000},
-    {"integer", "hash-1m", hash_1m, 50},
-    {"integer", "hash-64m", hash_64m, 15},
-    {"integer", "queens", queens, 1200},
-    {"integer", "gcd", gcd_div, 4000},
-    {"integer", "sha256", sha256, 3000},
-    {"calls", "fib", fib, 300},
-    {"calls", "tak", tak, 1200},
-    {"calls", "indirect", indirect_calls, 1200},
-    {"calls", "indirect-two", indirect_same, 1500},
-    {"interpreter", "vm-switch", vm_switch, 2000},
-    {"interpreter", "vm-goto", vm_goto, 2000},
-    {"fp", "nbody", nbody, 400},
-    {"fp", "mandelbrot", mandelbrot, 250},
-    {"fp", "matmul-f64", matmul_f64, 150},
-    {"fp", "matmul-f32", matmul_f32, 150},
-    {"fp", "convert", convert, 1000},
-    {"fp", "polynomial", polynomial, 1200},
-    {"fp", "spectral", spectral, 2500},
-    {"fp", "fft", fft, 1500},
-    {"memory", "copy", copy, 400},
-    {"memory", "copy-bytes", copy_bytes, 4000},
-    {"memory", "chase", chase, 25},
-    {"memory", "fill", fill, 1200},
-    {"memory", "stride", stride, 600},
-    {0, 0, 0, 0}};
+const struct bench_kernel bench_compute[] = {{"integer", "sieve", sieve, 40},
+                                             {"integer", "crc32", crc32_table, 1500},
+                                             {"integer", "crc64-bits", crc64_bits, 15000},
+                                             {"integer", "sort", sort, 40},
+                                             {"integer", "matmul-int", matmul_int, 150},
+                                             {"integer", "records", records, 4000},
+                                             {"integer", "hash-1m", hash_1m, 50},
+                                             {"integer", "hash-64m", hash_64m, 15},
+                                             {"integer", "queens", queens, 1200},
+                                             {"integer", "gcd", gcd_div, 4000},
+                                             {"integer", "sha256", sha256, 3000},
+                                             {"calls", "fib", fib, 300},
+                                             {"calls", "tak", tak, 1200},
+                                             {"calls", "indirect", indirect_calls, 1200},
+                                             {"calls", "indirect-two", indirect_same, 1500},
+                                             {"interpreter", "vm-switch", vm_switch, 2000},
+                                             {"interpreter", "vm-goto", vm_goto, 2000},
+                                             {"fp", "nbody", nbody, 400},
+                                             {"fp", "mandelbrot", mandelbrot, 250},
+                                             {"fp", "matmul-f64", matmul_f64, 150},
+                                             {"fp", "matmul-f32", matmul_f32, 150},
+                                             {"fp", "convert", convert, 1000},
+                                             {"fp", "polynomial", polynomial, 1200},
+                                             {"fp", "spectral", spectral, 2500},
+                                             {"fp", "fft", fft, 1500},
+                                             {"memory", "copy", copy, 400},
+                                             {"memory", "copy-bytes", copy_bytes, 4000},
+                                             {"memory", "chase", chase, 25},
+                                             {"memory", "fill", fill, 1200},
+                                             {"memory", "stride", stride, 600},
+                                             {0, 0, 0, 0}};

@@ -55,14 +55,16 @@ int main(void)
                 printf("ERROR no kernel %s\n", name);
                 continue;
             }
-            bench_arena = mmap(NULL, BENCH_ARENA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+            bench_arena =
+                mmap(NULL, BENCH_ARENA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
             struct timespec a, b;
             printf("BEGIN\n");
             tcdrain(1);
             clock_gettime(CLOCK_MONOTONIC, &a);
             u64 sum = k->run(work ? work : k->work);
             clock_gettime(CLOCK_MONOTONIC, &b);
-            printf("END %llx %lld\n", sum, (b.tv_sec - a.tv_sec) * 1000000000ll + b.tv_nsec - a.tv_nsec);
+            printf("END %llx %lld\n", sum,
+                   (b.tv_sec - a.tv_sec) * 1000000000ll + b.tv_nsec - a.tv_nsec);
             munmap(bench_arena, BENCH_ARENA);
         }
     }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The rhea authors */
 /*
- * Runs a command with its output thrown away and prints `status wall-ns user-us sys-us max-rss-KiB`.
- * A small C program, because the peak memory that wait4 reports includes that of the process that
- * forked: an interpreter's would hide the emulator's.
+ * Runs a command with its output thrown away and prints `status wall-ns user-us sys-us
+ * max-rss-KiB`. A small C program, because the peak memory that wait4 reports includes that of the
+ * process that forked: an interpreter's would hide the emulator's.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -31,9 +31,10 @@ int main(int argc, char **argv)
     }
     wait4(pid, &status, 0, &ru);
     clock_gettime(CLOCK_MONOTONIC, &b);
-    printf("%d %lld %lld %lld %ld\n", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
+    printf("%d %lld %lld %lld %ld\n",
+           WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
            (b.tv_sec - a.tv_sec) * 1000000000ll + b.tv_nsec - a.tv_nsec,
-           ru.ru_utime.tv_sec * 1000000ll + ru.ru_utime.tv_usec, ru.ru_stime.tv_sec * 1000000ll + ru.ru_stime.tv_usec,
-           ru.ru_maxrss);
+           ru.ru_utime.tv_sec * 1000000ll + ru.ru_utime.tv_usec,
+           ru.ru_stime.tv_sec * 1000000ll + ru.ru_stime.tv_usec, ru.ru_maxrss);
     return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The rhea authors */
 /*
- * The benchmarks of system paths, under Linux: system calls, pipes, processes, page faults, threads,
- * signals, files in memory. Each returns the number of things it did.
+ * The benchmarks of system paths, under Linux: system calls, pipes, processes, page faults,
+ * threads, signals, files in memory. Each returns the number of things it did.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -119,7 +119,8 @@ static u64 page_faults(u64 n)
 {
     enum { PAGES = 256 };
     for (u64 i = 0; i < n; i++) {
-        char *p = mmap(NULL, PAGES * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        char *p =
+            mmap(NULL, PAGES * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (p == MAP_FAILED)
             die("mmap");
         for (int k = 0; k < PAGES; k++)
@@ -130,7 +131,10 @@ static u64 page_faults(u64 n)
 }
 
 static volatile int handled;
-static void on_signal(int sig) { handled++; }
+static void on_signal(int sig)
+{
+    handled++;
+}
 static u64 signals(u64 n)
 {
     signal(SIGUSR1, on_signal);
@@ -140,7 +144,10 @@ static u64 signals(u64 n)
     return handled;
 }
 
-static void *nothing(void *arg) { return arg; }
+static void *nothing(void *arg)
+{
+    return arg;
+}
 static u64 thread_create(u64 n)
 {
     for (u64 i = 0; i < n; i++) {
@@ -222,17 +229,16 @@ static u64 protect(u64 n)
     return n * 10;
 }
 
-const struct bench_kernel bench_system[] = {
-    {"system", "getppid", getppid_calls, 600},
-    {"system", "pipe", pipe_ping_pong, 80},
-    {"system", "pipe-bulk", pipe_bulk, 4000},
-    {"system", "fork", fork_exit, 800},
-    {"system", "exec", exec_exit, 300},
-    {"system", "page-fault", page_faults, 300},
-    {"system", "signal", signals, 500},
-    {"system", "thread", thread_create, 5000},
-    {"system", "thread-turns", thread_turns, 240},
-    {"system", "yield", yield_switch, 120},
-    {"system", "file", files, 500},
-    {"system", "mprotect", protect, 900},
-    {0, 0, 0, 0}};
+const struct bench_kernel bench_system[] = {{"system", "getppid", getppid_calls, 600},
+                                            {"system", "pipe", pipe_ping_pong, 80},
+                                            {"system", "pipe-bulk", pipe_bulk, 4000},
+                                            {"system", "fork", fork_exit, 800},
+                                            {"system", "exec", exec_exit, 300},
+                                            {"system", "page-fault", page_faults, 300},
+                                            {"system", "signal", signals, 500},
+                                            {"system", "thread", thread_create, 5000},
+                                            {"system", "thread-turns", thread_turns, 240},
+                                            {"system", "yield", yield_switch, 120},
+                                            {"system", "file", files, 500},
+                                            {"system", "mprotect", protect, 900},
+                                            {0, 0, 0, 0}};

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The rhea authors */
 /*
- * An /init that checks the machine from inside Linux: processors, integer and FP arithmetic, signals,
- * processes, memory protection, copy on write, code that is written and run, threads and atomics,
- * misaligned accesses, time, the RTC. Each line is "ok NAME" or "FAIL NAME: why"; then it powers off.
- * Test: tests/run boot/linux.
+ * An /init that checks the machine from inside Linux: processors, integer and FP arithmetic,
+ * signals, processes, memory protection, copy on write, code that is written and run, threads and
+ * atomics, misaligned accesses, time, the RTC. Each line is "ok NAME" or "FAIL NAME: why"; then it
+ * powers off. Test: tests/run boot/linux.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -45,10 +45,10 @@ static void fail(const char *format, ...)
     failures++;
 }
 
-#define CHECK(cond)                                    \
-    do {                                               \
-        if (!(cond))                                   \
-            fail("line %d: %s", __LINE__, #cond);      \
+#define CHECK(cond)                                                                                \
+    do {                                                                                           \
+        if (!(cond))                                                                               \
+            fail("line %d: %s", __LINE__, #cond);                                                  \
     } while (0)
 
 static uint64_t now_ns(void)
@@ -104,8 +104,18 @@ static void check_cpus(void)
 }
 
 /* Opaque values, so that the compiler cannot do the work. */
-#define HIDE(x) ({ __typeof__(x) v_ = (x); __asm__ volatile("" : "+r"(v_)); v_; })
-#define HIDEF(x) ({ __typeof__(x) v_ = (x); __asm__ volatile("" : "+f"(v_)); v_; })
+#define HIDE(x)                                                                                    \
+    ({                                                                                             \
+        __typeof__(x) v_ = (x);                                                                    \
+        __asm__ volatile("" : "+r"(v_));                                                           \
+        v_;                                                                                        \
+    })
+#define HIDEF(x)                                                                                   \
+    ({                                                                                             \
+        __typeof__(x) v_ = (x);                                                                    \
+        __asm__ volatile("" : "+f"(v_));                                                           \
+        v_;                                                                                        \
+    })
 
 static void check_integer(void)
 {
@@ -141,14 +151,19 @@ static void check_fp(void)
     double one = HIDEF(1.0), three = HIDEF(3.0), two = HIDEF(2.0), tiny = HIDEF(0x1p-1074);
     CHECK(bits(one / three) == 0x3fd5555555555555ull);
     CHECK(bits(sqrt(two)) == 0x3ff6a09e667f3bcdull);
-    CHECK(bits(fma(HIDEF(0x1.0000000000001p0), HIDEF(0x1.0000000000001p0), HIDEF(-0x1.0000000000002p0))) == bits(0x1p-104));
+    CHECK(bits(fma(HIDEF(0x1.0000000000001p0), HIDEF(0x1.0000000000001p0),
+                   HIDEF(-0x1.0000000000002p0))) == bits(0x1p-104));
     CHECK(bits(tiny / two) == 0 && bits(tiny * three) == 3);
     CHECK(bits(HIDEF(0.0) / HIDEF(0.0)) == 0x7ff8000000000000ull); /* canonical NaN, positive */
     float f = HIDEF(16777217.0);
     CHECK(f == 16777216.0f);
-    static const struct { int mode; uint64_t third; } m[] = {
-        {FE_TONEAREST, 0x3fd5555555555555ull}, {FE_UPWARD, 0x3fd5555555555556ull},
-        {FE_DOWNWARD, 0x3fd5555555555555ull}, {FE_TOWARDZERO, 0x3fd5555555555555ull}};
+    static const struct {
+        int mode;
+        uint64_t third;
+    } m[] = {{FE_TONEAREST, 0x3fd5555555555555ull},
+             {FE_UPWARD, 0x3fd5555555555556ull},
+             {FE_DOWNWARD, 0x3fd5555555555555ull},
+             {FE_TOWARDZERO, 0x3fd5555555555555ull}};
     for (int i = 0; i < 4; i++) {
         CHECK(fesetround(m[i].mode) == 0);
         CHECK(bits(HIDEF(one) / HIDEF(three)) == m[i].third);
@@ -195,11 +210,26 @@ static int fault_of(void (*func)(void *), void *arg)
     return sig;
 }
 
-static void do_load(void *p) { HIDE(*(volatile int *)p); }
-static void do_store(void *p) { *(volatile int *)p = 1; }
-static void do_call(void *p) { ((void (*)(void))p)(); }
-static void do_illegal(void *p) { __asm__ volatile(".4byte 0xffffffff"); }
-static void do_break(void *p) { __asm__ volatile("ebreak"); }
+static void do_load(void *p)
+{
+    HIDE(*(volatile int *)p);
+}
+static void do_store(void *p)
+{
+    *(volatile int *)p = 1;
+}
+static void do_call(void *p)
+{
+    ((void (*)(void))p)();
+}
+static void do_illegal(void *p)
+{
+    __asm__ volatile(".4byte 0xffffffff");
+}
+static void do_break(void *p)
+{
+    __asm__ volatile("ebreak");
+}
 
 static void check_signals(void)
 {
@@ -213,7 +243,8 @@ static void check_signals(void)
     CHECK(fault_of(do_load, (void *)16) == SIGSEGV && last_info.si_addr == (void *)16);
     CHECK(mprotect(p, 4096, PROT_READ) == 0);
     CHECK(fault_of(do_load, p) == 0);
-    CHECK(fault_of(do_store, p + 40) == SIGSEGV && last_info.si_addr == p + 40 && last_info.si_code == SEGV_ACCERR);
+    CHECK(fault_of(do_store, p + 40) == SIGSEGV && last_info.si_addr == p + 40 &&
+          last_info.si_code == SEGV_ACCERR);
     CHECK(fault_of(do_call, p) == SIGSEGV && last_info.si_addr == p);
     CHECK(mprotect(p, 4096, PROT_NONE) == 0);
     CHECK(fault_of(do_load, p) == SIGSEGV);
@@ -316,7 +347,8 @@ static void put_code(uint32_t *p, int imm)
 
 static void check_code(void)
 {
-    uint32_t *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint32_t *p =
+        mmap(NULL, 8192, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(p != MAP_FAILED);
     for (int i = 0; i < 500; i++) {
         put_code(p, i);
@@ -338,7 +370,8 @@ static void check_code(void)
     }
     /* the same virtual page with other code: remap, and the old translation must be gone */
     for (int i = 0; i < 50; i++) {
-        CHECK(mmap(p, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == p);
+        CHECK(mmap(p, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == p);
         put_code(p, i * 3);
         CHECK(((int (*)(int))p)(0) == i * 3);
     }
@@ -359,7 +392,10 @@ static void *thread_main(void *arg)
         while (!atomic_compare_exchange_weak(&lrsc, &old, old + 3))
             ;
         int32_t tmp;
-        __asm__ volatile("amoxor.w.aqrl %0, %1, (%2)" : "=r"(tmp) : "r"(1 << id), "r"(&amo_word) : "memory");
+        __asm__ volatile("amoxor.w.aqrl %0, %1, (%2)"
+                         : "=r"(tmp)
+                         : "r"(1 << id), "r"(&amo_word)
+                         : "memory");
         x += id * 0.25;
         if (i % 64 == 0) {
             pthread_mutex_lock(&lock);
@@ -473,11 +509,21 @@ int main(int argc, char **argv)
     mount("sysfs", "/sys", "sysfs", 0, NULL);
     setvbuf(stdout, NULL, _IOLBF, 0);
     printf("checks: start\n");
-    static const struct { const char *name; void (*func)(void); } all[] = {
-        {"cpus", check_cpus}, {"integer", check_integer}, {"fp", check_fp}, {"signals", check_signals},
-        {"signal-context", check_signal_context}, {"processes", check_processes}, {"code", check_code},
-        {"threads", check_threads}, {"misaligned", check_misaligned}, {"time", check_time},
-        {"rtc", check_rtc}, {"memory", check_memory}};
+    static const struct {
+        const char *name;
+        void (*func)(void);
+    } all[] = {{"cpus", check_cpus},
+               {"integer", check_integer},
+               {"fp", check_fp},
+               {"signals", check_signals},
+               {"signal-context", check_signal_context},
+               {"processes", check_processes},
+               {"code", check_code},
+               {"threads", check_threads},
+               {"misaligned", check_misaligned},
+               {"time", check_time},
+               {"rtc", check_rtc},
+               {"memory", check_memory}};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         int before = failures;
         current = all[i].name;

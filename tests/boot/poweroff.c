@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The rhea authors */
 /*
- * The smallest /init: says one line and ends the machine at once, through reboot(2) with the command
- * CMD (power off unless the build says otherwise). No C library, so nothing else is measured with it.
- * Test: tests/run boot/tiny; tests/bench/run boot.
+ * The smallest /init: says one line and ends the machine at once, through reboot(2) with the
+ * command CMD (power off unless the build says otherwise). No C library, so nothing else is
+ * measured with it. Test: tests/run boot/tiny; tests/bench/run boot.
  */
-#define SYS_write 64
+#define SYS_write  64
 #define SYS_reboot 142
 #ifndef CMD
 #define CMD 0x4321fedc /* LINUX_REBOOT_CMD_POWER_OFF; restart is 0x01234567 */

@@ -59,7 +59,15 @@ def emulator(bits=64, reference=False):
 
 
 def extra_args():
-    return shlex.split(os.environ.get('RHEA_ARGS', ''))
+    args = shlex.split(os.environ.get('RHEA_ARGS', ''))
+    if os.environ.get('RHEA_DEBUG_ITEMS'):
+        args += ['-d', os.environ['RHEA_DEBUG_ITEMS'], '-D', debug_log()]
+    return args
+
+
+def debug_log():
+    """Where guests of a `tests/run PATH -d ITEMS` log to; Guest prints it at the end."""
+    return os.path.join(work_dir(), 'debug.log')
 
 
 def log_dir():
@@ -296,6 +304,11 @@ class Guest:
 
     def __exit__(self, kind, value, trace):
         self.kill()
+        if os.environ.get('RHEA_DEBUG_ITEMS') and os.path.exists(debug_log()):
+            print(f'-- {shlex.join(self.cmd)}')
+            with open(debug_log(), errors='replace') as f:
+                shutil.copyfileobj(f, sys.stdout)
+            os.unlink(debug_log())
         if kind is not None:
             path = os.path.join(log_dir(), f'guest-{os.getpid()}-{id(self):x}.log')
             with open(path, 'wb') as f:
