@@ -67,11 +67,11 @@ void rhea_log_unlock(FILE *f)
     funlockfile(f);
 }
 
-void rhea_log_print_items(FILE *out)
+static void log_print_help(void)
 {
-    fprintf(out, "Log items (comma separated):\n");
+    printf("Log items (comma separated):\n");
     for (unsigned i = 0; i < G_N_ELEMENTS(log_items); i++) {
-        fprintf(out, "%-15s %s\n", log_items[i].name, log_items[i].help);
+        printf("%-15s %s\n", log_items[i].name, log_items[i].help);
     }
 }
 
@@ -82,7 +82,7 @@ bool rhea_log_set_items(const char *items, GError **err)
     for (char **name = names; *name; name++) {
         unsigned i = 0;
         if (!strcmp(*name, "help") || !strcmp(*name, "?")) {
-            rhea_log_print_items(stdout);
+            log_print_help();
             return false;
         }
         if (!strcmp(*name, "all")) {

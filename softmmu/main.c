@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The rhea authors */
-/* The program. Everything is in softmmu/vl.c, so that tests can link without a main of its own. */
-#include "vl.h"
-
-int main(int argc, char **argv)
+/* The program: replaced step by step by the command line of softmmu/vl.c. */
+int main(void)
 {
-    return rhea_main(argc, argv);
+    return 0;
 }

@@ -8,7 +8,7 @@
  * all harts of a machine (CPU.model).
  *
  * Specification: RISC-V unprivileged and privileged architecture, 20240411 (privileged 1.13).
- * Test: tests/unit/riscv_model_test.c
+ * Test: tests/unit/test-riscv-model.c
  */
 #ifndef RHEA_TARGET_RISCV_H
 #define RHEA_TARGET_RISCV_H
@@ -57,6 +57,7 @@ typedef struct RISCVConfig {
     uint8_t pmp_grain;                        /* G: granularity is 2^(G+2) bytes */
     uint16_t cbom_size, cbop_size, cboz_size; /* bytes of a cache block */
     uint32_t pmu_mask;                        /* mhpmcounter n exists if bit n (3-31) is set */
+    bool short_isa;                           /* single letters only in the ISA string */
     uint64_t mvendorid, marchid, mimpid;
     uint64_t resetvec;
     uint64_t ext[(RISCV_EXT_COUNT + 63) / 64];

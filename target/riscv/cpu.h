@@ -13,7 +13,7 @@
  *     the four modes that x86 has; env->frm is always right.
  *
  * All of it belongs to the hart's own thread.
- * Tests: tests/unit/riscv_csr_test.c, riscv_mmu_test.c, riscv_model_test.c
+ * Tests: tests/unit/test-riscv-*.c
  */
 #ifndef RHEA_TARGET_RISCV_CPU_H
 #define RHEA_TARGET_RISCV_CPU_H
@@ -81,6 +81,14 @@ enum {
     RISCV_EXC_STORE_PAGE = 15,
 };
 
+/* Events that counters of this model know, beside cycles (1) and instructions (2). */
+typedef enum RISCVEvent {
+    RISCV_EVENT_DTLB_READ_MISS,  /* 0x10019 */
+    RISCV_EVENT_DTLB_WRITE_MISS, /* 0x1001b */
+    RISCV_EVENT_ITLB_MISS,       /* 0x10021 */
+    RISCV_EVENT_COUNT
+} RISCVEvent;
+
 typedef struct RISCVPmpRange {
     uint64_t lo, hi; /* first and last byte; lo > hi: matches nothing */
 } RISCVPmpRange;
@@ -95,12 +103,12 @@ typedef struct RISCVEnv {
     uint8_t priv;     /* RISCV_PRV_* */
     uint8_t frm;      /* 0-7 */
     uint8_t fs_dirty; /* stored by generated code: floating-point state has changed */
-    bool halted_by_wfi;
 
     const RISCVConfig *cfg;
     uint64_t xmask; /* UINT64_MAX, or UINT32_MAX on a 32-bit hart */
     uint64_t tval;  /* for the exception being raised */
 
+    char riscv_reset_begin; /* reset clears from here... */
     /* CSRs. mstatus and the other registers with a high half on RV32 are held whole. */
     uint64_t mstatus, misa, medeleg, mideleg, mie;
     uint64_t mip; /* bits that software has written; lines are in CPU.interrupts */
@@ -110,24 +118,30 @@ typedef struct RISCVEnv {
     uint64_t menvcfg, senvcfg, mseccfg;
     uint64_t mstateen[4], sstateen[4];
     uint64_t stimecmp;
-    uint64_t hpm_event[32]; /* mhpmevent; 0 and 2: none */
-    uint64_t hpm_base[32];  /* counter = base + source now, or base while inhibited */
-    uint64_t hpm_events[8]; /* how often each event of the model's own has happened */
+    uint64_t hpm_event[32];                 /* mhpmevent; 0 and 2: none */
+    uint64_t hpm_base[32];                  /* counter = base + its source if it runs, else base */
+    uint64_t hpm_seen[32];                  /* value when overflow was last looked for */
+    uint64_t hpm_events[RISCV_EVENT_COUNT]; /* occurrences of the events below */
+    uint32_t hpm_running;                   /* counters that count now */
+    uint32_t hpm_filtered;                  /* counters that some privilege level inhibits */
     uint64_t pmpaddr[RISCV_PMP_MAX];
     uint8_t pmpcfg[RISCV_PMP_MAX];
 
     /* Derived. */
     RISCVPmpRange pmp[RISCV_PMP_MAX];
     uint8_t pmp_last; /* entries at and above are all off */
-    uint32_t pmp_gen; /* part of the TLB keys */
+    /* ASID << 44 | root of tables that translations may be cached for, by ASID % 64 */
+    uint64_t asid_root[64];
+
+    char riscv_reset_end; /* ...to here */
 
     /* Not guest state. */
+    bool made; /* hartid and resetvec are set */
     uint64_t hartid, resetvec;
     uint64_t seed_state; /* Zkr: xorshift state; 0: the host's entropy */
     RISCVTimeSource time;
     Timer stimer;    /* stimecmp */
     Timer hpm_timer; /* overflow of a counter */
-    bool timers_ready;
 } RISCVEnv;
 
 #define RISCV_FS_DIRTY_OFFSET offsetof(RISCVEnv, fs_dirty)
@@ -147,45 +161,46 @@ unsigned riscv_disas(CPU *cpu, uint64_t pc, const uint8_t *code, unsigned avail,
  * I32: the instruction's bits (16-bit instructions: zero-extended), which become tval if it is
  * illegal. All may raise exceptions unless "pure".
  */
-#define RISCV_HELPERS(X)                                                                           \
-    /* Exceptions; do not return. raise: (cause, tval). */                                         \
-    X(raise)                                                                                       \
-    X(illegal) X(ecall)                                                                            \
-        X(ebreak) /* CSRs, insn's bits 31:20 say which. read: (insn) -> value. write: (insn,       \
-                   * value). rmw: (insn, value, mask) -> old value; writes (old & ~mask) | (value                              \
-                   * & mask); csrrw has mask -1, csrrs (-1, rs1), csrrc (0, rs1). The _fp forms                                           \
-                   * for fflags, frm, fcsr only (both directions). See riscv_csr_ends_unit(). */                                                        \
-        X(csr_read) X(csr_write) X(csr_rmw) X(csr_read_fp) X(csr_write_fp)                         \
-            X(csr_rmw_fp) /* (insn) -> new pc; the unit ends with exit_main. */                    \
-        X(mret) X(sret) /* (insn): checks; may set CPU.halted. The unit ends with exit_main to the \
-                           next instruction. */                                                    \
-        X(wfi) X(wrs)   /* (insn, rs1, rs2) sfence.vma and sinval.vma; whether rs1/rs2 are x0 is   \
-                         * taken from insn.   sfence_inval: (insn) sfence.w.inval, sfence.inval.ir.                                           \
-                         * The unit ends (exit_lookup). */                                         \
-        X(sfence_vma) X(sfence_inval) /* (insn, address) */                                        \
-        X(cbo_manage) X(cbo_zero) /* Zbc, Zbkb, Zbkx: pure. clmul*: (rs1, rs2). 32-bit forms work  \
-                                     on the low halves. */                                         \
-        X(clmul) X(clmulh) X(clmulr) X(clmulh32) X(clmulr32) X(brev8) X(orcb) X(zip32) X(unzip32)  \
-            X(xperm4) X(xperm8) X(xperm4_32)                                                       \
-                X(xperm8_32) /* Zknd, Zkne: pure. aes32*: (rs1, rs2, bs) with bs I64 0-3;          \
-                                aes64ks1i: (rs1, rnum). */                                         \
-        X(aes32esi) X(aes32esmi) X(aes32dsi) X(aes32dsmi) X(aes64es) X(aes64esm) X(aes64ds)        \
-            X(aes64dsm) X(aes64im) X(aes64ks1i)                                                    \
-                X(aes64ks2) /* Zfh, on the 64 bits of f registers (NaN boxes are checked and made  \
-                             * here). rm: I32 as in the instruction, 7: dynamic (FRM_BAD was                                                              \
-                             * handled by the translator). */                                      \
-        X(fadd_h) X(fsub_h) X(fmul_h) X(fdiv_h)           /* (a, b, rm) */                         \
-        X(fsqrt_h)                                        /* (a, rm) */                            \
-        X(fmadd_h)                                        /* (a, b, c, rm | negate_product << 8 |  \
-                                                           * negate_addend << 9) */                \
-        X(fmin_h) X(fmax_h) X(fminm_h) X(fmaxm_h)         /* (a, b) */                             \
-        X(feq_h) X(flt_h) X(fle_h) X(fltq_h) X(fleq_h)    /* (a, b) -> 0, 1 */                     \
-        X(fclass_h) X(fclass_s) X(fclass_d)               /* (a), pure */                          \
-        X(fcvt_s_h) X(fcvt_d_h)                           /* (a) -> f bits */                      \
-        X(fcvt_h_s) X(fcvt_h_d)                           /* (a, rm) -> f bits */                  \
-        X(fcvt_w_h) X(fcvt_wu_h) X(fcvt_l_h) X(fcvt_lu_h) /* (a, rm) -> x, sign-extended */        \
-        X(fcvt_h_w) X(fcvt_h_wu) X(fcvt_h_l) X(fcvt_h_lu) /* (x, rm) -> f bits */                  \
-        X(fround_h) X(froundnx_h)                         /* (a, rm) */                            \
+#define RISCV_HELPERS(X)                                                                            \
+    /* Exceptions; do not return. raise: (cause, tval), the others: (insn). */                      \
+    X(raise)                                                                                        \
+    X(illegal)                                                                                      \
+    X(ecall)                                                                                        \
+        X(ebreak) /* CSRs, insn's bits 31:20 say which. read: (insn) -> value. write: (insn,        \
+                   * value). rmw: (insn, value, mask) -> old value; writes (old & ~mask) | (value   \
+                   * & mask); csrrw has mask -1, csrrs (-1, rs1), csrrc (0, rs1). The _fp forms     \
+                   * for fflags, frm, fcsr only (both directions). See riscv_csr_ends_unit(). */    \
+        X(csr_read) X(csr_write) X(csr_rmw) X(csr_read_fp) X(csr_write_fp)                          \
+            X(csr_rmw_fp) /* (insn) -> new pc; the unit ends with exit_main. */                     \
+        X(mret) X(sret) /* (insn): checks; may set CPU.halted. The unit ends with exit_main to the  \
+                           next instruction. */                                                     \
+        X(wfi) X(wrs)   /* (insn, rs1, rs2) sfence.vma and sinval.vma; whether rs1/rs2 are x0 is    \
+                         * taken from insn.   sfence_inval: (insn) sfence.w.inval, sfence.inval.ir. \
+                         * The unit ends (exit_lookup). */                                          \
+        X(sfence_vma) X(sfence_inval) /* (insn, address) */                                         \
+        X(cbo_manage) X(cbo_zero) /* Zbc, Zbkb, Zbkx: pure. clmul*: (rs1, rs2). 32-bit forms work   \
+                                     on the low halves. */                                          \
+        X(clmul) X(clmulh) X(clmulr) X(clmulh32) X(clmulr32) X(brev8) X(orcb) X(zip32) X(unzip32)   \
+            X(xperm4) X(xperm8) X(xperm4_32)                                                        \
+                X(xperm8_32) /* Zknd, Zkne: pure. aes32*: (rs1, rs2, bs) with bs I64 0-3;           \
+                                aes64ks1i: (rs1, rnum). */                                          \
+        X(aes32esi) X(aes32esmi) X(aes32dsi) X(aes32dsmi) X(aes64es) X(aes64esm) X(aes64ds)         \
+            X(aes64dsm) X(aes64im) X(aes64ks1i)                                                     \
+                X(aes64ks2) /* Zfh, on the 64 bits of f registers (NaN boxes are checked and made   \
+                             * here). rm: I32 as in the instruction, 7: dynamic (FRM_BAD was        \
+                             * handled by the translator). */                                       \
+        X(fadd_h) X(fsub_h) X(fmul_h) X(fdiv_h)           /* (a, b, rm) */                          \
+        X(fsqrt_h)                                        /* (a, rm) */                             \
+        X(fmadd_h)                                        /* (a, b, c, rm | negate_product << 8 |   \
+                                                           * negate_addend << 9) */                 \
+        X(fmin_h) X(fmax_h) X(fminm_h) X(fmaxm_h)         /* (a, b) */                              \
+        X(feq_h) X(flt_h) X(fle_h) X(fltq_h) X(fleq_h)    /* (a, b) -> 0, 1 */                      \
+        X(fclass_h) X(fclass_s) X(fclass_d)               /* (a), pure */                           \
+        X(fcvt_s_h) X(fcvt_d_h)                           /* (a) -> f bits */                       \
+        X(fcvt_h_s) X(fcvt_h_d)                           /* (a, rm) -> f bits */                   \
+        X(fcvt_w_h) X(fcvt_wu_h) X(fcvt_l_h) X(fcvt_lu_h) /* (a, rm) -> x, sign-extended */         \
+        X(fcvt_h_w) X(fcvt_h_wu) X(fcvt_h_l) X(fcvt_h_lu) /* (x, rm) -> f bits */                   \
+        X(fround_h) X(froundnx_h)                         /* (a, rm) */                             \
         X(fcvtmod_w_d)                                    /* (a) -> x, sign-extended */
 
 #define RISCV_DECLARE_HELPER(name) extern const TCGHelper riscv_helper_##name;
@@ -194,7 +209,8 @@ RISCV_HELPERS(RISCV_DECLARE_HELPER)
 /*
  * What a write of this CSR changes for the code after it.
  *   NO: nothing. LOOKUP: mode or translation: end the unit with exit_lookup. MAIN: interrupts may
- *   become enabled or pending too: end it with exit_main.
+ *   become enabled or pending too: end it with exit_main, or with exit_main if env->exit_request is
+ *   not 0 (the helper has set it if there is an interrupt to take) and exit_lookup otherwise.
  */
 typedef enum RISCVCsrEnd { RISCV_CSR_END_NO, RISCV_CSR_END_LOOKUP, RISCV_CSR_END_MAIN } RISCVCsrEnd;
 RISCVCsrEnd riscv_csr_ends_unit(unsigned csr);
@@ -213,21 +229,37 @@ typedef enum RISCVCsrResult { RISCV_CSR_OK, RISCV_CSR_ILLEGAL } RISCVCsrResult;
  */
 RISCVCsrResult riscv_csr_access(RISCVEnv *env, unsigned csr, uint64_t *old, bool write,
                                 uint64_t val, uint64_t mask, uintptr_t ra);
+/* Value of a CSR for a printout, without side effects; false if there is nothing to show. */
+bool riscv_csr_peek(RISCVEnv *env, unsigned csr, uint64_t *val);
 /* Name of a CSR, for the disassembler; NULL if there is none of that number. */
 const char *riscv_csr_name(unsigned csr);
-/* Counters have ticked or events are configured: arm the overflow timer. */
-void riscv_hpm_update(RISCVEnv *env, uintptr_t ra);
-void riscv_hpm_count_event(RISCVEnv *env, unsigned event);
+
+/* pmu.c: counters, and the timers behind them and behind stimecmp. */
+uint64_t riscv_counter_read(RISCVEnv *env, unsigned n, uintptr_t ra); /* n: 0-31, 1 is time */
+void riscv_counter_write(RISCVEnv *env, unsigned n, uint64_t val, uintptr_t ra);
+void riscv_mhpmevent_write(RISCVEnv *env, unsigned n, uint64_t val, uintptr_t ra);
+void riscv_mcountinhibit_write(RISCVEnv *env, uint64_t val, uintptr_t ra);
+/* The privilege level is about to become priv: start and stop filtered counters. */
+void riscv_hpm_set_priv(RISCVEnv *env, unsigned priv);
+static inline void riscv_hpm_count_event(RISCVEnv *env, RISCVEvent e)
+{
+    env->hpm_events[e]++;
+}
+/* stimecmp, menvcfg.STCE or the time changed: set STIP and arm the timer. */
 void riscv_stimer_update(RISCVEnv *env);
-void riscv_timers_reset(RISCVEnv *env);
+void riscv_pmu_reset(RISCVEnv *env);
 
 /* Effective pending bits: lines and software's. */
 uint64_t riscv_mip(RISCVEnv *env);
+
+/* If an interrupt is to be taken now, make generated code return to the dispatcher. */
+void riscv_check_interrupts(RISCVEnv *env);
 
 void riscv_set_priv(RISCVEnv *env, unsigned priv);
 /* Recompute data and fetch contexts and the mode bits after any of their sources changed. */
 void riscv_mmu_changed(RISCVEnv *env);
 uint32_t riscv_mode(const RISCVEnv *env);
+void riscv_satp_changed(RISCVEnv *env);
 
 /* mmu.c: hooks of TargetDesc. */
 bool riscv_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, unsigned idx,
@@ -254,6 +286,11 @@ void riscv_mseccfg_write(RISCVEnv *env, uint64_t val);
 void riscv_do_exception(CPU *cpu, int32_t excp);
 bool riscv_do_interrupt(CPU *cpu);
 bool riscv_has_work(CPU *cpu);
+
+/* cpu.c */
+extern const char *const riscv_x_names[32], *const riscv_f_names[32]; /* of the ABI */
+void riscv_reset(CPU *cpu);
+void riscv_dump_state(CPU *cpu, FILE *f);
 
 /* fpu_helper.c: frm and fflags, mapped to and from env->cpu.mxcsr. */
 unsigned riscv_fflags_get(const RISCVEnv *env);
