@@ -47,6 +47,12 @@ typedef struct RISCVCtx {
     uint32_t mode; /* RISCV_MODE_* */
     bool fs_dirty; /* the unit has stored to env->fs_dirty */
     bool ended;    /* an op that ends the unit was emitted */
+    /* The last AUIPC: for the JALR right behind it, which then is a direct jump. */
+    struct {
+        uint8_t rd;   /* 0: none */
+        uint32_t end; /* page offset behind it */
+        int64_t rel;  /* what it put into rd, relative to the page */
+    } auipc;
 } RISCVCtx;
 
 /* What rows can ask for: extensions (RISCV_EXT_* of the configuration) and the two widths. */
@@ -55,10 +61,10 @@ typedef struct RISCVCtx {
     X(M)                                                                                           \
     X(F)                                                                                           \
     X(D)                                                                                           \
-    X(S) X(ZMMUL) X(ZAAMO) X(ZALRSC) X(ZACAS) X(ZAWRS) X(ZCA) X(ZCB) X(ZCF) X(ZCD) X(ZICSR)        \
-        X(ZIFENCEI) X(ZICOND) X(ZICBOM) X(ZICBOP) X(ZICBOZ) X(ZIHINTPAUSE) X(ZBA) X(ZBB) X(ZBC)    \
-            X(ZBS) X(ZBKB) X(ZBKC) X(ZBKX) X(ZKND) X(ZKNE) X(ZKNH) X(ZFH) X(ZFHMIN) X(ZFA)         \
-                X(SVINVAL)
+    X(S)                                                                                           \
+    X(ZMMUL) X(ZAAMO) X(ZALRSC) X(ZACAS) X(ZAWRS) X(ZCA) X(ZCB) X(ZCF) X(ZCD) X(ZICSR) X(ZIFENCEI) \
+        X(ZICOND) X(ZICBOM) X(ZICBOP) X(ZICBOZ) X(ZIHINTPAUSE) X(ZBA) X(ZBB) X(ZBC) X(ZBS) X(ZBKB) \
+            X(ZBKC) X(ZBKX) X(ZKND) X(ZKNE) X(ZKNH) X(ZFH) X(ZFHMIN) X(ZFA) X(SVINVAL)
 enum {
 #define RISCV_ROW_BIT(name) RISCV_BIT_##name,
     RISCV_ROW_EXTENSIONS(RISCV_ROW_BIT)
@@ -79,8 +85,9 @@ enum {
     X(rs1)                                                                                         \
     X(rs2)                                                                                         \
     X(frd)                                                                                         \
-    X(frs1) X(frs2) X(frs3) X(imm) X(imm20) X(shamt) X(target) X(csr) X(zimm) X(rm) X(rmexact)     \
-        X(pred) X(succ) X(bs) X(rnum) X(aqrl) X(rtz) X(fli)
+    X(frs1)                                                                                        \
+    X(frs2) X(frs3) X(imm) X(imm20) X(shamt) X(target) X(csr) X(zimm) X(rm) X(rmexact) X(pred)     \
+        X(succ) X(bs) X(rnum) X(aqrl) X(rtz) X(fli)
 #define RISCV_OPERAND(name) RISCV_OPERAND_##name,
     RISCV_OPERANDS(RISCV_OPERAND)
 #undef RISCV_OPERAND
@@ -163,7 +170,7 @@ void riscv_gen_illegal(RISCVCtx *c);
  * translation may have changed. */
 void riscv_gen_end(RISCVCtx *c, RISCVCsrEnd how);
 /* Link rd, go to this instruction's address + imm. */
-void riscv_gen_jump(RISCVCtx *c, unsigned rd, int32_t imm);
+void riscv_gen_jump(RISCVCtx *c, unsigned rd, int64_t imm);
 /* Go to an address (type xt, bit 0 clear); ends the unit. */
 void riscv_gen_jump_indirect(RISCVCtx *c, TCGv to);
 /* Raise instruction-address-misaligned if an address (type xt) is none for this CPU's IALIGN. */

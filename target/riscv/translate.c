@@ -65,9 +65,9 @@ static void gen_raise_misaligned(RISCVCtx *c, TCGv pc)
     tcg_gen_call2(c->b, &riscv_helper_raise, tcg_i64(c->b, RISCV_EXC_INSN_MISALIGNED), pc);
 }
 
-void riscv_gen_jump(RISCVCtx *c, unsigned rd, int32_t imm)
+void riscv_gen_jump(RISCVCtx *c, unsigned rd, int64_t imm)
 {
-    int64_t to = (int64_t)c->off + imm;
+    int64_t to = c->off + imm;
     if (misaligned_target(c, to)) {
         gen_raise_misaligned(c, tcg_gen_pcrel(c->b, to));
     } else {

@@ -23,7 +23,10 @@ void riscv_trans_lui(RISCVCtx *c, const RISCVInsn *a)
 INSN(auipc, "imm[31:12] rd:5 0010111", I, "rd,imm20")
 void riscv_trans_auipc(RISCVCtx *c, const RISCVInsn *a)
 {
-    riscv_set_x(c, a->rd, riscv_pc(c, (int64_t)c->off + a->imm));
+    c->auipc.rd = a->rd;
+    c->auipc.end = riscv_next(c);
+    c->auipc.rel = (int64_t)c->off + a->imm;
+    riscv_set_x(c, a->rd, riscv_pc(c, c->auipc.rel));
 }
 
 INSN(jal, "imm[20|10:1|11|19:12] rd:5 1101111", I, "rd,target")
@@ -39,6 +42,11 @@ INSN(c_jr, "1000 rs1:5 00000 10", ZCA, "rs1", "rs1!=0 rd=0 imm=0")
 INSN(c_jalr, "1001 rs1:5 00000 10", ZCA, "rs1", "rs1!=0 rd=1 imm=0")
 void riscv_trans_jalr(RISCVCtx *c, const RISCVInsn *a)
 {
+    if (a->rs1 && a->rs1 == c->auipc.rd && c->off == c->auipc.end) {
+        /* Pages begin at even addresses: clearing bit 0 here is clearing it in the sum. */
+        riscv_gen_jump(c, a->rd, ((c->auipc.rel + a->imm) & -2) - c->off);
+        return;
+    }
     TCGv to = tcg_gen_andi(c->b, tcg_gen_addi(c->b, riscv_x(c, a->rs1), a->imm), -2);
     riscv_gen_check_target(c, to);
     riscv_set_x(c, a->rd, riscv_pc(c, riscv_next(c)));
