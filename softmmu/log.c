@@ -67,11 +67,11 @@ void rhea_log_unlock(FILE *f)
     funlockfile(f);
 }
 
-static void log_print_help(void)
+void rhea_log_print_items(FILE *out)
 {
-    printf("Log items (comma separated):\n");
+    fprintf(out, "Log items (comma separated):\n");
     for (unsigned i = 0; i < G_N_ELEMENTS(log_items); i++) {
-        printf("%-15s %s\n", log_items[i].name, log_items[i].help);
+        fprintf(out, "%-15s %s\n", log_items[i].name, log_items[i].help);
     }
 }
 
@@ -82,7 +82,7 @@ bool rhea_log_set_items(const char *items, GError **err)
     for (char **name = names; *name; name++) {
         unsigned i = 0;
         if (!strcmp(*name, "help") || !strcmp(*name, "?")) {
-            log_print_help();
+            rhea_log_print_items(stdout);
             return false;
         }
         if (!strcmp(*name, "all")) {

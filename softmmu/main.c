@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The rhea authors */
-/* The program: replaced step by step by the command line of softmmu/vl.c. */
-int main(void)
+/* The program. Everything is in softmmu/vl.c, so that tests can link without a main of its own. */
+#include "vl.h"
+
+int main(int argc, char **argv)
 {
-    return 0;
+    return rhea_main(argc, argv);
 }

@@ -405,6 +405,11 @@ bool opt_wants_help(const OptDict *d)
     return d->help;
 }
 
+void opt_set_help(OptDict *d)
+{
+    d->help = true;
+}
+
 const char *opt_get(const OptDict *d, const char *key)
 {
     Opt *o = opt_find(d, key);

@@ -44,6 +44,8 @@ typedef struct CharHandlers {
     /* Room again after a char_write() that took less than asked. May be NULL. */
     void (*write_ready)(void *opaque);
     void (*event)(void *opaque, CharEvent event); /* may be NULL */
+    /* On a mux: attaching does not take the input away from others (monitors). */
+    bool background;
 } CharHandlers;
 
 /* Fields are private; zero-initialised is "not attached", and all calls on such a front end are
@@ -98,6 +100,14 @@ bool chardev_is_mux(const Chardev *c);
 /* Commands of the mux and of stdio call back into the program: 'x' quits. Set before the loop runs.
  */
 void charset_set_quit(CharSet *s, void (*quit)(void *opaque), void *opaque);
+/* -echr: the escape byte of the mux, 1 (Ctrl-A) by default; 0: none. */
+void charset_set_escape(CharSet *s, int byte);
+/* -daemonize: standard input and output cannot be used. */
+void charset_set_daemonize(CharSet *s);
+/* Made from "mon:...": the caller attaches a monitor to it as well. */
+bool chardev_wants_monitor(const Chardev *c);
+/* As if a break came in: to the front end (of a mux: that has the input). Main loop's thread. */
+void chardev_send_break(Chardev *c);
 /* The -chardev help table, on stdout. */
 void chardev_print_help(void);
 /* Put the terminal back. Async-signal-safe; for crash handlers and exits outside charset_free(). */

@@ -51,6 +51,7 @@ void rhea_log_unlock(FILE *f);
 
 /* Parse "-d ITEMS" ("help" prints the table and returns false with no error). */
 bool rhea_log_set_items(const char *items, GError **err);
+void rhea_log_print_items(FILE *out);
 bool rhea_log_set_file(const char *path, GError **err);     /* -D */
 bool rhea_log_set_filter(const char *ranges, GError **err); /* -dfilter */
 

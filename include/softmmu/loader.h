@@ -34,8 +34,8 @@ enum {
  * Segments go to their physical address plus offset (0 for most). */
 bool loader_load_elf(Machine *m, const char *path, unsigned machine, unsigned bits, int64_t offset,
                      unsigned flags, LoadedImage *out, GError **err);
-/* A kernel: ELF, else Linux Image (gzip'd too), else raw. addr is where a raw file goes and the
- * base to which an Image's text_offset is added. */
+/* A kernel: ELF, else Linux Image (as it is, gzip'd, or in an EFI zboot file), else raw. addr is
+ * where all but an ELF file goes; an arm64 Image goes to addr plus its text_offset. */
 bool loader_load_kernel(Machine *m, const char *path, unsigned machine, unsigned bits,
                         uint64_t addr, LoadedImage *out, GError **err);
 /* Firmware: ELF or raw at addr, at most max_size bytes. */
@@ -51,8 +51,10 @@ bool loader_add_blob(Machine *m, const char *name, const void *data, size_t size
 /* Size in bytes of a regular file; false with *err if it cannot be read. For placing an initrd
  * before loading it. */
 bool loader_file_size(const char *path, uint64_t *size, GError **err);
-/* After the board is built: -device loader rows are loaded by the board's device creation; this
- * checks that no two images overlap. */
+/* Start vCPU number cpu at pc instead of its reset vector, after every reset (-device
+ * loader,cpu-num=). */
+void loader_set_cpu_entry(Machine *m, unsigned cpu, uint64_t pc);
+/* Once everything is loaded: checks that no two images overlap. */
 bool loader_finish(Machine *m, GError **err);
 /* `info roms`. */
 void loader_print_roms(Machine *m, FILE *out);

@@ -27,6 +27,8 @@ struct PropDesc;     /* hw/core */
 struct MemSystem;    /* softmmu/memory.h */
 struct AddressSpace; /* softmmu/memory.h */
 struct DeviceSet;    /* hw/device.h */
+struct Accel;        /* accel/accel.h */
+struct RamBlock;     /* softmmu/memory.h */
 
 #define MACHINE_MAX_SERIAL 8
 
@@ -60,7 +62,7 @@ struct Machine {
 
     const char *firmware;                                 /* -bios; NULL: not given */
     const char *kernel, *initrd, *append, *dtb, *dumpdtb; /* NULL: not given */
-    const char *name;                                     /* -name; NULL: not given */
+    char *name;                                           /* -name, owned; NULL: not given */
     uint8_t uuid[16];
     bool uuid_set;
     bool no_defaults; /* -nodefaults */
@@ -79,15 +81,21 @@ struct Machine {
     GPtrArray *fw_cfg;                   /* OptDict *: -fw_cfg name=,file=|string= */
     GPtrArray *search_path;              /* char *: -L, then the built-in folders of firmware */
 
-    struct MemSystem *ms;         /* RAM and memory map: the board's init sets it, */
-    struct AddressSpace *as;      /*   and what vCPUs and DMA see */
+    const char *memory_backend;   /* id of the object that is the RAM; NULL: none */
+    const char *mem_path;         /* -mem-path; NULL: not given */
+    bool mem_prealloc;            /* -mem-prealloc */
+    struct MemSystem *ms;         /* RAM and memory map: made before desc->init(), */
+    struct AddressSpace *as;      /*   and what vCPUs and DMA see: desc->init() makes it */
     struct DeviceSet *device_set; /* of hw/core */
     void *board;                  /* the board's own state */
-    void *accel;                  /* the accelerator's */
+    struct Accel *accel;          /* made before desc->init() */
     OptDict *accel_props;         /* -accel tcg,... */
+    OptDict *boot;                /* -boot */
     int icount_shift;             /* -icount shift: 0..10; -1: off; -2: auto */
     bool icount_sleep;
-    struct RunState *run; /* private to machine.c */
+    GPtrArray *monitors;   /* struct Monitor * */
+    struct Loader *loader; /* private to loader.c */
+    struct RunState *run;  /* private to machine.c */
 };
 
 /* One board: a row made with RHEA_MACHINE(). */
@@ -101,8 +109,11 @@ struct MachineDesc {
     uint64_t default_ram; /* bytes */
     bool is_default;
     bool no_cpu; /* "none": no CPU, no RAM unless asked for */
-    /* Builds the board; everything that can be wrong with the user's input is an error here. */
+    /* Builds the board; everything that can be wrong with the user's input is an error here. False
+     * without an error: what was asked for is done (dumpdtb=), the program ends with status 0. */
     bool (*init)(Machine *m, GError **err);
+    /* Called after the -device rows were made: device tree, boot ROM. May be NULL. As init. */
+    bool (*finish)(Machine *m, GError **err);
     /* Properties of the board for -machine X,prop= (besides those common to all machines), in the
      * format of devices. */
     const struct PropDesc *props;
@@ -142,7 +153,17 @@ const GuestTarget *target_at(unsigned i);
  * built-in folders. NULL if there is none; the caller frees. */
 char *machine_find_file(const Machine *m, const char *name);
 
-/* Run state. */
+/* --- life ------------------------------------------------------------------------------------ */
+
+/* An empty machine on a loop. Frees: what the command line made; not the board. */
+Machine *machine_new(MainLoop *loop);
+void machine_free(Machine *m);
+
+/* The main RAM of m->ram_size bytes, by memory-backend=, -mem-path, or anonymous. For desc->init().
+ */
+struct RamBlock *machine_new_ram(Machine *m, const char *name, GError **err);
+
+/* --- run state ------------------------------------------------------------------------------- */
 
 typedef enum ShutdownCause {
     SHUTDOWN_NONE,
@@ -171,6 +192,33 @@ void machine_request_powerdown(Machine *m); /* the power button */
 void machine_request_stop(Machine *m, RunPhase phase);
 void machine_request_cont(Machine *m);
 RunPhase machine_phase(const Machine *m);
+
+/* The guest panicked, or its watchdog ran out: does what -action says. */
+void machine_guest_panicked(Machine *m);
+void machine_watchdog_expired(Machine *m);
+
+/* -action; the first value of each is the default. */
+typedef struct RunActions {
+    enum { REBOOT_RESET, REBOOT_SHUTDOWN } reboot;
+    enum { SHUTDOWN_POWEROFF, SHUTDOWN_PAUSE } shutdown;
+    enum { PANIC_SHUTDOWN, PANIC_PAUSE, PANIC_EXIT_FAILURE, PANIC_NONE } panic;
+    enum {
+        WATCHDOG_RESET,
+        WATCHDOG_SHUTDOWN,
+        WATCHDOG_POWEROFF,
+        WATCHDOG_INJECT_NMI,
+        WATCHDOG_PAUSE,
+        WATCHDOG_DEBUG,
+        WATCHDOG_NONE,
+    } watchdog;
+} RunActions;
+void machine_set_actions(Machine *m, const RunActions *a);
+
+/* For main: reset everything, start (or stay paused, -S), run the loop until the end; returns the
+ * exit status. */
+int machine_run(Machine *m, bool paused);
+/* "running", "paused", "paused (prelaunch)" ...: as `info status` says it. */
+const char *machine_phase_name(const Machine *m);
 
 /* Called at start-up and for every reset, in the order they were added, in the main loop's thread
  * with all vCPUs paused. The board adds its devices; the loader adds itself first, the accelerator

@@ -36,6 +36,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(OptDict, opt_free)
 void opt_set_location(OptDict *d, const char *location);
 const char *opt_location(const OptDict *d);
 bool opt_wants_help(const OptDict *d);
+void opt_set_help(OptDict *d);
 
 /* Look without marking as used; NULL if the key is absent. */
 const char *opt_get(const OptDict *d, const char *key);
