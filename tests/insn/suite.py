@@ -57,6 +57,14 @@ def build(name, source, xlen):
     return base + '.elf'
 
 
+def text_range(elf, xlen):
+    """The test's own code, for -dfilter."""
+    symbols = h.run([tool(xlen, 'nm'), elf]).decode()
+    start = int(re.search(r'^(\w+) T test$', symbols, re.M).group(1), 16)
+    row = re.search(r' \.text +(\w+) +(\w+)', h.run([tool(xlen, 'objdump'), '-h', elf]).decode())
+    return f'{start:#x}..{int(row.group(2), 16) + int(row.group(1), 16) - 1:#x}'
+
+
 def header(source):
     """The header's keys: {key: text}, several lines of one key joined."""
     out = {}
@@ -102,6 +110,8 @@ def run(name, sources):
         for engine in ENGINES:
             args = engine.split() + ['-M', 'virt', '-m', '64M', '-nographic', '-monitor', 'none', '-serial', 'stdio',
                                      '-net', 'none', '-cpu', head.get(f'cpu{xlen}', head.get('cpu', 'max')), '-bios', elf]
+            if os.environ.get('RHEA_DEBUG_ITEMS'):
+                args += ['-dfilter', text_range(elf, xlen)]
             try:
                 with Guest(*args, bits=xlen, stdin=False) as g:
                     g.exit(int(head.get('status', '0')), 20)
