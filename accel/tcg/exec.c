@@ -91,7 +91,8 @@ static bool handle_interrupts(CPU *cpu)
     if (pending & ~0xffffu) {
         return false;
     }
-    if (pending && cpu->target->do_interrupt(cpu)) {
+    /* The target may hold pending bits of its own beside the lines. */
+    if (cpu->target->do_interrupt(cpu)) {
         cpu->halted = false;
     }
     return !cpu->halted;

@@ -227,6 +227,7 @@ static uint64_t helper_riscv_mret(RISCVEnv *env, uint32_t insn)
     }
     env->mstatus = s;
     riscv_set_priv(env, mpp);
+    riscv_check_interrupts(env);
     return env->mepc & excp_pc_mask(env);
 }
 RISCV_HELPER(mret, I64, true, TCG_HELPER_FAULTS | TCG_HELPER_IO, TCG_I32);
@@ -246,6 +247,7 @@ static uint64_t helper_riscv_sret(RISCVEnv *env, uint32_t insn)
     }
     env->mstatus = s;
     riscv_set_priv(env, spp);
+    riscv_check_interrupts(env);
     return env->sepc & excp_pc_mask(env);
 }
 RISCV_HELPER(sret, I64, true, TCG_HELPER_FAULTS | TCG_HELPER_IO, TCG_I32);

@@ -62,7 +62,8 @@ typedef struct RISCVCtx {
     X(F)                                                                                           \
     X(D)                                                                                           \
     X(S)                                                                                           \
-    X(ZMMUL) X(ZAAMO) X(ZALRSC) X(ZACAS) X(ZAWRS) X(ZCA) X(ZCB) X(ZCF) X(ZCD) X(ZICSR) X(ZIFENCEI) \
+    X(ZMMUL)                                                                                       \
+    X(ZAAMO) X(ZALRSC) X(ZACAS) X(ZAWRS) X(ZCA) X(ZCB) X(ZCF) X(ZCD) X(ZICSR) X(ZIFENCEI)          \
         X(ZICOND) X(ZICBOM) X(ZICBOP) X(ZICBOZ) X(ZIHINTPAUSE) X(ZBA) X(ZBB) X(ZBC) X(ZBS) X(ZBKB) \
             X(ZBKC) X(ZBKX) X(ZKND) X(ZKNE) X(ZKNH) X(ZFH) X(ZFHMIN) X(ZFA) X(SVINVAL)
 enum {
@@ -86,8 +87,9 @@ enum {
     X(rs2)                                                                                         \
     X(frd)                                                                                         \
     X(frs1)                                                                                        \
-    X(frs2) X(frs3) X(imm) X(imm20) X(shamt) X(target) X(csr) X(zimm) X(rm) X(rmexact) X(pred)     \
-        X(succ) X(bs) X(rnum) X(aqrl) X(rtz) X(fli)
+    X(frs2)                                                                                        \
+    X(frs3) X(imm) X(imm20) X(shamt) X(target) X(csr) X(zimm) X(rm) X(rmexact) X(pred) X(succ)     \
+        X(bs) X(rnum) X(aqrl) X(rtz) X(fli)
 #define RISCV_OPERAND(name) RISCV_OPERAND_##name,
     RISCV_OPERANDS(RISCV_OPERAND)
 #undef RISCV_OPERAND
@@ -169,6 +171,9 @@ void riscv_gen_illegal(RISCVCtx *c);
 /* End the unit behind this instruction: MAIN to look for interrupts, LOOKUP because the mode or the
  * translation may have changed. */
 void riscv_gen_end(RISCVCtx *c, RISCVCsrEnd how);
+/* End the unit behind a helper that may have enabled an interrupt and then has set exit_request: go
+ * on at pc (I64) in the mode that the CPU is in now. */
+void riscv_gen_exit_poll(RISCVCtx *c, TCGv pc);
 /* Link rd, go to this instruction's address + imm. */
 void riscv_gen_jump(RISCVCtx *c, unsigned rd, int64_t imm);
 /* Go to an address (type xt, bit 0 clear); ends the unit. */

@@ -54,6 +54,19 @@ void riscv_gen_end(RISCVCtx *c, RISCVCsrEnd how)
     c->ended = true;
 }
 
+void riscv_gen_exit_poll(RISCVCtx *c, TCGv pc)
+{
+    TCGLabel poll = tcg_new_label(c->b);
+    tcg_gen_br_if(c->b,
+                  tcg_gen_ldenv(c->b, TCG_I32, TCG_MO_32,
+                                offsetof(RISCVEnv, cpu) + offsetof(CPUEnv, exit_request)),
+                  poll);
+    tcg_gen_exit_lookup(c->b, pc);
+    tcg_gen_label(c->b, poll);
+    tcg_gen_exit_main(c->b, pc);
+    c->ended = true;
+}
+
 /* Is an instruction at this page offset misaligned? IALIGN is 16 with C, else 32. */
 static bool misaligned_target(const RISCVCtx *c, int64_t rel)
 {

@@ -13,16 +13,14 @@ INSN(mret, "001100000010 00000 000 00000 1110011", I, "")
 void riscv_trans_mret(RISCVCtx *c, const RISCVInsn *a)
 {
     TCGv pc = tcg_gen_call1(c->b, &riscv_helper_mret, tcg_i32(c->b, c->word));
-    tcg_gen_exit_main(c->b, pc);
-    c->ended = true;
+    riscv_gen_exit_poll(c, pc);
 }
 
 INSN(sret, "000100000010 00000 000 00000 1110011", S, "")
 void riscv_trans_sret(RISCVCtx *c, const RISCVInsn *a)
 {
     TCGv pc = tcg_gen_call1(c->b, &riscv_helper_sret, tcg_i32(c->b, c->word));
-    tcg_gen_exit_main(c->b, pc);
-    c->ended = true;
+    riscv_gen_exit_poll(c, pc);
 }
 
 INSN(wfi, "000100000101 00000 000 00000 1110011", I, "")
