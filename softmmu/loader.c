@@ -14,7 +14,7 @@
  * resets run with the vCPUs paused. Test: tests/unit/test-loader.c
  */
 #include "loader-private.h"
-#include "accel-weak.h"
+#include "accel/accel.h"
 #include "softmmu/memory.h"
 #include <elf.h>
 #include <errno.h>

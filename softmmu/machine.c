@@ -10,7 +10,7 @@
  * Test: tests/unit/test-machine.c
  */
 #include "softmmu/machine.h"
-#include "accel-weak.h"
+#include "accel/accel.h"
 #include "loader-private.h"
 #include "vl.h"
 #include <string.h>

@@ -11,7 +11,7 @@
  * Test: tests/unit/test-monitor.c
  */
 #include "vl.h"
-#include "accel-weak.h"
+#include "accel/accel.h"
 #include "hw/device.h"
 #include "rhea/log.h"
 #include "softmmu/loader.h"

@@ -5,7 +5,7 @@
  * -action, -uuid, -object. Main thread, before the machine exists. Test: tests/cli/
  */
 #include "vl.h"
-#include "accel-weak.h"
+#include "accel/accel.h"
 #include "hw/device.h"
 #include "softmmu/memory.h"
 #include <string.h>

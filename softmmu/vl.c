@@ -12,7 +12,7 @@
  * Test: tests/cli/
  */
 #include "vl.h"
-#include "accel-weak.h"
+#include "accel/accel.h"
 #include "hw/device.h"
 #include "rhea/log.h"
 #include "softmmu/loader.h"

@@ -136,6 +136,7 @@ typedef struct RISCVEnv {
     char riscv_reset_end; /* ...to here */
 
     /* Not guest state. */
+    bool private_s_code; /* S-mode has run code that is not in a global mapping: see mmu.c */
     bool made; /* hartid and resetvec are set */
     uint64_t hartid, resetvec;
     uint64_t seed_state; /* Zkr: xorshift state; 0: the host's entropy */

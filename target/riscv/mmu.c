@@ -21,9 +21,11 @@
 #include "softmmu/memory.h"
 #include "target/riscv/bits.h"
 
-#define ASID_BARE 0x10000
-#define KEY_SUM   (1 << 22)
-#define KEY_MXR   (1 << 23)
+#define ASID_BARE   0x10000
+#define ASID_S_CODE 0x10004
+#define KEY_SUM     (1 << 22)
+#define KEY_MXR     (1 << 23)
+#define KEY_S_CODE  (1 << 24)
 
 typedef enum WalkResult { WALK_OK, WALK_PAGE_FAULT, WALK_ACCESS_FAULT } WalkResult;
 
@@ -62,7 +64,13 @@ static uint64_t mmu_key(const RISCVEnv *env, unsigned priv, bool data, uint32_t 
     uint64_t key = (uint64_t)vm << 16 | (uint64_t)priv << 20;
 
     *asid = ASID_BARE + priv;
-    if (vm != RISCV_VM_BARE) {
+    if (vm != RISCV_VM_BARE && !data && priv == RISCV_PRV_S && !env->private_s_code) {
+        /* All code that S-mode has run lies in global mappings, which every address space shares
+         * (12.3.1): one fetch context serves all, and jumps in the kernel stay linked across
+         * switches of satp. */
+        *asid = ASID_S_CODE;
+        key |= KEY_S_CODE;
+    } else if (vm != RISCV_VM_BARE) {
         *asid = mmu_asid(env);
         key |= *asid;
         if (data) {
@@ -342,6 +350,15 @@ bool riscv_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, u
                  w.paddr, w.prot, w.page_bits, w.global ? " global" : "");
     }
     if (r == WALK_OK) {
+        if (access == TLB_FETCH && priv == RISCV_PRV_S && !w.global &&
+            mmu_scheme(env, priv) != RISCV_VM_BARE && !env->private_s_code) {
+            env->private_s_code = true;
+            riscv_mmu_changed(env);
+        }
+        if (access == TLB_FETCH && priv == RISCV_PRV_S && !env->private_s_code &&
+            mmu_scheme(env, priv) != RISCV_VM_BARE) {
+            fill.asid = ASID_S_CODE;
+        }
         fill.paddr = w.paddr;
         fill.page_bits = w.page_bits;
         fill.prot = w.prot;

@@ -172,7 +172,10 @@ void riscv_translate(UnitContext *unit)
         if (c.len == 4) {
             bool straddles = c.off + 4 > TLB_PAGE_SIZE;
             if (straddles && n > 0) {
-                break;
+                /* Its unit depends on the next page's mapping, which a linked jump within this
+                 * page would not check; the look-up does. */
+                tcg_gen_exit_lookup(c.b, tcg_gen_pcrel(c.b, c.off));
+                return;
             }
             if (!unit_fetch(unit, c.off, &c.word, sizeof(c.word))) {
                 return;
