@@ -10,7 +10,7 @@
  *   - A value is reused (common subexpression, cell contents) only if no label lies between it and
  *     the use: within such a stretch every earlier op dominates every later one.
  *
- * One builder a thread. Tests: tests/unit/tcg_test.c.
+ * One builder a thread. Tests: tests/unit/test-tcg.c.
  */
 #include <string.h>
 #include "tcg/internal.h"

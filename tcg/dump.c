@@ -6,7 +6,7 @@
  *     v7 = add.i64 v5, v6
  *          st.i64 [v7 + 8], v5   64 align=8
  *
- * Robust against units that tcg_verify() refuses. No state. Tests: tests/unit/tcg_test.c.
+ * Robust against units that tcg_verify() refuses. No state. Tests: tests/unit/test-tcg.c.
  */
 #include <inttypes.h>
 #include <string.h>

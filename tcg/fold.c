@@ -12,7 +12,7 @@
  * Invariants: a rule never makes a unit longer on the path taken, and reads only the ops that
  * define its operands. FP arithmetic is not folded, for its flags depend on the guest's state.
  *
- * Tests: tests/unit/tcg_test.c runs random units with and without folding.
+ * Tests: tests/unit/test-tcg.c runs random units with and without folding.
  */
 #include <string.h>
 #include "tcg/internal.h"

@@ -2,7 +2,7 @@
 /* SPDX-FileCopyrightText: The rhea authors */
 /*
  * Units, and the table of ops made from ops.def. No state of its own; a unit belongs to one thread.
- * Tests: tests/unit/tcg_test.c.
+ * Tests: tests/unit/test-tcg.c.
  */
 #include <string.h>
 #include "tcg/internal.h"

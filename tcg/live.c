@@ -4,7 +4,7 @@
  * Passes that look backwards: use counts, dead values, and setcells that nothing or only faults and
  * side exits observe. tcg_optimize(), which runs all passes, is here too.
  *
- * Both walks are one step an op, without allocation. Tests: tests/unit/tcg_test.c.
+ * Both walks are one step an op, without allocation. Tests: tests/unit/test-tcg.c.
  */
 #include <string.h>
 #include "tcg/internal.h"

@@ -8,7 +8,7 @@
  * To make an op optional: set OPT in its row of ops.def and add its lowering here. Leaving one out,
  * or keeping one for an op that is not optional, does not compile.
  *
- * Tests: tests/unit/tcg_test.c runs random units with every OPT op lowered.
+ * Tests: tests/unit/test-tcg.c runs random units with every OPT op lowered.
  */
 #include <string.h>
 #include "tcg/internal.h"

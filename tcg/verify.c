@@ -9,7 +9,7 @@
  * dominates those after it. A label is dominated by the last place that all ways to it have in
  * common; following such places upward from a use must pass below the definition.
  *
- * No state. Tests: tests/unit/tcg_test.c.
+ * No state. Tests: tests/unit/test-tcg.c.
  */
 #include <string.h>
 #include "tcg/internal.h"
@@ -206,7 +206,7 @@ static char *check_call(const TCGUnit *u, const TCGOp *op)
         return g_strdup_printf("call: not the type that %s returns", h->name);
     }
     for (unsigned i = 0; i < h->nargs; i++) {
-        unsigned t = u->ops[c->args[i].i].type;
+        unsigned t = c->args[i].i < u->ops_cap ? u->ops[c->args[i].i].type : TCG_VOID;
         if (!tcg_type_int(h->args[i]) || !c->args[i].i || t != h->args[i]) {
             return g_strdup_printf("call: argument %u of %s is %s, not %s (i32 or i64 only)", i,
                                    h->name, type_name(t), type_name(h->args[i]));
@@ -237,7 +237,12 @@ char *tcg_op_check(const TCGUnit *u, const TCGOp *op)
             }
             continue;
         }
-        unsigned t = u->ops[v[i].i].type;
+        if (v[i].i >= u->ops_cap) {
+            return g_strdup_printf("%s: operand %c is no op", d->name, 'a' + i);
+        }
+        const TCGOp *def = &u->ops[v[i].i];
+        unsigned t =
+            def->opc < TCG_OP_COUNT && tcg_op_desc[def->opc].sig[0] != '-' ? def->type : TCG_VOID;
         /* bitcast is the one op whose X is not its own type */
         bool ok =
             v[i].i && t != TCG_VOID && (op->opc == TCG_OP_bitcast || fits_operand(*s, t, op->type));

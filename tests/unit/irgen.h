@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * Random IR units over a guest that does not exist, and the state they run on: to compare a unit
+ * before and after a pass, or a host's code with the interpreter. Everything follows from the seed.
+ *
+ *     irgen_state_init(s, seed); irgen_unit(b, seed, &options);
+ *     irgen_interpret(s, tcg_unit_of(b), in);           or enter(thunks, &s->env, code)
+ *     irgen_compare(s, other)                           NULL: equal
+ *
+ * Memory is one window of guest addresses, IRGEN_BASE .. + IRGEN_MEM, which the soft TLB in
+ * env.tlb[] maps with identity of all pages, so that host code takes the hit path; accesses are
+ * aligned unless the options say otherwise. What faults (an address outside, a helper) leaves by
+ * irgen_fault(): siglongjmp to s->jmp; a host's slow path calls it after restoring the state.
+ */
+#ifndef TESTS_IRGEN_H
+#define TESTS_IRGEN_H
+
+#include <setjmp.h>
+#include "accel/cpu.h"
+#include "tcg/interp.h"
+
+#define IRGEN_BASE  UINT64_C(0x40000)
+#define IRGEN_MEM   0x4000
+#define IRGEN_PAGE  UINT64_C(0x7000) /* env.pc_page of a fresh state */
+#define IRGEN_NX    10
+#define IRGEN_NW    4
+#define IRGEN_ND    6
+#define IRGEN_NS    3
+#define IRGEN_NV    3
+#define IRGEN_CELLS (IRGEN_NX + IRGEN_NW + IRGEN_ND + IRGEN_NS + IRGEN_NV)
+
+typedef struct IrGenTlb {
+    TlbTable head;
+    TlbEntry entries[256];
+} IrGenTlb;
+
+typedef struct IrGenState IrGenState;
+struct IrGenState {
+    CPUEnv env;
+    uint64_t x[IRGEN_NX]; /* cells: i64, i32, f64, f32, v128 */
+    uint32_t w[IRGEN_NW];
+    uint64_t d[IRGEN_ND];
+    uint32_t s[IRGEN_NS];
+    uint64_t v[IRGEN_NV][2] __attribute__((aligned(16)));
+    uint64_t scratch[8]; /* ldenv and stenv */
+    uint64_t log;        /* hash of what helpers saw */
+    uint32_t nlog;
+    uint8_t mem[IRGEN_MEM] __attribute__((aligned(64)));
+    /* not compared */
+    sigjmp_buf jmp;
+    /* Set by a host's test (irgen_state_init() clears it): called by helpers that leave, with their
+     * return address, before irgen_fault(). */
+    void (*restore)(struct IrGenState *s, uintptr_t ra);
+    IrGenTlb tlb;
+};
+
+typedef struct IrGenOptions {
+    unsigned nops;        /* about so many generated operations */
+    bool memory, atomics; /* ld, st, probe; atomic_rmw, cmpxchg */
+    bool misaligned;      /* plain accesses at any address of the window */
+    bool faults;          /* now and then an address outside the window, or a helper that leaves */
+    bool fp;              /* arithmetic as RISC-V uses it: default NaN, saturating conversions */
+    bool fp_all;          /* and every other flag and static rounding */
+    bool vector;
+    bool control; /* labels, branches, side exits */
+    bool helpers;
+    bool pc32;
+} IrGenOptions;
+#define IRGEN_ALL                                                                                  \
+    ((IrGenOptions){.nops = 60,                                                                    \
+                    .memory = true,                                                                \
+                    .atomics = true,                                                               \
+                    .faults = true,                                                                \
+                    .fp = true,                                                                    \
+                    .vector = true,                                                                \
+                    .control = true,                                                               \
+                    .helpers = true})
+
+extern const TCGCell irgen_cells[IRGEN_CELLS];
+
+/* A state for seed; the caller allocates it aligned to 64 (irgen_state_new() does). */
+IrGenState *irgen_state_new(void);
+void irgen_state_init(IrGenState *s, uint64_t seed);
+/* Record a unit into u with builder b; sets u->pc32. Ends complete. */
+void irgen_unit(TCGBuilder *b, TCGUnit *u, uint64_t seed, const IrGenOptions *o);
+
+/* How a run ended; otherwise a TCG_LEAVE_*. */
+#define IRGEN_FAULTED 64
+/* Leave a run: cells and env.pc are precise. */
+void irgen_fault(IrGenState *s) G_GNUC_NORETURN;
+uint64_t irgen_interpret(IrGenState *s, const TCGUnit *u, TcgInterp *in);
+/* The window's memory for the interpreter; opaque is unused. */
+extern const TcgInterpMem irgen_mem;
+
+/* NULL, or the first difference (g_free). MXCSR's denormal flag does not count. */
+char *irgen_compare(const IrGenState *a, const IrGenState *b);
+
+/* The generator's numbers, for tests of their own. */
+typedef struct IrGenRng {
+    uint64_t s;
+} IrGenRng;
+uint64_t irgen_random(IrGenRng *r);
+/* A number that is likely to be special: small, near a power of two, a mask, any. */
+uint64_t irgen_number(IrGenRng *r);
+/* Bits of an FP value of type F32 or F64 that is likely to be special. */
+uint64_t irgen_fp(IrGenRng *r, TCGType t);
+
+#endif
