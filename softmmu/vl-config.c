@@ -334,7 +334,7 @@ bool config_accel(CommandLine *c, GError **err)
         }
     }
     m->ms = memory_system_new();
-    if (!accel_new || m->desc->no_cpu) {
+    if (m->desc->no_cpu) {
         return true;
     }
     accel_options_default(&o);
