@@ -251,6 +251,28 @@ static bool rom_inflate(Machine *m, const LoadedRom *r, uint64_t *size, GError *
     return true;
 }
 
+/* Zero guest memory, untouched pages of anonymous RAM by giving them back. */
+static void rom_clear(Machine *m, uint64_t addr, uint64_t len)
+{
+    static const uint8_t zeroes[4096];
+    uint64_t page = sysconf(_SC_PAGESIZE);
+    while (len) {
+        MemSection s;
+        MemKind kind = memory_lookup(m->as, addr, &s);
+        uint64_t n = MIN(MIN(len, s.len), sizeof(zeroes) - addr % sizeof(zeroes));
+        if (kind == MEM_RAM && s.block->fd < 0 && !s.block->shared && len >= page &&
+            (uintptr_t)s.host % page == 0 && s.len >= page) {
+            n = MIN(len, s.len) / page * page;
+            madvise(s.host, n, MADV_DONTNEED);
+            memory_notify_code_write(s.block, s.ra - s.block->start, n);
+        } else {
+            memory_write_rom(m->as, addr, zeroes, n);
+        }
+        addr += n;
+        len -= n;
+    }
+}
+
 static void rom_place(Machine *m, LoadedRom *r)
 {
     uint64_t from, to;
@@ -268,11 +290,8 @@ static void rom_place(Machine *m, LoadedRom *r)
     } else {
         memory_write_rom(m->as, r->addr, r->data, r->data_size);
     }
-    if (!r->gzip && r->mem_size > r->data_size) {
-        static const uint8_t zeroes[4096];
-        for (uint64_t at = r->data_size; at < r->mem_size; at += sizeof(zeroes)) {
-            memory_write_rom(m->as, r->addr + at, zeroes, MIN(sizeof(zeroes), r->mem_size - at));
-        }
+    if (!r->gzip) {
+        rom_clear(m, r->addr + r->data_size, r->mem_size - r->data_size);
     }
     r->placed = true;
 }
