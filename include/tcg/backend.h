@@ -77,7 +77,7 @@ typedef struct TcgHostOptions {
 } TcgHostOptions;
 
 /*
- * icount: a side exit (exit_if) that is taken adds the instructions behind it back to icount_left;
+ * icount: an exit that is not the unit's last adds the instructions behind it back to icount_left;
  * restore() and insn_of() report how many instructions of the unit come before the faulting one.
  * A cross-page exit whose link words do not match goes on to the inline jump-cache look-up (as
  * exit_lookup does) and leaves with TCG_LEAVE_LINK only if that misses too: links belong to one

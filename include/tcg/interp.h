@@ -43,7 +43,7 @@ void tcg_interp_set_mem(TcgInterp *in, const TcgInterpMem *mem, void *opaque);
 /*
  * Run u, whose entry conditions are those of generated code (env->pc_page is set). Returns
  * TCG_LEAVE_LOOKUP or TCG_LEAVE_MAIN with env->pc set (direct exits too), or TCG_INTERP_VETO.
- * A side exit (exit_if) that is taken adds the instructions behind it to env->icount_left, as
+ * An exit that is not the unit's last adds the instructions behind it to env->icount_left, as
  * generated code does under icount: the caller has charged the whole unit.
  */
 uint64_t tcg_interp_run(const TCGUnit *u, CPUEnv *env, TcgInterp *in);

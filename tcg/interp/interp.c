@@ -614,15 +614,17 @@ do_exit_if:
     if (A == 0) {
         NEXT;
     }
+do_exit_direct:
     /* The unit was charged with all its instructions. */
     env->icount_left += u->ninsns - in->insn - 1;
-do_exit_direct:
     env->pc = (page + op->imm) & pc_mask;
     return TCG_LEAVE_LOOKUP;
 do_exit_lookup:
+    env->icount_left += u->ninsns - in->insn - 1;
     env->pc = A;
     return TCG_LEAVE_LOOKUP;
 do_exit_main:
+    env->icount_left += u->ninsns - in->insn - 1;
     env->pc = A;
     return TCG_LEAVE_MAIN;
 }

@@ -926,6 +926,7 @@ static void place(Gen *g, unsigned k, bool reachable)
     Pending p = g->pending[k];
     g->pending[k] = g->pending[--g->npending];
     tcg_gen_label(g->b, p.l);
+    gen_insn(g); /* ways that passed different instructions meet */
     for (unsigned t = 0; t < TCG_TYPE_COUNT; t++) {
         g->pool[t].n = reachable ? MIN(g->pool[t].n, p.limit[t]) : p.limit[t];
         for (unsigned i = 0; i < g->npending; i++) {

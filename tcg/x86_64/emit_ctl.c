@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * Control flow of the x86-64 host: the unit's entry, helper calls, labels and branches, exits, and
+ * the stubs behind the code. The contract is in tcg/backend.h.
+ *
+ * A direct exit ends in a 5-byte jump inside an aligned 8-byte word, which the accelerator patches;
+ * at first it leads to a stub that leaves through the link thunk.
+ *
+ * Thread: any, one X86Gen each. Test: tests/unit/x86_64_jit_test.c.
+ */
+#include "tcg/x86_64/internal.h"
+
+Stub *x86_stub_new(X86Gen *s, StubKind kind)
+{
+    Stub st = {.kind = kind, .op = s->i, .pc = s->pc, .insn = s->insn};
+    g_array_append_val(s->stubs, st);
+    return &g_array_index(s->stubs, Stub, s->stubs->len - 1);
+}
+
+void x86_emit_entry(X86Gen *s)
+{
+    Asm *as = &s->a;
+    asm_nop(as, 5);
+    if (s->t->icount) {
+        asm_rm(as, I_MOV_RM | OP_W, RAX, ENV(icount_left));
+        asm_alu_ri(as, OP_W, ALU_SUB, RAX, s->u->ninsns);
+        Stub *st = x86_stub_new(s, STUB_ICOUNT);
+        st->jump = asm_jcc(as, CC_S);
+        asm_rm(as, I_MOV_MR | OP_W, RAX, ENV(icount_left));
+    }
+}
+
+/* Taken exits give back the instructions behind them. */
+static void give_back(X86Gen *s, unsigned insn)
+{
+    if (s->t->icount && insn + 1 < s->u->ninsns) {
+        asm_alu_mi(&s->a, OP_W, ALU_ADD, ENV(icount_left), s->u->ninsns - insn - 1);
+    }
+}
+
+/* ---- helper calls ---- */
+
+typedef struct Move {
+    uint8_t dst, src;
+} Move;
+
+/* Registers to registers, all at once; rax is free. */
+static void parallel_moves(X86Gen *s, Move *m, unsigned n)
+{
+    while (n) {
+        unsigned k, j;
+        for (k = 0; k < n; k++) {
+            for (j = 0; j < n; j++) {
+                if (j != k && m[j].src == m[k].dst) {
+                    break;
+                }
+            }
+            if (j == n) {
+                break;
+            }
+        }
+        if (k == n) {
+            /* Only cycles are left: open one. */
+            asm_mov_rr(&s->a, OP_W, RAX, m[0].src);
+            uint8_t r = m[0].src;
+            for (j = 0; j < n; j++) {
+                if (m[j].src == r) {
+                    m[j].src = RAX;
+                }
+            }
+            continue;
+        }
+        x86_mov(s, OP_W, m[k].dst, m[k].src);
+        m[k] = m[--n];
+    }
+}
+
+static void emit_args(X86Gen *s, const TCGCall *c)
+{
+    static const uint8_t regs[6] = {RDI, RSI, RDX, RCX, R8, R9};
+    const TCGHelper *h = c->helper;
+    unsigned first = h->pass_env ? 1 : 0, n = 0;
+    Move moves[6];
+    for (unsigned k = 0; k < h->nargs; k++) {
+        uint16_t v = x86_root(s, c->args[k]);
+        unsigned pos = first + k;
+        if (pos >= 6) {
+            x86_load(s, v, RAX);
+            asm_rm(&s->a, I_MOV_MR | OP_W, RAX, mem_bd(RSP, (pos - 6) * 8));
+        } else if (s->val[v].regs) {
+            moves[n++] = (Move){regs[pos], __builtin_ctz(s->val[v].regs)};
+        }
+    }
+    parallel_moves(s, moves, n);
+    for (unsigned k = 0; k < h->nargs && first + k < 6; k++) {
+        uint16_t v = x86_root(s, c->args[k]);
+        if (!s->val[v].regs) {
+            x86_load(s, v, regs[first + k]);
+        }
+    }
+    if (first) {
+        asm_rm(&s->a, I_LEA | OP_W, RDI, env_mem(s, 0));
+    }
+}
+
+static void emit_call(X86Gen *s, const TCGOp *op)
+{
+    Asm *as = &s->a;
+    const TCGCall *c = &s->u->calls[op->imm];
+    const TCGHelper *h = c->helper;
+    /* Devices and clocks may compute in floating point as well. */
+    bool fp = h->flags & (TCG_HELPER_FP | TCG_HELPER_IO);
+    x86_call_begin(s, c);
+    emit_args(s, c);
+    if (fp) {
+        asm_rm(as, 0xae | OP_0F, 3, ENV(mxcsr));
+        asm_rm(as, 0xae | OP_0F, 2, ENV(host_mxcsr));
+    }
+    x86_rm_const(s, 0xff, 2, (uintptr_t)h->fn, 0);
+    if (!(h->flags & TCG_HELPER_PURE)) {
+        SideRow row = {.ret = asm_pos(as),
+                       .pc = s->pc,
+                       .insn = s->insn,
+                       .kind = fp ? SIDE_CALL_FP : SIDE_CALL};
+        g_array_append_val(s->rows, row);
+    }
+    if (h->flags & TCG_HELPER_NORETURN) {
+        asm_8(as, 0x0f); /* ud2 */
+        asm_8(as, 0x0b);
+        s->unreachable = true;
+        return;
+    }
+    if (fp) {
+        asm_rm(as, 0xae | OP_0F, 2, ENV(mxcsr));
+    }
+    x86_call_end(s, c);
+    asm_rm(as, I_MOV_RM | OP_W, R11, ENV(tlb));
+    if (h->ret != TCG_VOID && x86_live(s, s->i)) {
+        unsigned d = x86_def(s, 0);
+        asm_mov_rr(as, type_w(h->ret), d, RAX);
+        s->val[s->i].zx = h->ret == TCG_I32;
+        x86_bind(s, d);
+    }
+}
+
+/* ---- labels ---- */
+
+static void label_ref(X86Gen *s, unsigned label, uint32_t end)
+{
+    LabelFix f = {.label = label, .end = end};
+    g_array_append_val(s->label_fixes, f);
+    s->label_refs[label]++;
+}
+
+static void emit_br_if(X86Gen *s, const TCGOp *op)
+{
+    bool parity;
+    x86_spill_for_label(s, op->aux);
+    unsigned cc = x86_emit_cond(s, op->a, &parity);
+    x86_advance(s);
+    uint32_t skip = parity ? asm_jcc8(&s->a, CC_P) : 0;
+    label_ref(s, op->aux, asm_jcc(&s->a, cc));
+    if (parity) {
+        asm_link8(&s->a, skip);
+    }
+}
+
+static void emit_label(X86Gen *s, const TCGOp *op)
+{
+    if (!s->label_refs[op->aux]) {
+        return;
+    }
+    if (!s->unreachable) {
+        x86_flush_sunk(s);
+    }
+    x86_at_label(s);
+    s->unreachable = false;
+    for (unsigned k = 0; k < s->label_fixes->len; k++) {
+        LabelFix *f = &g_array_index(s->label_fixes, LabelFix, k);
+        if (f->label == op->aux) {
+            asm_link(&s->a, f->end, asm_pos(&s->a));
+        }
+    }
+}
+
+/* ---- exits ---- */
+
+/* Leave by direct exit number n to page offset target from instruction (pc, insn). */
+static void emit_exit(X86Gen *s, unsigned n, int64_t target, int32_t pc, unsigned insn)
+{
+    Asm *as = &s->a;
+    TcgExit *e = &s->exits[n];
+    bool same_page = target >= 0 && target < (int64_t)TLB_PAGE_SIZE;
+    *e = (TcgExit){.target = target};
+    give_back(s, insn);
+    if (!same_page) {
+        int64_t delta = target & (int64_t)TLB_PAGE_MASK;
+        unsigned w = s->u->pc32 ? 0 : OP_W;
+        asm_rm(as, I_MOV_RM | OP_W, RAX, ENV(pc_page));
+        if (delta == (int32_t)delta) {
+            asm_alu_ri(as, w, ALU_ADD, RAX, delta);
+        } else {
+            asm_mov_ri(as, RDX, delta);
+            asm_alu_rr(as, w, ALU_ADD, RAX, RDX);
+        }
+        asm_rm(as, I_MOV_MR | OP_W, RAX, ENV(pc_page));
+    }
+    if (target <= pc) {
+        asm_alu_mi(as, 0, ALU_CMP, ENV(exit_request), 0);
+        Stub *st = x86_stub_new(s, STUB_POLL);
+        st->imm = n;
+        st->jump = asm_jcc(as, CC_NE);
+    }
+    if (!same_page) {
+        Stub *st = x86_stub_new(s, STUB_XLINK);
+        st->imm = n;
+        Mem m = mem_rip();
+        m.disp = offsetof(TcgExit, link_page);
+        asm_rm(as, (ALU_CMP * 8 + 3) | OP_W, RAX, m);
+        x86_fix(s, FIX_EXIT, n);
+        st->jump = asm_jcc(as, CC_NE);
+        asm_rm(as, I_MOV_RM | OP_W, RDX, ENV(ctx));
+        m.disp = offsetof(TcgExit, link_ctx);
+        asm_rm(as, (ALU_CMP * 8 + 3) | OP_W, RDX, m);
+        x86_fix(s, FIX_EXIT, n);
+        st->jump2 = asm_jcc(as, CC_NE);
+    }
+    if ((asm_pos(as) & 7) > 3) {
+        asm_nop(as, 8 - (asm_pos(as) & 7));
+    }
+    e->patch = asm_pos(as);
+    Stub *st = x86_stub_new(s, STUB_UNLINKED);
+    st->imm = n;
+    st->jump = asm_jmp(as);
+}
+
+static void emit_exit_if(X86Gen *s, const TCGOp *op)
+{
+    Asm *as = &s->a;
+    bool parity;
+    unsigned cc = x86_emit_cond(s, op->a, &parity);
+    x86_advance(s);
+    uint32_t snap, nsnap;
+    x86_snapshot(s, &snap, &nsnap);
+    if (op->aux == 1 && !parity && nsnap <= 4) {
+        uint32_t over = asm_jcc(as, cc ^ 1);
+        x86_store_snapshot(s, snap, nsnap);
+        emit_exit(s, op->c.i, op->imm, s->pc, s->insn);
+        asm_link(as, over, asm_pos(as));
+        return;
+    }
+    uint32_t skip = parity ? asm_jcc8(as, CC_P) : 0;
+    Stub *st = x86_stub_new(s, STUB_EXIT);
+    st->jump = asm_jcc(as, cc);
+    st->snap = snap;
+    st->nsnap = nsnap;
+    if (parity) {
+        asm_link8(as, skip);
+    }
+}
+
+static void emit_exit_lookup(X86Gen *s, const TCGOp *op)
+{
+    Asm *as = &s->a;
+    const X86Thunks *t = s->t;
+    x86_flush_sunk(s);
+    x86_load(s, x86_root(s, op->a), RAX);
+    give_back(s, s->insn);
+    asm_alu_mi(as, 0, ALU_CMP, ENV(exit_request), 0);
+    asm_8(as, 0x0f);
+    asm_rel_rx(as, 0x80 | CC_NE, t->lookup_poll);
+    asm_mov_rr(as, 0, RDX, RAX);
+    asm_shift_ri(as, 0, SH_SHL, RDX, 4); /* (pc >> 1) * sizeof(JumpCacheEntry) */
+    asm_alu_ri(as, 0, ALU_AND, RDX, ((1 << JUMP_CACHE_BITS) - 1) * (int)sizeof(JumpCacheEntry));
+    asm_rm(as, (ALU_ADD * 8 + 3) | OP_W, RDX, ENV(jump_cache));
+    asm_rm(as, (ALU_CMP * 8 + 3) | OP_W, RAX, mem_bd(RDX, offsetof(JumpCacheEntry, pc)));
+    asm_8(as, 0x0f);
+    asm_rel_rx(as, 0x80 | CC_NE, t->miss);
+    asm_rm(as, I_MOV_RM | OP_W, RCX, ENV(ctx));
+    asm_rm(as, (ALU_CMP * 8 + 3) | OP_W, RCX, mem_bd(RDX, offsetof(JumpCacheEntry, ctx)));
+    asm_8(as, 0x0f);
+    asm_rel_rx(as, 0x80 | CC_NE, t->miss);
+    asm_alu_ri(as, OP_W, ALU_AND, RAX, (int32_t)TLB_PAGE_MASK);
+    asm_rm(as, I_MOV_MR | OP_W, RAX, ENV(pc_page));
+    asm_rm(as, 0xff, 4, mem_bd(RDX, offsetof(JumpCacheEntry, code)));
+}
+
+void x86_emit_ctl(X86Gen *s, const TCGOp *op)
+{
+    Asm *as = &s->a;
+    switch (op->opc) {
+    case TCG_OP_call:
+        emit_call(s, op);
+        break;
+    case TCG_OP_label:
+        emit_label(s, op);
+        break;
+    case TCG_OP_br:
+        x86_spill_for_label(s, op->aux);
+        label_ref(s, op->aux, asm_jmp(as));
+        s->unreachable = true;
+        break;
+    case TCG_OP_br_if:
+        emit_br_if(s, op);
+        break;
+    case TCG_OP_exit_direct:
+        x86_flush_sunk(s);
+        emit_exit(s, op->c.i, op->imm, s->pc, s->insn);
+        s->unreachable = true;
+        break;
+    case TCG_OP_exit_if:
+        emit_exit_if(s, op);
+        break;
+    case TCG_OP_exit_lookup:
+        emit_exit_lookup(s, op);
+        s->unreachable = true;
+        break;
+    default: /* exit_main */
+        x86_flush_sunk(s);
+        x86_load(s, x86_root(s, op->a), RAX);
+        give_back(s, s->insn);
+        asm_rel_rx(as, 0xe9, s->t->main);
+        s->unreachable = true;
+        break;
+    }
+}
+
+/* ---- stubs ---- */
+
+static void stub_div(X86Gen *s, const Stub *st)
+{
+    Asm *as = &s->a;
+    const TCGOp *op = &s->u->ops[st->op];
+    unsigned w = type_w(op->type);
+    bool is_signed = op->opc == TCG_OP_divs || op->opc == TCG_OP_rems;
+    bool rem = op->opc == TCG_OP_rems || op->opc == TCG_OP_remu;
+    /* rax: dividend. */
+    if (is_signed) {
+        asm_rr(as, I_TEST | w, st->r[0], st->r[0]);
+        uint32_t zero = asm_jcc8(as, CC_E);
+        if (rem) {
+            asm_rr(as, 0x31, RDX, RDX);
+        } else {
+            asm_rr(as, 0xf7 | w, 3, RAX);
+        }
+        asm_jmp_to(as, st->back);
+        asm_link8(as, zero);
+    }
+    if (rem) {
+        asm_mov_rr(as, OP_W, RDX, RAX);
+    } else {
+        asm_mov_ri(as, RAX, -1);
+    }
+    asm_jmp_to(as, st->back);
+}
+
+static void lea_exit(X86Gen *s, unsigned r, unsigned n)
+{
+    asm_rm(&s->a, I_LEA | OP_W, r, mem_rip());
+    x86_fix(s, FIX_EXIT, n);
+}
+
+void x86_emit_stub(X86Gen *s, Stub *st)
+{
+    Asm *as = &s->a;
+    if (st->jump) {
+        asm_link(as, st->jump, asm_pos(as));
+    }
+    if (st->jump2) {
+        asm_link(as, st->jump2, asm_pos(as));
+    }
+    switch (st->kind) {
+    case STUB_SLOW:
+        x86_stub_slow(s, st);
+        break;
+    case STUB_EXIT: {
+        const TCGOp *op = &s->u->ops[st->op];
+        x86_store_snapshot(s, st->snap, st->nsnap);
+        emit_exit(s, op->c.i, op->imm, st->pc, st->insn);
+        break;
+    }
+    case STUB_UNLINKED:
+        s->exits[st->imm].stub = asm_pos(as);
+        lea_exit(s, RAX, st->imm);
+        asm_rel_rx(as, 0xe9, s->t->link);
+        break;
+    case STUB_XLINK:
+        lea_exit(s, RCX, st->imm);
+        asm_rel_rx(as, 0xe9, s->t->xlink);
+        break;
+    case STUB_POLL:
+        lea_exit(s, RAX, st->imm);
+        asm_rel_rx(as, 0xe9, s->t->poll);
+        break;
+    case STUB_ICOUNT:
+        asm_mov_ri(as, RAX, s->u->start);
+        asm_rel_rx(as, 0xe9, s->t->icount_stop);
+        break;
+    case STUB_DIV:
+        stub_div(s, st);
+        break;
+    case STUB_FP:
+        x86_stub_fp(s, st);
+        break;
+    }
+}

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * Floating point of the x86-64 host.
+ *
+ * Generated code runs with the guest's MXCSR: its rounding mode, all exceptions masked, and its
+ * sticky flags are the guest's. What SSE does not do exactly as the IR op says is computed by the
+ * interpreter's function (tcg/interp/fp.c) through a slow thunk: whole ops, or out of line.
+ *
+ * Thread: any, one X86Gen each. Test: tests/unit/x86_64_jit_test.c.
+ */
+#include "tcg/interp/internal.h"
+#include "tcg/x86_64/internal.h"
+
+#define BIT(r) (1u << (r))
+
+/* What the slow FP path is to do, in one word. */
+static uint32_t fp_desc(const X86Gen *s, const TCGOp *op)
+{
+    return op->opc | op->type << 8 | s->u->ops[op->a.i].type << 12 | (uint32_t)op->aux << 16;
+}
+
+uint64_t x86_soft_fp(CPUEnv *env, uint64_t a, uint64_t b, uint64_t c, uint32_t desc)
+{
+    TCGOp op = {.opc = desc & 0xff, .type = desc >> 8 & 15, .aux = desc >> 16};
+    return tcg_interp_fp(&op, desc >> 12 & 15, &env->mxcsr, a, b, c);
+}
+
+static void to_gpr(X86Gen *s, unsigned d, unsigned r)
+{
+    if (r >= XMM0) {
+        asm_rr(&s->a, I_MOVD_RX | OP_W, r, d);
+    } else {
+        asm_mov_rr(&s->a, OP_W, d, r);
+    }
+}
+
+/* The op on registers r (REG_NONE: no such operand) by C; result in rax. */
+static void call_soft(X86Gen *s, const TCGOp *op, const uint8_t r[3])
+{
+    Asm *as = &s->a;
+    if (r[2] != REG_NONE) {
+        asm_rm(as, I_MOVSD_MR, r[2], x86_slot(s, X86_SLOT_ARG));
+    }
+    to_gpr(s, RAX, r[0]);
+    if (r[1] != REG_NONE) {
+        to_gpr(s, RDX, r[1]);
+    }
+    asm_8(as, 0x68); /* push */
+    asm_32(as, fp_desc(s, op));
+    asm_rel_rx(as, 0xe8, s->t->slow[1][SLOW_FP]);
+}
+
+static void take_operands(X86Gen *s, const TCGOp *op, uint8_t r[3])
+{
+    const TCGv v[3] = {op->a, op->b, op->c};
+    for (unsigned k = 0; k < 3; k++) {
+        r[k] = k < s->nargs[op->opc] ? x86_use(s, x86_root(s, v[k])) : REG_NONE;
+    }
+}
+
+static void emit_soft(X86Gen *s, const TCGOp *op)
+{
+    uint8_t r[3];
+    take_operands(s, op, r);
+    call_soft(s, op, r);
+    x86_advance(s);
+    unsigned d = x86_def(s, 0);
+    if (d >= XMM0) {
+        asm_rr(&s->a, I_MOVD_XR | OP_W, d, RAX);
+    } else {
+        asm_mov_rr(&s->a, type_w(op->type), d, RAX);
+        s->val[s->i].zx = op->type == TCG_I32;
+    }
+    x86_bind(s, d);
+}
+
+/* Flags for fcmp; see x86_emit_cond(). */
+unsigned x86_fcmp(X86Gen *s, const TCGOp *op, bool *parity)
+{
+    Asm *as = &s->a;
+    unsigned a = x86_use(s, x86_root(s, op->a)), b = x86_use(s, x86_root(s, op->b));
+    unsigned pfx = s->u->ops[op->a.i].type == TCG_F64 ? OP_66 : 0;
+    unsigned ucomis = 0x2e | OP_0F | pfx, comis = 0x2f | OP_0F | pfx;
+    *parity = false;
+    switch (op->aux) {
+    case TCG_FCOND_EQ_Q:
+        asm_rr(as, ucomis, a, b);
+        *parity = true;
+        return CC_E;
+    case TCG_FCOND_EQ_S:
+        asm_rr(as, comis, a, b);
+        *parity = true;
+        return CC_E;
+    case TCG_FCOND_LT_Q:
+        asm_rr(as, ucomis, b, a);
+        return CC_A;
+    case TCG_FCOND_LT_S:
+        asm_rr(as, comis, b, a);
+        return CC_A;
+    case TCG_FCOND_LE_Q:
+        asm_rr(as, ucomis, b, a);
+        return CC_AE;
+    case TCG_FCOND_LE_S:
+        asm_rr(as, comis, b, a);
+        return CC_AE;
+    default: /* UN_Q */
+        asm_rr(as, ucomis, a, b);
+        return CC_P;
+    }
+}
+
+static void emit_bitcast(X86Gen *s, const TCGOp *op)
+{
+    Asm *as = &s->a;
+    unsigned w = op->type == TCG_I64 || op->type == TCG_F64 ? OP_W : 0;
+    unsigned a = x86_use(s, x86_root(s, op->a));
+    x86_advance(s);
+    unsigned d = x86_def(s, BIT(a));
+    if (d >= XMM0 && a < XMM0) {
+        asm_rr(as, I_MOVD_XR | w, d, a);
+    } else if (d < XMM0 && a >= XMM0) {
+        asm_rr(as, I_MOVD_RX | w, a, d);
+    } else if (d >= XMM0 && d != a) {
+        asm_rr(as, I_MOVAPS, d, a);
+    } else {
+        x86_mov(s, OP_W, d, a);
+    }
+    s->val[s->i].zx = op->type == TCG_I32 && a >= XMM0;
+    x86_bind(s, d);
+}
+
+static void movaps(X86Gen *s, unsigned d, unsigned r)
+{
+    if (d != r) {
+        asm_rr(&s->a, I_MOVAPS, d, r);
+    }
+}
+
+static void emit_sign(X86Gen *s, const TCGOp *op)
+{
+    Asm *as = &s->a;
+    uint64_t sign = op->type == TCG_F64 ? 1ull << 63 : 1ull << 31;
+    unsigned a = x86_use(s, x86_root(s, op->a)), b = 0;
+    if (op->opc == TCG_OP_fcopysign) {
+        b = x86_use(s, x86_root(s, op->b));
+    }
+    x86_advance(s);
+    unsigned d = x86_def(s, BIT(a));
+    switch (op->opc) {
+    case TCG_OP_fneg:
+        movaps(s, d, a);
+        x86_rm_const(s, I_XORPS, d, sign, 0);
+        break;
+    case TCG_OP_fabs:
+        movaps(s, d, a);
+        x86_rm_const(s, I_ANDPS, d, ~sign, 0);
+        break;
+    default:
+        asm_rr(as, I_MOVAPS, XMM15, b);
+        x86_rm_const(s, I_ANDPS, XMM15, sign, 0);
+        movaps(s, d, a);
+        x86_rm_const(s, I_ANDPS, d, ~sign, 0);
+        asm_rr(as, I_ORPS, d, XMM15);
+        break;
+    }
+    x86_bind(s, d);
+}
+
+static void emit_fbox(X86Gen *s, const TCGOp *op)
+{
+    unsigned a = x86_use(s, x86_root(s, op->a));
+    x86_advance(s);
+    unsigned d = x86_def(s, BIT(a));
+    movaps(s, d, a);
+    x86_rm_const(s, I_ORPS, d, 0xffffffff00000000, 0);
+    x86_bind(s, d);
+}
+
+static void emit_funbox(X86Gen *s, const TCGOp *op)
+{
+    Asm *as = &s->a;
+    uint16_t v = x86_root(s, op->a);
+    Mem m = mem_rip();
+    unsigned a = REG_NONE;
+    if (!s->val[v].regs && !x86_is_const(s, v) && !x86_next_after(s, v)) {
+        m = x86_where(s, v);
+    } else {
+        a = x86_use(s, v);
+    }
+    x86_advance(s);
+    unsigned d = x86_def(s, a == REG_NONE ? 0 : BIT(a));
+    Stub *st = x86_stub_new(s, STUB_FP);
+    st->r[0] = d;
+    if (a == REG_NONE) {
+        Mem high = m;
+        high.disp += 4;
+        asm_alu_mi(as, 0, ALU_CMP, high, -1);
+        st->jump = asm_jcc(as, CC_NE);
+        asm_rm(as, I_MOVSS_RM, d, m);
+    } else {
+        asm_rr(as, I_MOVD_RX | OP_W, a, RAX);
+        asm_shift_ri(as, OP_W, SH_SHR, RAX, 32);
+        asm_alu_ri(as, 0, ALU_CMP, RAX, -1);
+        st->jump = asm_jcc(as, CC_NE);
+        movaps(s, d, a);
+    }
+    st->back = asm_pos(as);
+    x86_bind(s, d);
+}
+
+void x86_emit_fp(X86Gen *s, const TCGOp *op)
+{
+    switch (op->opc) {
+    case TCG_OP_bitcast:
+        emit_bitcast(s, op);
+        break;
+    case TCG_OP_fneg:
+    case TCG_OP_fabs:
+    case TCG_OP_fcopysign:
+        emit_sign(s, op);
+        break;
+    case TCG_OP_fbox:
+        emit_fbox(s, op);
+        break;
+    case TCG_OP_funbox:
+        emit_funbox(s, op);
+        break;
+    default:
+        emit_soft(s, op);
+        break;
+    }
+}
+
+void x86_stub_fp(X86Gen *s, Stub *st)
+{
+    Asm *as = &s->a;
+    const TCGOp *op = &s->u->ops[st->op];
+    switch (op->opc) {
+    case TCG_OP_funbox:
+        x86_rm_const(s, I_MOVSS_RM, st->r[0], 0x7fc00000, 0);
+        break;
+    default:
+        g_assert_not_reached();
+    }
+    asm_jmp_to(as, st->back);
+}
+
+/* ---- vectors ---- */
+
+#define SSE(n)   ((n) | OP_0F | OP_66)
+#define SSE38(n) ((n) | OP_38 | OP_66)
+
+static void emit_vector_binary(X86Gen *s, const TCGOp *op)
+{
+    Asm *as = &s->a;
+    static const uint8_t add[4] = {0xfc, 0xfd, 0xfe, 0xd4}, sub[4] = {0xf8, 0xf9, 0xfa, 0xfb};
+    unsigned a = x86_use(s, x86_root(s, op->a)), b = x86_use(s, x86_root(s, op->b));
+    unsigned size = op->aux & 3;
+    x86_advance(s);
+    unsigned d = x86_def(s, BIT(a)), opc;
+    /* The work is done in xmm15 unless one instruction does it all. */
+    movaps(s, XMM15, op->opc == TCG_OP_vandc ? b : a);
+    switch (op->opc) {
+    case TCG_OP_vand:
+        opc = 0xdb;
+        break;
+    case TCG_OP_vor:
+        opc = 0xeb;
+        break;
+    case TCG_OP_vxor:
+        opc = 0xef;
+        break;
+    case TCG_OP_vandc:
+        asm_rr(as, SSE(0xdf), XMM15, a);
+        movaps(s, d, XMM15);
+        x86_bind(s, d);
+        return;
+    case TCG_OP_vadd:
+        opc = add[size];
+        break;
+    case TCG_OP_vsub:
+        opc = sub[size];
+        break;
+    case TCG_OP_vcmpeq:
+        opc = 0x74 + size;
+        if (size == 3) {
+            asm_rr(as, SSE(0x76), XMM15, b);
+            asm_rr(as, SSE(0x70), XMM14, XMM15);
+            asm_8(as, 0xb1);
+            asm_rr(as, SSE(0xdb), XMM15, XMM14);
+            movaps(s, d, XMM15);
+            x86_bind(s, d);
+            return;
+        }
+        break;
+    default: /* vcmpgt */
+        opc = 0x64 + size;
+        if (size == 3) {
+            /* High halves greater, or equal and a borrow in b - a. */
+            asm_rr(as, SSE(0x76), XMM15, b);
+            asm_rr(as, I_MOVAPS, XMM14, b);
+            asm_rr(as, SSE(0xfb), XMM14, a);
+            asm_rr(as, SSE(0xdb), XMM15, XMM14);
+            asm_rr(as, I_MOVAPS, XMM14, a);
+            asm_rr(as, SSE(0x66), XMM14, b);
+            asm_rr(as, SSE(0xeb), XMM15, XMM14);
+            asm_rr(as, SSE(0x70), d, XMM15);
+            asm_8(as, 0xf5);
+            x86_bind(s, d);
+            return;
+        }
+        break;
+    }
+    asm_rr(as, SSE(opc), XMM15, b);
+    movaps(s, d, XMM15);
+    x86_bind(s, d);
+}
+
+static void shift_vector(X86Gen *s, unsigned d, unsigned size, unsigned sub, unsigned n)
+{
+    asm_rr(&s->a, SSE(0x70 + size), sub, d);
+    asm_8(&s->a, n);
+}
+
+static void emit_vector_shift(X86Gen *s, const TCGOp *op)
+{
+    Asm *as = &s->a;
+    unsigned size = op->aux & 3, n = op->imm & ((8 << size) - 1);
+    unsigned a = x86_use(s, x86_root(s, op->a));
+    x86_advance(s);
+    unsigned d = x86_def(s, BIT(a));
+    movaps(s, d, a);
+    unsigned sub = op->opc == TCG_OP_vshli ? 6 : op->opc == TCG_OP_vshri ? 2 : 4;
+    if (size == 0) {
+        uint64_t ones = 0x0101010101010101;
+        bool left = sub == 6;
+        shift_vector(s, d, 1, left ? 6 : 2, n);
+        uint64_t keep = (left ? 0xff << n & 0xff : 0xff >> n) * ones;
+        x86_rm_const(s, SSE(0xdb), d, keep, keep);
+        if (sub == 4) {
+            uint64_t m = (0x80 >> n) * ones;
+            x86_rm_const(s, SSE(0xef), d, m, m);
+            x86_rm_const(s, SSE(0xf8), d, m, m);
+        }
+    } else if (size == 3 && sub == 4) {
+        asm_rr(as, I_MOVAPS, XMM15, d);
+        shift_vector(s, XMM15, 2, 4, 31);
+        asm_rr(as, SSE(0x70), XMM15, XMM15);
+        asm_8(as, 0xf5);
+        shift_vector(s, d, 3, 2, n);
+        shift_vector(s, XMM15, 3, 6, 64 - n);
+        asm_rr(as, SSE(0xeb), d, XMM15);
+    } else {
+        shift_vector(s, d, size, sub, n);
+    }
+    x86_bind(s, d);
+}
+
+static void emit_vdup(X86Gen *s, const TCGOp *op)
+{
+    Asm *as = &s->a;
+    unsigned a = x86_use(s, x86_root(s, op->a));
+    unsigned size = op->aux & 3;
+    x86_advance(s);
+    unsigned d = x86_def(s, 0);
+    asm_rr(as, I_MOVD_XR | (size == 3 ? OP_W : 0), d, a);
+    switch (size) {
+    case 0:
+        asm_rr(as, SSE(0x60), d, d);
+        /* fall through */
+    case 1:
+        asm_rr(as, 0x70 | OP_0F | OP_F2, d, d);
+        asm_8(as, 0);
+        asm_rr(as, SSE(0x6c), d, d);
+        break;
+    case 2:
+        asm_rr(as, SSE(0x70), d, d);
+        asm_8(as, 0);
+        break;
+    default:
+        asm_rr(as, SSE(0x6c), d, d);
+        break;
+    }
+    x86_bind(s, d);
+}
+
+void x86_emit_vec(X86Gen *s, const TCGOp *op)
+{
+    Asm *as = &s->a;
+    unsigned a, b, d;
+    switch (op->opc) {
+    case TCG_OP_vld_lo:
+        a = x86_use(s, x86_root(s, op->a));
+        x86_advance(s);
+        d = x86_def(s, BIT(a));
+        asm_rr(as, I_MOVQ_XX, d, a);
+        x86_bind(s, d);
+        break;
+    case TCG_OP_vget:
+        a = x86_use(s, x86_root(s, op->a));
+        x86_advance(s);
+        d = x86_def(s, 0);
+        if (op->imm) {
+            asm_rr(as, SSE(0x70), XMM15, a);
+            asm_8(as, 0xee);
+            a = XMM15;
+        }
+        asm_rr(as, I_MOVD_RX | OP_W, a, d);
+        x86_bind(s, d);
+        break;
+    case TCG_OP_vset:
+        a = x86_use(s, x86_root(s, op->a));
+        b = x86_use(s, x86_root(s, op->b));
+        x86_advance(s);
+        d = x86_def(s, BIT(a));
+        asm_rr(as, I_MOVD_XR | OP_W, XMM15, b);
+        movaps(s, d, a);
+        if (op->imm) {
+            asm_rr(as, SSE(0x6c), d, XMM15);
+        } else {
+            asm_rr(as, I_MOVSD_RM, d, XMM15);
+        }
+        x86_bind(s, d);
+        break;
+    case TCG_OP_vdup:
+        emit_vdup(s, op);
+        break;
+    case TCG_OP_vshli:
+    case TCG_OP_vshri:
+    case TCG_OP_vsari:
+        emit_vector_shift(s, op);
+        break;
+    default:
+        emit_vector_binary(s, op);
+        break;
+    }
+}

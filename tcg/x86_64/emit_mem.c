@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * Guest memory accesses of the x86-64 host: the inline hit path of the soft TLB (softmmu/tlb.h),
+ * the inline atomics, and the stubs that call the slow thunks. A stub passes the address in rax,
+ * the value in rdx, a third argument in the spill slot X86_SLOT_ARG, 128 bits in X86_SLOT_VEC, and
+ * the memory operation on the stack; every other register survives.
+ *
+ * x86 is TSO: loads acquire, stores release, locked instructions are full barriers (Intel SDM
+ * volume 3, 9.2). Only a sequentially consistent store and a store-load fence need more.
+ *
+ * Thread: any, one X86Gen each. Test: tests/unit/x86_64_jit_test.c.
+ */
+#include "tcg/x86_64/internal.h"
+
+#define LOCK_PREFIX 0xf0
+
+typedef struct Access {
+    unsigned base; /* register */
+    int32_t disp;
+    unsigned size;  /* bytes */
+    unsigned align; /* bytes the address must be a multiple of */
+    unsigned mmu, tag;
+} Access;
+
+/* Take the address operand. */
+static Access take_address(X86Gen *s, const TCGOp *op, int64_t imm)
+{
+    Asm *as = &s->a;
+    Access x = {.size = 1u << tcg_mo_size(op->aux),
+                .align = 1u << tcg_mo_align(op->aux),
+                .mmu = tcg_mo_mmu(op->aux),
+                .tag = offsetof(TlbEntry, tag_r)};
+    x.base = x86_use(s, x86_root(s, op->a));
+    if (imm != (int32_t)imm || imm + 64 != (int32_t)(imm + 64) || (s->u->pc32 && imm)) {
+        unsigned t = x86_temp(s, false);
+        if (s->u->pc32) {
+            asm_rm(as, I_LEA, t, mem_bd(x.base, imm));
+        } else {
+            asm_mov_ri(as, t, imm);
+            asm_alu_rr(as, OP_W, ALU_ADD, t, x.base);
+        }
+        x86_unlock(s, x.base);
+        x.base = t;
+        imm = 0;
+    }
+    x.disp = imm;
+    return x;
+}
+
+/*
+ * The check; returns its stub. Afterwards rax is the addend: the host address is rax + base + disp.
+ */
+static Stub *emit_check(X86Gen *s, const Access *x)
+{
+    Asm *as = &s->a;
+    int32_t over = x->align < x->size ? x->size - x->align : 0;
+    int32_t mask = (int32_t)(TLB_PAGE_MASK | (x->align - 1));
+    const unsigned shift = TLB_PAGE_BITS - TLB_ENTRY_BITS;
+    unsigned src = x->base;
+    Mem entry;
+
+    if (over || x->disp) {
+        asm_rm(as, I_LEA | OP_W, RDX, mem_bd(x->base, x->disp + over));
+        src = over ? (unsigned)x->base : RDX;
+    }
+    if (over && x->disp) {
+        asm_rm(as, I_LEA | OP_W, RAX, mem_bd(x->base, x->disp));
+        asm_shift_ri(as, OP_W, SH_SHR, RAX, shift);
+    } else if (s->t->have.bmi2) {
+        /* What is rotated in at the top is masked out below. */
+        asm_vex_rr(as, 0xf0 | OP_3A | OP_F2 | OP_W, RAX, 0, src);
+        asm_8(as, shift);
+    } else {
+        asm_mov_rr(as, OP_W, RAX, src);
+        asm_shift_ri(as, OP_W, SH_SHR, RAX, shift);
+    }
+    if (!over && !x->disp) {
+        asm_mov_rr(as, OP_W, RDX, x->base);
+    }
+    asm_alu_ri(as, OP_W, ALU_AND, RDX, mask);
+    if (x->mmu == 0) {
+        asm_rm(as, (ALU_AND * 8 + 3) | OP_W, RAX, mem_bd(R11, TLB_MASK_OFFSET));
+        entry = mem_bid(R11, RAX, 0);
+    } else {
+        /* One register short: fold the table's address into the offset. */
+        asm_rm(as, I_MOV_MR | OP_W, RDX, x86_slot(s, X86_SLOT_ARG));
+        asm_rm(as, I_MOV_RM | OP_W, RDX,
+               env_mem(s, offsetof(CPUEnv, tlb) + x->mmu * sizeof(TlbEntry *)));
+        asm_rm(as, (ALU_AND * 8 + 3) | OP_W, RAX, mem_bd(RDX, TLB_MASK_OFFSET));
+        asm_alu_rr(as, OP_W, ALU_ADD, RAX, RDX);
+        asm_rm(as, I_MOV_RM | OP_W, RDX, x86_slot(s, X86_SLOT_ARG));
+        entry = mem_bd(RAX, 0);
+    }
+    entry.disp = x->tag;
+    asm_rm(as, (ALU_CMP * 8 + 3) | OP_W, RDX, entry);
+    Stub *st = x86_stub_new(s, STUB_SLOW);
+    st->jump = asm_jcc(as, CC_NE);
+    st->xmm = (s->busy & XMMS) != 0;
+    st->r[0] = x->base;
+    st->imm = x->disp;
+    st->r[1] = st->r[2] = st->r[3] = REG_NONE;
+    x86_snapshot(s, &st->snap, &st->nsnap);
+    entry.disp = offsetof(TlbEntry, addend);
+    asm_rm(as, I_MOV_RM | OP_W, RAX, entry);
+    return st;
+}
+
+static Mem host_mem(const Access *x)
+{
+    return mem_bid(RAX, x->base, x->disp);
+}
+
+static void emit_ld(X86Gen *s, const TCGOp *op)
+{
+    Asm *as = &s->a;
+    unsigned w = type_w(op->type), size = tcg_mo_size(op->aux);
+    bool sx = op->aux & TCG_MO_SIGN, be = (op->aux & TCG_MO_BE) && size;
+    Access x = take_address(s, op, op->imm);
+    x86_advance(s);
+    unsigned d = x86_def(s, 1u << x.base);
+    Stub *st = emit_check(s, &x);
+    st->r[4] = size == TCG_MO_128 ? SLOW_LD128 : SLOW_LD;
+    st->r[2] = d;
+    Mem m = host_mem(&x);
+    if (be && size == TCG_MO_128) {
+        /* Rare: always the slow path. */
+        as->p = as->start + st->jump - 6;
+        st->jump = asm_jmp(as);
+    } else if (!type_is_int(op->type) && !be) {
+        asm_rm(as,
+               size == TCG_MO_32   ? I_MOVSS_RM
+               : size == TCG_MO_64 ? I_MOVSD_RM
+                                   : I_MOVUPS_RM,
+               d, m);
+    } else {
+        unsigned r = d < XMM0 ? d : RAX;
+        switch (size) {
+        case TCG_MO_8:
+            asm_rm(as, sx ? I_MOVSX8 | w : I_MOVZX8, r, m);
+            break;
+        case TCG_MO_16:
+            asm_rm(as, sx && !be ? I_MOVSX16 | w : I_MOVZX16, r, m);
+            if (be) {
+                asm_rr(as, 0xc1 | OP_66, SH_ROR, r);
+                asm_8(as, 8);
+                if (sx) {
+                    asm_rr(as, I_MOVSX16 | w, r, r);
+                }
+            }
+            break;
+        case TCG_MO_32:
+            asm_rm(as, sx && w && !be ? I_MOVSXD : I_MOV_RM, r, m);
+            if (be) {
+                asm_opcode(as, (0xc8 | (r & 7)) | OP_0F, 0, 0, r, false);
+                if (sx && w) {
+                    asm_rr(as, I_MOVSXD, r, r);
+                }
+            }
+            break;
+        default:
+            asm_rm(as, I_MOV_RM | OP_W, r, m);
+            if (be) {
+                asm_opcode(as, (0xc8 | (r & 7)) | OP_0F | OP_W, 0, 0, r, false);
+            }
+            break;
+        }
+        if (d >= XMM0) {
+            asm_rr(as, I_MOVD_XR | (size == TCG_MO_64 ? OP_W : 0), d, r);
+        }
+    }
+    st->back = asm_pos(as);
+    s->val[s->i].zx = op->type == TCG_I32;
+    x86_bind(s, d);
+}
+
+static void emit_fence(X86Gen *s)
+{
+    asm_8(&s->a, LOCK_PREFIX);
+    asm_alu_mi(&s->a, 0, ALU_OR, mem_bd(RSP, 0), 0);
+}
+
+static void emit_st(X86Gen *s, const TCGOp *op)
+{
+    Asm *as = &s->a;
+    unsigned size = tcg_mo_size(op->aux);
+    bool be = (op->aux & TCG_MO_BE) && size;
+    TCGType type = s->u->ops[op->b.i].type;
+    uint16_t v = x86_root(s, op->b);
+    Access x = take_address(s, op, op->imm);
+    x.tag = offsetof(TlbEntry, tag_w);
+    Opnd o = {.kind = OPND_REG};
+    if (type_is_int(type)) {
+        o = x86_opnd(s, v, size == TCG_MO_64 ? OP_W : 0, be ? 0 : X86_IMM);
+    } else {
+        o.reg = x86_use(s, v);
+    }
+    x86_advance(s);
+    Stub *st = emit_check(s, &x);
+    st->r[4] = size == TCG_MO_128 ? SLOW_ST128 : SLOW_ST;
+    if (o.kind == OPND_REG) {
+        st->r[1] = o.reg;
+    } else {
+        st->imm2 = o.imm;
+    }
+    Mem m = host_mem(&x);
+    static const unsigned mov[] = {0x88 | OP_R8, I_MOV_MR | OP_66, I_MOV_MR, I_MOV_MR | OP_W};
+    if (size == TCG_MO_128) {
+        if (be) {
+            as->p = as->start + st->jump - 6;
+            st->jump = asm_jmp(as);
+        } else {
+            asm_rm(as, I_MOVUPS_MR, o.reg, m);
+        }
+    } else if (o.kind == OPND_IMM) {
+        asm_rm(as, size == TCG_MO_8 ? 0xc6 : 0xc7 | (mov[size] & (OP_66 | OP_W)), 0, m);
+        if (size == TCG_MO_8) {
+            asm_8(as, o.imm);
+        } else if (size == TCG_MO_16) {
+            asm_8(as, o.imm);
+            asm_8(as, o.imm >> 8);
+        } else {
+            asm_32(as, o.imm);
+        }
+    } else if (be) {
+        if (o.reg >= XMM0) {
+            asm_rr(as, I_MOVD_RX | (size == TCG_MO_64 ? OP_W : 0), o.reg, RDX);
+        } else {
+            asm_mov_rr(as, OP_W, RDX, o.reg);
+        }
+        if (size == TCG_MO_16) {
+            asm_rr(as, 0xc1 | OP_66, SH_ROR, RDX);
+            asm_8(as, 8);
+        } else {
+            asm_opcode(as, (0xc8 | RDX) | OP_0F | (size == TCG_MO_64 ? OP_W : 0), 0, 0, RDX, false);
+        }
+        asm_rm(as, mov[size], RDX, m);
+    } else if (o.reg >= XMM0) {
+        asm_rm(as, size == TCG_MO_32 ? I_MOVSS_MR : I_MOVSD_MR, o.reg, m);
+    } else {
+        asm_rm(as, mov[size], o.reg, m);
+    }
+    if ((op->aux & TCG_MO_ORDER_MASK) == TCG_MO_SC) {
+        emit_fence(s);
+    }
+    st->back = asm_pos(as);
+}
+
+/* rax, of the access's size, extended into d. */
+static void extend_result(X86Gen *s, const TCGOp *op, unsigned d)
+{
+    Asm *as = &s->a;
+    unsigned w = type_w(op->type);
+    bool sx = op->aux & TCG_MO_SIGN;
+    switch (tcg_mo_size(op->aux)) {
+    case TCG_MO_8:
+        asm_rr(as, sx ? I_MOVSX8 | w : I_MOVZX8, d, RAX);
+        break;
+    case TCG_MO_16:
+        asm_rr(as, sx ? I_MOVSX16 | w : I_MOVZX16, d, RAX);
+        break;
+    case TCG_MO_32:
+        asm_rr(as, sx && w ? I_MOVSXD : I_MOV_RM, d, RAX);
+        break;
+    default:
+        asm_mov_rr(as, w, d, RAX);
+        break;
+    }
+    s->val[s->i].zx = op->type == TCG_I32;
+}
+
+/* Opcode of size for an instruction whose byte form is one less. */
+static unsigned sized(unsigned opc, unsigned size)
+{
+    return size == TCG_MO_8    ? (opc - 1) | OP_R8
+           : size == TCG_MO_16 ? opc | OP_66
+           : size == TCG_MO_32 ? opc
+                               : opc | OP_W;
+}
+
+static void asm_lock_rm(Asm *as, unsigned opc, unsigned r, Mem m)
+{
+    asm_8(as, LOCK_PREFIX);
+    asm_rm(as, opc, r, m);
+}
+
+/* Atomics are inline for naturally aligned addresses only; the slow path sees to the others. */
+static Stub *check_atomic(X86Gen *s, const TCGOp *op, Access *x)
+{
+    Asm *as = &s->a;
+    x->align = MAX(x->align, x->size);
+    x->tag = offsetof(TlbEntry, tag_w);
+    Stub *st = emit_check(s, x);
+    if (op->aux & TCG_MO_BE && x->size > 1) {
+        as->p = as->start + st->jump - 6;
+        st->jump = asm_jmp(as);
+    } else {
+        asm_rm(as, I_LEA | OP_W, RDX, host_mem(x));
+    }
+    return st;
+}
+
+static void emit_rmw(X86Gen *s, const TCGOp *op)
+{
+    Asm *as = &s->a;
+    unsigned size = tcg_mo_size(op->aux);
+    unsigned w = size == TCG_MO_64 ? OP_W : 0;
+    TCGRmw rmw = op->c.i;
+    bool used = x86_live(s, s->i);
+    static const uint8_t alus[] = {[TCG_RMW_ADD] = ALU_ADD,
+                                   [TCG_RMW_AND] = ALU_AND,
+                                   [TCG_RMW_OR] = ALU_OR,
+                                   [TCG_RMW_XOR] = ALU_XOR};
+    bool simple = !used && rmw >= TCG_RMW_ADD && rmw <= TCG_RMW_XOR;
+    bool loop = !simple && rmw != TCG_RMW_XCHG && rmw != TCG_RMW_ADD;
+    Access x = take_address(s, op, op->imm);
+    unsigned v = x86_use(s, x86_root(s, op->b));
+    unsigned t = loop ? x86_temp(s, false) : 0;
+    x86_advance(s);
+    unsigned d = used ? x86_def(s, 0) : RAX;
+    Stub *st = check_atomic(s, op, &x);
+    st->r[4] = SLOW_RMW;
+    st->r[1] = v;
+    Mem m = mem_bd(RDX, 0);
+    if (op->aux & TCG_MO_BE && x.size > 1) {
+        /* slow path only */
+    } else if (simple) {
+        asm_lock_rm(as, sized(alus[rmw] * 8 + 1, size), v, m);
+    } else if (!loop) {
+        asm_mov_rr(as, OP_W, RAX, v);
+        if (rmw == TCG_RMW_XCHG) {
+            asm_rm(as, sized(I_XCHG, size), RAX, m);
+        } else {
+            asm_lock_rm(as, sized(I_XADD, size), RAX, m);
+        }
+    } else {
+        asm_rm(as,
+               size == TCG_MO_8    ? I_MOVZX8
+               : size == TCG_MO_16 ? I_MOVZX16
+                                   : I_MOV_RM | w,
+               RAX, m);
+        uint32_t again = asm_pos(as);
+        if (rmw <= TCG_RMW_XOR) {
+            asm_mov_rr(as, w, t, RAX);
+            asm_alu_rr(as, w, alus[rmw], t, v);
+        } else {
+            unsigned opc = sized(ALU_CMP * 8 + 3, size);
+            static const uint8_t cc[] = {[TCG_RMW_SMIN] = CC_L,
+                                         [TCG_RMW_SMAX] = CC_G,
+                                         [TCG_RMW_UMIN] = CC_B,
+                                         [TCG_RMW_UMAX] = CC_A};
+            asm_mov_rr(as, w, t, v);
+            asm_rr(as, opc | (size == TCG_MO_8 ? OP_M8 : 0), RAX, v);
+            asm_rr(as, I_CMOV | cc[rmw] | w, t, RAX);
+        }
+        asm_lock_rm(as, sized(I_CMPXCHG, size), t, m);
+        asm_jcc8_back(as, CC_NE, again);
+    }
+    st->back = asm_pos(as);
+    if (used) {
+        extend_result(s, op, d);
+        x86_bind(s, d);
+    }
+}
+
+static void emit_cmpxchg(X86Gen *s, const TCGOp *op)
+{
+    Asm *as = &s->a;
+    unsigned size = tcg_mo_size(op->aux);
+    Access x = take_address(s, op, op->imm);
+    unsigned expect = x86_use(s, x86_root(s, op->b));
+    unsigned v = x86_use(s, x86_root(s, op->c));
+    bool used = x86_live(s, s->i);
+    x86_advance(s);
+    unsigned d = used ? x86_def(s, 0) : RAX;
+    Stub *st = check_atomic(s, op, &x);
+    st->r[4] = SLOW_CMPXCHG;
+    st->r[1] = v;
+    st->r[3] = expect;
+    if (!(op->aux & TCG_MO_BE) || x.size == 1) {
+        asm_mov_rr(as, OP_W, RAX, expect);
+        asm_lock_rm(as, sized(I_CMPXCHG, size), v, mem_bd(RDX, 0));
+    }
+    st->back = asm_pos(as);
+    if (used) {
+        extend_result(s, op, d);
+        x86_bind(s, d);
+    }
+}
+
+static void emit_probe(X86Gen *s, const TCGOp *op)
+{
+    Access x = take_address(s, op, 0);
+    bool store = op->imm >> 62 & 1;
+    x.tag = store ? offsetof(TlbEntry, tag_w) : offsetof(TlbEntry, tag_r);
+    x86_advance(s);
+    Stub *st = emit_check(s, &x);
+    st->r[4] = SLOW_PROBE;
+    st->imm2 = store;
+    st->back = asm_pos(&s->a);
+}
+
+void x86_emit_mem(X86Gen *s, const TCGOp *op)
+{
+    switch (op->opc) {
+    case TCG_OP_ld:
+        emit_ld(s, op);
+        break;
+    case TCG_OP_st:
+        emit_st(s, op);
+        break;
+    case TCG_OP_atomic_rmw:
+        emit_rmw(s, op);
+        break;
+    case TCG_OP_cmpxchg:
+        emit_cmpxchg(s, op);
+        break;
+    case TCG_OP_probe:
+        emit_probe(s, op);
+        break;
+    default:
+        if (op->aux & TCG_FENCE_WR) {
+            emit_fence(s);
+        }
+        break;
+    }
+}
+
+void x86_stub_slow(X86Gen *s, Stub *st)
+{
+    Asm *as = &s->a;
+    const TCGOp *op = &s->u->ops[st->op];
+    unsigned kind = st->r[4];
+    uint32_t memop = op->aux;
+    if (st->imm) {
+        asm_rm(as, I_LEA | OP_W, RAX, mem_bd(st->r[0], st->imm));
+    } else {
+        asm_mov_rr(as, OP_W, RAX, st->r[0]);
+    }
+    switch (kind) {
+    case SLOW_RMW:
+        memop |= (uint32_t)op->c.i << 16;
+        asm_mov_rr(as, OP_W, RDX, st->r[1]);
+        break;
+    case SLOW_CMPXCHG:
+        asm_rm(as, I_MOV_MR | OP_W, st->r[3], x86_slot(s, X86_SLOT_ARG));
+        asm_mov_rr(as, OP_W, RDX, st->r[1]);
+        break;
+    case SLOW_ST:
+        if (st->r[1] == REG_NONE) {
+            asm_mov_ri(as, RDX, st->imm2);
+        } else if (st->r[1] >= XMM0) {
+            asm_rr(as, I_MOVD_RX | OP_W, st->r[1], RDX);
+        } else {
+            asm_mov_rr(as, OP_W, RDX, st->r[1]);
+        }
+        break;
+    case SLOW_ST128:
+        asm_rm(as, I_MOVUPS_MR, st->r[1], x86_slot(s, X86_SLOT_VEC));
+        break;
+    case SLOW_PROBE:
+        asm_mov_ri(as, RDX, st->imm2);
+        break;
+    default:
+        break;
+    }
+    asm_8(as, 0x68); /* push */
+    asm_32(as, memop);
+    asm_rel_rx(as, 0xe8, s->t->slow[st->xmm][kind]);
+    SideRow row = {.ret = asm_pos(as),
+                   .pc = st->pc,
+                   .insn = st->insn,
+                   .kind = SIDE_SLOW,
+                   .snap = st->snap,
+                   .nsnap = st->nsnap};
+    g_array_append_val(s->rows, row);
+    unsigned d = st->r[2];
+    if (kind == SLOW_LD128) {
+        asm_rm(as, I_MOVUPS_RM, d, x86_slot(s, X86_SLOT_VEC));
+    } else if (kind == SLOW_LD) {
+        if (d >= XMM0) {
+            asm_rr(as, I_MOVD_XR | OP_W, d, RAX);
+        } else {
+            asm_mov_rr(as, type_w(op->type), d, RAX);
+        }
+    }
+    asm_jmp_to(as, st->back);
+}

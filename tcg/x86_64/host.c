@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * The x86-64 host: compiles a unit (tcg/backend.h). Layout in the code cache: entry, code, stubs,
+ * constant pool, exits, side table.
+ *
+ * Thread: any, one scratch each. Test: tests/unit/x86_64_jit_test.c.
+ */
+#include "tcg/x86_64/internal.h"
+
+void x86_fix(X86Gen *s, FixKind kind, unsigned index)
+{
+    Fix f = {.end = asm_pos(&s->a), .kind = kind, .index = index};
+    g_array_append_val(s->fixes, f);
+}
+
+unsigned x86_const(X86Gen *s, uint64_t lo, uint64_t hi)
+{
+    for (unsigned k = 0; k < s->pool->len; k++) {
+        const X86Const *c = &g_array_index(s->pool, X86Const, k);
+        if (c->lo == lo && c->hi == hi) {
+            return k;
+        }
+    }
+    X86Const c = {lo, hi};
+    g_array_append_val(s->pool, c);
+    return s->pool->len - 1;
+}
+
+void x86_rm_const(X86Gen *s, unsigned opc, unsigned reg, uint64_t lo, uint64_t hi)
+{
+    unsigned k = x86_const(s, lo, hi);
+    asm_rm(&s->a, opc, reg, mem_rip());
+    x86_fix(s, FIX_POOL, k);
+}
+
+static void *scratch_new(void)
+{
+    X86Gen *s = g_new0(X86Gen, 1);
+    s->snaps = g_array_new(false, false, sizeof(Sunk));
+    s->stubs = g_array_new(false, false, sizeof(Stub));
+    s->fixes = g_array_new(false, false, sizeof(Fix));
+    s->pool = g_array_new(false, false, sizeof(X86Const));
+    s->rows = g_array_new(false, false, sizeof(SideRow));
+    s->label_fixes = g_array_new(false, false, sizeof(LabelFix));
+    for (unsigned k = 0; k < TCG_OP_COUNT; k++) {
+        s->nargs[k] = strlen(tcg_op_desc[k].sig) - 1;
+    }
+    return s;
+}
+
+static void scratch_free(void *scratch)
+{
+    X86Gen *s = scratch;
+    g_array_free(s->snaps, true);
+    g_array_free(s->stubs, true);
+    g_array_free(s->fixes, true);
+    g_array_free(s->pool, true);
+    g_array_free(s->rows, true);
+    g_array_free(s->label_fixes, true);
+    g_free(s->val);
+    g_free(s->nxt);
+    g_free(s->callnxt);
+    g_free(s->label_at);
+    g_free(s->label_refs);
+    g_free(s->exits);
+    g_free(s->op_pos);
+    g_free(s);
+}
+
+static void emit_op(X86Gen *s, const TCGOp *op)
+{
+    switch (op->opc) {
+    case TCG_OP_const:
+    case TCG_OP_fconst:
+    case TCG_OP_vconst:
+        break;
+    case TCG_OP_insn_start:
+        s->pc = op->imm;
+        s->insn = op->aux;
+        break;
+    case TCG_OP_getcell:
+        x86_getcell(s, op);
+        break;
+    case TCG_OP_setcell:
+        x86_setcell(s, op);
+        break;
+    case TCG_OP_fadd ... TCG_OP_fcopysign:
+    case TCG_OP_fround ... TCG_OP_funbox:
+        x86_emit_fp(s, op);
+        break;
+    case TCG_OP_vld_lo ... TCG_OP_vsari:
+        x86_emit_vec(s, op);
+        break;
+    case TCG_OP_ld ... TCG_OP_fence:
+        x86_emit_mem(s, op);
+        break;
+    case TCG_OP_call ... TCG_OP_exit_main:
+    case TCG_OP_label:
+        x86_emit_ctl(s, op);
+        break;
+    default:
+        x86_emit_int(s, op);
+        break;
+    }
+}
+
+static bool room_left(const X86Gen *s)
+{
+    return !s->failed && s->a.p <= s->limit;
+}
+
+static void apply_fixes(X86Gen *s, uint32_t pool, uint32_t exits)
+{
+    for (unsigned k = 0; k < s->fixes->len; k++) {
+        const Fix *f = &g_array_index(s->fixes, Fix, k);
+        int32_t addend;
+        uint32_t to = f->kind == FIX_POOL ? pool + f->index * sizeof(X86Const)
+                                          : exits + f->index * sizeof(TcgExit);
+        memcpy(&addend, s->a.start + f->end - 4, 4);
+        asm_link(&s->a, f->end, to + addend);
+    }
+}
+
+static bool compile(void *scratch, void *thunks, const TCGUnit *u, uint8_t *rw, const uint8_t *rx,
+                    size_t room, TcgCode *out)
+{
+    X86Gen *s = scratch;
+    if (room < 3 * X86_OP_MARGIN) {
+        return false;
+    }
+    s->a = (Asm){.p = rw, .start = rw, .rx = rx - rw};
+    s->t = thunks;
+    s->u = u;
+    s->limit = rw + room - 2 * X86_OP_MARGIN;
+    s->failed = false;
+    s->pc = u->start;
+    s->insn = 0;
+    g_array_set_size(s->snaps, 0);
+    g_array_set_size(s->stubs, 0);
+    g_array_set_size(s->fixes, 0);
+    g_array_set_size(s->pool, 0);
+    g_array_set_size(s->rows, 0);
+    g_array_set_size(s->label_fixes, 0);
+    if (!x86_prepare(s)) {
+        return false;
+    }
+    memset(s->exits, 0, u->nexits * sizeof(TcgExit));
+    x86_emit_entry(s);
+    for (uint32_t i = 1; i < u->nops; i++) {
+        const TCGOp *op = &u->ops[i];
+        if (s->val[i].dead ||
+            (s->unreachable && op->opc != TCG_OP_label && op->opc != TCG_OP_insn_start)) {
+            continue;
+        }
+        if (!room_left(s)) {
+            return false;
+        }
+        x86_op_begin(s, i);
+        emit_op(s, op);
+    }
+    for (unsigned k = 0; k < s->stubs->len; k++) {
+        if (!room_left(s)) {
+            return false;
+        }
+        Stub st = g_array_index(s->stubs, Stub, k);
+        x86_emit_stub(s, &st);
+    }
+    if (!room_left(s)) {
+        return false;
+    }
+    Asm *as = &s->a;
+    uint32_t dead = asm_pos(as);
+    asm_mov_ri(as, RAX, u->start);
+    asm_rel_rx(as, 0xe9, s->t->dead);
+    while (asm_pos(as) & 15) {
+        asm_8(as, 0xcc);
+    }
+    uint32_t pool = asm_pos(as), exits = pool + s->pool->len * sizeof(X86Const);
+    uint32_t side = exits + u->nexits * sizeof(TcgExit);
+    if (side > room) {
+        return false;
+    }
+    apply_fixes(s, pool, exits);
+    memcpy(rw + pool, s->pool->data, exits - pool);
+    memcpy(rw + exits, s->exits, side - exits);
+    size_t side_size = x86_side_encode(s, rw + side, room - side);
+    if (side_size == SIZE_MAX) {
+        return false;
+    }
+    *out = (TcgCode){.code = rx,
+                     .code_size = exits,
+                     .total_size = side + side_size,
+                     .dead_stub = dead,
+                     .nexits = u->nexits,
+                     .exits = (TcgExit *)(rw + exits),
+                     .side = rw + side,
+                     .side_size = side_size};
+    return true;
+}
+
+static uint64_t enter(void *thunks, CPUEnv *env, const void *code)
+{
+    const X86Thunks *t = thunks;
+    env->mxcsr |= 0x1f80; /* exceptions are always masked */
+    return t->enter(env, code);
+}
+
+/* Replace the displacement of the jump at offset jump of the code by that to target. */
+static void patch_word(uint8_t *rw, const uint8_t *rx, uint32_t jump, unsigned opcode_bytes,
+                       const uint8_t *bytes, const void *target)
+{
+    uint64_t *word = (uint64_t *)(rw + (jump & ~7u)), v;
+    uint8_t *b = (uint8_t *)&v + (jump & 7);
+    int32_t d = (int32_t)((const uint8_t *)target - (rx + jump + opcode_bytes + 4));
+    v = __atomic_load_n(word, __ATOMIC_RELAXED);
+    if (bytes) {
+        memcpy(b, bytes, opcode_bytes);
+    }
+    memcpy(b + opcode_bytes, &d, 4);
+    __atomic_store_n(word, v, __ATOMIC_RELEASE);
+}
+
+static void patch_exit(const TcgCode *c, TcgExit *e, const void *target)
+{
+    const uint8_t *rx = c->code;
+    uint8_t *rw = (uint8_t *)c->exits - c->code_size;
+    patch_word(rw, rx, e->patch, 1, NULL, target ? target : rx + e->stub);
+}
+
+static void patch_dead(const TcgCode *c, ptrdiff_t rw_delta)
+{
+    static const uint8_t jmp[1] = {0xe9};
+    const uint8_t *rx = c->code;
+    patch_word((uint8_t *)rx + rw_delta, rx, 0, 1, jmp, rx + c->dead_stub);
+}
+
+const TcgHost tcg_host_x86_64 = {
+    .name = "x86_64",
+    .emit_thunks = x86_emit_thunks,
+    .scratch_new = scratch_new,
+    .scratch_free = scratch_free,
+    .compile = compile,
+    .enter = enter,
+    .patch_exit = patch_exit,
+    .patch_dead = patch_dead,
+    .restore = x86_side_restore,
+    .insn_of = x86_side_insn_of,
+    .disas = x86_disas,
+};

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * Inside the x86-64 host: register roles, the state of a compilation, and what its files offer each
+ * other. Instruction set: Intel SDM volume 2; calls: System V ABI for AMD64.
+ *
+ * Register roles in generated code
+ *   rbp        CPUEnv + bias; the bias puts the target's integer cells into reach of 8-bit
+ *              displacements
+ *   rsp        native stack, 16-byte aligned; above it spill slots that do not fit into CPUEnv
+ *   r11        env->tlb[0]; loaded by the enter thunk, after every helper call and slow path
+ *   rax, rdx   scratch inside one IR op
+ *   xmm14, 15  scratch inside one IR op
+ *   pins       the hottest cells of the target, fixed across units: rbx r12 r13 r14 r15, which
+ *              C calls keep, then r8 r9 r10
+ *   rest       values of the unit
+ *
+ * Allocation is one forward pass with emission. Before it one backward pass links each operand to
+ * the value's next use. At any op
+ *   1. a value is in a set of registers, in a spill slot, in the home of a cell, or is a constant:
+ *      any of these at once, at least one while it has a next use;
+ *   2. a register holds at most one value (regval), and a pinned register always holds the
+ *      architectural value of its cell;
+ *   3. the home of a cell that is not pinned holds the architectural value unless the cell is sunk;
+ *      then the value in `sunk` is it, and that value is in a register, a slot, or constant;
+ *   4. i32 values have arbitrary upper halves in their registers; trunc costs nothing;
+ *   5. a value that is live at a label was given a spill slot at each branch to the label. After
+ *      the label registers hold nothing but pins.
+ *
+ * Thread: one X86Gen a thread; X86Thunks is constant after emit_thunks().
+ * Tests: tests/unit/x86_64_jit_test.c.
+ */
+#ifndef TCG_X86_64_INTERNAL_H
+#define TCG_X86_64_INTERNAL_H
+
+#include "tcg/backend.h"
+#include "tcg/ir.h"
+#include "tcg/x86_64/asm.h"
+
+#define X86_MAX_PINS     24
+#define X86_FRAME_SLOTS  448 /* spill slots on the stack behind those in CPUEnv */
+#define X86_ENV_SLOTS    (CPU_SPILL_SLOTS - 2)
+#define X86_SLOT_ARG     (CPU_SPILL_SLOTS - 2) /* third argument of slow paths */
+#define X86_SLOT_VEC     (CPU_SPILL_SLOTS - 1) /* 128-bit data of slow paths */
+#define X86_MAX_SLOTS    (X86_ENV_SLOTS + X86_FRAME_SLOTS)
+#define X86_FRAME_ARGS   16 /* bytes at rsp for stack arguments of helpers */
+#define X86_FRAME_BYTES  (X86_FRAME_ARGS + X86_FRAME_SLOTS * 16)
+/* Room kept free for one IR op with its constant loads, evictions and stores of sunk cells. */
+#define X86_OP_MARGIN    4096
+#define GPRS             0x0000ffffu
+#define XMMS             0xffff0000u
+#define X86_CALLEE_SAVED (1u << RBX | 1u << RBP | 1u << R12 | 1u << R13 | 1u << R14 | 1u << R15)
+
+typedef struct X86Features {
+    bool bmi1, bmi2, lzcnt, popcnt, movbe, sse41, fma, avx;
+} X86Features;
+
+typedef struct X86Pin {
+    uint8_t reg, type;
+    uint16_t cell;
+    uint32_t offset;
+} X86Pin;
+
+/* Slow paths out of line: see thunks.c. */
+typedef enum X86Slow {
+    SLOW_LD,
+    SLOW_ST,
+    SLOW_RMW,
+    SLOW_CMPXCHG,
+    SLOW_LD128,
+    SLOW_ST128,
+    SLOW_PROBE,
+    SLOW_FP,
+    SLOW_COUNT
+} X86Slow;
+
+typedef struct X86Thunks {
+    X86Features have;
+    bool icount, pc32;
+    int32_t bias;       /* rbp = env + bias */
+    ptrdiff_t rw_delta; /* writable - executable address */
+    uint32_t temps;     /* registers that values of units may use */
+    uint32_t pinned;    /* registers that hold cells */
+    unsigned npins;
+    X86Pin pins[X86_MAX_PINS];
+    uint8_t pin_of_cell[TCG_MAX_CELLS]; /* register, or REG_NONE */
+    /* executable addresses */
+    const uint8_t *link, *xlink, *poll, *dead, *icount_stop, *miss, *lookup_poll, *main;
+    const uint8_t *slow[2][SLOW_COUNT]; /* [1]: XMM registers are in use */
+    const TCGCell *cells;
+    uint64_t (*enter)(CPUEnv *env, const void *code);
+} X86Thunks;
+
+typedef struct Val {
+    uint32_t regs;  /* registers that hold it */
+    uint16_t next;  /* op of the next use; 0: none */
+    uint16_t last;  /* op of the last use */
+    uint16_t home;  /* cell + 1 in whose home it also is; 0: none */
+    uint16_t spill; /* slot + 1; 0: none */
+    uint16_t root;  /* the value itself, or for a trunc what it truncates */
+    uint16_t sunk;  /* number of sunk cells it stands for */
+    uint8_t hint;   /* pinned register to be computed into, or REG_NONE */
+    bool dead;      /* never used, or emitted with its only user */
+    bool fused;     /* setcond, fcmp: emitted by its users */
+    bool zx;        /* i32: upper half of the registers is zero */
+} Val;
+
+/* Where a sunk cell's value is, for side tables and exit stubs. */
+typedef struct Sunk {
+    uint16_t cell, value;
+    uint16_t slot; /* + 1 */
+    uint8_t reg;   /* or REG_NONE: slot, or constant */
+} Sunk;
+
+typedef enum StubKind {
+    STUB_SLOW,     /* memory slow path */
+    STUB_EXIT,     /* exit_if taken */
+    STUB_UNLINKED, /* direct exit not linked */
+    STUB_POLL,     /* direct exit polled */
+    STUB_DIV,      /* divisor 0 or -1 */
+    STUB_FP,       /* FP off the common path */
+    STUB_XLINK,    /* cross-page exit that is not linked to this context */
+    STUB_ICOUNT,   /* budget used up at entry */
+} StubKind;
+
+typedef struct Stub {
+    uint8_t kind;
+    uint8_t r[6];
+    bool xmm;             /* slow path: XMM registers are in use */
+    uint32_t jump;        /* position after the displacement of the jump that leads here; 0: none */
+    uint32_t jump2;       /* another */
+    uint32_t back;        /* position to return to */
+    uint32_t snap, nsnap; /* sunk cells */
+    uint16_t op;
+    uint16_t insn;
+    int32_t pc;
+    int64_t imm, imm2;
+} Stub;
+
+typedef enum FixKind {
+    FIX_EXIT, /* rip-relative to TcgExit index; addend in disp32 already */
+    FIX_POOL, /* rip-relative to constant pool entry index */
+} FixKind;
+typedef struct Fix {
+    uint32_t end; /* position after the displacement */
+    uint16_t kind, index;
+} Fix;
+
+typedef struct X86Gen {
+    Asm a;
+    const X86Thunks *t;
+    const TCGUnit *u;
+    uint8_t *limit; /* emission past it: too big */
+    bool failed;
+
+    Val *val;
+    uint16_t (*nxt)[4];                /* next use after op i of its operand k */
+    uint16_t (*callnxt)[TCG_MAX_ARGS]; /* the same for calls */
+    uint32_t vals_cap, calls_cap;
+
+    uint32_t i;      /* op being emitted */
+    bool advanced;   /* its operands' next uses have been taken */
+    bool flags_live; /* host flags must survive */
+    bool unreachable;
+    uint32_t locked;    /* registers this op still reads or writes */
+    uint32_t busy;      /* registers with a value */
+    uint32_t taken;     /* scratch registers of this op, x86_temp() */
+    uint16_t freed[32]; /* slots to free when this op is done */
+    uint32_t nfreed;
+    uint16_t regval[REG_COUNT];
+    uint16_t homeval[TCG_MAX_CELLS];
+    uint16_t sunk[TCG_MAX_CELLS];
+    uint16_t sunk_list[TCG_MAX_CELLS];
+    uint32_t nsunk;
+    bool snap_valid; /* the last snapshot still describes the sunk cells */
+    uint32_t last_snap, last_nsnap;
+    uint32_t pin_clean; /* pinned registers whose homes are up to date */
+    uint64_t slots[(X86_MAX_SLOTS + 63) / 64];
+    uint32_t slots_high;
+
+    int32_t pc; /* current instruction */
+    uint16_t insn;
+
+    GArray *snaps;        /* Sunk */
+    GArray *stubs;        /* Stub */
+    GArray *fixes;        /* Fix */
+    GArray *pool;         /* X86Const */
+    GArray *rows;         /* SideRow */
+    uint32_t *label_at;   /* op index of each label */
+    GArray *label_fixes;  /* LabelFix */
+    uint32_t *label_refs; /* branches emitted to it */
+    uint32_t labels_cap;
+    TcgExit *exits;
+    uint32_t exits_cap;
+    uint32_t dead_stub;
+    uint32_t *op_pos; /* code position of each op, for dumps */
+    uint8_t nargs[TCG_OP_COUNT];
+} X86Gen;
+
+typedef struct X86Const {
+    uint64_t lo, hi;
+} X86Const;
+
+typedef struct LabelFix {
+    uint16_t label;
+    uint32_t end;
+} LabelFix;
+
+/* A row of the side table before encoding. */
+typedef struct SideRow {
+    uint32_t ret; /* code position of the return address */
+    int32_t pc;
+    uint16_t insn;
+    uint8_t kind; /* SIDE_* */
+    uint32_t snap, nsnap;
+} SideRow;
+enum {
+    SIDE_SLOW,    /* all registers are in env->host_gpr, host_vec; env->mxcsr is current */
+    SIDE_CALL,    /* every cell is at home; MXCSR is the guest's */
+    SIDE_CALL_FP, /* every cell is at home; env->mxcsr is current */
+};
+
+/* An integer operand. */
+typedef struct Opnd {
+    enum { OPND_REG, OPND_MEM, OPND_IMM } kind;
+    uint8_t reg;
+    int32_t imm;
+    Mem mem;
+} Opnd;
+
+static inline int32_t env_disp(const X86Gen *s, size_t off)
+{
+    return (int32_t)off - s->t->bias;
+}
+static inline Mem env_mem(const X86Gen *s, size_t off)
+{
+    return mem_bd(RBP, env_disp(s, off));
+}
+#define ENV(field) env_mem(s, offsetof(CPUEnv, field))
+static inline unsigned type_w(TCGType t)
+{
+    return t == TCG_I64 ? OP_W : 0;
+}
+static inline bool type_is_int(TCGType t)
+{
+    return t == TCG_I32 || t == TCG_I64;
+}
+
+/* ---- ra.c ---- */
+bool x86_prepare(X86Gen *s);
+void x86_op_begin(X86Gen *s, uint32_t i);
+/* The operand's value: trunc is seen through. */
+static inline uint16_t x86_root(const X86Gen *s, TCGv v)
+{
+    return s->val[v.i].root;
+}
+static inline bool x86_is_const(const X86Gen *s, uint16_t v)
+{
+    unsigned opc = s->u->ops[v].opc;
+    return opc == TCG_OP_const || opc == TCG_OP_fconst || opc == TCG_OP_vconst;
+}
+static inline bool x86_live(const X86Gen *s, uint16_t v)
+{
+    return s->val[v].next || s->val[v].sunk;
+}
+/* A register with the value in it, locked until the op ends. */
+unsigned x86_use(X86Gen *s, uint16_t v);
+/* An operand: register, memory if that saves a load, or a 32-bit immediate. */
+enum { X86_MEM = 1, X86_IMM = 2 };
+Opnd x86_opnd(X86Gen *s, uint16_t v, unsigned w, unsigned allow);
+/* Memory where the value is, base REG_NONE if nowhere. */
+Mem x86_where(X86Gen *s, uint16_t v);
+/* Put the value into register r, which is no allocation: a scratch or an argument. */
+void x86_load(X86Gen *s, uint16_t v, unsigned r);
+/* All operands have been read (or are in locked registers): those without further use die. */
+void x86_advance(X86Gen *s);
+/* Register for the op's result; prefer one of the `prefer` mask. Not among locked ones. */
+unsigned x86_def(X86Gen *s, uint32_t prefer);
+/* The result is in r now. */
+void x86_bind(X86Gen *s, unsigned r);
+/* A register for the rest of this op. */
+unsigned x86_temp(X86Gen *s, bool xmm);
+void x86_unlock(X86Gen *s, unsigned r);
+void x86_setcell(X86Gen *s, const TCGOp *op);
+void x86_getcell(X86Gen *s, const TCGOp *op);
+/* Store all sunk cells. */
+void x86_flush_sunk(X86Gen *s);
+/* Remember where sunk cells are now. */
+void x86_snapshot(X86Gen *s, uint32_t *snap, uint32_t *nsnap);
+/* Stores of a snapshot, in a stub. May use rax. */
+void x86_store_snapshot(X86Gen *s, uint32_t snap, uint32_t nsnap);
+/* A call, args already in s->u->calls: begin stores to memory what lives on, in registers that C
+ * may change and in homes of cells that the helper writes; end forgets those registers. */
+void x86_call_begin(X86Gen *s, const TCGCall *c);
+void x86_call_end(X86Gen *s, const TCGCall *c);
+/* Before a branch to label: give slots to what is live there. */
+void x86_spill_for_label(X86Gen *s, unsigned label);
+void x86_at_label(X86Gen *s);
+void x86_forget_home(X86Gen *s, unsigned cell);
+Mem x86_slot(const X86Gen *s, unsigned slot);
+/* The operand's next use after this op. */
+uint16_t x86_next_after(const X86Gen *s, uint16_t v);
+
+/* ---- emit_int.c ---- */
+void x86_emit_int(X86Gen *s, const TCGOp *op);
+/* Compare for a condition value (fused or not) and return the host condition. *alt: 0, or for FP
+ * equality CC_P: then the parity flag must be clear (CC_NP) as well. */
+unsigned x86_emit_cond(X86Gen *s, TCGv cond, bool *parity);
+void x86_mov(X86Gen *s, unsigned w, unsigned d, unsigned r);
+void x86_mov_const(X86Gen *s, unsigned d, int64_t imm);
+void x86_alu(X86Gen *s, unsigned w, unsigned alu, unsigned d, Opnd o);
+void x86_rm(X86Gen *s, unsigned opc, unsigned d, Opnd o);
+
+/* ---- emit_mem.c ---- */
+void x86_emit_mem(X86Gen *s, const TCGOp *op);
+void x86_stub_slow(X86Gen *s, Stub *st);
+
+/* ---- emit_fp.c ---- */
+void x86_emit_fp(X86Gen *s, const TCGOp *op);
+void x86_emit_vec(X86Gen *s, const TCGOp *op);
+void x86_stub_fp(X86Gen *s, Stub *st);
+unsigned x86_fcmp(X86Gen *s, const TCGOp *op, bool *parity);
+/* C side of the slow FP path. desc: see emit_fp.c. */
+uint64_t x86_soft_fp(CPUEnv *env, uint64_t a, uint64_t b, uint64_t c, uint32_t desc);
+
+/* ---- emit_ctl.c ---- */
+void x86_emit_ctl(X86Gen *s, const TCGOp *op);
+void x86_emit_entry(X86Gen *s);
+void x86_emit_stub(X86Gen *s, Stub *st);
+Stub *x86_stub_new(X86Gen *s, StubKind kind);
+
+/* ---- host.c ---- */
+void x86_fix(X86Gen *s, FixKind kind, unsigned index);
+/* Index of a 16-byte constant; the operand is mem_rip() followed by x86_fix(). */
+unsigned x86_const(X86Gen *s, uint64_t lo, uint64_t hi);
+void x86_rm_const(X86Gen *s, unsigned opc, unsigned reg, uint64_t lo, uint64_t hi);
+
+/* ---- disas.c ---- */
+void x86_disas(const TcgCode *c, FILE *f);
+
+/* ---- thunks.c ---- */
+size_t x86_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t room, const TcgHostOptions *o,
+                       const TargetDesc *t, void **thunks);
+
+/* ---- side.c ---- */
+size_t x86_side_encode(const X86Gen *s, uint8_t *out, size_t room);
+bool x86_side_restore(void *thunks, const TcgCode *c, CPUEnv *env, uintptr_t ra, int64_t *rel,
+                      unsigned *insn);
+bool x86_side_insn_of(const TcgCode *c, uintptr_t ra, unsigned *insn);
+
+#endif

@@ -1,0 +1,986 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * Register allocation of the x86-64 host; the rules are at the top of internal.h.
+ *
+ * x86_prepare() is the backward pass: next uses, dead values, compares that melt into their users,
+ * and hints (a value that becomes a pinned cell before anything can observe the cell is computed
+ * straight into the cell's register). Everything else runs during emission.
+ *
+ * Thread: any, one X86Gen each. Test: tests/unit/x86_64_jit_test.c.
+ */
+#include "tcg/x86_64/internal.h"
+
+/* How far a compare may move down to its user. */
+#define FUSE_DISTANCE 8
+
+/* A piece of code that is not bounded by X86_OP_MARGIN goes on: is there room? */
+static void check_room(X86Gen *s)
+{
+    if (s->a.p > s->limit) {
+        s->failed = true;
+        s->a.p = s->a.start;
+    }
+}
+
+static uint32_t bit(unsigned r)
+{
+    return 1u << r;
+}
+
+static bool has_result(const X86Gen *s, const TCGOp *op)
+{
+    if (op->opc == TCG_OP_call) {
+        return s->u->calls[op->imm].helper->ret != TCG_VOID;
+    }
+    return tcg_op_desc[op->opc].sig[0] != '-';
+}
+
+static bool uses_cond(unsigned opc)
+{
+    return opc == TCG_OP_select || opc == TCG_OP_br_if || opc == TCG_OP_exit_if;
+}
+
+/* Values that op i reads, compares melted into it included; calls are separate. */
+static unsigned operands(const X86Gen *s, uint32_t i, uint16_t v[4])
+{
+    const TCGOp *op = &s->u->ops[i];
+    unsigned n = s->nargs[op->opc];
+    const TCGv x[3] = {op->a, op->b, op->c};
+    unsigned k = 0, j = 0;
+    if (uses_cond(op->opc) && s->val[x86_root(s, op->a)].fused) {
+        const TCGOp *c = &s->u->ops[x86_root(s, op->a)];
+        v[k++] = x86_root(s, c->a);
+        v[k++] = x86_root(s, c->b);
+        j = 1;
+    }
+    for (; j < n; j++) {
+        v[k++] = x86_root(s, x[j]);
+    }
+    return k;
+}
+
+static bool op_is_barrier(const TCGOp *op)
+{
+    switch (op->opc) {
+    case TCG_OP_label:
+    case TCG_OP_br:
+    case TCG_OP_br_if:
+        return true;
+    default:
+        return tcg_op_desc[op->opc].flags & (TCG_OPF_FAULT | TCG_OPF_EXIT);
+    }
+}
+
+/* Roots, labels, and which compares can be emitted by their users. `next` counts all uses, `last`
+ * those as a condition near enough. */
+static void scan_forward(X86Gen *s)
+{
+    const TCGUnit *u = s->u;
+    uint32_t last_call = 0, last_barrier = 0;
+    for (uint32_t i = 1; i < u->nops; i++) {
+        const TCGOp *op = &u->ops[i];
+        Val *v = &s->val[i];
+        v->root = i;
+        v->hint = REG_NONE;
+        if (op->opc == TCG_OP_trunc) {
+            v->root = x86_root(s, op->a);
+            continue;
+        }
+        if (op->opc == TCG_OP_call) {
+            const TCGCall *c = &u->calls[op->imm];
+            for (unsigned k = 0; k < c->helper->nargs; k++) {
+                s->val[x86_root(s, c->args[k])].next++;
+            }
+        } else {
+            const TCGv x[3] = {op->a, op->b, op->c};
+            for (unsigned k = 0; k < s->nargs[op->opc]; k++) {
+                uint16_t r = x86_root(s, x[k]);
+                unsigned def = u->ops[r].opc;
+                s->val[r].next++;
+                if (k == 0 && uses_cond(op->opc) && i - r <= FUSE_DISTANCE &&
+                    ((def == TCG_OP_setcond && r > last_call) ||
+                     (def == TCG_OP_fcmp && r > last_barrier))) {
+                    s->val[r].last++;
+                }
+            }
+        }
+        if (op->opc == TCG_OP_label) {
+            s->label_at[op->aux] = i;
+            last_call = i;
+        } else if (op->opc == TCG_OP_call) {
+            last_call = i;
+        }
+        if (op_is_barrier(op)) {
+            last_barrier = i;
+        }
+    }
+    for (uint32_t i = 1; i < u->nops; i++) {
+        Val *v = &s->val[i];
+        unsigned opc = u->ops[i].opc;
+        v->fused = v->next && v->next == v->last &&
+                   (opc == TCG_OP_setcond || (opc == TCG_OP_fcmp && v->next == 1));
+        v->next = v->last = 0;
+    }
+}
+
+static void scan_backward(X86Gen *s)
+{
+    const TCGUnit *u = s->u;
+    uint32_t next_barrier = u->nops;
+    uint32_t *cell_next = g_newa0(uint32_t, u->ncells + 1);
+    for (uint32_t i = u->nops - 1; i >= 1; i--) {
+        const TCGOp *op = &u->ops[i];
+        Val *v = &s->val[i];
+        unsigned flags = tcg_op_flags(u, op);
+        if (op->opc == TCG_OP_trunc || op->opc == TCG_OP_nop) {
+            v->dead = true;
+            continue;
+        }
+        if (v->fused) {
+            v->dead = true;
+            continue;
+        }
+        if (has_result(s, op) && !(flags & (TCG_OPF_SIDE | TCG_OPF_FPSTATUS)) && !v->next) {
+            v->dead = true;
+            if (op->opc == TCG_OP_select) {
+                /* An fcmp still has to raise its flags. */
+                Val *c = &s->val[x86_root(s, op->a)];
+                if (u->ops[x86_root(s, op->a)].opc == TCG_OP_fcmp) {
+                    c->fused = false;
+                }
+            }
+            continue;
+        }
+        if (v->hint != REG_NONE) {
+            /* home is the setcell's position until emission starts. */
+            unsigned cell = u->ops[v->home].aux & TCG_CELL_MASK;
+            if (v->home > next_barrier || cell_next[cell] != v->home) {
+                v->hint = REG_NONE;
+            }
+        }
+        v->home = 0;
+        if (op->opc == TCG_OP_setcell || op->opc == TCG_OP_getcell) {
+            unsigned cell = op->aux & TCG_CELL_MASK;
+            cell_next[cell] = i;
+            unsigned pin = s->t->pin_of_cell[cell];
+            if (op->opc == TCG_OP_setcell && pin != REG_NONE) {
+                uint16_t r = x86_root(s, op->a);
+                if (!x86_is_const(s, r) && u->ops[r].opc != TCG_OP_getcell) {
+                    s->val[r].hint = pin;
+                    s->val[r].home = i;
+                }
+            }
+        }
+        if (op->opc == TCG_OP_call) {
+            const TCGCall *c = &u->calls[op->imm];
+            for (unsigned k = 0; k < c->helper->nargs; k++) {
+                s->callnxt[op->imm][k] = s->val[x86_root(s, c->args[k])].next;
+            }
+            for (unsigned k = 0; k < c->helper->nargs; k++) {
+                Val *a = &s->val[x86_root(s, c->args[k])];
+                a->next = i;
+                a->last = a->last ? a->last : i;
+            }
+        } else {
+            uint16_t x[4];
+            unsigned n = operands(s, i, x);
+            for (unsigned k = 0; k < n; k++) {
+                s->nxt[i][k] = s->val[x[k]].next;
+            }
+            for (unsigned k = 0; k < n; k++) {
+                Val *a = &s->val[x[k]];
+                a->next = i;
+                a->last = a->last ? a->last : i;
+            }
+        }
+        if (op_is_barrier(op)) {
+            next_barrier = i;
+        }
+    }
+}
+
+bool x86_prepare(X86Gen *s)
+{
+    const TCGUnit *u = s->u;
+    if (u->nops >= 0xffff || u->ncells > TCG_MAX_CELLS) {
+        return false;
+    }
+    if (u->nexits > s->exits_cap) {
+        s->exits_cap = u->nexits + 64;
+        s->exits = g_renew(TcgExit, s->exits, s->exits_cap);
+    }
+    if (u->nops > s->vals_cap) {
+        s->vals_cap = u->nops + u->nops / 2 + 64;
+        s->val = g_renew(Val, s->val, s->vals_cap);
+        s->nxt = g_realloc_n(s->nxt, s->vals_cap, sizeof(*s->nxt));
+        s->op_pos = g_renew(uint32_t, s->op_pos, s->vals_cap);
+    }
+    if (u->ncalls > s->calls_cap) {
+        s->calls_cap = u->ncalls + 16;
+        s->callnxt = g_realloc_n(s->callnxt, s->calls_cap, sizeof(*s->callnxt));
+    }
+    if (u->nlabels + 1u > s->labels_cap) {
+        s->labels_cap = u->nlabels + 16;
+        s->label_at = g_renew(uint32_t, s->label_at, s->labels_cap);
+        s->label_refs = g_renew(uint32_t, s->label_refs, s->labels_cap);
+    }
+    memset(s->val, 0, u->nops * sizeof(Val));
+    memset(s->label_refs, 0, (u->nlabels + 1u) * sizeof(*s->label_refs));
+    memset(s->regval, 0, sizeof(s->regval));
+    memset(s->homeval, 0, u->ncells * sizeof(*s->homeval));
+    memset(s->sunk, 0, u->ncells * sizeof(*s->sunk));
+    memset(s->slots, 0, (s->slots_high + 63) / 64 * 8);
+    s->slots_high = 0;
+    s->nsunk = s->nfreed = 0;
+    s->snap_valid = false;
+    s->pin_clean = 0;
+    s->busy = s->locked = 0;
+    s->flags_live = s->unreachable = false;
+    scan_forward(s);
+    scan_backward(s);
+    return true;
+}
+
+/* ---- registers ---- */
+
+static void reg_clear(X86Gen *s, unsigned r)
+{
+    uint16_t v = s->regval[r];
+    if (v) {
+        s->val[v].regs &= ~bit(r);
+        s->regval[r] = 0;
+        s->busy &= ~bit(r);
+    }
+}
+
+static void reg_set(X86Gen *s, unsigned r, uint16_t v)
+{
+    reg_clear(s, r);
+    s->regval[r] = v;
+    s->val[v].regs |= bit(r);
+    s->busy |= bit(r);
+}
+
+Mem x86_slot(const X86Gen *s, unsigned slot)
+{
+    if (slot < CPU_SPILL_SLOTS) {
+        return mem_bd(RBP, env_disp(s, offsetof(CPUEnv, spill)) + (int32_t)slot * 16);
+    }
+    return mem_bd(RSP, X86_FRAME_ARGS + (int32_t)(slot - CPU_SPILL_SLOTS) * 16);
+}
+
+static unsigned slot_new(X86Gen *s)
+{
+    for (unsigned w = 0; w < G_N_ELEMENTS(s->slots); w++) {
+        if (~s->slots[w]) {
+            unsigned n = w * 64 + __builtin_ctzll(~s->slots[w]);
+            if (n == X86_SLOT_ARG || n == X86_SLOT_VEC) {
+                s->slots[w] |= 1ull << (n & 63);
+                w--;
+                continue;
+            }
+            if (n >= CPU_SPILL_SLOTS + X86_FRAME_SLOTS) {
+                break;
+            }
+            s->slots[w] |= 1ull << (n & 63);
+            s->slots_high = MAX(s->slots_high, n + 1);
+            return n;
+        }
+    }
+    s->failed = true;
+    return 0;
+}
+
+void x86_op_begin(X86Gen *s, uint32_t i)
+{
+    s->i = i;
+    s->advanced = s->flags_live = false;
+    s->locked = s->taken = 0;
+    while (s->nfreed) {
+        unsigned n = s->freed[--s->nfreed];
+        s->slots[n / 64] &= ~(1ull << (n % 64));
+    }
+}
+
+/* The value dies: nothing reads it any more. */
+static void kill_value(X86Gen *s, uint16_t v)
+{
+    Val *x = &s->val[v];
+    while (x->regs) {
+        reg_clear(s, __builtin_ctz(x->regs));
+    }
+    if (x->spill) {
+        /* The op may still read the slot: it is free from the next op on. */
+        if (s->nfreed < G_N_ELEMENTS(s->freed)) {
+            s->freed[s->nfreed++] = x->spill - 1;
+        }
+        x->spill = 0;
+    }
+    if (x->home) {
+        s->homeval[x->home - 1] = 0;
+        x->home = 0;
+    }
+}
+
+static bool in_memory(const X86Gen *s, uint16_t v)
+{
+    const Val *x = &s->val[v];
+    /* A sunk value's place must not change under its side table rows. */
+    return x->spill || (x->home && !x->sunk) || x86_is_const(s, v);
+}
+
+static void store_slot(X86Gen *s, uint16_t v, unsigned r)
+{
+    unsigned slot = slot_new(s);
+    s->val[v].spill = slot + 1;
+    Mem m = x86_slot(s, slot);
+    if (r < XMM0) {
+        asm_rm(&s->a, I_MOV_MR | OP_W, r, m);
+    } else {
+        asm_rm(&s->a, s->u->ops[v].type == TCG_V128 ? 0x29 | OP_0F : I_MOVSD_MR, r, m);
+    }
+    if (s->val[v].sunk) {
+        s->snap_valid = false;
+    }
+}
+
+/* Free register r; its value lives on elsewhere. */
+static void evict(X86Gen *s, unsigned r)
+{
+    uint16_t v = s->regval[r];
+    if (!v) {
+        return;
+    }
+    if (x86_live(s, v) && s->val[v].regs == bit(r) && !in_memory(s, v)) {
+        store_slot(s, v, r);
+    }
+    if (s->val[v].sunk) {
+        s->snap_valid = false;
+    }
+    reg_clear(s, r);
+}
+
+/* A register of mask, freed. REG_NONE if all are locked. */
+static unsigned alloc_in(X86Gen *s, uint32_t mask, uint32_t prefer)
+{
+    mask &= ~s->locked;
+    uint32_t idle = mask & ~s->busy;
+    if (idle) {
+        return __builtin_ctz(idle & prefer ? idle & prefer : idle);
+    }
+    unsigned best = REG_NONE;
+    uint32_t best_score = 0;
+    for (uint32_t m = mask; m; m &= m - 1) {
+        unsigned r = __builtin_ctz(m);
+        uint16_t v = s->regval[r];
+        const Val *x = &s->val[v];
+        uint32_t score = x->next ? x->next - MIN(x->next, s->i) + 1 : 0x8000;
+        if (x->regs != bit(r) || in_memory(s, v)) {
+            score += 24;
+        }
+        if (score > best_score) {
+            best_score = score;
+            best = r;
+        }
+    }
+    if (best != REG_NONE) {
+        evict(s, best);
+    }
+    return best;
+}
+
+static uint32_t class_temps(const X86Gen *s, TCGType t)
+{
+    return s->t->temps & (type_is_int(t) ? GPRS : XMMS);
+}
+
+unsigned x86_temp(X86Gen *s, bool xmm)
+{
+    unsigned r = alloc_in(s, s->t->temps & (xmm ? XMMS : GPRS), 0);
+    g_assert(r != REG_NONE);
+    s->locked |= bit(r);
+    s->taken |= bit(r);
+    return r;
+}
+
+void x86_unlock(X86Gen *s, unsigned r)
+{
+    s->locked &= ~bit(r);
+}
+
+Mem x86_where(X86Gen *s, uint16_t v)
+{
+    const Val *x = &s->val[v];
+    if (x->spill) {
+        return x86_slot(s, x->spill - 1);
+    }
+    if (x->home) {
+        return env_mem(s, s->u->cells[x->home - 1].offset);
+    }
+    return mem_rip();
+}
+
+static void move_reg(X86Gen *s, unsigned d, unsigned r)
+{
+    if (d == r) {
+        return;
+    }
+    if (d >= XMM0) {
+        asm_rr(&s->a, I_MOVAPS, d, r);
+    } else {
+        asm_mov_rr(&s->a, OP_W, d, r);
+    }
+}
+
+void x86_load(X86Gen *s, uint16_t v, unsigned r)
+{
+    const Val *x = &s->val[v];
+    const TCGOp *op = &s->u->ops[v];
+    Asm *a = &s->a;
+    if (x->regs) {
+        move_reg(s, r, __builtin_ctz(x->regs));
+        return;
+    }
+    switch (op->opc) {
+    case TCG_OP_const:
+        x86_mov_const(s, r, op->type == TCG_I32 ? (int64_t)(uint32_t)op->imm : op->imm);
+        return;
+    case TCG_OP_fconst:
+    case TCG_OP_vconst:
+        if (!op->imm) {
+            asm_rr(a, I_XORPS, r, r);
+        } else {
+            x86_rm_const(s,
+                         op->opc == TCG_OP_vconst ? I_MOVAPS
+                         : op->type == TCG_F32    ? I_MOVSS_RM
+                                                  : I_MOVSD_RM,
+                         r, op->imm, op->imm);
+        }
+        return;
+    default:
+        break;
+    }
+    Mem m = x86_where(s, v);
+    g_assert(m.base != REG_NONE);
+    switch (op->type) {
+    case TCG_I32:
+        /* A slot keeps the upper half; a home may be only four bytes long. */
+        asm_rm(a, I_MOV_RM | (x->spill ? OP_W : 0), r, m);
+        break;
+    case TCG_I64:
+        asm_rm(a, I_MOV_RM | OP_W, r, m);
+        break;
+    case TCG_F32:
+        asm_rm(a, I_MOVSS_RM, r, m);
+        break;
+    case TCG_F64:
+        asm_rm(a, I_MOVSD_RM, r, m);
+        break;
+    default:
+        asm_rm(a, I_MOVUPS_RM, r, m);
+        break;
+    }
+}
+
+unsigned x86_use(X86Gen *s, uint16_t v)
+{
+    Val *x = &s->val[v];
+    unsigned r;
+    if (x->regs) {
+        r = __builtin_ctz(x->regs);
+    } else {
+        r = alloc_in(s, class_temps(s, s->u->ops[v].type), 0);
+        g_assert(r != REG_NONE);
+        x86_load(s, v, r);
+        reg_set(s, r, v);
+    }
+    s->locked |= bit(r);
+    return r;
+}
+
+uint16_t x86_next_after(const X86Gen *s, uint16_t v)
+{
+    uint16_t x[4];
+    unsigned n = operands(s, s->i, x);
+    for (unsigned k = 0; k < n; k++) {
+        if (x[k] == v) {
+            return s->nxt[s->i][k];
+        }
+    }
+    return s->val[v].next;
+}
+
+Opnd x86_opnd(X86Gen *s, uint16_t v, unsigned w, unsigned allow)
+{
+    const TCGOp *op = &s->u->ops[v];
+    Val *x = &s->val[v];
+    if (op->opc == TCG_OP_const && (allow & X86_IMM)) {
+        int64_t imm = w ? op->imm : (int32_t)op->imm;
+        if (imm == (int32_t)imm) {
+            return (Opnd){.kind = OPND_IMM, .imm = imm};
+        }
+    }
+    if (!x->regs && (allow & X86_MEM) && !x86_is_const(s, v) && !x86_next_after(s, v) &&
+        (!w || op->type == TCG_I64)) {
+        return (Opnd){.kind = OPND_MEM, .mem = x86_where(s, v)};
+    }
+    return (Opnd){.kind = OPND_REG, .reg = x86_use(s, v)};
+}
+
+void x86_advance(X86Gen *s)
+{
+    if (s->advanced) {
+        return;
+    }
+    s->advanced = true;
+    uint16_t x[4];
+    unsigned n = operands(s, s->i, x);
+    for (unsigned k = 0; k < n; k++) {
+        s->val[x[k]].next = s->nxt[s->i][k];
+    }
+    for (unsigned k = 0; k < n; k++) {
+        if (!x86_live(s, x[k])) {
+            kill_value(s, x[k]);
+        }
+    }
+}
+
+/* The value in pinned register p is about to be replaced: save it if it is needed and nowhere else.
+ * False: no register for it. */
+static bool evacuate(X86Gen *s, unsigned p)
+{
+    uint16_t w = s->regval[p];
+    if (w && x86_live(s, w)) {
+        if (s->val[w].regs == bit(p) && !in_memory(s, w)) {
+            uint32_t mask = s->t->temps & (p < XMM0 ? GPRS : XMMS) & ~s->locked;
+            if (!mask) {
+                return false;
+            }
+            unsigned t = alloc_in(s, mask, 0);
+            move_reg(s, t, p);
+            reg_set(s, t, w);
+        }
+        if (s->val[w].sunk) {
+            s->snap_valid = false;
+        }
+    }
+    return true;
+}
+
+unsigned x86_def(X86Gen *s, uint32_t prefer)
+{
+    const TCGOp *op = &s->u->ops[s->i];
+    unsigned hint = s->val[s->i].hint;
+    if (hint != REG_NONE && (s->advanced || !(s->locked & bit(hint))) && evacuate(s, hint)) {
+        reg_clear(s, hint);
+        s->locked |= bit(hint);
+        return hint;
+    }
+    uint32_t mask = class_temps(s, op->type);
+    unsigned r;
+    if (s->advanced) {
+        /* Operands have been taken: the registers of those that died may be written. */
+        uint32_t idle = mask & ~s->busy & ~s->taken;
+        if (idle) {
+            r = __builtin_ctz(idle & prefer ? idle & prefer : idle);
+            s->locked |= bit(r);
+            return r;
+        }
+    }
+    r = alloc_in(s, mask, prefer);
+    if (r == REG_NONE) {
+        /* All hold operands that live on: store one, its register is read before it is written. */
+        g_assert(s->advanced);
+        r = __builtin_ctz(mask & s->locked);
+        evict(s, r);
+    }
+    s->locked |= bit(r);
+    return r;
+}
+
+void x86_bind(X86Gen *s, unsigned r)
+{
+    s->pin_clean &= ~bit(r);
+    if (x86_live(s, s->i)) {
+        reg_set(s, r, s->i);
+    }
+}
+
+/* ---- cells ---- */
+
+static void store_home(X86Gen *s, unsigned cell, uint16_t v)
+{
+    const TCGCell *c = &s->u->cells[cell];
+    const TCGOp *op = &s->u->ops[v];
+    Mem m = env_mem(s, c->offset);
+    Asm *a = &s->a;
+    if (!s->val[v].regs && (op->opc == TCG_OP_const || op->opc == TCG_OP_fconst)) {
+        bool w = c->type == TCG_I64 || c->type == TCG_F64;
+        if (!w || op->imm == (int32_t)op->imm) {
+            asm_rm(a, 0xc7 | (w ? OP_W : 0), 0, m);
+            asm_32(a, op->imm);
+        } else {
+            asm_mov_ri(a, RAX, op->imm);
+            asm_rm(a, I_MOV_MR | OP_W, RAX, m);
+        }
+        return;
+    }
+    unsigned r = x86_use(s, v);
+    switch (c->type) {
+    case TCG_I32:
+    case TCG_I64:
+        asm_rm(a, I_MOV_MR | type_w(c->type), r, m);
+        break;
+    case TCG_F32:
+        asm_rm(a, I_MOVSS_MR, r, m);
+        break;
+    case TCG_F64:
+        asm_rm(a, I_MOVSD_MR, r, m);
+        break;
+    default:
+        asm_rm(a, I_MOVUPS_MR, r, m);
+        break;
+    }
+}
+
+void x86_forget_home(X86Gen *s, unsigned cell)
+{
+    uint16_t w = s->homeval[cell];
+    if (!w) {
+        return;
+    }
+    Val *x = &s->val[w];
+    if (x86_live(s, w) && !x->regs && !x->spill && !x86_is_const(s, w)) {
+        x86_use(s, w);
+    }
+    x->home = 0;
+    s->homeval[cell] = 0;
+}
+
+static void set_home(X86Gen *s, unsigned cell, uint16_t v)
+{
+    if (!x86_live(s, v) || s->u->ops[v].type != s->u->cells[cell].type) {
+        return;
+    }
+    if (s->val[v].home) {
+        s->homeval[s->val[v].home - 1] = 0;
+    }
+    s->val[v].home = cell + 1;
+    s->homeval[cell] = v;
+}
+
+/* The cell is sunk no more; its value may die. */
+static void unsink(X86Gen *s, unsigned cell)
+{
+    uint16_t v = s->sunk[cell];
+    s->sunk[cell] = 0;
+    s->snap_valid = false;
+    for (unsigned k = 0; k < s->nsunk; k++) {
+        if (s->sunk_list[k] == cell) {
+            s->sunk_list[k] = s->sunk_list[--s->nsunk];
+            break;
+        }
+    }
+    s->val[v].sunk--;
+}
+
+static void flush_sunk_cell(X86Gen *s, unsigned cell)
+{
+    uint16_t v = s->sunk[cell];
+    uint32_t locked = s->locked;
+    x86_forget_home(s, cell);
+    store_home(s, cell, v);
+    unsink(s, cell);
+    if (x86_live(s, v)) {
+        set_home(s, cell, v);
+    } else {
+        kill_value(s, v);
+    }
+    s->locked = locked;
+}
+
+void x86_flush_sunk(X86Gen *s)
+{
+    while (s->nsunk) {
+        check_room(s);
+        flush_sunk_cell(s, s->sunk_list[s->nsunk - 1]);
+    }
+}
+
+void x86_getcell(X86Gen *s, const TCGOp *op)
+{
+    unsigned cell = op->aux & TCG_CELL_MASK;
+    unsigned pin = s->t->pin_of_cell[cell];
+    if (pin != REG_NONE) {
+        uint16_t w = s->regval[pin];
+        if (w && x86_live(s, w)) {
+            unsigned t = alloc_in(s, class_temps(s, op->type), 0);
+            move_reg(s, t, pin);
+            reg_set(s, t, s->i);
+        } else {
+            reg_set(s, pin, s->i);
+        }
+        return;
+    }
+    if (s->sunk[cell]) {
+        flush_sunk_cell(s, cell);
+    }
+    uint16_t w = s->homeval[cell];
+    if (w && x86_live(s, w)) {
+        unsigned t = alloc_in(s, class_temps(s, op->type), 0);
+        s->val[s->i].home = cell + 1;
+        x86_load(s, s->i, t);
+        s->val[s->i].home = 0;
+        reg_set(s, t, s->i);
+        return;
+    }
+    if (w) {
+        s->val[w].home = 0;
+    }
+    s->val[s->i].home = cell + 1;
+    s->homeval[cell] = s->i;
+}
+
+void x86_setcell(X86Gen *s, const TCGOp *op)
+{
+    unsigned cell = op->aux & TCG_CELL_MASK;
+    unsigned pin = s->t->pin_of_cell[cell];
+    uint16_t v = x86_root(s, op->a);
+    Val *x = &s->val[v];
+    s->locked |= x->regs;
+    if (pin != REG_NONE) {
+        if (!(x->regs & bit(pin))) {
+            if (!evacuate(s, pin)) {
+                /* Three temporaries at least, and only v is locked. */
+                g_assert_not_reached();
+            }
+            reg_clear(s, pin);
+            x86_load(s, v, pin);
+            reg_set(s, pin, v);
+            s->pin_clean &= ~bit(pin);
+        }
+        x86_advance(s);
+        return;
+    }
+    if (s->sunk[cell]) {
+        uint16_t old = s->sunk[cell];
+        unsink(s, cell);
+        if (!x86_live(s, old) && old != v) {
+            kill_value(s, old);
+        }
+    }
+    if (op->aux & TCG_SET_SINK) {
+        if (!x->regs && !x->spill && !x86_is_const(s, v)) {
+            x86_use(s, v);
+        }
+        s->sunk[cell] = v;
+        s->sunk_list[s->nsunk++] = cell;
+        x->sunk++;
+        s->snap_valid = false;
+        x86_advance(s);
+        return;
+    }
+    if (s->homeval[cell] == v) {
+        x86_advance(s);
+        return;
+    }
+    x86_forget_home(s, cell);
+    store_home(s, cell, v);
+    x86_advance(s);
+    set_home(s, cell, v);
+}
+
+void x86_snapshot(X86Gen *s, uint32_t *snap, uint32_t *nsnap)
+{
+    if (!s->snap_valid) {
+        s->last_snap = s->snaps->len;
+        s->last_nsnap = s->nsunk;
+        for (uint32_t k = 0; k < s->nsunk; k++) {
+            uint16_t cell = s->sunk_list[k], v = s->sunk[cell];
+            const Val *x = &s->val[v];
+            Sunk z = {.cell = cell,
+                      .value = v,
+                      .slot = x->spill,
+                      .reg = x->regs ? __builtin_ctz(x->regs) : REG_NONE};
+            g_array_append_val(s->snaps, z);
+        }
+        s->snap_valid = true;
+    }
+    *snap = s->last_snap;
+    *nsnap = s->last_nsnap;
+}
+
+void x86_store_snapshot(X86Gen *s, uint32_t snap, uint32_t nsnap)
+{
+    Asm *a = &s->a;
+    for (uint32_t k = 0; k < nsnap; k++) {
+        const Sunk *z = &g_array_index(s->snaps, Sunk, snap + k);
+        check_room(s);
+        const TCGCell *c = &s->u->cells[z->cell];
+        Mem m = env_mem(s, c->offset);
+        unsigned r = z->reg;
+        if (r == REG_NONE && !z->slot) {
+            asm_mov_ri(a, RAX, s->u->ops[z->value].imm);
+            if (c->type == TCG_V128) {
+                asm_rm(a, I_MOV_MR | OP_W, RAX, m);
+                m.disp += 8;
+                asm_rm(a, I_MOV_MR | OP_W, RAX, m);
+                continue;
+            }
+            r = RAX;
+        } else if (r == REG_NONE) {
+            r = c->type == TCG_V128 ? XMM15 : RAX;
+            asm_rm(a, r == RAX ? I_MOV_RM | OP_W : I_MOVUPS_RM, r, x86_slot(s, z->slot - 1));
+        }
+        bool w = c->type == TCG_I64 || c->type == TCG_F64;
+        if (r < XMM0) {
+            asm_rm(a, I_MOV_MR | (w ? OP_W : 0), r, m);
+        } else {
+            asm_rm(a, c->type == TCG_V128 ? I_MOVUPS_MR : w ? I_MOVSD_MR : I_MOVSS_MR, r, m);
+        }
+    }
+}
+
+/* ---- calls ---- */
+
+static bool in_set(const TCGCellSet *set, unsigned cell)
+{
+    return set->w[cell / 64] >> (cell % 64) & 1;
+}
+
+/* Give the value a slot if it has none. */
+static void ensure_slot(X86Gen *s, uint16_t v)
+{
+    Val *x = &s->val[v];
+    if (x->spill || x86_is_const(s, v)) {
+        return;
+    }
+    check_room(s);
+    if (x->regs) {
+        store_slot(s, v, __builtin_ctz(x->regs));
+    } else if (x->home) {
+        unsigned r = type_is_int(s->u->ops[v].type) ? RAX : XMM15;
+        x86_load(s, v, r);
+        store_slot(s, v, r);
+    }
+}
+
+void x86_call_begin(X86Gen *s, const TCGCall *c)
+{
+    const TCGHelper *h = c->helper;
+    const X86Thunks *t = s->t;
+    bool pure = h->flags & TCG_HELPER_PURE;
+    bool reads_all = h->flags & (TCG_HELPER_READS_ALL | TCG_HELPER_FAULTS | TCG_HELPER_NORETURN);
+    bool writes_all = h->flags & TCG_HELPER_WRITES_ALL;
+    x86_flush_sunk(s);
+    for (unsigned k = 0; k < h->nargs; k++) {
+        s->val[x86_root(s, c->args[k])].next = s->callnxt[s->u->ops[s->i].imm][k];
+    }
+    s->advanced = true;
+    if (h->flags & TCG_HELPER_NORETURN) {
+        pure = true; /* nothing is needed afterwards */
+        writes_all = false;
+    } else {
+        for (uint32_t m = s->busy & t->temps; m; m &= m - 1) {
+            uint16_t v = s->regval[__builtin_ctz(m)];
+            const Val *x = &s->val[v];
+            bool kept = x->home && (pure || !(writes_all || in_set(&h->writes, x->home - 1)));
+            if (x86_live(s, v) && !kept) {
+                ensure_slot(s, v);
+            }
+        }
+    }
+    for (unsigned k = 0; k < t->npins; k++) {
+        const X86Pin *p = &t->pins[k];
+        bool written = !pure && (writes_all || in_set(&h->writes, p->cell));
+        bool read = !(h->flags & TCG_HELPER_PURE) && (reads_all || in_set(&h->reads, p->cell));
+        bool lost = !(bit(p->reg) & X86_CALLEE_SAVED) && !(h->flags & TCG_HELPER_NORETURN);
+        uint16_t v = s->regval[p->reg];
+        if (written && v && x86_live(s, v)) {
+            ensure_slot(s, v);
+        }
+        if ((written || read || lost) && !(s->pin_clean & bit(p->reg))) {
+            asm_rm(&s->a, p->reg >= XMM0 ? I_MOVSD_MR : I_MOV_MR | type_w(p->type), p->reg,
+                   env_mem(s, p->offset));
+            s->pin_clean |= bit(p->reg);
+        }
+    }
+    if (!pure) {
+        for (unsigned k = 0; k < s->u->ncells; k++) {
+            uint16_t v = s->homeval[k];
+            if (v && (writes_all || in_set(&h->writes, k))) {
+                if (x86_live(s, v)) {
+                    ensure_slot(s, v);
+                }
+            }
+        }
+    }
+}
+
+void x86_call_end(X86Gen *s, const TCGCall *c)
+{
+    const TCGHelper *h = c->helper;
+    const X86Thunks *t = s->t;
+    bool pure = h->flags & TCG_HELPER_PURE;
+    bool writes_all = h->flags & TCG_HELPER_WRITES_ALL;
+    for (uint32_t m = s->busy & t->temps; m; m &= m - 1) {
+        reg_clear(s, __builtin_ctz(m));
+    }
+    for (unsigned k = 0; k < t->npins; k++) {
+        const X86Pin *p = &t->pins[k];
+        bool written = !pure && (writes_all || in_set(&h->writes, p->cell));
+        if (written) {
+            reg_clear(s, p->reg);
+        }
+        if (written || !(bit(p->reg) & X86_CALLEE_SAVED)) {
+            asm_rm(&s->a, p->reg >= XMM0 ? I_MOVSD_RM : I_MOV_RM | type_w(p->type), p->reg,
+                   env_mem(s, p->offset));
+        }
+        if (written) {
+            s->pin_clean |= bit(p->reg);
+        }
+    }
+    if (!pure) {
+        for (unsigned k = 0; k < s->u->ncells; k++) {
+            uint16_t v = s->homeval[k];
+            if (v && (writes_all || in_set(&h->writes, k))) {
+                s->val[v].home = 0;
+                s->homeval[k] = 0;
+            }
+        }
+    }
+    for (unsigned k = 0; k < h->nargs; k++) {
+        uint16_t v = x86_root(s, c->args[k]);
+        if (!x86_live(s, v)) {
+            kill_value(s, v);
+        }
+    }
+}
+
+/* ---- labels ---- */
+
+void x86_spill_for_label(X86Gen *s, unsigned label)
+{
+    x86_flush_sunk(s);
+    for (uint32_t v = 1; v < s->i; v++) {
+        if (s->val[v].last >= s->label_at[label] && !s->val[v].dead && s->val[v].next) {
+            ensure_slot(s, v);
+        }
+    }
+}
+
+void x86_at_label(X86Gen *s)
+{
+    x86_flush_sunk(s);
+    while (s->busy) {
+        reg_clear(s, __builtin_ctz(s->busy));
+    }
+    for (unsigned k = 0; k < s->u->ncells; k++) {
+        if (s->homeval[k]) {
+            s->val[s->homeval[k]].home = 0;
+            s->homeval[k] = 0;
+        }
+    }
+    s->pin_clean = 0;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * Side tables of the x86-64 host: for each return address at which something may fault or ask for
+ * the guest's state, the guest instruction and where the sunk cells' values are.
+ *
+ * A row, in ascending order of return addresses: return address minus the one before (unsigned),
+ * pc offset and instruction number minus those before (signed), kind | count << 2 (unsigned), then
+ * for each sunk cell its number and its place: register << 2, slot << 2 | 1, or 2 followed by a
+ * signed constant. Numbers are LEB128, signed ones zigzag.
+ *
+ * Thread: restore runs on the vCPU's thread. Test: tests/unit/x86_64_jit_test.c.
+ */
+#include <xmmintrin.h>
+#include "tcg/x86_64/internal.h"
+
+enum { PLACE_REG, PLACE_SLOT, PLACE_CONST };
+
+static uint8_t *put_u(uint8_t *p, uint64_t v)
+{
+    while (v >= 0x80) {
+        *p++ = v | 0x80;
+        v >>= 7;
+    }
+    *p++ = v;
+    return p;
+}
+static uint8_t *put_s(uint8_t *p, int64_t v)
+{
+    return put_u(p, (uint64_t)v << 1 ^ (uint64_t)(v >> 63));
+}
+static uint64_t get_u(const uint8_t **p)
+{
+    uint64_t v = 0;
+    unsigned shift = 0;
+    uint8_t b;
+    do {
+        b = *(*p)++;
+        v |= (uint64_t)(b & 0x7f) << shift;
+        shift += 7;
+    } while (b & 0x80);
+    return v;
+}
+static int64_t get_s(const uint8_t **p)
+{
+    uint64_t v = get_u(p);
+    return (int64_t)(v >> 1 ^ -(v & 1));
+}
+
+#define MAX_ROW  24
+#define MAX_SUNK 16
+
+/* Bytes written, or SIZE_MAX if there is no room. */
+size_t x86_side_encode(const X86Gen *s, uint8_t *out, size_t room)
+{
+    uint8_t *p = out;
+    uint32_t ret = 0;
+    int32_t pc = 0, insn = 0;
+    for (unsigned k = 0; k < s->rows->len; k++) {
+        const SideRow *r = &g_array_index(s->rows, SideRow, k);
+        if ((size_t)(p - out) + MAX_ROW + r->nsnap * MAX_SUNK > room) {
+            return SIZE_MAX;
+        }
+        p = put_u(p, r->ret - ret);
+        p = put_s(p, r->pc - pc);
+        p = put_s(p, (int32_t)r->insn - insn);
+        p = put_u(p, r->kind | (uint64_t)r->nsnap << 2);
+        for (unsigned j = 0; j < r->nsnap; j++) {
+            const Sunk *z = &g_array_index(s->snaps, Sunk, r->snap + j);
+            p = put_u(p, z->cell);
+            if (z->reg != REG_NONE) {
+                p = put_u(p, PLACE_REG | z->reg << 2);
+            } else if (z->slot) {
+                p = put_u(p, PLACE_SLOT | (z->slot - 1) << 2);
+            } else {
+                p = put_u(p, PLACE_CONST);
+                p = put_s(p, s->u->ops[z->value].imm);
+            }
+        }
+        ret = r->ret;
+        pc = r->pc;
+        insn = r->insn;
+    }
+    return p - out;
+}
+
+typedef struct Row {
+    uint32_t ret;
+    int32_t pc, insn;
+    unsigned kind, nsunk;
+    const uint8_t *sunk;
+} Row;
+
+static bool find_row(const TcgCode *c, uintptr_t ra, Row *row)
+{
+    const uint8_t *p = c->side, *end = p + c->side_size;
+    uint64_t want = ra - (uintptr_t)c->code;
+    *row = (Row){0};
+    while (p < end) {
+        row->ret += get_u(&p);
+        row->pc += get_s(&p);
+        row->insn += get_s(&p);
+        uint64_t k = get_u(&p);
+        row->kind = k & 3;
+        row->nsunk = k >> 2;
+        row->sunk = p;
+        if (row->ret == want) {
+            return true;
+        }
+        for (unsigned j = 0; j < row->nsunk; j++) {
+            get_u(&p);
+            if ((get_u(&p) & 3) == PLACE_CONST) {
+                get_s(&p);
+            }
+        }
+    }
+    return false;
+}
+
+static void store_cell(CPUEnv *env, unsigned type, uint32_t offset, const uint64_t v[2])
+{
+    void *home = (uint8_t *)env + offset;
+    switch (type) {
+    case TCG_I32:
+    case TCG_F32:
+        memcpy(home, v, 4);
+        break;
+    case TCG_V128:
+        memcpy(home, v, 16);
+        break;
+    default:
+        memcpy(home, v, 8);
+        break;
+    }
+}
+
+static void restore_sunk(const X86Thunks *t, CPUEnv *env, const Row *row)
+{
+    const uint8_t *p = row->sunk;
+    for (unsigned j = 0; j < row->nsunk; j++) {
+        const TCGCell *cell = &t->cells[get_u(&p)];
+        uint64_t place = get_u(&p), n = place >> 2, v[2];
+        switch (place & 3) {
+        case PLACE_REG:
+            if (n < XMM0) {
+                v[0] = v[1] = env->host_gpr[n];
+            } else {
+                memcpy(v, env->host_vec[n - XMM0], 16);
+            }
+            break;
+        case PLACE_SLOT: {
+            const void *slot = env->spill[n];
+            if (n >= CPU_SPILL_SLOTS) {
+                slot = (const void *)(uintptr_t)(env->host_gpr[RSP] + X86_FRAME_ARGS +
+                                                 (n - CPU_SPILL_SLOTS) * 16);
+            }
+            memcpy(v, slot, 16);
+            break;
+        }
+        default:
+            v[0] = v[1] = get_s(&p);
+            break;
+        }
+        store_cell(env, cell->type, cell->offset, v);
+    }
+}
+
+bool x86_side_restore(void *thunks, const TcgCode *c, CPUEnv *env, uintptr_t ra, int64_t *rel,
+                      unsigned *insn)
+{
+    const X86Thunks *t = thunks;
+    Row row;
+    if (!find_row(c, ra, &row)) {
+        return false;
+    }
+    *rel = row.pc;
+    *insn = row.insn;
+    if (row.kind == SIDE_SLOW) {
+        for (unsigned k = 0; k < t->npins; k++) {
+            const X86Pin *pin = &t->pins[k];
+            uint64_t v[2];
+            if (pin->reg < XMM0) {
+                v[0] = env->host_gpr[pin->reg];
+            } else {
+                v[0] = env->host_vec[pin->reg - XMM0][0];
+            }
+            v[1] = 0;
+            store_cell(env, pin->type, pin->offset, v);
+        }
+        restore_sunk(t, env, &row);
+    } else if (row.kind == SIDE_CALL) {
+        env->mxcsr = _mm_getcsr();
+        _mm_setcsr(env->host_mxcsr);
+    }
+    return true;
+}
+
+bool x86_side_insn_of(const TcgCode *c, uintptr_t ra, unsigned *insn)
+{
+    Row row;
+    if (!find_row(c, ra, &row)) {
+        return false;
+    }
+    *insn = row.insn;
+    return true;
+}

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * Thunks at the start of the code cache: into and out of generated code, and from it into the slow
+ * paths in C. Also what is fixed for all units of a target: host features, which cells are pinned
+ * in which registers, and the bias of rbp.
+ *
+ * Slow thunks are called with rax = address (or FP operand a), rdx = value (b), a third argument in
+ * slot X86_SLOT_ARG, and a 32-bit word (memory operation, FP op) pushed before the call, which they
+ * remove. They save all registers where restore() finds them, run C with the host's MXCSR, and
+ * change nothing but rax, rdx, flags.
+ *
+ * Constant after x86_emit_thunks(). Test: tests/unit/x86_64_jit_test.c.
+ */
+#include <cpuid.h>
+#include "tcg/x86_64/internal.h"
+
+/* How many integer cells are pinned: a measurement (docs/) chose. */
+#define PIN_INTEGERS 8
+#define PIN_FLOATS   0
+
+static void probe(X86Features *f)
+{
+    unsigned a, b, c, d;
+    *f = (X86Features){0};
+    if (__get_cpuid(1, &a, &b, &c, &d)) {
+        f->sse41 = c & bit_SSE4_1;
+        f->movbe = c & bit_MOVBE;
+        f->popcnt = c & bit_POPCNT;
+        bool ymm = false;
+        if (c & bit_OSXSAVE) {
+            unsigned lo, hi;
+            __asm__("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+            ymm = (lo & 6) == 6;
+        }
+        f->avx = (c & bit_AVX) && ymm;
+        f->fma = (c & bit_FMA) && ymm;
+    }
+    if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
+        f->bmi1 = b & bit_BMI;
+        f->bmi2 = b & bit_BMI2;
+    }
+    if (__get_cpuid(0x80000001, &a, &b, &c, &d)) {
+        f->lzcnt = c & bit_LZCNT;
+    }
+}
+
+static void choose_pins(X86Thunks *t, const TargetDesc *target)
+{
+    static const uint8_t gprs[PIN_INTEGERS] = {RBX, R12, R13, R14, R15, R8, R9, R10};
+    unsigned n[2] = {0, 0};
+    const unsigned max[2] = {PIN_INTEGERS, PIN_FLOATS};
+    memset(t->pin_of_cell, REG_NONE, sizeof(t->pin_of_cell));
+    for (unsigned rank = 1; rank < 256; rank++) {
+        for (unsigned k = 0; k < target->ncells; k++) {
+            const TCGCell *c = &target->cells[k];
+            if (c->pin != rank || !(type_is_int(c->type) || c->type == TCG_F64)) {
+                continue;
+            }
+            unsigned cls = c->type == TCG_F64;
+            if (n[cls] == max[cls]) {
+                continue;
+            }
+            unsigned r = cls ? XMM0 + n[cls] : gprs[n[cls]];
+            n[cls]++;
+            t->pins[t->npins++] =
+                (X86Pin){.reg = r, .type = c->type, .cell = k, .offset = c->offset};
+            t->pin_of_cell[k] = r;
+            t->pinned |= 1u << r;
+        }
+    }
+    t->temps = ~t->pinned & ~(1u << RAX | 1u << RDX | 1u << RSP | 1u << RBP | 1u << R11 |
+                              1u << XMM14 | 1u << XMM15);
+    /* Where most integer cells have 8-bit displacements. */
+    unsigned best = 0;
+    for (unsigned k = 0; k < target->ncells; k++) {
+        int32_t bias = target->cells[k].offset + 128;
+        unsigned hits = 0;
+        for (unsigned j = 0; j < target->ncells; j++) {
+            int32_t d = (int32_t)target->cells[j].offset - bias;
+            hits += type_is_int(target->cells[j].type) && d == (int8_t)d;
+        }
+        if (hits > best) {
+            best = hits;
+            t->bias = bias;
+        }
+    }
+}
+
+typedef X86Gen ThunkGen; /* for the ENV() and env_mem() helpers: only a and t are used */
+
+static const uint8_t *here(const ThunkGen *s)
+{
+    return s->a.p + s->a.rx;
+}
+
+static void pin_moves(ThunkGen *s, bool store)
+{
+    for (unsigned k = 0; k < s->t->npins; k++) {
+        const X86Pin *p = &s->t->pins[k];
+        unsigned opc = p->reg >= XMM0 ? (store ? I_MOVSD_MR : I_MOVSD_RM)
+                                      : (store ? I_MOV_MR : I_MOV_RM) | type_w(p->type);
+        asm_rm(&s->a, opc, p->reg, env_mem(s, p->offset));
+    }
+}
+
+static void stmxcsr(ThunkGen *s, size_t off)
+{
+    asm_rm(&s->a, 0xae | OP_0F, 3, env_mem(s, off));
+}
+static void ldmxcsr(ThunkGen *s, size_t off)
+{
+    asm_rm(&s->a, 0xae | OP_0F, 2, env_mem(s, off));
+}
+
+static const uint8_t saved[] = {RBP, RBX, R12, R13, R14, R15};
+
+static void emit_enter(ThunkGen *s)
+{
+    Asm *a = &s->a;
+    for (unsigned k = 0; k < G_N_ELEMENTS(saved); k++) {
+        asm_opcode(a, 0x50 | (saved[k] & 7), 0, 0, saved[k], false);
+    }
+    asm_alu_ri(a, OP_W, ALU_SUB, RSP, X86_FRAME_BYTES + 8);
+    asm_rm(a, I_LEA | OP_W, RBP, mem_bd(RDI, s->t->bias));
+    stmxcsr(s, offsetof(CPUEnv, host_mxcsr));
+    ldmxcsr(s, offsetof(CPUEnv, mxcsr));
+    asm_mov_rr(a, OP_W, RAX, RSI);
+    pin_moves(s, false);
+    asm_rm(a, I_MOV_RM | OP_W, R11, ENV(tlb));
+    asm_rr(a, 0xff, 4, RAX);
+}
+
+/* rax is the return value. */
+static void emit_leave(ThunkGen *s)
+{
+    Asm *a = &s->a;
+    pin_moves(s, true);
+    stmxcsr(s, offsetof(CPUEnv, mxcsr));
+    ldmxcsr(s, offsetof(CPUEnv, host_mxcsr));
+    asm_alu_ri(a, OP_W, ALU_ADD, RSP, X86_FRAME_BYTES + 8);
+    for (unsigned k = G_N_ELEMENTS(saved); k-- > 0;) {
+        asm_opcode(a, 0x58 | (saved[k] & 7), 0, 0, saved[k], false);
+    }
+    asm_8(a, 0xc3);
+}
+
+/* env->pc = env->pc_page + target of the exit at rax, within its page; rdx is lost. */
+static void emit_pc_of_exit(ThunkGen *s)
+{
+    Asm *a = &s->a;
+    asm_rm(a, I_MOV_RM, RDX, mem_bd(RAX, offsetof(TcgExit, target)));
+    asm_alu_ri(a, 0, ALU_AND, RDX, TLB_PAGE_SIZE - 1);
+    asm_rm(a, (ALU_ADD * 8 + 3) | OP_W, RDX, ENV(pc_page));
+    asm_rm(a, I_MOV_MR | OP_W, RDX, ENV(pc));
+}
+
+static void emit_leave_with(ThunkGen *s, unsigned why, const uint8_t *leave)
+{
+    asm_mov_ri(&s->a, RAX, why);
+    asm_rel_rx(&s->a, 0xe9, leave);
+}
+
+/* rax: pc. */
+static void emit_set_pc_leave(ThunkGen *s, unsigned why, const uint8_t *leave)
+{
+    asm_rm(&s->a, I_MOV_MR | OP_W, RAX, ENV(pc));
+    emit_leave_with(s, why, leave);
+}
+
+/* A cross-page exit that is not linked for this context: rcx is the exit, pc_page is new. */
+static void emit_xlink(ThunkGen *s, const uint8_t *link)
+{
+    Asm *a = &s->a;
+    asm_rm(a, I_MOV_RM, RAX, mem_bd(RCX, offsetof(TcgExit, target)));
+    asm_alu_ri(a, 0, ALU_AND, RAX, TLB_PAGE_SIZE - 1);
+    asm_rm(a, (ALU_ADD * 8 + 3) | OP_W, RAX, ENV(pc_page));
+    asm_mov_rr(a, 0, RDX, RAX);
+    asm_shift_ri(a, 0, SH_SHL, RDX, 4);
+    asm_alu_ri(a, 0, ALU_AND, RDX, ((1 << JUMP_CACHE_BITS) - 1) * (int)sizeof(JumpCacheEntry));
+    asm_rm(a, (ALU_ADD * 8 + 3) | OP_W, RDX, ENV(jump_cache));
+    asm_rm(a, (ALU_CMP * 8 + 3) | OP_W, RAX, mem_bd(RDX, offsetof(JumpCacheEntry, pc)));
+    uint32_t miss = asm_jcc8(a, CC_NE);
+    asm_rm(a, I_MOV_RM | OP_W, RAX, ENV(ctx));
+    asm_rm(a, (ALU_CMP * 8 + 3) | OP_W, RAX, mem_bd(RDX, offsetof(JumpCacheEntry, ctx)));
+    uint32_t miss2 = asm_jcc8(a, CC_NE);
+    asm_rm(a, 0xff, 4, mem_bd(RDX, offsetof(JumpCacheEntry, code)));
+    asm_link8(a, miss);
+    asm_link8(a, miss2);
+    asm_mov_rr(a, OP_W, RAX, RCX);
+    asm_rel_rx(a, 0xe9, link);
+}
+
+static void emit_slow(ThunkGen *s, X86Slow kind, const uint8_t *table, bool xmm)
+{
+    Asm *a = &s->a;
+    const size_t gpr = offsetof(CPUEnv, host_gpr), vec = offsetof(CPUEnv, host_vec);
+    const uint32_t keep = 1u << RAX | 1u << RDX | 1u << RSP | 1u << RBP | 1u << R11;
+    for (unsigned r = 0; r < 16; r++) {
+        if (!(keep >> r & 1)) {
+            asm_rm(a, I_MOV_MR | OP_W, r, env_mem(s, gpr + r * 8));
+        }
+    }
+    for (unsigned r = 0; r < 14; r++) {
+        if (xmm || (s->t->pinned >> (XMM0 + r) & 1)) {
+            asm_rm(a, 0x29 | OP_0F, XMM0 + r, env_mem(s, vec + r * 16));
+        }
+    }
+    asm_rm(a, I_LEA | OP_W, R10, mem_bd(RSP, 16));
+    asm_rm(a, I_MOV_MR | OP_W, R10, env_mem(s, gpr + RSP * 8));
+    stmxcsr(s, offsetof(CPUEnv, mxcsr));
+    ldmxcsr(s, offsetof(CPUEnv, host_mxcsr));
+
+    const Mem ra = mem_bd(RSP, 0), word = mem_bd(RSP, 8);
+    asm_mov_rr(a, OP_W, RSI, RAX);
+    switch (kind) {
+    case SLOW_LD:
+        asm_rm(a, I_MOV_RM, RDX, word);
+        asm_rm(a, I_MOV_RM | OP_W, RCX, ra);
+        break;
+    case SLOW_ST:
+    case SLOW_RMW:
+        asm_rm(a, I_MOV_RM, RCX, word);
+        asm_rm(a, I_MOV_RM | OP_W, R8, ra);
+        break;
+    case SLOW_CMPXCHG:
+        asm_mov_rr(a, OP_W, RCX, RDX);
+        asm_rm(a, I_MOV_RM | OP_W, RDX, x86_slot(s, X86_SLOT_ARG));
+        asm_rm(a, I_MOV_RM, R8, word);
+        asm_rm(a, I_MOV_RM | OP_W, R9, ra);
+        break;
+    case SLOW_LD128:
+        asm_rm(a, I_MOV_RM, RDX, word);
+        asm_rm(a, I_LEA | OP_W, RCX, x86_slot(s, X86_SLOT_VEC));
+        asm_rm(a, I_MOV_RM | OP_W, R8, ra);
+        break;
+    case SLOW_ST128:
+        asm_rm(a, I_LEA | OP_W, RDX, x86_slot(s, X86_SLOT_VEC));
+        asm_rm(a, I_MOV_RM, RCX, word);
+        asm_rm(a, I_MOV_RM | OP_W, R8, ra);
+        break;
+    case SLOW_PROBE:
+        asm_mov_rr(a, OP_W, RCX, RDX);
+        asm_rm(a, I_MOV_RM, RDX, word);
+        asm_rm(a, I_MOV_RM | OP_W, R8, ra);
+        break;
+    default: /* SLOW_FP */
+        asm_rm(a, I_MOV_RM | OP_W, RCX, x86_slot(s, X86_SLOT_ARG));
+        asm_rm(a, I_MOV_RM, R8, word);
+        break;
+    }
+    asm_rm(a, I_LEA | OP_W, RDI, env_mem(s, 0));
+    Mem fn = mem_rip();
+    asm_rm(a, 0xff, 2, fn);
+    const uint8_t *entry = table + kind * 8;
+    int32_t d = (int32_t)(entry - here(s));
+    memcpy(a->p - 4, &d, 4);
+
+    ldmxcsr(s, offsetof(CPUEnv, mxcsr));
+    for (unsigned r = 0; r < 14; r++) {
+        if (xmm || (s->t->pinned >> (XMM0 + r) & 1)) {
+            asm_rm(a, I_MOVAPS, XMM0 + r, env_mem(s, vec + r * 16));
+        }
+    }
+    for (unsigned r = 0; r < 16; r++) {
+        if (!((keep | X86_CALLEE_SAVED) >> r & 1)) {
+            asm_rm(a, I_MOV_RM | OP_W, r, env_mem(s, gpr + r * 8));
+        }
+    }
+    asm_rm(a, I_MOV_RM | OP_W, R11, ENV(tlb));
+    asm_8(a, 0xc2); /* ret 8 */
+    asm_8(a, 8);
+    asm_8(a, 0);
+}
+
+static const uint8_t *align_here(ThunkGen *s)
+{
+    asm_nop(&s->a, -(uintptr_t)here(s) & 15);
+    return here(s);
+}
+
+size_t x86_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t room, const TcgHostOptions *o,
+                       const TargetDesc *target, void **thunks)
+{
+    static void *const slow_fn[SLOW_COUNT] = {
+        [SLOW_LD] = (void *)tcg_slow_ld,       [SLOW_ST] = (void *)tcg_slow_st,
+        [SLOW_RMW] = (void *)tcg_slow_rmw,     [SLOW_CMPXCHG] = (void *)tcg_slow_cmpxchg,
+        [SLOW_LD128] = (void *)tcg_slow_ld128, [SLOW_ST128] = (void *)tcg_slow_st128,
+        [SLOW_PROBE] = (void *)tcg_slow_probe, [SLOW_FP] = (void *)x86_soft_fp,
+    };
+    X86Thunks *t = g_new0(X86Thunks, 1);
+    probe(&t->have);
+    t->icount = o->icount;
+    t->pc32 = target->pc32;
+    t->cells = target->cells;
+    t->rw_delta = rw - rx;
+    choose_pins(t, target);
+    *thunks = t;
+
+    ThunkGen *s = g_new0(ThunkGen, 1);
+    s->t = t;
+    s->a = (Asm){.p = rw, .start = rw, .rx = rx - rw};
+    const uint8_t *table = rx;
+    g_assert(room > 16384);
+    for (unsigned k = 0; k < SLOW_COUNT; k++) {
+        asm_64(&s->a, (uintptr_t)slow_fn[k]);
+    }
+    t->enter = (uint64_t(*)(CPUEnv *, const void *))(uintptr_t)align_here(s);
+    emit_enter(s);
+    const uint8_t *leave = align_here(s);
+    emit_leave(s);
+
+    t->link = align_here(s);
+    emit_pc_of_exit(s);
+    asm_mov_ri(&s->a, RDX, t->rw_delta | TCG_LEAVE_LINK);
+    asm_alu_rr(&s->a, OP_W, ALU_ADD, RAX, RDX);
+    asm_rel_rx(&s->a, 0xe9, leave);
+    t->xlink = align_here(s);
+    emit_xlink(s, t->link);
+    t->poll = align_here(s);
+    emit_pc_of_exit(s);
+    emit_leave_with(s, TCG_LEAVE_POLL, leave);
+    t->dead = align_here(s);
+    asm_rm(&s->a, (ALU_ADD * 8 + 3) | OP_W, RAX, ENV(pc_page));
+    t->miss = here(s);
+    emit_set_pc_leave(s, TCG_LEAVE_LOOKUP, leave);
+    t->icount_stop = align_here(s);
+    asm_rm(&s->a, (ALU_ADD * 8 + 3) | OP_W, RAX, ENV(pc_page));
+    emit_set_pc_leave(s, TCG_LEAVE_ICOUNT, leave);
+    t->lookup_poll = align_here(s);
+    emit_set_pc_leave(s, TCG_LEAVE_POLL, leave);
+    t->main = align_here(s);
+    emit_set_pc_leave(s, TCG_LEAVE_MAIN, leave);
+    for (unsigned xmm = 0; xmm < 2; xmm++) {
+        for (unsigned k = 0; k < SLOW_COUNT; k++) {
+            t->slow[xmm][k] = align_here(s);
+            emit_slow(s, k, table, xmm);
+        }
+    }
+    size_t used = s->a.p - rw;
+    g_assert(used <= room);
+    g_free(s);
+    return used;
+}
