@@ -615,6 +615,16 @@ bool loader_load_firmware(Machine *m, const char *path, unsigned machine, unsign
                           : raw_load(m, f, addr, max_size, "firmware", out, err);
 }
 
+bool loader_load_any(Machine *m, const char *path, uint64_t addr, LoadedImage *out, GError **err)
+{
+    const FileMap *f = file_map(m->loader, path, err);
+    if (!f) {
+        return false;
+    }
+    return file_is_elf(f) ? elf_load(m, f, 0, 0, 0, LOAD_ELF_ANY_MACHINE, out, err)
+                          : raw_load(m, f, addr, UINT64_MAX, "image", out, err);
+}
+
 bool loader_load_raw(Machine *m, const char *what, const char *path, uint64_t addr,
                      uint64_t max_size, uint64_t *size, GError **err)
 {

@@ -45,6 +45,8 @@ bool loader_load_firmware(Machine *m, const char *path, unsigned machine, unsign
  * messages ("initrd"). */
 bool loader_load_raw(Machine *m, const char *what, const char *path, uint64_t addr,
                      uint64_t max_size, uint64_t *size, GError **err);
+/* -device loader: an ELF file of whatever machine, else raw at addr. */
+bool loader_load_any(Machine *m, const char *path, uint64_t addr, LoadedImage *out, GError **err);
 /* A copy of data at addr, RAM or ROM. */
 bool loader_add_blob(Machine *m, const char *name, const void *data, size_t size, uint64_t addr,
                      GError **err);
