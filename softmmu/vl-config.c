@@ -403,7 +403,7 @@ static void machine_print_props(const Machine *m)
     for (const PropDesc *p = machine_props(); p->name; p++) {
         g_array_append_val(all, *p);
     }
-    for (const PropDesc *p = m->desc->props; p && p->name; p++) {
+    for (const PropDesc *p = m->desc->props ? m->desc->props() : NULL; p && p->name; p++) {
         g_array_append_val(all, *p);
     }
     printf("%s-machine options:\n", m->desc->name);
@@ -450,7 +450,7 @@ bool config_machine_props(CommandLine *c, GError **err)
         return false;
     }
     for (unsigned i = 0; opt_at(c->machine_opts, i, &key, &value); i++) {
-        const PropDesc *own = m->desc->props ? prop_find(m->desc->props, key) : NULL;
+        const PropDesc *own = m->desc->props ? prop_find(m->desc->props(), key) : NULL;
         if (!strcmp(key, "type") || !strcmp(key, "accel")) {
             continue;
         }

@@ -116,7 +116,7 @@ struct MachineDesc {
     bool (*finish)(Machine *m, GError **err);
     /* Properties of the board for -machine X,prop= (besides those common to all machines), in the
      * format of devices. */
-    const struct PropDesc *props;
+    const struct PropDesc *(*props)(void);
     /* Checks and stores one property of the board's own; false with *err. */
     bool (*set_prop)(Machine *m, const char *key, const char *value, GError **err);
 };
