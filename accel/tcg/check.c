@@ -335,7 +335,7 @@ static char *compare(CPU *cpu, int32_t excp_i, int32_t excp_j)
         }
     }
     if (s->len == 0) {
-        for (size_t k = sizeof(CPUEnv); k < cpu->target->env_size; k++) {
+        for (size_t k = sizeof(CPUEnv); k < cpu->target->check_size; k++) {
             if (i[k] != j[k]) {
                 g_string_append_printf(
                     s, "CPU state byte %zu: interpreter %#x, generated code %#x\n", k, i[k], j[k]);

@@ -19,10 +19,6 @@
 #include "rhea/log.h"
 #include "softmmu/timer.h"
 
-#if defined(__x86_64__)
-#pragma weak tcg_host_x86_64
-#endif
-
 #define SLICE_INSNS 200000
 
 void accel_options_default(AccelOptions *o)
@@ -81,9 +77,6 @@ Accel *accel_new(const AccelOptions *o, MemSystem *ms, Clocks *clocks, GError **
     a->paused = true;
 #if defined(__x86_64__)
     a->host = &tcg_host_x86_64;
-    if (!a->host) {
-        a->opt.engine = ACCEL_INTERP;
-    }
 #else
     if (a->opt.check) {
         rhea_error_set(err, "check=on needs a host with a code generator");

@@ -105,6 +105,7 @@ struct TargetDesc {
     const char *name;     /* "riscv64" */
     const char *log_name; /* for disassemblers */
     size_t env_size;
+    size_t check_size; /* lock-step compares env up to here: what lies behind counts or caches */
     const TCGCell *cells;
     unsigned ncells;
     bool pc32;

@@ -120,8 +120,6 @@ typedef struct RISCVEnv {
     uint64_t stimecmp;
     uint64_t hpm_event[32];                 /* mhpmevent; 0 and 2: none */
     uint64_t hpm_base[32];                  /* counter = base + its source if it runs, else base */
-    uint64_t hpm_seen[32];                  /* value when overflow was last looked for */
-    uint64_t hpm_events[RISCV_EVENT_COUNT]; /* occurrences of the events below */
     uint32_t hpm_running;                   /* counters that count now */
     uint32_t hpm_filtered;                  /* counters that some privilege level inhibits */
     uint64_t pmpaddr[RISCV_PMP_MAX];
@@ -132,6 +130,10 @@ typedef struct RISCVEnv {
     uint8_t pmp_last; /* entries at and above are all off */
     /* ASID << 44 | root of tables that translations may be cached for, by ASID % 64 */
     uint64_t asid_root[64];
+
+    char riscv_check_end; /* from here on nothing is a function of the instructions alone */
+    uint64_t hpm_seen[32];                  /* value when overflow was last looked for */
+    uint64_t hpm_events[RISCV_EVENT_COUNT]; /* occurrences of the events below */
 
     char riscv_reset_end; /* ...to here */
 
