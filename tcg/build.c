@@ -616,8 +616,8 @@ void tcg_gen_label(TCGBuilder *b, TCGLabel l)
     if (fold && b->dead && last->opc == TCG_OP_br && last->aux == l.i) {
         /* A branch to what follows it. Its stretch goes on if nobody else comes here. */
         if (b->n != u->nops) {
-            forget_cells(
-                b); /* the unreachable code may have set cells; a label's care is not needed */
+            /* The unreachable code may have set cells. */
+            forget_cells(b);
         }
         u->nops--;
         b->n = u->nops;

@@ -349,6 +349,10 @@ static void test_fold_widths(Fixture *f, gconstpointer data)
     EXPECT(tcg_gen_exts(b, tcg_gen_addi(b, tcg_gen_trunc(b, sum), 1)),
            "exts(add(add(w0,trunc(x0)),1))");
     EXPECT(tcg_gen_ext32s(b, sum), "exts(add(w0,trunc(x0)))");
+    EXPECT(tcg_gen_ext32s(b, tcg_gen_sari(b, x, 31)), "exts(trunc(sar(x0,31)))");
+    EXPECT(tcg_gen_ext32s(b, tcg_gen_sari(b, x, 32)), "sar(x0,32)");
+    EXPECT(tcg_gen_ext32u(b, tcg_gen_shri(b, x, 31)), "extu(trunc(shr(x0,31)))");
+    EXPECT(tcg_gen_ext32u(b, tcg_gen_shri(b, x, 32)), "shr(x0,32)");
     EXPECT(tcg_gen_exts(b, tcg_gen_shri(b, w, 1)), "extu(shr(w0,1))");
     EXPECT(tcg_gen_ext8s(b, tcg_gen_ext8u(b, x)), "ext8s(x0)");
     EXPECT(tcg_gen_ext16u(b, tcg_gen_ext8u(b, x)), "ext8u(x0)");
@@ -471,12 +475,20 @@ static TCGv chain_step(TCGBuilder *b, unsigned n, TCGv x, int64_t k, bool k_firs
         if (n < NUN) {
             return unary_fn[n](b, x);
         }
-        return tcg_gen_setcondi(b, tcg_type(b, x), n - NUN, x, k);
+        n -= NUN;
+        if (n < TCG_COND_COUNT) {
+            return tcg_gen_setcondi(b, tcg_type(b, x), n, x, k);
+        }
+        n -= TCG_COND_COUNT;
+        if (tcg_type(b, x) == TCG_I32) {
+            return tcg_gen_trunc(b, n ? tcg_gen_exts(b, x) : tcg_gen_extu(b, x));
+        }
+        return n ? tcg_gen_ext32s(b, x) : tcg_gen_ext32u(b, x);
     }
     TCGv kv = tcg_const(b, tcg_type(b, x), k);
     return k_first ? binary_fn[n](b, kv, x) : binary_fn[n](b, x, kv);
 }
-#define NSTEPS (NBIN + NUN + TCG_COND_COUNT)
+#define NSTEPS (NBIN + NUN + TCG_COND_COUNT + 2)
 
 static const int64_t chain_constants[] = {
     0, 1, -1, 2, 3, 8, 24, 31, 32, 48, 56, 63, 0xff, 0xffff, INT64_C(0xffffffff), INT64_MIN,
@@ -670,6 +682,50 @@ static void test_dead_code(Fixture *f, gconstpointer data)
     free(text);
     g_assert_cmpint(f->u->ops[2].uses, ==, 4);
     g_assert_cmpint(f->u->ops[3].uses, ==, 3);
+}
+
+/* A helper that may write a cell may also leave it: what was set before must be in its home. */
+static void test_dead_code_calls(Fixture *f, gconstpointer data)
+{
+    TCGBuilder *b = f->b;
+    static const TCGHelper writes_x0 = {.name = "writes_x0", .writes.w[0] = 1};
+    static const TCGHelper reads_x1 = {.name = "reads_x1", .reads.w[0] = 2};
+    static const TCGHelper faults = {.name = "faults", .flags = TCG_HELPER_FAULTS};
+    static const TCGHelper pure = {.name = "pure", .ret = TCG_I64, .flags = TCG_HELPER_PURE};
+    begin(f);
+    TCGv x = tcg_gen_getcell(b, 4), y = tcg_gen_getcell(b, 5);
+    tcg_gen_setcell(b, 0, x);
+    tcg_gen_setcell(b, 1, x);
+    tcg_gen_setcell(b, 2, x);
+    tcg_gen_setcell(b, 3, x);
+    tcg_gen_call0(b, &writes_x0);
+    tcg_gen_call0(b, &reads_x1);
+    tcg_gen_call0(b, &pure);
+    tcg_gen_setcell(b, 2, y);
+    tcg_gen_call0(b, &faults);
+    for (unsigned i = 0; i < 4; i++) {
+        tcg_gen_setcell(b, i, i == 2 ? x : y);
+    }
+    tcg_gen_exit_direct(b, 4);
+    tcg_optimize(f->u, TCG_OPT_ALL | TCG_OPT_VERIFY);
+    char *text = dump_text(f->u);
+    g_assert_cmpstr(text, ==,
+                    " ---- insn 0, page+0\n"
+                    "      v2    = getcell.i64 x4\n"
+                    "      v3    = getcell.i64 x5\n"
+                    "              setcell x0, v2\n"
+                    "              setcell x1, v2\n"
+                    "              setcell x3, v2   sink\n"
+                    "              call writes_x0()\n"
+                    "              call reads_x1()\n"
+                    "              setcell x2, v3   sink\n"
+                    "              call faults()\n"
+                    "              setcell x0, v3\n"
+                    "              setcell x1, v3\n"
+                    "              setcell x2, v2\n"
+                    "              setcell x3, v3\n"
+                    "              exit_direct page+0x4   exit 0\n");
+    free(text);
 }
 
 /*
@@ -952,6 +1008,120 @@ static void test_interpreter_leaving(Fixture *f, gconstpointer data)
     g_assert_cmphex(f->s->env.pc, ==, IRGEN_PAGE + 0x24);
 }
 
+/* ---- FP status: the host's own arithmetic knows MXCSR ---- */
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+
+static uint64_t host_fp(TCGOpcode opc, uint64_t x, uint64_t y)
+{
+    __m128d a = _mm_castsi128_pd(_mm_cvtsi64_si128((int64_t)x)), r;
+    __m128d b = _mm_castsi128_pd(_mm_cvtsi64_si128((int64_t)y));
+    switch (opc) {
+    case TCG_OP_fadd:
+        r = _mm_add_sd(a, b);
+        break;
+    case TCG_OP_fsub:
+        r = _mm_sub_sd(a, b);
+        break;
+    case TCG_OP_fmul:
+        r = _mm_mul_sd(a, b);
+        break;
+    case TCG_OP_fdiv:
+        r = _mm_div_sd(a, b);
+        break;
+    case TCG_OP_fsqrt:
+        r = _mm_sqrt_sd(a, a);
+        break;
+    case TCG_OP_fcvt_fs:
+        return _mm_cvtsd_si64(a);
+    case TCG_OP_fcvt_sf:
+        r = _mm_cvtsi64_sd(a, (int64_t)x);
+        break;
+    default:
+        return (uint32_t)_mm_cvtsi128_si32(_mm_castps_si128(_mm_cvtsd_ss(_mm_setzero_ps(), a)));
+    }
+    return _mm_cvtsi128_si64(_mm_castpd_si128(r));
+}
+
+static void test_interpreter_fp(Fixture *f, gconstpointer data)
+{
+    static const uint8_t ops[] = {TCG_OP_fadd,  TCG_OP_fsub,    TCG_OP_fmul,    TCG_OP_fdiv,
+                                  TCG_OP_fsqrt, TCG_OP_fcvt_fs, TCG_OP_fcvt_sf, TCG_OP_fcvt_ff};
+    TCGBuilder *b = f->plain;
+    IrGenRng r = {.s = 5};
+    for (unsigned i = 0; i < G_N_ELEMENTS(ops); i++) {
+        tcg_begin(b, f->u);
+        tcg_gen_insn_start(b, 0);
+        TCGv x = tcg_gen_bitcast(b, TCG_F64, tcg_gen_getcell(b, 0));
+        TCGv y = tcg_gen_bitcast(b, TCG_F64, tcg_gen_getcell(b, 1)), v;
+        switch (ops[i]) {
+        case TCG_OP_fadd:
+            v = tcg_gen_fadd(b, TCG_RND_DYN, x, y);
+            break;
+        case TCG_OP_fsub:
+            v = tcg_gen_fsub(b, TCG_RND_DYN, x, y);
+            break;
+        case TCG_OP_fmul:
+            v = tcg_gen_fmul(b, TCG_RND_DYN, x, y);
+            break;
+        case TCG_OP_fdiv:
+            v = tcg_gen_fdiv(b, TCG_RND_DYN, x, y);
+            break;
+        case TCG_OP_fsqrt:
+            v = tcg_gen_fsqrt(b, TCG_RND_DYN, x);
+            break;
+        case TCG_OP_fcvt_fs:
+            v = tcg_gen_fcvt_fs(b, TCG_I64, TCG_RND_DYN, x);
+            break;
+        case TCG_OP_fcvt_sf:
+            v = tcg_gen_fcvt_sf(b, TCG_F64, TCG_RND_DYN, tcg_gen_getcell(b, 0));
+            break;
+        default:
+            v = tcg_gen_bitcast(b, TCG_I32, tcg_gen_fcvt_ff(b, TCG_F32, TCG_RND_DYN, x));
+            v = tcg_gen_extu(b, v);
+            break;
+        }
+        if (tcg_type(b, v) == TCG_F64) {
+            v = tcg_gen_bitcast(b, TCG_I64, v);
+        }
+        tcg_gen_setcell(b, 2, v);
+        tcg_gen_exit_direct(b, 4);
+        for (unsigned n = 0; n < 4000; n++) {
+            uint64_t p = irgen_fp(&r, TCG_F64), q = irgen_fp(&r, TCG_F64);
+            if (n & 1) {
+                p = p >> 32 << 32; /* exact results are rare otherwise */
+                q = q >> 32 << 32;
+            }
+            if (ops[i] == TCG_OP_fcvt_sf) {
+                p = irgen_number(&r);
+            }
+            uint32_t mxcsr = 0x1f80 | (n >> 1 & 3) << 13, host = _mm_getcsr();
+            _mm_setcsr(mxcsr);
+            uint64_t want = host_fp(ops[i], p, q);
+            uint32_t flags = _mm_getcsr();
+            _mm_setcsr(host);
+            irgen_state_init(f->s, 1);
+            f->s->env.mxcsr = mxcsr;
+            f->s->x[0] = p;
+            f->s->x[1] = q;
+            irgen_interpret(f->s, f->u, f->in);
+            if (f->s->x[2] != want || f->s->env.mxcsr != flags) {
+                g_error("%s %#" PRIx64 " %#" PRIx64 " mxcsr %#x: %#" PRIx64
+                        " flags %#x, not %#" PRIx64 " flags %#x",
+                        tcg_op_desc[ops[i]].name, p, q, mxcsr, f->s->x[2], f->s->env.mxcsr, want,
+                        flags);
+            }
+        }
+    }
+}
+#else
+static void test_interpreter_fp(Fixture *f, gconstpointer data)
+{
+    g_test_skip("this host's FP status is not MXCSR");
+}
+#endif
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -969,9 +1139,11 @@ int main(int argc, char **argv)
     ADD("fold/fp-vector", test_fold_fp_vector);
     ADD("fold/chains", test_fold_chains);
     ADD("live/dead-code", test_dead_code);
+    ADD("live/calls", test_dead_code_calls);
     ADD("live/sinks", test_sinks);
     ADD("verify", test_verifier);
     ADD("interp/totality", test_interpreter);
+    ADD("interp/fp", test_interpreter_fp);
     ADD("interp/leaving", test_interpreter_leaving);
     ADD("random", test_random);
     return g_test_run();
