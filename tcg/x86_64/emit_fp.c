@@ -167,6 +167,9 @@ static void emit_sign(X86Gen *s, const TCGOp *op)
     x86_bind(s, d);
 }
 
+enum { FP_NAN, FP_SOFT, FP_EQUAL };
+static Stub *fp_stub(X86Gen *s, unsigned kind, const uint8_t r[3], unsigned d, uint32_t jump);
+
 static void emit_fbox(X86Gen *s, const TCGOp *op)
 {
     unsigned a = x86_use(s, x86_root(s, op->a));
@@ -190,8 +193,8 @@ static void emit_funbox(X86Gen *s, const TCGOp *op)
     }
     x86_advance(s);
     unsigned d = x86_def(s, a == REG_NONE ? 0 : BIT(a));
-    Stub *st = x86_stub_new(s, STUB_FP);
-    st->r[0] = d;
+    const uint8_t none[3] = {REG_NONE, REG_NONE, REG_NONE};
+    Stub *st = fp_stub(s, FP_NAN, none, d, 0);
     if (a == REG_NONE) {
         Mem high = m;
         high.disp += 4;
@@ -206,6 +209,322 @@ static void emit_funbox(X86Gen *s, const TCGOp *op)
         movaps(s, d, a);
     }
     st->back = asm_pos(as);
+    x86_bind(s, d);
+}
+
+/* ---- inline arithmetic ----
+ *
+ * Off the common path there are stubs: FP_NAN puts the default NaN into the result, FP_SOFT does
+ * the whole op in C (operands must still be in their registers then), FP_EQUAL is fmin and fmax of
+ * equal operands.
+ */
+
+static Stub *fp_stub(X86Gen *s, unsigned kind, const uint8_t r[3], unsigned d, uint32_t jump)
+{
+    Stub *st = x86_stub_new(s, STUB_FP);
+    st->imm = kind;
+    memcpy(st->r, r, 3);
+    st->r[3] = d;
+    st->jump = jump;
+    return st;
+}
+
+/* Let the stubs made since `first` come back here. */
+static void stubs_back(X86Gen *s, unsigned first)
+{
+    for (unsigned k = first; k < s->stubs->len; k++) {
+        g_array_index(s->stubs, Stub, k).back = asm_pos(&s->a);
+    }
+}
+
+static TCGType from_type(const X86Gen *s, const TCGOp *op)
+{
+    return s->u->ops[op->a.i].type;
+}
+
+/* Prefix of scalar arithmetic. */
+static unsigned scalar(TCGType t)
+{
+    return t == TCG_F64 || t == TCG_I64 ? OP_F2 | OP_0F : OP_F3 | OP_0F;
+}
+static unsigned packed(TCGType t)
+{
+    return t == TCG_F64 ? OP_66 | OP_0F : OP_0F;
+}
+
+static bool rounds_natively(const TCGOp *op)
+{
+    unsigned r = op->aux & TCG_FP_ROUND_MASK;
+    return r <= TCG_RND_RUP || r == TCG_RND_DYN;
+}
+
+/* A rounding mode that the instruction names: if it is not the guest's current one, all is done in
+ * C. RC in env->mxcsr is always current. */
+static void check_rounding(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsigned d)
+{
+    static const uint16_t rc[] = {[TCG_RND_RNE] = 0x0000,
+                                  [TCG_RND_RDN] = 0x2000,
+                                  [TCG_RND_RUP] = 0x4000,
+                                  [TCG_RND_RTZ] = 0x6000};
+    unsigned round = op->aux & TCG_FP_ROUND_MASK;
+    if (round == TCG_RND_DYN) {
+        return;
+    }
+    if (round == TCG_RND_RNE) {
+        asm_rm(&s->a, 0xf7, 0, ENV(mxcsr));
+        asm_32(&s->a, 0x6000);
+    } else {
+        asm_rm(&s->a, I_MOV_RM, RAX, ENV(mxcsr));
+        asm_alu_ri(&s->a, 0, ALU_AND, RAX, 0x6000);
+        asm_alu_ri(&s->a, 0, ALU_CMP, RAX, rc[round]);
+    }
+    fp_stub(s, FP_SOFT, r, d, asm_jcc(&s->a, CC_NE));
+}
+
+/* Does a NaN result need a look; and by C, or is it the default NaN in any case? */
+static bool nan_needs_soft(const TCGOp *op)
+{
+    return op->opc == TCG_OP_fma ||
+           (op->aux & (TCG_FP_DEFAULT_NAN | TCG_FP_NAN_ARM)) == TCG_FP_NAN_ARM;
+}
+static bool nan_needs_check(const TCGOp *op)
+{
+    return op->opc == TCG_OP_fma || (op->aux & (TCG_FP_DEFAULT_NAN | TCG_FP_NAN_ARM));
+}
+
+static void check_nan(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsigned t, unsigned d)
+{
+    if (nan_needs_check(op)) {
+        asm_rr(&s->a, 0x2e | packed(op->type), t, t);
+        fp_stub(s, nan_needs_soft(op) ? FP_SOFT : FP_NAN, r, d, asm_jcc(&s->a, CC_P));
+    }
+    movaps(s, d, t);
+}
+
+static bool among(const uint8_t r[3], unsigned d)
+{
+    return r[0] == d || r[1] == d || r[2] == d;
+}
+
+static void emit_arith(X86Gen *s, const TCGOp *op)
+{
+    Asm *as = &s->a;
+    static const uint8_t opcodes[] = {[TCG_OP_fadd - TCG_OP_fadd] = 0x58,
+                                      [TCG_OP_fsub - TCG_OP_fadd] = 0x5c,
+                                      [TCG_OP_fmul - TCG_OP_fadd] = 0x59,
+                                      [TCG_OP_fdiv - TCG_OP_fadd] = 0x5e};
+    if (!rounds_natively(op) || (op->aux & TCG_FP_TINY_BEFORE)) {
+        emit_soft(s, op);
+        return;
+    }
+    unsigned opc = opcodes[op->opc - TCG_OP_fadd] | scalar(op->type), first = s->stubs->len;
+    uint8_t r[3];
+    take_operands(s, op, r);
+    x86_advance(s);
+    bool comm = (op->opc == TCG_OP_fadd || op->opc == TCG_OP_fmul) && nan_needs_check(op);
+    unsigned d = x86_def(s, BIT(r[0]) | (comm ? BIT(r[1]) : 0));
+    unsigned t = nan_needs_soft(op) && among(r, d) ? XMM15 : d;
+    check_rounding(s, op, r, d);
+    if (t == r[1] && t != r[0]) {
+        if (comm) {
+            asm_rr(as, opc, t, r[0]);
+        } else {
+            asm_rr(as, I_MOVAPS, XMM15, r[0]);
+            asm_rr(as, opc, XMM15, r[1]);
+            t = XMM15;
+        }
+    } else {
+        movaps(s, t, r[0]);
+        asm_rr(as, opc, t, r[1]);
+    }
+    check_nan(s, op, r, t, d);
+    stubs_back(s, first);
+    x86_bind(s, d);
+}
+
+/* fsqrt, fcvt_ff, fround: one operand. */
+static void emit_fp_unary(X86Gen *s, const TCGOp *op)
+{
+    Asm *as = &s->a;
+    unsigned round = op->aux & TCG_FP_ROUND_MASK, opc;
+    bool widen = op->opc == TCG_OP_fcvt_ff && op->type == TCG_F64;
+    if (!widen &&
+        (!rounds_natively(op) || (op->opc == TCG_OP_fcvt_ff && op->aux & TCG_FP_TINY_BEFORE) ||
+         (op->opc == TCG_OP_fround && !s->t->have.sse41))) {
+        emit_soft(s, op);
+        return;
+    }
+    unsigned first = s->stubs->len;
+    uint8_t r[3];
+    take_operands(s, op, r);
+    x86_advance(s);
+    unsigned d = x86_def(s, 0);
+    unsigned t = nan_needs_soft(op) && d == r[0] ? XMM15 : d;
+    if (op->opc == TCG_OP_fround) {
+        static const uint8_t mode[] = {[TCG_RND_RNE] = 0,
+                                       [TCG_RND_RDN] = 1,
+                                       [TCG_RND_RUP] = 2,
+                                       [TCG_RND_RTZ] = 3,
+                                       [TCG_RND_DYN] = 4};
+        asm_rr(as, (op->type == TCG_F64 ? 0x0b : 0x0a) | OP_3A | OP_66, t, r[0]);
+        asm_8(as, mode[round] | (op->aux & TCG_FP_INEXACT_OFF ? 8 : 0));
+    } else {
+        if (!widen) {
+            check_rounding(s, op, r, d);
+        }
+        opc = op->opc == TCG_OP_fsqrt ? 0x51 | scalar(op->type) : 0x5a | scalar(from_type(s, op));
+        asm_rr(as, opc, t, r[0]);
+    }
+    check_nan(s, op, r, t, d);
+    stubs_back(s, first);
+    x86_bind(s, d);
+}
+
+static void emit_fma(X86Gen *s, const TCGOp *op)
+{
+    Asm *as = &s->a;
+    if (!rounds_natively(op) || (op->aux & TCG_FP_TINY_BEFORE) || !s->t->have.fma) {
+        emit_soft(s, op);
+        return;
+    }
+    unsigned first = s->stubs->len, w = op->type == TCG_F64 ? OP_W : 0;
+    uint8_t r[3];
+    take_operands(s, op, r);
+    x86_advance(s);
+    unsigned d = x86_def(s, BIT(r[2]));
+    unsigned t = among(r, d) ? XMM15 : d;
+    check_rounding(s, op, r, d);
+    movaps(s, t, r[0]);
+    asm_vex_rr(as, 0xa9 | OP_38 | OP_66 | w, t, r[1], r[2]); /* t = t * b + c */
+    check_nan(s, op, r, t, d);
+    stubs_back(s, first);
+    x86_bind(s, d);
+}
+
+static void emit_minmax(X86Gen *s, const TCGOp *op)
+{
+    Asm *as = &s->a;
+    unsigned first = s->stubs->len;
+    unsigned opc = (op->opc == TCG_OP_fmin ? 0x5d : 0x5f) | scalar(op->type);
+    uint8_t r[3];
+    take_operands(s, op, r);
+    x86_advance(s);
+    unsigned d = x86_def(s, BIT(r[0]) | BIT(r[1]));
+    asm_rr(as, 0x2e | packed(op->type), r[0], r[1]);
+    fp_stub(s, FP_SOFT, r, d, asm_jcc(as, CC_P));
+    fp_stub(s, FP_EQUAL, r, d, asm_jcc(as, CC_E));
+    if (d == r[1]) {
+        asm_rr(as, opc, d, r[0]); /* neither NaNs nor equal: the order does not matter */
+    } else {
+        movaps(s, d, r[0]);
+        asm_rr(as, opc, d, r[1]);
+    }
+    stubs_back(s, first);
+    x86_bind(s, d);
+}
+
+/* ucomis a, constant */
+static void compare_const(X86Gen *s, TCGType t, unsigned a, double limit)
+{
+    uint64_t bits;
+    if (t == TCG_F64) {
+        memcpy(&bits, &limit, 8);
+    } else {
+        float f = (float)limit;
+        uint32_t b32;
+        memcpy(&b32, &f, 4);
+        bits = b32;
+    }
+    x86_rm_const(s, 0x2e | packed(t), a, bits, 0);
+}
+
+/*
+ * To integers. cvt(t)sx2si raises invalid alone, and yields INT_MIN, when the result does not fit;
+ * that is what is asked for, so the stub only has to find the value. Unsigned results are made by
+ * the signed conversion of a wider range: its bounds are checked before, so that it raises nothing
+ * that the unsigned one would not.
+ */
+static void emit_to_int(X86Gen *s, const TCGOp *op)
+{
+    Asm *as = &s->a;
+    TCGType from = from_type(s, op);
+    unsigned round = op->aux & TCG_FP_ROUND_MASK;
+    bool is_signed = op->opc == TCG_OP_fcvt_fs, i32 = op->type == TCG_I32;
+    bool named = round != TCG_RND_DYN && round != TCG_RND_RTZ;
+    if (!rounds_natively(op) || (named && !s->t->have.sse41)) {
+        emit_soft(s, op);
+        return;
+    }
+    unsigned first = s->stubs->len;
+    uint8_t r[3];
+    take_operands(s, op, r);
+    x86_advance(s);
+    unsigned d = x86_def(s, 0), src = r[0];
+    unsigned cvt = (round == TCG_RND_DYN ? 0x2d : 0x2c) | scalar(from);
+    if (!is_signed) {
+        asm_rr(as, I_XORPS, XMM15, XMM15);
+        asm_rr(as, 0x2e | packed(from), src, XMM15);
+        fp_stub(s, FP_SOFT, r, d, asm_jcc(as, CC_B)); /* negative or NaN */
+        if (i32 && from == TCG_F64) {
+            compare_const(s, from, src, 4294967295.0);
+            fp_stub(s, FP_SOFT, r, d, asm_jcc(as, CC_A));
+        } else {
+            compare_const(s, from, src, i32 ? 4294967296.0 : 9223372036854775808.0);
+            fp_stub(s, FP_SOFT, r, d, asm_jcc(as, CC_AE));
+        }
+    }
+    if (named) {
+        /* Round without the inexact flag: it must not come with invalid. The second conversion
+         * raises it if there is a fraction and the value is in range. */
+        static const uint8_t mode[] = {[TCG_RND_RNE] = 8, [TCG_RND_RDN] = 9, [TCG_RND_RUP] = 10};
+        asm_rr(as, (from == TCG_F64 ? 0x0b : 0x0a) | OP_3A | OP_66, XMM15, src);
+        asm_8(as, mode[round]);
+        src = XMM15;
+    }
+    asm_rr(as, cvt | (is_signed && i32 ? 0 : OP_W), d, src);
+    if (is_signed && (op->aux & (TCG_FP_CVT_SAT_MAX | TCG_FP_CVT_SAT_ZERO))) {
+        asm_alu_ri(as, i32 ? 0 : OP_W, ALU_CMP, d, 1);
+        fp_stub(s, FP_SOFT, r, d, asm_jcc(as, CC_O)); /* INT_MIN */
+    }
+    if (named) {
+        asm_rr(as, cvt | (is_signed && i32 ? 0 : OP_W), RDX, r[0]);
+    }
+    stubs_back(s, first);
+    s->val[s->i].zx = i32;
+    x86_bind(s, d);
+}
+
+static void emit_from_int(X86Gen *s, const TCGOp *op)
+{
+    Asm *as = &s->a;
+    TCGType from = from_type(s, op);
+    bool is_signed = op->opc == TCG_OP_fcvt_sf, i32 = from == TCG_I32;
+    bool exact = i32 && op->type == TCG_F64;
+    if (!exact && !rounds_natively(op)) {
+        emit_soft(s, op);
+        return;
+    }
+    unsigned first = s->stubs->len;
+    uint8_t r[3];
+    take_operands(s, op, r);
+    x86_advance(s);
+    unsigned d = x86_def(s, 0), src = r[0];
+    if (!exact) {
+        check_rounding(s, op, r, d);
+    }
+    unsigned w = OP_W;
+    if (is_signed) {
+        w = i32 ? 0 : OP_W;
+    } else if (i32) {
+        asm_mov_rr(as, 0, RAX, src);
+        src = RAX;
+    } else {
+        asm_rr(as, I_TEST | OP_W, src, src);
+        fp_stub(s, FP_SOFT, r, d, asm_jcc(as, CC_S));
+    }
+    asm_rr(as, I_XORPS, d, d);
+    asm_rr(as, 0x2a | scalar(op->type) | w, d, src);
+    stubs_back(s, first);
     x86_bind(s, d);
 }
 
@@ -226,8 +545,30 @@ void x86_emit_fp(X86Gen *s, const TCGOp *op)
     case TCG_OP_funbox:
         emit_funbox(s, op);
         break;
+    case TCG_OP_fadd:
+    case TCG_OP_fsub:
+    case TCG_OP_fmul:
+    case TCG_OP_fdiv:
+        emit_arith(s, op);
+        break;
+    case TCG_OP_fsqrt:
+    case TCG_OP_fround:
+    case TCG_OP_fcvt_ff:
+        emit_fp_unary(s, op);
+        break;
+    case TCG_OP_fma:
+        emit_fma(s, op);
+        break;
+    case TCG_OP_fmin:
+    case TCG_OP_fmax:
+        emit_minmax(s, op);
+        break;
+    case TCG_OP_fcvt_fs:
+    case TCG_OP_fcvt_fu:
+        emit_to_int(s, op);
+        break;
     default:
-        emit_soft(s, op);
+        emit_from_int(s, op);
         break;
     }
 }
@@ -236,12 +577,29 @@ void x86_stub_fp(X86Gen *s, Stub *st)
 {
     Asm *as = &s->a;
     const TCGOp *op = &s->u->ops[st->op];
-    switch (op->opc) {
-    case TCG_OP_funbox:
-        x86_rm_const(s, I_MOVSS_RM, st->r[0], 0x7fc00000, 0);
+    unsigned d = st->r[3];
+    switch (st->imm) {
+    case FP_NAN:
+        if (op->type == TCG_F64) {
+            x86_rm_const(s, I_MOVSD_RM, d, 0x7ff8000000000000, 0);
+        } else {
+            x86_rm_const(s, I_MOVSS_RM, d, 0x7fc00000, 0);
+        }
+        break;
+    case FP_EQUAL:
+        /* Only zeros differ: any negative one makes the minimum negative. */
+        asm_rr(as, I_MOVAPS, XMM15, st->r[0]);
+        asm_rr(as, op->opc == TCG_OP_fmin ? I_ORPS : I_ANDPS, XMM15, st->r[1]);
+        movaps(s, d, XMM15);
         break;
     default:
-        g_assert_not_reached();
+        call_soft(s, op, st->r);
+        if (d >= XMM0) {
+            asm_rr(as, I_MOVD_XR | OP_W, d, RAX);
+        } else {
+            asm_mov_rr(as, type_w(op->type), d, RAX);
+        }
+        break;
     }
     asm_jmp_to(as, st->back);
 }
