@@ -643,15 +643,6 @@ static void fdt_clint(VirtBoard *b, FdtNode n)
     fdt_end_node(n.fdt);
 }
 
-static void fdt_virtio_slot(const FdtNode *n)
-{
-    fdt_node_begin(n, "virtio_mmio");
-    fdt_property_string(n->fdt, "compatible", "virtio,mmio");
-    fdt_node_reg(n);
-    fdt_node_irqs(n);
-    fdt_end_node(n->fdt);
-}
-
 static void fdt_soc(VirtBoard *b, void *fdt)
 {
     FdtNode n = {
@@ -677,10 +668,8 @@ static void fdt_soc(VirtBoard *b, void *fdt)
         at.n_irqs = p->irq != 0;
         at.irq_parent = b->plic_phandle;
         at.phandle = p->addr == VIRT_TEST ? b->test_phandle : 0;
-        if (b->placed[i] && b->placed[i]->cls->fdt) {
+        if (b->placed[i]) {
             b->placed[i]->cls->fdt(b->placed[i], &at);
-        } else {
-            fdt_virtio_slot(&at);
         }
     }
     n.phandle = b->plic_phandle;
