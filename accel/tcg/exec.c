@@ -116,12 +116,15 @@ void tcg_exec(CPU *cpu)
         tc->in_exec = false;
         return;
     }
+    /* After a look-up that missed inline, or that found a dead unit, the jump cache is no help. */
+    bool cached = !a->opt.check && a->opt.engine == ACCEL_JIT && !rhea_log_on(LOG_EXEC | LOG_CPU);
+    bool try_cache = cached;
     for (;;) {
         const void *code = NULL;
         Unit *u = NULL;
         uint64_t ret;
 
-        if (!a->opt.check && a->opt.engine == ACCEL_JIT && !rhea_log_on(LOG_EXEC | LOG_CPU)) {
+        if (try_cache) {
             JumpCacheEntry *jc = jump_cache_entry(env);
             if (jc->pc == env->pc && jc->ctx == env->ctx) {
                 code = jc->code;
@@ -142,6 +145,7 @@ void tcg_exec(CPU *cpu)
         } else {
             ret = interp_enter(cpu, u);
         }
+        try_cache = cached && (ret & TCG_LEAVE_MASK) >= TCG_LEAVE_POLL;
         switch (ret & TCG_LEAVE_MASK) {
         case TCG_LEAVE_LOOKUP:
             /* Between two units of the interpreter nobody else polls. */
