@@ -340,7 +340,7 @@ def tiny_firmware_jump():
 
 
 for _cpu in ('max', 'rv64,sv57=off', 'rv64,sv48=off', 'rv64,sstc=off', 'rv64,svadu=off', 'rv64,zba=off,zbb=off,zbs=off'):
-    test('tiny/cpu-' + _cpu.replace('=', '-').replace(',', '-'), limit=5)(lambda c=_cpu: run_tiny('-cpu', c))
+    test('tiny/cpu-' + _cpu.replace('=', '-').replace(',', '-'), limit=5)(lambda c=_cpu: run_tiny('-bios', opensbi(), '-cpu', c))
 
 
 @test('tiny/aclint', limit=5)
