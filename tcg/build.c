@@ -22,6 +22,7 @@ TCGBuilder *tcg_builder_new(void)
 {
     TCGBuilder *b = g_new0(TCGBuilder, 1);
     b->passes = TCG_OPT_ALL;
+    tcg_signatures(b->sig);
     return b;
 }
 
@@ -130,6 +131,34 @@ static void grow_ops(TCGBuilder *b)
     }
 }
 
+/*
+ * Ops are written and copied by 64-bit words: wider or narrower pieces would be read back by
+ * instructions to which the processor cannot forward what was just written.
+ */
+static inline void op_init(TCGOp *op, unsigned opc, unsigned type, unsigned aux, TCGv x, TCGv y,
+                           TCGv z, int64_t imm)
+{
+#if G_BYTE_ORDER == G_LITTLE_ENDIAN
+    uint64_t head = opc | type << 8 | aux << 16 | (uint64_t)x.i << 32 | (uint64_t)y.i << 48;
+    uint64_t second = z.i;
+    memcpy((char *)op, &head, 8);
+    memcpy((char *)op + 8, &second, 8);
+    op->imm = imm;
+#else
+    *op = (TCGOp){.opc = opc, .type = type, .aux = aux, .a = x, .b = y, .c = z, .imm = imm};
+#endif
+}
+
+static inline void op_copy(TCGOp *to, const TCGOp *from)
+{
+    for (unsigned i = 0; i < sizeof(TCGOp); i += 8) {
+        uint64_t w;
+        memcpy(&w, (const char *)from + i, 8);
+        __asm__("" : "+r"(w)); /* not two words at a time */
+        memcpy((char *)to + i, &w, 8);
+    }
+}
+
 static TCGv append(TCGBuilder *b, const TCGOp *op)
 {
     TCGUnit *u = b->u;
@@ -148,9 +177,7 @@ static TCGv append(TCGBuilder *b, const TCGOp *op)
         grow_ops(b);
     }
     uint32_t i = b->n++;
-    u->ops[i] = *op;
-    u->ops[i].uses = 0;
-    u->ops[i].scratch = 0;
+    op_copy(&u->ops[i], op);
     tcg_facts(b, op, &b->facts[i]);
     if (!b->dead) {
         u->nops = b->n;
@@ -177,43 +204,62 @@ static TCGv merge(TCGBuilder *b, const TCGOp *op, unsigned flags)
     return TCG_NONE;
 }
 
-TCGv tcg_emit(TCGBuilder *b, const TCGOp *proto)
+#ifndef NDEBUG
+static inline bool fits(unsigned mask, unsigned type, unsigned own, unsigned first)
 {
-    TCGOp op = *proto;
-    unsigned flags = tcg_op_desc[op.opc].flags;
+    return mask >> type & 1 && (!(mask & TCG_SIG_OWN) || type == own) &&
+           (!(mask & TCG_SIG_FIRST) || type == first);
+}
+
+static void check_op(TCGBuilder *b, const TCGOp *op)
+{
+    const TCGSignature *s = &b->sig[op->opc];
+    const TCGOp *ops = b->u->ops;
+    unsigned own = op->type, ta = ops[op->a.i].type;
+    if (G_UNLIKELY(!(s->result >> own & 1) || !fits(s->operand[0], ta, own, ta) ||
+                   !fits(s->operand[1], ops[op->b.i].type, own, ta) ||
+                   !fits(s->operand[2], ops[op->c.i].type, own, ta) ||
+                   tcg_op_check_fields(b->u, op, ta))) {
+        char *wrong = tcg_op_check(b->u, op);
+        g_error("IR builder: insn %u: %s", b->u->ninsns, wrong ? wrong : "malformed op");
+    }
+}
+#endif
+
+TCGv tcg_emit(TCGBuilder *b, TCGOp *op)
+{
+    unsigned flags = tcg_op_desc[op->opc].flags;
     if (G_UNLIKELY(b->u->overflow)) {
-        return append(b, &op);
+        return append(b, op);
     }
 #ifndef NDEBUG
-    char *wrong = tcg_op_check(b->u, &op);
-    if (G_UNLIKELY(wrong)) {
-        g_error("IR builder: insn %u: %s", b->u->ninsns, wrong);
-    }
+    check_op(b, op);
 #endif
-    if ((flags & TCG_OPF_OPT) && b->has && !b->has[op.opc]) {
-        return tcg_lower_op(b, &op);
+    if ((flags & TCG_OPF_OPT) && b->has && !b->has[op->opc]) {
+        return tcg_lower_op(b, op);
     }
     if (b->passes & TCG_OPT_FOLD) {
-        if (!(flags & TCG_OPF_SIDE) || op.opc == TCG_OP_ld || op.opc == TCG_OP_st) {
-            TCGv v = tcg_fold(b, &op);
+        if (!(flags & TCG_OPF_SIDE) || op->opc == TCG_OP_ld || op->opc == TCG_OP_st) {
+            TCGv v = tcg_fold(b, op);
             if (v.i) {
                 return v;
             }
         }
         if (!(flags & TCG_OPF_SIDE)) {
-            TCGv v = merge(b, &op, flags);
+            TCGv v = merge(b, op, flags);
             if (v.i) {
                 return v;
             }
         }
     }
-    return append(b, &op);
+    return append(b, op);
 }
 
 static inline TCGv emit(TCGBuilder *b, unsigned opc, unsigned type, unsigned aux, TCGv x, TCGv y,
                         TCGv z, int64_t imm)
 {
-    TCGOp op = {.opc = opc, .type = type, .aux = aux, .a = x, .b = y, .c = z, .imm = imm};
+    TCGOp op;
+    op_init(&op, opc, type, aux, x, y, z, imm);
     return tcg_emit(b, &op);
 }
 
@@ -265,7 +311,8 @@ TCGv tcg_gen_getcell(TCGBuilder *b, unsigned cell)
     if (forward && b->cell[cell].gen == b->cell_gen && !b->u->overflow) {
         return b->cell[cell].v;
     }
-    TCGOp op = {.opc = TCG_OP_getcell, .type = b->u->cells[cell].type, .aux = cell};
+    TCGOp op;
+    op_init(&op, TCG_OP_getcell, b->u->cells[cell].type, cell, TCG_NONE, TCG_NONE, TCG_NONE, 0);
     TCGv v = append(b, &op);
     b->cell[cell].gen = b->cell_gen;
     b->cell[cell].v = v;

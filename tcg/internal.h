@@ -22,6 +22,16 @@ typedef struct TCGFacts {
     uint32_t sign; /* so many top bits of the type are copies of the sign bit, itself included */
 } TCGFacts;
 
+/* A row's signature as masks of types, for the builder's check of each op. */
+typedef struct TCGSignature {
+    uint8_t result;
+    uint8_t operand[3];
+} TCGSignature;
+enum {
+    TCG_SIG_FIRST = 1 << 6, /* the type of operand a */
+    TCG_SIG_OWN = 1 << 7,   /* the op's type */
+};
+
 struct TCGBuilder {
     TCGUnit *u;
     uint32_t n;      /* index of the next op; u->nops stays behind while nothing is reachable */
@@ -43,6 +53,8 @@ struct TCGBuilder {
         uint32_t gen;
         TCGv v;
     } cell[TCG_MAX_CELLS];
+
+    TCGSignature sig[TCG_OP_COUNT];
 
     TCGFacts *facts; /* beside u->ops */
     uint32_t facts_cap;
@@ -83,9 +95,12 @@ static inline unsigned tcg_type_bits(unsigned t)
 
 /* The op with its operands' types checked against ops.def: NULL, or what is wrong (g_free). */
 char *tcg_op_check(const TCGUnit *u, const TCGOp *op);
+/* Its aux and imm only: NULL, or what is wrong. ta: type of operand a. */
+const char *tcg_op_check_fields(const TCGUnit *u, const TCGOp *op, unsigned ta);
+void tcg_signatures(TCGSignature sig[TCG_OP_COUNT]);
 
-/* Emit op (already type-correct): lower, fold, merge, or append it. Its value, or TCG_NONE. */
-TCGv tcg_emit(TCGBuilder *b, const TCGOp *op);
+/* Emit *op, which is used up: lower, fold, merge, or append it. Its value. */
+TCGv tcg_emit(TCGBuilder *b, TCGOp *op);
 
 /*
  * Fold op before it is appended (fold.c). Returns a value that stands for it, or TCG_NONE: then

@@ -23,24 +23,6 @@ const TCGOpDesc tcg_op_desc[TCG_OP_COUNT] = {
 #undef OP
 };
 
-unsigned tcg_op_flags(const TCGUnit *u, const TCGOp *op)
-{
-    unsigned flags = tcg_op_desc[op->opc].flags;
-    if (op->opc == TCG_OP_call) {
-        unsigned h = u->calls[op->imm].helper->flags;
-        if (h & TCG_HELPER_PURE) {
-            return 0;
-        }
-        if (!(h & (TCG_HELPER_FAULTS | TCG_HELPER_NORETURN))) {
-            flags &= ~TCG_OPF_FAULT;
-        }
-        if (h & TCG_HELPER_NORETURN) {
-            flags |= TCG_OPF_END;
-        }
-    }
-    return flags;
-}
-
 static const char *const cond_names[TCG_COND_COUNT] = {
     [TCG_COND_EQ] = "eq",   [TCG_COND_NE] = "ne",       [TCG_COND_LT] = "lt",
     [TCG_COND_GE] = "ge",   [TCG_COND_LE] = "le",       [TCG_COND_GT] = "gt",

@@ -9,47 +9,43 @@
 #include <string.h>
 #include "tcg/internal.h"
 
-/* Number of operands by value that op has, written to v. */
-static unsigned operands(const TCGUnit *u, const TCGOp *op, TCGv v[TCG_MAX_ARGS])
+/* True if c of op is a value, not a number. */
+static inline bool c_is_value(const TCGOp *op)
 {
-    if (op->opc == TCG_OP_call) {
-        const TCGCall *c = &u->calls[op->imm];
-        memcpy(v, c->args, sizeof(c->args));
-        return c->helper->nargs;
-    }
-    unsigned n = 0;
-    if (op->a.i) {
-        v[n++] = op->a;
-    }
-    if (op->b.i) {
-        v[n++] = op->b;
-    }
-    if (op->c.i && op->opc != TCG_OP_atomic_rmw && !(tcg_op_desc[op->opc].flags & TCG_OPF_EXIT)) {
-        v[n++] = op->c;
-    }
-    return n;
+    return op->opc != TCG_OP_atomic_rmw && op->opc != TCG_OP_exit_if &&
+           op->opc != TCG_OP_exit_direct;
 }
 
-static inline void add_use(TCGUnit *u, TCGv v, int by)
+static inline void add_use(TCGUnit *u, TCGv v)
 {
-    /* Saturates: nobody needs to tell 65534 uses from more. */
-    if (u->ops[v.i].uses != UINT16_MAX) {
-        u->ops[v.i].uses += by;
+    /* Saturates: nobody needs to tell 65535 uses from more. */
+    u->ops[v.i].uses += u->ops[v.i].uses != UINT16_MAX;
+}
+
+/* Index 0 gets the uses of operands that are none. */
+static inline void add_uses(TCGUnit *u, const TCGOp *op)
+{
+    add_use(u, op->a);
+    add_use(u, op->b);
+    if (op->opc == TCG_OP_call) {
+        const TCGCall *c = &u->calls[op->imm];
+        for (unsigned k = 0; k < c->helper->nargs; k++) {
+            add_use(u, c->args[k]);
+        }
+    } else if (c_is_value(op)) {
+        add_use(u, op->c);
     }
 }
 
 void tcg_live(TCGUnit *u)
 {
-    TCGv v[TCG_MAX_ARGS];
     for (uint32_t i = 0; i < u->nops; i++) {
         u->ops[i].uses = 0;
     }
     for (uint32_t i = 1; i < u->nops; i++) {
-        unsigned n = operands(u, &u->ops[i], v);
-        for (unsigned k = 0; k < n; k++) {
-            add_use(u, v[k], 1);
-        }
+        add_uses(u, &u->ops[i]);
     }
+    u->ops[0].uses = 0;
 }
 
 /*
@@ -101,54 +97,51 @@ static bool sweep_setcell(Observers *o, TCGOp *op, uint32_t i)
     return true;
 }
 
-/* Close the gaps that dropped ops leave. */
+/* Close the gaps that dropped ops leave; scratch maps old indices to new ones. */
 static void compact(TCGUnit *u)
 {
+    TCGOp *ops = u->ops;
     uint32_t n = 1;
-    u->ops[0].scratch = 0;
+    ops[0].scratch = 0;
     for (uint32_t i = 1; i < u->nops; i++) {
-        TCGOp *op = &u->ops[i];
-        if (op->opc == TCG_OP_nop) {
+        TCGOp op = ops[i];
+        if (op.opc == TCG_OP_nop) {
             continue;
         }
-        op->a.i = u->ops[op->a.i].scratch;
-        op->b.i = u->ops[op->b.i].scratch;
-        if (op->opc == TCG_OP_call) {
-            TCGCall *c = &u->calls[op->imm];
+        op.a.i = ops[op.a.i].scratch;
+        op.b.i = ops[op.b.i].scratch;
+        if (op.opc == TCG_OP_call) {
+            TCGCall *c = &u->calls[op.imm];
             for (unsigned k = 0; k < c->helper->nargs; k++) {
-                c->args[k].i = u->ops[c->args[k].i].scratch;
+                c->args[k].i = ops[c->args[k].i].scratch;
             }
-        } else if (op->opc != TCG_OP_atomic_rmw && !(tcg_op_desc[op->opc].flags & TCG_OPF_EXIT)) {
-            op->c.i = u->ops[op->c.i].scratch;
+        } else if (c_is_value(&op)) {
+            op.c.i = ops[op.c.i].scratch;
         }
-        /* The slot at n was read already; the map of old index i must outlive the move. */
-        TCGOp moved = *op;
-        op->scratch = n;
-        if (n != i) {
-            uint32_t map = u->ops[n].scratch;
-            u->ops[n] = moved;
-            u->ops[n].scratch = map;
-        }
-        n++;
+        /* Slot n is behind the walk, but its map is still asked for. */
+        op.scratch = n == i ? n : ops[n].scratch;
+        ops[i].scratch = n;
+        ops[n++] = op;
     }
     u->nops = n;
 }
 
+/*
+ * Backwards: every use of a value comes after it, so that an op's uses are complete, and only those
+ * of live ops, when the walk arrives at it.
+ */
 static void sweep(TCGUnit *u)
 {
     Observers o = {.all = UINT32_MAX, .fault = UINT32_MAX};
-    TCGv v[TCG_MAX_ARGS];
     bool gaps = false;
     memset(o.set, 0, u->ncells * sizeof(o.set[0]));
-    tcg_live(u);
+    for (uint32_t i = 0; i < u->nops; i++) {
+        u->ops[i].uses = 0;
+    }
     for (uint32_t i = u->nops - 1; i >= 1; i--) {
         TCGOp *op = &u->ops[i];
         unsigned flags = tcg_op_flags(u, op);
         if (!(flags & (TCG_OPF_SIDE | TCG_OPF_FPSTATUS)) && op->uses == 0) {
-            unsigned n = operands(u, op, v);
-            for (unsigned k = 0; k < n; k++) {
-                add_use(u, v[k], -1);
-            }
             drop(op);
             gaps = true;
             continue;
@@ -157,14 +150,12 @@ static void sweep(TCGUnit *u)
         case TCG_OP_getcell:
             o.set[op->aux] = 0;
             break;
-        case TCG_OP_setcell: {
-            TCGv value = op->a;
+        case TCG_OP_setcell:
             if (!sweep_setcell(&o, op, i)) {
-                add_use(u, value, -1);
                 gaps = true;
+                continue;
             }
             break;
-        }
         case TCG_OP_call:
             observe_call(&o, u->calls[op->imm].helper, i);
             break;
@@ -181,7 +172,9 @@ static void sweep(TCGUnit *u)
             }
             break;
         }
+        add_uses(u, op);
     }
+    u->ops[0].uses = 0;
     if (gaps) {
         compact(u);
     }

@@ -108,7 +108,7 @@ static bool rounding_ok(unsigned fp)
 }
 
 /* aux and imm of op; ta is the type of its first operand. */
-static const char *check_fields(const TCGUnit *u, const TCGOp *op, unsigned ta)
+const char *tcg_op_check_fields(const TCGUnit *u, const TCGOp *op, unsigned ta)
 {
     unsigned pos = op->aux & 63, len = op->aux >> 8, bits = tcg_type_bits(op->type);
     switch (op->opc) {
@@ -191,6 +191,42 @@ static const char *check_fields(const TCGUnit *u, const TCGOp *op, unsigned ta)
     }
 }
 
+/* The types that letter c of a signature allows, as a mask; of an operand also OWN or FIRST. */
+static uint8_t letter_mask(char c, bool result)
+{
+    uint8_t m = 0;
+    for (unsigned t = TCG_VOID + 1; t < TCG_TYPE_COUNT; t++) {
+        if (result ? fits_result(c, t) : fits_operand(c, t, t)) {
+            m |= 1u << t;
+        }
+    }
+    return m;
+}
+
+void tcg_signatures(TCGSignature sig[TCG_OP_COUNT])
+{
+    for (unsigned opc = 0; opc < TCG_OP_COUNT; opc++) {
+        const TCGOpDesc *d = &tcg_op_desc[opc];
+        TCGSignature *s = &sig[opc];
+        const char *p = d->sig + 1;
+        s->result = letter_mask(d->sig[0], true);
+        if (d->sig[0] == '-' || opc == TCG_OP_call) {
+            s->result |= 1u << TCG_VOID;
+        }
+        for (unsigned i = 0; i < 3; i++) {
+            if (*p) {
+                bool own = (*p == 'T' || *p == 'F' || *p == 'X') && opc != TCG_OP_bitcast;
+                s->operand[i] = letter_mask(*p, false) | (own ? TCG_SIG_OWN : 0) |
+                                (i == 1 && (*p == 'S' || *p == 'N') ? TCG_SIG_FIRST : 0);
+                p++;
+            } else {
+                bool number = opc == TCG_OP_atomic_rmw || (d->flags & TCG_OPF_EXIT);
+                s->operand[i] = i == 2 && number ? 0x3f : 1u << TCG_VOID;
+            }
+        }
+    }
+}
+
 static char *check_call(const TCGUnit *u, const TCGOp *op)
 {
     if (op->imm < 0 || op->imm >= u->ncalls) {
@@ -261,7 +297,7 @@ char *tcg_op_check(const TCGUnit *u, const TCGOp *op)
         op->type != u->ops[op->a.i].type) {
         return g_strdup_printf("%s: type is not the condition's", d->name);
     }
-    const char *wrong = check_fields(u, op, op->a.i ? u->ops[op->a.i].type : TCG_VOID);
+    const char *wrong = tcg_op_check_fields(u, op, op->a.i ? u->ops[op->a.i].type : TCG_VOID);
     return wrong ? g_strdup_printf("%s: %s", d->name, wrong) : NULL;
 }
 

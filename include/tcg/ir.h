@@ -285,7 +285,23 @@ typedef struct TCGOpDesc {
 } TCGOpDesc;
 extern const TCGOpDesc tcg_op_desc[TCG_OP_COUNT];
 /* Flags of one op: those of its row, for a call as its helper says (END: it never returns). */
-unsigned tcg_op_flags(const TCGUnit *u, const TCGOp *op);
+static inline unsigned tcg_op_flags(const TCGUnit *u, const TCGOp *op)
+{
+    unsigned flags = tcg_op_desc[op->opc].flags;
+    if (op->opc == TCG_OP_call) {
+        unsigned h = u->calls[op->imm].helper->flags;
+        if (h & TCG_HELPER_PURE) {
+            return 0;
+        }
+        if (!(h & (TCG_HELPER_FAULTS | TCG_HELPER_NORETURN))) {
+            flags &= ~TCG_OPF_FAULT;
+        }
+        if (h & TCG_HELPER_NORETURN) {
+            flags |= TCG_OPF_END;
+        }
+    }
+    return flags;
+}
 const char *tcg_cond_name(TCGCond c);
 TCGCond tcg_cond_invert(TCGCond c);
 TCGCond tcg_cond_swap(TCGCond c);
