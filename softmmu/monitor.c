@@ -26,6 +26,7 @@
 #define PROMPT      "(qemu) "
 #define EDIT_MAX    4095u
 #define HISTORY_MAX 64u
+#define EXPR_DEPTH  64u
 #define DUMP_MAX    (1u << 20)
 
 typedef struct Monitor {
@@ -144,6 +145,7 @@ typedef struct Expr {
     Monitor *mon;
     const char *p;
     const char *error;
+    unsigned depth; /* of nesting, at most EXPR_DEPTH */
 } Expr;
 
 static int64_t expr_sum(Expr *e);
@@ -172,26 +174,24 @@ static int64_t expr_register(Expr *e)
     return value;
 }
 
-static int64_t expr_unary(Expr *e, unsigned depth)
+static int64_t expr_unary(Expr *e);
+
+static int64_t expr_operand(Expr *e)
 {
     expr_space(e);
-    if (depth == 0) {
-        e->error = "expression too complex";
-        return 0;
-    }
     switch (*e->p) {
     case 0:
         e->error = "unexpected end of expression";
         return 0;
     case '+':
         e->p++;
-        return expr_unary(e, depth - 1);
+        return expr_unary(e);
     case '-':
         e->p++;
-        return -(uint64_t)expr_unary(e, depth - 1);
+        return -(uint64_t)expr_unary(e);
     case '~':
         e->p++;
-        return ~expr_unary(e, depth - 1);
+        return ~expr_unary(e);
     case '$':
         e->p++;
         return expr_register(e);
@@ -217,12 +217,24 @@ static int64_t expr_unary(Expr *e, unsigned depth)
     }
 }
 
+static int64_t expr_unary(Expr *e)
+{
+    if (e->depth == EXPR_DEPTH) {
+        e->error = "expression too complex";
+        return 0;
+    }
+    e->depth++;
+    int64_t v = expr_operand(e);
+    e->depth--;
+    return v;
+}
+
 static int64_t expr_product(Expr *e)
 {
-    uint64_t v = expr_unary(e, 64);
+    uint64_t v = expr_unary(e);
     for (expr_space(e); !e->error && *e->p && strchr("*/%", *e->p); expr_space(e)) {
         char op = *e->p++;
-        int64_t w = expr_unary(e, 64);
+        int64_t w = expr_unary(e);
         if (op == '*') {
             v *= w;
         } else if (w == 0) {
@@ -261,7 +273,6 @@ static int64_t expr_sum(Expr *e)
 /* The whole of text. */
 static bool mon_expr(Monitor *mon, const char *command, const char *text, uint64_t *out)
 {
-    /* Nesting is bounded by the length of a line; parentheses recurse about 4 frames each. */
     Expr e = {.mon = mon, .p = text};
     *out = expr_sum(&e);
     expr_space(&e);
