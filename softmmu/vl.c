@@ -1224,20 +1224,14 @@ static bool build(CommandLine *c, GError **err)
     for (unsigned i = 0; i < G_N_ELEMENTS(data_folders); i++) {
         g_ptr_array_add(m->search_path, g_strdup(data_folders[i]));
     }
-    for (unsigned i = 0; c->snapshot && i < m->drives->len; i++) {
-        OptDict *d = g_ptr_array_index(m->drives, i);
-        if (!opt_get(d, "snapshot")) {
-            opt_set(d, "snapshot", "on");
-        }
-    }
     machine_set_actions(m, &c->actions);
     charset_set_escape(m->chars, c->escape);
     if ((c->daemonize && !os_daemonize(err)) ||
         (c->pidfile && !os_create_pidfile(c->pidfile, err)) ||
         (c->log_file && !rhea_log_set_file(c->log_file, err)) || !config_smp(c, err) ||
-        !config_memory(c, err) || !config_icount(c, err) || !config_rtc(c, err) ||
-        !select_cpu(c, err) || !config_accel(c, err) || !make_chardevs(c, err) ||
-        !make_mons(c, err) || !make_consoles(c, err)) {
+        !config_drives(c, err) || !config_memory(c, err) || !config_icount(c, err) ||
+        !config_rtc(c, err) || !select_cpu(c, err) || !config_accel(c, err) ||
+        !make_chardevs(c, err) || !make_mons(c, err) || !make_consoles(c, err)) {
         return false;
     }
     return m->desc->init(m, err) && make_devices(c, err) &&

@@ -65,6 +65,9 @@ bool config_uuid(Machine *m, const char *text, GError **err);
 bool config_object(Machine *m, OptDict *d, GError **err);
 void config_print_objects(void);
 
+/* vl-drive.c: checks -drive and -blockdev, adds the -device rows that they imply. */
+bool config_drives(CommandLine *c, GError **err);
+
 /* --- os.c ------------------------------------------------------------------------------------ */
 
 /* Fork; the parent waits and ends with the child's status once it has told it (os_daemonize_done())

@@ -32,11 +32,23 @@ struct CharMux {
     int64_t stamp_start;
 };
 
+static void mux_focus_next(CharMux *m);
+
+/* Once the program runs: nobody but background front ends wanted the input. */
+static void mux_default_focus(void *opaque)
+{
+    CharMux *m = opaque;
+    if (m->focus < 0) {
+        mux_focus_next(m);
+    }
+}
+
 CharMux *char_mux_new(Chardev *c)
 {
     CharMux *m = g_new0(CharMux, 1);
     m->c = c;
     m->focus = -1;
+    mainloop_post(c->set->loop, mux_default_focus, m);
     return m;
 }
 
@@ -174,7 +186,7 @@ void char_mux_detach(CharMux *m, CharFront *f)
 
 void char_mux_handlers_set(CharMux *m, CharFront *f)
 {
-    if (f->handlers && f->handlers->read && (!f->handlers->background || m->focus < 0)) {
+    if (f->handlers && f->handlers->read && !f->handlers->background) {
         mux_focus(m, f->tag);
     }
 }

@@ -528,7 +528,7 @@ RISCVConfig *riscv_cpu_model_parse(const char *cpu_option, unsigned xlen, GError
         }
         rhea_error_set(err,
                        wide ? "-cpu %s: a 64-bit CPU needs the 64-bit emulator"
-                            : "-cpu %s: there is no such CPU model; -cpu help lists them",
+                            : "unable to find CPU model '%s' (use -cpu help for a list)",
                        parts[0]);
         return NULL;
     }

@@ -227,7 +227,7 @@ def test_monitor():
         ("info name", r"test\r\n"),
         ("info uuid", r"12345678-1234-1234-1234-123456789abc\r\n"),
         ("info version", r"\d+\.\d+\.\d+\r\n"),
-        ("info chardev", r"compat_monitor0: filename=stdio\r\n"),
+        ("info chardev", r"serial0: filename=mux\r\nserial0-base: filename=stdio\r\n"),
         ("info", r"info status  -- show the current VM status"),
         ("info foo", r"unknown command: 'info foo'\r\n"),
         ("foo", r"unknown command: 'foo'\r\n"),

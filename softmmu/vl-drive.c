@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * -drive and -blockdev before anything is opened: what is asked for is checked, given an id, and
+ * brought to one form.
+ *
+ * Afterwards every row of Machine.drives and Machine.blockdevs has an id and the keys that
+ * block_open_drive() knows; a -blockdev raw node on top of a file node has that file's path. -drive
+ * if=virtio, and the machine's default, add the -device row that carries the drive; if=pflash is
+ * the board's; if=none waits for a -device that names it. Main thread, before the board. Test:
+ * tests/cli/
+ */
+#include "vl.h"
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool drive_key_known(const char *key)
+{
+    static const char *const keys[] = {
+        "file",          "if",           "bus",       "unit",           "media",
+        "index",         "cache",        "format",    "driver",         "id",
+        "aio",           "readonly",     "read-only", "auto-read-only", "discard",
+        "snapshot",      "rerror",       "werror",    "locking",        "copy-on-read",
+        "detect-zeroes", "offset",       "size",      "serial",         "file.filename",
+        "file.driver",   "file.locking", NULL};
+    return g_strv_contains(keys, key);
+}
+
+static bool value_allowed(const OptDict *d, const char *key, const char *const *values,
+                          const char *message, GError **err)
+{
+    const char *v = opt_get(d, key);
+    if (v && !g_strv_contains(values, v)) {
+        g_autofree char *all = g_strjoinv(", ", (char **)values);
+        rhea_error_set(err, "%s '%s' (valid: %s)", message, v, all);
+        return false;
+    }
+    return true;
+}
+
+static bool drive_check_values(const OptDict *d, GError **err)
+{
+    static const char *const media[] = {"disk", "cdrom", NULL};
+    static const char *const cache[] = {"writeback", "writethrough", "unsafe",
+                                        "none",      "directsync",   NULL};
+    static const char *const aio[] = {"threads", "native", "io_uring", NULL};
+    static const char *const discard[] = {"ignore", "off", "unmap", "on", NULL};
+    static const char *const actions[] = {"ignore", "stop", "report", "enospc", "auto", NULL};
+    static const char *const zeroes[] = {"off", NULL};
+    static const char *const formats[] = {"raw", NULL};
+    static const char *const files[] = {"file", "host_device", NULL};
+    const char *key, *value;
+    bool on;
+    for (unsigned i = 0; opt_at(d, i, &key, &value); i++) {
+        if (!drive_key_known(key)) {
+            rhea_error_set(err, "Block format 'raw' does not support the option '%s'", key);
+            return false;
+        }
+    }
+    const char *switches[] = {"readonly", "read-only", "auto-read-only", "snapshot"};
+    for (unsigned i = 0; i < G_N_ELEMENTS(switches); i++) {
+        value = opt_get(d, switches[i]);
+        if (value && !opt_value_bool(switches[i], value, &on, err)) {
+            return false;
+        }
+    }
+    return value_allowed(d, "format", formats, "Unknown driver", err) &&
+           value_allowed(d, "driver", formats, "Unknown driver", err) &&
+           value_allowed(d, "file.driver", files, "Unknown driver", err) &&
+           value_allowed(d, "media", media, "invalid media", err) &&
+           value_allowed(d, "cache", cache, "invalid cache option", err) &&
+           value_allowed(d, "aio", aio, "invalid aio option", err) &&
+           value_allowed(d, "discard", discard, "Invalid discard option", err) &&
+           value_allowed(d, "rerror", actions, "invalid read error action", err) &&
+           value_allowed(d, "werror", actions, "invalid write error action", err) &&
+           value_allowed(d, "copy-on-read", zeroes, "unsupported copy-on-read", err) &&
+           value_allowed(d, "detect-zeroes", zeroes, "unsupported detect-zeroes", err);
+}
+
+static bool file_check(const char *path, GError **err)
+{
+    if (access(path, R_OK)) {
+        rhea_error_set(err, "Could not open '%s': %s", path, g_strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+static const char *drive_type(const OptDict *d)
+{
+    const char *type = opt_get(d, "if");
+    return type ? type : "virtio";
+}
+
+/* index=, or unit=, or the first that is free among the drives of the same kind before it. */
+static bool drive_place(Machine *m, unsigned at, OptDict *d, uint64_t *unit, GError **err)
+{
+    uint64_t taken = 0;
+    const char *type = drive_type(d), *index = opt_get(d, "index"), *given = opt_get(d, "unit");
+    *unit = UINT64_MAX;
+    if ((index && !opt_value_u64("index", index, unit, err)) ||
+        (given && !opt_value_u64("unit", given, unit, err))) {
+        return false;
+    }
+    for (unsigned i = 0; i < at; i++) {
+        OptDict *other = g_ptr_array_index(m->drives, i);
+        uint64_t n;
+        if (strcmp(drive_type(other), type) ||
+            !opt_value_u64("", opt_get(other, "index"), &n, NULL)) {
+            continue;
+        }
+        if (n == *unit) {
+            rhea_error_set(err,
+                           "drive with bus=0, unit=%" G_GUINT64_FORMAT " (index=%" G_GUINT64_FORMAT
+                           ") exists",
+                           n, n);
+            return false;
+        }
+        taken |= n < 64 ? 1ull << n : 0;
+    }
+    if (*unit == UINT64_MAX) {
+        for (*unit = 0; *unit < 64 && (taken & (1ull << *unit));) {
+            ++*unit;
+        }
+    }
+    return true;
+}
+
+static bool id_is_free(Machine *m, unsigned at, const char *id)
+{
+    for (unsigned i = 0; i < at; i++) {
+        if (!strcmp(opt_get(g_ptr_array_index(m->drives, i), "id"), id)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool drive_prepare(CommandLine *c, unsigned at, OptDict *d, GError **err)
+{
+    static const char *const elsewhere[] = {"ide", "scsi", "floppy", "sd", "mtd", "xen", NULL};
+    static const char *const here[] = {"none", "virtio", "pflash", NULL};
+    Machine *m = c->m;
+    const char *type = drive_type(d), *id = opt_get(d, "id"), *nested = opt_get(d, "file.filename");
+    uint64_t unit;
+    if (nested && !opt_get(d, "file")) {
+        opt_set(d, "file", nested);
+    }
+    if (!drive_place(m, at, d, &unit, err)) {
+        return false;
+    }
+    if (g_strv_contains(elsewhere, type)) {
+        rhea_error_set(err, "machine type does not support if=%s,bus=0,unit=%" G_GUINT64_FORMAT,
+                       type, unit);
+        return false;
+    }
+    if (!g_strv_contains(here, type)) {
+        rhea_error_set(err, "unsupported bus type '%s'", type);
+        return false;
+    }
+    if (!opt_get(d, "file")) {
+        rhea_error_set(err, "Must specify either driver or file");
+        return false;
+    }
+    if (!drive_check_values(d, err) || (id && !opt_check_id(id, err)) ||
+        !file_check(opt_get(d, "file"), err)) {
+        return false;
+    }
+    if (id && !id_is_free(m, at, id)) {
+        rhea_error_set(err, "Duplicate ID '%s' for drive", id);
+        return false;
+    }
+    g_autofree char *name = g_strdup_printf("%s%" G_GUINT64_FORMAT, type, unit);
+    g_autofree char *number = g_strdup_printf("%" G_GUINT64_FORMAT, unit);
+    opt_set(d, "index", number);
+    opt_remove(d, "unit");
+    if (!id) {
+        opt_set(d, "id", name);
+    }
+    if (!g_strcmp0(opt_get(d, "media"), "cdrom")) {
+        opt_set(d, "readonly", "on");
+    }
+    if (c->snapshot && !opt_get(d, "snapshot")) {
+        opt_set(d, "snapshot", "on");
+    }
+    if (!strcmp(type, "virtio")) {
+        OptDict *device = opt_new();
+        opt_set(device, "driver", "virtio-blk-device");
+        opt_set(device, "drive", opt_get(d, "id"));
+        opt_set_location(device, opt_location(d));
+        g_ptr_array_add(m->devices, device);
+    }
+    return true;
+}
+
+/* --- -blockdev ------------------------------------------------------------------------------- */
+
+static OptDict *node_find(Machine *m, const char *name)
+{
+    for (unsigned i = 0; i < m->blockdevs->len; i++) {
+        OptDict *d = g_ptr_array_index(m->blockdevs, i);
+        if (!g_strcmp0(opt_get(d, "node-name"), name)) {
+            return d;
+        }
+    }
+    return NULL;
+}
+
+static bool node_key_known(const char *key)
+{
+    static const char *const keys[] = {
+        "driver",       "node-name",      "filename", "file",
+        "read-only",    "auto-read-only", "discard",  "locking",
+        "cache.direct", "cache.no-flush", "aio",      "detect-zeroes",
+        "force-share",  "offset",         "size",     "id",
+        "cache",        "format",         NULL};
+    return g_strv_contains(keys, g_str_has_prefix(key, "file.") ? key + 5 : key);
+}
+
+static void node_map_cache(OptDict *d)
+{
+    bool direct = false, no_flush = false;
+    const char *a = opt_get(d, "cache.direct"), *b = opt_get(d, "cache.no-flush");
+    if ((a && !opt_value_bool("", a, &direct, NULL)) ||
+        (b && !opt_value_bool("", b, &no_flush, NULL))) {
+        return;
+    }
+    opt_set(d, "cache", no_flush ? "unsafe" : direct ? "none" : "writeback");
+}
+
+/* A node of a driver for files has its path under "filename"; a raw node has a child, in place or
+ * by name. */
+static bool node_prepare(Machine *m, OptDict *d, GError **err)
+{
+    static const char *const protocols[] = {"file", "host_device", NULL};
+    const char *driver = opt_get(d, "driver"), *name = opt_get(d, "node-name"), *key, *value;
+    const char *child = opt_get(d, "file"), *path = NULL;
+    if (!driver || !name) {
+        rhea_error_set(err, "Parameter '%s' is missing", driver ? "node-name" : "driver");
+        return false;
+    }
+    for (unsigned i = 0; opt_at(d, i, &key, &value); i++) {
+        if (!node_key_known(key)) {
+            rhea_error_set(err, "Parameter '%s' is unexpected", key);
+            return false;
+        }
+    }
+    if (g_strv_contains(protocols, driver)) {
+        path = opt_get(d, "filename");
+    } else if (strcmp(driver, "raw")) {
+        rhea_error_set(err,
+                       "Parameter 'driver' does not accept value '%s' (valid: raw, file, "
+                       "host_device)",
+                       driver);
+        return false;
+    } else if (child) {
+        OptDict *node = node_find(m, child);
+        path = node ? opt_get(node, "file") : NULL;
+        if (!path) {
+            rhea_error_set(err, "Cannot find device='' nor node-name='%s'", child);
+            return false;
+        }
+    } else {
+        path = opt_get(d, "file.filename");
+    }
+    if (!path) {
+        rhea_error_set(err, "Parameter 'filename' is missing");
+        return false;
+    }
+    if (!file_check(path, err)) {
+        return false;
+    }
+    opt_set(d, "file", path);
+    opt_set(d, "format", "raw");
+    opt_set(d, "id", name);
+    node_map_cache(d);
+    return true;
+}
+
+bool config_drives(CommandLine *c, GError **err)
+{
+    Machine *m = c->m;
+    for (unsigned i = 0; i < m->blockdevs->len; i++) {
+        OptDict *d = g_ptr_array_index(m->blockdevs, i);
+        OptDict *first = opt_get(d, "node-name") ? node_find(m, opt_get(d, "node-name")) : d;
+        if (first != d) {
+            rhea_error_set(err, "%s: Duplicate nodes with node-name='%s'", opt_location(d),
+                           opt_get(d, "node-name"));
+            return false;
+        }
+        if (!node_prepare(m, d, err)) {
+            g_prefix_error(err, "%s: ", opt_location(d));
+            return false;
+        }
+    }
+    for (unsigned i = 0; i < m->drives->len; i++) {
+        OptDict *d = g_ptr_array_index(m->drives, i);
+        if (!drive_prepare(c, i, d, err)) {
+            g_prefix_error(err, "%s: ", opt_location(d));
+            return false;
+        }
+    }
+    return true;
+}
