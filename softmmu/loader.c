@@ -391,6 +391,19 @@ static bool elf_open(ElfView *e, unsigned machine, unsigned bits, unsigned flags
     return true;
 }
 
+/* How many bytes of [addr, addr + size) come before the first memory; 0 if there is none at all. */
+static uint64_t elf_outside_memory(Machine *m, uint64_t addr, uint64_t size)
+{
+    MemSection s;
+    for (uint64_t skip = 0; skip < size && addr + skip >= addr; skip += MIN(s.len, size - skip)) {
+        MemKind kind = memory_lookup(m->as, addr + skip, &s);
+        if (kind != MEM_UNASSIGNED && kind != MEM_MMIO) {
+            return skip;
+        }
+    }
+    return 0;
+}
+
 static bool elf_load_segment(Machine *m, const ElfView *e, uint64_t ph, int64_t offset,
                              LoadedImage *out, GError **err)
 {
@@ -412,10 +425,13 @@ static bool elf_load_segment(Machine *m, const ElfView *e, uint64_t ph, int64_t 
     if (entry - vaddr < mem_size) {
         out->entry = entry - vaddr + addr;
     }
-    LoadedRom rom = {.addr = addr,
-                     .mem_size = mem_size,
-                     .data = f->data + at,
-                     .data_size = file_size,
+    /* Linkers put the ELF headers into the first segment: a page that often lies below the memory.
+     */
+    uint64_t skip = elf_outside_memory(m, addr, file_size);
+    LoadedRom rom = {.addr = addr + skip,
+                     .mem_size = mem_size - skip,
+                     .data = f->data + at + skip,
+                     .data_size = file_size - skip,
                      .file = f};
     if (!rom_add(m, &rom, f->path, err)) {
         return false;
