@@ -15,7 +15,7 @@
 #include "target/riscv.h"
 #include "rhea/error.h"
 
-typedef enum ExtHow { EXT_HAVE, EXT_STATE, EXT_FACT, EXT_LACK } ExtHow;
+typedef enum ExtHow { EXT_HAVE, EXT_PART, EXT_STATE, EXT_FACT, EXT_LACK } ExtHow;
 
 static const struct {
     const char *name;
@@ -168,6 +168,11 @@ static bool ext_asked(const Parse *p, RISCVExt e)
     return p->asked[e / 64] >> (e % 64) & 1;
 }
 
+static void ext_mark(Parse *p, RISCVExt e, bool asked)
+{
+    p->asked[e / 64] |= (uint64_t)asked << (e % 64);
+}
+
 /* Take away e, which cannot be; an error if the user wants it. */
 static bool ext_drop(Parse *p, RISCVExt e, GError **err, const char *why)
 {
@@ -195,14 +200,17 @@ static bool ext_imply(Parse *p, GError **err)
                 if (riscv_has(c, *o)) {
                     continue;
                 }
+                /* Consequences of what the user said count as said, so that this ends. */
                 if (!ext_asked(p, *o)) {
                     ext_set(c, *o, true);
+                    ext_mark(p, *o, ext_asked(p, r->ext));
                 } else if (ext_asked(p, r->ext)) {
                     rhea_error_set(err, "-cpu %s: extension '%s' includes '%s', which is off",
                                    c->model, ext_info[r->ext].name, ext_info[*o].name);
                     return false;
                 } else {
                     ext_set(c, r->ext, false);
+                    ext_mark(p, r->ext, true);
                 }
                 again = true;
             }
@@ -227,7 +235,7 @@ static bool ext_check(Parse *p, GError **err)
     RISCVConfig *c = p->c;
 
     for (unsigned e = 0; e < RISCV_EXT_COUNT; e++) {
-        if (ext_info[e].priv > c->priv_spec &&
+        if (ext_info[e].how != EXT_PART && ext_info[e].priv > c->priv_spec &&
             !ext_drop(p, e, err, "the privileged specification of this CPU is older than it")) {
             return false;
         }
@@ -343,7 +351,7 @@ static bool parse_ext(Parse *p, RISCVExt e, const char *val, GError **err)
         return false;
     }
     ext_set(p->c, e, on);
-    p->asked[e / 64] |= UINT64_C(1) << (e % 64);
+    ext_mark(p, e, true);
     return true;
 }
 
@@ -599,7 +607,7 @@ fail:
 
 static bool ext_shown(const RISCVConfig *c, RISCVExt e)
 {
-    return riscv_has(c, e) && ext_info[e].how != EXT_STATE;
+    return riscv_has(c, e) && ext_info[e].how != EXT_STATE && ext_info[e].priv <= c->priv_spec;
 }
 
 char *riscv_isa_string(const RISCVConfig *c)

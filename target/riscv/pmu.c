@@ -100,6 +100,9 @@ static void pmu_overflow_check(RISCVEnv *env, uintptr_t ra)
             continue;
         }
         uint64_t val = pmu_value(env, n, ra);
+        if (val + 1 == env->hpm_seen[n]) {
+            val++; /* by the instruction that writes it: riscv_counter_write() */
+        }
         if (val < env->hpm_seen[n] && !(env->hpm_event[n] & HPMEVENT_OF)) {
             env->hpm_event[n] |= HPMEVENT_OF;
             raise = true;
