@@ -6,15 +6,6 @@
  */
 #include "tcg/interp/internal.h"
 
-/* Weak: a program without an accelerator (unit tests) brings its own memory. */
-#pragma weak tcg_slow_ld
-#pragma weak tcg_slow_st
-#pragma weak tcg_slow_rmw
-#pragma weak tcg_slow_cmpxchg
-#pragma weak tcg_slow_ld128
-#pragma weak tcg_slow_st128
-#pragma weak tcg_slow_probe
-
 static uint64_t mmu_ld(void *opaque, CPUEnv *env, uint64_t addr, uint32_t memop)
 {
     return tcg_slow_ld(env, addr, memop, 0);
