@@ -132,6 +132,7 @@ CPU *accel_cpu_new(Accel *a, const TargetDesc *target, AddressSpace *as, void *m
     g_mutex_init(&tc->sleep_lock);
     g_cond_init(&tc->sleep_cond);
     tc->builder = tcg_builder_new();
+    tcg_builder_set_passes(tc->builder, a->opt.opt_passes);
     tc->ir = tcg_unit_new(target->cells, target->ncells);
     tc->interp = tcg_interp_new();
     if (a->opt.engine == ACCEL_JIT) {
