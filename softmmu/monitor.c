@@ -32,7 +32,7 @@
 typedef struct Monitor {
     Machine *m;
     CharFront front;
-    bool greeted;
+    bool greeted, quitting;
     GString *pending; /* output that did not fit */
     GString *line;
     unsigned cursor;
@@ -424,7 +424,8 @@ static void mon_dump_instructions(Monitor *mon, uint64_t addr, unsigned count, b
             mon_printf(mon, "0x%08" G_GINT64_MODIFIER "x: Cannot access memory\n", addr);
             return;
         }
-        mon_printf(mon, "%s%s", text->str, g_str_has_suffix(text->str, "\n") ? "" : "\n");
+        mon_printf(mon, "0x%08" G_GINT64_MODIFIER "x:  %s%s", addr, text->str,
+                   g_str_has_suffix(text->str, "\n") ? "" : "\n");
         addr += n;
     }
 }
@@ -506,6 +507,7 @@ static void cmd_print(Monitor *mon, const char *rest)
 
 static void cmd_quit(Monitor *mon, const char *rest)
 {
+    mon->quitting = true;
     machine_request_shutdown(mon->m, SHUTDOWN_HOST_QUIT, 0);
 }
 
@@ -878,7 +880,9 @@ static void line_enter(Monitor *mon)
         command_run(mon, commands, G_N_ELEMENTS(commands), "", text);
     }
     mon->recall = mon->history->len;
-    mon_write(mon, PROMPT);
+    if (!mon->quitting) {
+        mon_write(mon, PROMPT);
+    }
 }
 
 static void line_move(Monitor *mon, unsigned to)

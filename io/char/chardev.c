@@ -60,7 +60,7 @@ void char_out_wake(Chardev *c)
 
 size_t char_out_append_locked(Chardev *c, const uint8_t *buf, size_t len, bool *wake)
 {
-    if (!c->open) {
+    if (!c->open || (c->kind->discards && c->log_fd < 0)) {
         return len;
     }
     if (c->out_len + len > c->out_size && c->out_size < CHAR_OUT_MAX) {

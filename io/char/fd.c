@@ -226,9 +226,10 @@ static bool pipe_open(Chardev *c, OptDict *d, GError **err)
     .wait_writable = char_fd_wait_writable, .update_read = char_fd_update_read,                    \
     .out_fd = char_fd_out_fd
 
-const CharKind char_kind_null = {.name = "null", .help = "", .open = null_open, FD_OPS};
+const CharKind char_kind_null = {
+    .name = "null", .help = "", .discards = true, .open = null_open, FD_OPS};
 const CharKind char_kind_vc = {
-    .name = "vc", .help = "width=,height=,cols=,rows=", .open = vc_open, FD_OPS};
+    .name = "vc", .help = "width=,height=,cols=,rows=", .discards = true, .open = vc_open, FD_OPS};
 const CharKind char_kind_file = {
     .name = "file", .help = "path=,input-path=,append=", .open = file_open, FD_OPS};
 const CharKind char_kind_pipe = {.name = "pipe", .help = "path=", .open = pipe_open, FD_OPS};

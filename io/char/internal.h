@@ -25,6 +25,7 @@ struct CharKind {
     const char *name; /* -chardev NAME */
     const char *help; /* its parameters */
     size_t size;      /* of the struct that starts with a Chardev */
+    bool discards;    /* output goes nowhere, unless to a logfile */
     /* Open from the options of d; sets c->filename, and c->open if somebody is there. */
     bool (*open)(Chardev *c, OptDict *d, GError **err);
     void (*close)(Chardev *c);

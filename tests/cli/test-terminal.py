@@ -257,7 +257,7 @@ def test_monitor():
         # Line editing: erase, word back, home and end, history.
         ("infx\x7fo statusx\x08", r"VM status"),
         ("foo bar\x17\x17info status", r"VM status"),
-        ("nfo status\x01i", r"VM status"),
+        ("nfo status\x1b[Hi", r"VM status"),
         ("\x10\x10\x0e", r"VM status"),
         ("\x1b[A", r"VM status"),
         ("syste\x15q\x08info version", r"\d\.\d\.\d"),
