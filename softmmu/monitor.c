@@ -11,6 +11,7 @@
  * Test: tests/unit/test-monitor.c
  */
 #include "vl.h"
+#include "softmmu/softmmu-config.h"
 #include "accel/accel.h"
 #include "hw/device.h"
 #include "rhea/log.h"
@@ -18,10 +19,6 @@
 #include "softmmu/memory.h"
 #include <string.h>
 #include <unistd.h>
-
-#ifndef RHEA_VERSION
-#define RHEA_VERSION "0.1.0"
-#endif
 
 #define PROMPT      "(qemu) "
 #define EDIT_MAX    4095u

@@ -12,6 +12,7 @@
  * Test: tests/cli/
  */
 #include "vl.h"
+#include "softmmu/softmmu-config.h"
 #include "accel/accel.h"
 #include "hw/device.h"
 #include "rhea/log.h"
@@ -22,13 +23,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
-
-#ifndef RHEA_VERSION
-#define RHEA_VERSION "0.1.0"
-#endif
-#ifndef RHEA_DATADIR
-#define RHEA_DATADIR "/usr/local/share/rhea"
-#endif
 
 /* Where distributions put firmware. */
 static const char *const data_folders[] = {RHEA_DATADIR, "/usr/share/qemu",
