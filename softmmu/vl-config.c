@@ -441,6 +441,37 @@ static bool machine_take_common(Machine *m, const char *key, const char *value, 
     return ok;
 }
 
+/* smp.cpus= and so on: as the option of its own. *known is false if key is none of them. */
+static bool machine_take_group(CommandLine *c, const char *key, const char *value, bool *known,
+                               GError **err)
+{
+    g_autoptr(OptDict) boot = NULL;
+    struct {
+        const char *name;
+        OptDict **place;
+    } groups[] = {{"smp", &c->smp}, {"memory", &c->memory}, {"boot", &boot}};
+    *known = true;
+    for (unsigned i = 0; i < G_N_ELEMENTS(groups); i++) {
+        size_t n = strlen(groups[i].name);
+        if (strncmp(key, groups[i].name, n) || (key[n] && key[n] != '.')) {
+            continue;
+        }
+        if (!key[n]) {
+            rhea_error_set(err, "Invalid parameter type for '%s', expected: object (%s.KEY=VALUE)",
+                           key, key);
+            return false;
+        }
+        if (!*groups[i].place) {
+            *groups[i].place = opt_new();
+            opt_set_location(*groups[i].place, opt_location(c->machine_opts));
+        }
+        opt_set(*groups[i].place, key + n + 1, value);
+        return !boot || config_boot(c->m, boot, err);
+    }
+    *known = false;
+    return true;
+}
+
 bool config_machine_props(CommandLine *c, GError **err)
 {
     Machine *m = c->m;
@@ -451,7 +482,14 @@ bool config_machine_props(CommandLine *c, GError **err)
     }
     for (unsigned i = 0; opt_at(c->machine_opts, i, &key, &value); i++) {
         const PropDesc *own = m->desc->props ? prop_find(m->desc->props(), key) : NULL;
+        bool known;
         if (!strcmp(key, "type") || !strcmp(key, "accel")) {
+            continue;
+        }
+        if (!machine_take_group(c, key, value, &known, err)) {
+            return false;
+        }
+        if (known) {
             continue;
         }
         if (prop_find(machine_props(), key)) {

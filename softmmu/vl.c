@@ -1174,6 +1174,19 @@ static bool make_devices(CommandLine *c, GError **err)
     return true;
 }
 
+/* A default for a device that does not exist is most likely a typing error, but no reason to stop:
+ * machines differ. */
+static void check_globals(const Machine *m)
+{
+    for (unsigned i = 0; i < m->globals->len; i++) {
+        OptDict *d = g_ptr_array_index(m->globals, i);
+        if (!device_class_find(opt_get(d, "driver"))) {
+            rhea_warn_report("global %s.%s has invalid class name", opt_get(d, "driver"),
+                             opt_get(d, "property"));
+        }
+    }
+}
+
 static bool check_boot_options(const Machine *m, GError **err)
 {
     if (!m->kernel && m->initrd) {
@@ -1228,8 +1241,12 @@ static bool build(CommandLine *c, GError **err)
         !make_chardevs(c, err) || !make_mons(c, err) || !make_consoles(c, err)) {
         return false;
     }
-    return m->desc->init(m, err) && make_devices(c, err) &&
-           (!m->desc->finish || m->desc->finish(m, err)) && loader_finish(m, err);
+    if (!m->desc->init(m, err) || !make_devices(c, err) ||
+        (m->desc->finish && !m->desc->finish(m, err)) || !loader_finish(m, err)) {
+        return false;
+    }
+    check_globals(m);
+    return true;
 }
 
 /* --- main ---------------------------------------------------------------------------------------

@@ -57,6 +57,10 @@ CASES = [
     ("-machine type=nosuch", r'unsupported machine type: "nosuch".*', 1),
     ("-M none,nosuch=1", r"Property 'none-machine\.nosuch' not found", 1),
     ("-M none,mem-merge=2", r"Property 'mem-merge' expects.*|Parameter 'mem-merge' expects 'on' or 'off'", 1),
+    ("-M none,memory=1G", r"Invalid parameter type for 'memory', expected: object .*", 1),
+    ("-M none,memory.size=foo", r".*" + SIZE_RULE % ("size", "foo"), 1),
+    ("-M none,smp.cpus=3", r"Invalid SMP CPUs 3\..*", 1),
+    ("-M none,boot.order=z", r"Invalid boot device 'z'", 1),
     ("-M none,usb=on", r"machine type 'none' has no USB controller \(usb=on\)", 1),
     ("-M none -gdb tcp::1234", r"-gdb tcp::1234: this option is not supported yet", 1),
     ("-M none -s", r"-s: this option is not supported yet", 1),
@@ -186,7 +190,8 @@ CASES = [
     ("-M none -display none -chardev socket,id=a,path={dir}/s2,server=on,wait=off,mux=on -mon a -serial chardev:a", "", None),
     ("-M none -display none -chardev file,id=a,path={dir}/out,append=on -serial chardev:a -chardev pty,id=b -mon b", "", None),
     ("-M none -display none -object rng-random,filename=/dev/urandom,id=r -object rng-builtin,id=b "
-     "-object memory-backend-ram,id=m,size=64M -global a.b=c", "", None),
+     "-object memory-backend-ram,id=m,size=64M -global loader.addr=1", "", None),
+    ("-M none -display none -global a.b=c", r"warning: global a\.b has invalid class name", None),
 ]
 
 # The same for the board.
@@ -288,7 +293,8 @@ def check(program, line, expected, code, folder):
         out, err = p.communicate(timeout=30)
         if p.returncode != 0:
             return "exit code %d after SIGTERM" % p.returncode
-        if not re.fullmatch(r"%s: terminating on signal 15 from pid %d \(.*\)\n" % (name, os.getpid()), err):
+        before = re.escape(name) + ": " + expected + "\n" if expected else ""
+        if not re.fullmatch(before + r"%s: terminating on signal 15 from pid %d \(.*\)\n" % (name, os.getpid()), err):
             return "stderr: " + err
         return None
     if code is None:
