@@ -213,6 +213,9 @@ fail:
 
 /* --- -icount --------------------------------------------------------------------------------- */
 
+/* 2026-01-01T00:00:00 UTC */
+#define ICOUNT_RTC_BASE 1767225600
+
 bool config_icount(CommandLine *c, GError **err)
 {
     Machine *m = c->m;
@@ -237,6 +240,16 @@ bool config_icount(CommandLine *c, GError **err)
     } else {
         rhea_error_set(err, "icount: Invalid shift value '%s' (0 to 10, or auto)", text);
         goto fail;
+    }
+    /* Two runs print the same bytes: what the machine hands out at random, and the date it starts
+     * at, are fixed unless the user says otherwise (-seed, -rtc). */
+    if (!m->seed_set) {
+        m->seed = 1;
+        m->seed_set = true;
+    }
+    if (!c->rtc) {
+        m->rtc.clock = CLK_VIRTUAL;
+        m->rtc.base_offset = ICOUNT_RTC_BASE;
     }
     if (align) {
         rhea_error_set(err, "icount: align=on is not supported");
