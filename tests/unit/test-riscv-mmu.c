@@ -466,6 +466,16 @@ static void test_keys(void)
     uint64_t s_key = f->data_key;
     g_assert_cmpint(f->data_asid, ==, 7);
     g_assert_cmphex(s_key, !=, m_key);
+    /* S mode's code has a context for all address spaces until it is seen outside global pages. */
+    uint64_t code_key = f->fetch_key;
+    g_assert_cmpint(f->fetch_asid, >, 0xffff);
+    map_page(f, &schemes[1], 0x1000, pte_of(DATA, LEAF | PTE_G), 0);
+    g_assert_cmpint(fill(f, 0x1000, TLB_FETCH), ==, -1);
+    g_assert_cmpint(f->fill.asid, ==, f->fetch_asid);
+    g_assert_cmphex(f->fetch_key, ==, code_key);
+    map_page(f, &schemes[1], 0x2000, pte_of(DATA, LEAF), 0);
+    g_assert_cmpint(fill(f, 0x2000, TLB_FETCH), ==, -1);
+    g_assert_cmpint(f->fill.asid, ==, 7);
     g_assert_cmphex(f->fetch_key, ==, s_key);
     fake_set(f, 0x100, MSTATUS_SUM);
     g_assert_cmphex(f->data_key, !=, s_key);
