@@ -11,7 +11,8 @@
  * the UART, and ends through the test finisher. Two engines that print the same text agree. The
  * same arguments make the same image.
  *
- * How it stays in bounds: x15 and x2 point into a buffer and are only bases; x14 counts loops;
+ * How it stays in bounds: x15 and x2 point into a buffer and are only bases; x14 counts loops; x13
+ * sums up results, so that what is overwritten later was not for nothing;
  * branches go forward by a few instructions, loops are counted; LR and SC come in pairs; the trap
  * handler skips what trapped. --reference leaves out what the architecture does not define well
  * enough for another emulator to agree on: encodings that are reserved here.
@@ -23,13 +24,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BASE 0x80000000u
+#define BASE         0x80000000u
 #define UART_LUI     0x10000
 #define FINISHER_LUI 0x100
 #define BUFFER       8192
 #define SAVE         4096
 
-enum { REG_SP = 2, REG_COUNT = 14, REG_BUF = 15 };
+enum { REG_SP = 2, REG_SUM = 13, REG_COUNT = 14, REG_BUF = 15 };
 
 typedef enum Patch {
     PATCH_NONE,
@@ -58,8 +59,8 @@ typedef struct Gen {
     uint64_t ext;
     unsigned xlen;
     bool reference;
-    GArray *items;             /* Item */
-    GArray *rows;              /* uint32_t: rows to draw from */
+    GArray *items;              /* Item */
+    GArray *rows;               /* uint32_t: rows to draw from */
     uint32_t symbol[SYM_COUNT]; /* item (handler, puts) or address */
 } Gen;
 
@@ -84,7 +85,8 @@ static uint64_t rnd64(Gen *g)
 static uint32_t row_named(const char *name, uint64_t ext)
 {
     for (unsigned i = 1; i < RISCV_INSN_COUNT; i++) {
-        if (!strcmp(riscv_insn_rows[i].name, name) && insn_row_available(&riscv_insn_rows[i], ext)) {
+        if (!strcmp(riscv_insn_rows[i].name, name) &&
+            insn_row_available(&riscv_insn_rows[i], ext)) {
             return i;
         }
     }
@@ -130,7 +132,8 @@ static Item *add_item(Gen *g, uint32_t row, uint32_t word)
 
 static Item *asm3(Gen *g, const char *name, unsigned rd, unsigned rs1, unsigned rs2, int64_t imm)
 {
-    uint32_t row = row_named(name, ~(uint64_t)0 & ~(g->xlen == 64 ? RISCV_EXT(RV32) : RISCV_EXT(RV64)));
+    uint32_t row =
+        row_named(name, ~(uint64_t)0 & ~(g->xlen == 64 ? RISCV_EXT(RV32) : RISCV_EXT(RV64)));
     const InsnRow *r = &riscv_insn_rows[row];
     uint32_t w = put_reg(r, r->match, "rd", rd);
     w = put_reg(r, w, "rs1", rs1);
@@ -349,8 +352,8 @@ static bool is_jump(const InsnRow *r)
 /* Rows that need a place of their own in the program, or have none. */
 static bool left_out(const InsnRow *r)
 {
-    static const char *const names[] = {"mret",  "sret",   "wfi",  "wrs.nto", "wrs.sto", "jalr", "c.jr",
-                                        "c.jalr", "lr.w",   "lr.d", "sc.w",    "sc.d"};
+    static const char *const names[] = {"mret", "sret",   "wfi",  "wrs.nto", "wrs.sto", "jalr",
+                                        "c.jr", "c.jalr", "lr.w", "lr.d",    "sc.w",    "sc.d"};
     for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
         if (!strcmp(r->name, names[i])) {
             return true;
@@ -392,7 +395,11 @@ static bool clobbers(const Gen *g, const InsnRow *r, const RISCVInsn *a)
     if (!operand(r, RISCV_OPERAND_rd) && !pair) {
         return false;
     }
-    return a->rd == REG_SP || a->rd == REG_COUNT || a->rd == REG_BUF || (pair && a->rd + 1 == REG_BUF);
+    if (!strcmp(r->name, "c.addi16sp")) {
+        return false; /* gen_step() repairs it */
+    }
+    return a->rd == REG_SP || a->rd == REG_SUM || a->rd == REG_COUNT || a->rd == REG_BUF ||
+           (pair && a->rd + 1 == REG_BUF);
 }
 
 /* An encoding of the row that does no harm, all fields random. */
@@ -405,7 +412,8 @@ static uint32_t random_word(Gen *g, uint32_t row)
             w = insn_field_put(&r->fields[i], w, random_field(g, r, &r->fields[i]));
         }
         RISCVInsn a = {0};
-        RISCVInsnId id = r->bits == 16 ? riscv_decode16(w, g->ext, &a) : riscv_decode32(w, g->ext, &a);
+        RISCVInsnId id =
+            r->bits == 16 ? riscv_decode16(w, g->ext, &a) : riscv_decode32(w, g->ext, &a);
         if (id == row && !clobbers(g, r, &a)) {
             return w;
         }
@@ -418,7 +426,7 @@ static unsigned free_reg(Gen *g)
     unsigned r;
     do {
         r = 1 + rnd(g, 31);
-    } while (r == REG_SP || r == REG_COUNT || r == REG_BUF);
+    } while (r == REG_SP || r == REG_SUM || r == REG_COUNT || r == REG_BUF);
     return r;
 }
 
@@ -447,9 +455,46 @@ static void gen_indirect(Gen *g, unsigned ahead)
     it->bias = bias;
     it->target = here(g) + 1 + ahead;
     it->inner = true;
-    it = asm3(g, form == 0 ? "jalr" : form == 1 ? "c.jr" : "c.jalr", one_in(g, 2) ? 0 : free_reg(g), t,
-              0, bias);
+    it = asm3(g,
+              form == 0   ? "jalr"
+              : form == 1 ? "c.jr"
+                          : "c.jalr",
+              one_in(g, 2) ? 0 : free_reg(g), t, 0, bias);
     it->inner = true;
+}
+
+/* A fresh value for a register, from the table that the program begins with. */
+static void gen_refresh(Gen *g)
+{
+    unsigned t = free_reg(g), n = rnd(g, 64);
+    bool fp = has_fp(g) && n >= 32;
+    Item *it = asm3(g, "auipc", t, 0, 0, 0);
+    it->patch = PATCH_SYM_HI;
+    it->target = SYM_INIT;
+    it->bias = slot(n);
+    it = fp ? asm3(g, load_f(g), rnd(g, 32), t, 0, 0) : asm3(g, load_x(g), t, t, 0, 0);
+    it->patch = PATCH_SYM_LO;
+    it->target = SYM_INIT;
+    it->bias = slot(n);
+    it->inner = true;
+}
+
+/* Make the last instruction's result count, even if its register is overwritten later. */
+static void gen_observe(Gen *g)
+{
+    const Item *it = &g_array_index(g->items, Item, here(g) - 1);
+    const InsnRow *r = &riscv_insn_rows[it->row];
+    RISCVInsn a = {0};
+    if (r->bits == 16) {
+        riscv_decode16(it->word, g->ext, &a);
+    } else {
+        riscv_decode32(it->word, g->ext, &a);
+    }
+    if (operand(r, RISCV_OPERAND_rd)) {
+        asm3(g, one_in(g, 2) ? "add" : "xor", REG_SUM, REG_SUM, a.rd, 0);
+    } else if (operand(r, RISCV_OPERAND_frd)) {
+        asm3(g, store_f(g), 0, REG_BUF, a.rd, (int)rnd(g, 512) * 8 - 2048);
+    }
 }
 
 /* One step of the program: at least one item. room: items until the end of this stretch. */
@@ -461,6 +506,10 @@ static void gen_step(Gen *g, unsigned room)
     }
     if (room > 12 && one_in(g, 40)) {
         gen_indirect(g, rnd(g, 4));
+        return;
+    }
+    if (one_in(g, 8)) {
+        gen_refresh(g);
         return;
     }
     uint32_t row = g_array_index(g->rows, uint32_t, rnd(g, g->rows->len));
@@ -477,6 +526,12 @@ static void gen_step(Gen *g, unsigned room)
         return;
     }
     add_item(g, row, random_word(g, row));
+    if (one_in(g, 3)) {
+        gen_observe(g);
+    }
+    if (!strcmp(r->name, "c.addi16sp")) {
+        asm3(g, "addi", REG_SP, REG_BUF, 0, -2048);
+    }
     if (r->bits == 32 && field_named(r, "csr") && one_in(g, 2) && has_fp(g)) {
         asm3(g, "csrrwi", 0, rnd(g, 5), 0, 2);
     }
@@ -551,7 +606,8 @@ static uint64_t random_fp(Gen *g)
                                  UINT64_C(0x7fefffffffffffff)};
     static const uint32_t s[] = {0,          0x80000000, 0x3f800000, 0x7f800000, 0xff800000,
                                  0x7fc00000, 0x7f800001, 0x00000001, 0x007fffff, 0x7f7fffff};
-    static const uint16_t h[] = {0, 0x8000, 0x3c00, 0x7c00, 0xfc00, 0x7e00, 0x7c01, 1, 0x3ff, 0x7bff};
+    static const uint16_t h[] = {0,      0x8000, 0x3c00, 0x7c00, 0xfc00,
+                                 0x7e00, 0x7c01, 1,      0x3ff,  0x7bff};
     const uint64_t box_s = UINT64_C(0xffffffff00000000), box_h = UINT64_C(0xffffffffffff0000);
     switch (rnd(g, 8)) {
     case 0:
@@ -596,9 +652,10 @@ static void patch_item(Gen *g, unsigned i)
         v = (int64_t)g_array_index(g->items, Item, it->target).addr -
             g_array_index(g->items, Item, i - 1).addr - it->bias;
     } else if (it->patch == PATCH_SYM_HI) {
-        v = (int64_t)address_of(g, it->target) - it->addr + 0x800;
+        v = (int64_t)address_of(g, it->target) + it->bias - it->addr + 0x800;
     } else {
-        v = (int64_t)address_of(g, it->target) - g_array_index(g->items, Item, i - 1).addr;
+        v = (int64_t)address_of(g, it->target) + it->bias -
+            g_array_index(g->items, Item, i - 1).addr;
     }
     it->word = insn_field_put(imm_field(r), it->word, (uint32_t)v);
 }
@@ -668,7 +725,8 @@ int main(int argc, char **argv)
         {"count", 'n', 0, G_OPTION_ARG_INT, &count, "random instructions, about (1000)", "N"},
         {"xlen", 'x', 0, G_OPTION_ARG_INT, &xlen, "32 or 64 (64)", "N"},
         {"cpu", 'c', 0, G_OPTION_ARG_STRING, &cpu, "as for -cpu (max)", "MODEL"},
-        {"only", 0, 0, G_OPTION_ARG_STRING, &only, "rows of this name, or in files of this name", "TEXT"},
+        {"only", 0, 0, G_OPTION_ARG_STRING, &only, "rows of this name, or in files of this name",
+         "TEXT"},
         {"reference", 0, 0, G_OPTION_ARG_NONE, &reference, "only what is well defined", NULL},
         {NULL}};
     GError *err = NULL;
