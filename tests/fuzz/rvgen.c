@@ -732,7 +732,7 @@ int main(int argc, char **argv)
     GError *err = NULL;
     GOptionContext *oc = g_option_context_new("- random RISC-V programs");
     g_option_context_add_main_entries(oc, options, NULL);
-    Gen g = {.xlen = xlen, .reference = reference};
+    Gen g = {0};
     if (!g_option_context_parse(oc, &argc, &argv, &err) ||
         !(g.cfg = riscv_cpu_model_parse(cpu ? cpu : "max", xlen, &err))) {
         fprintf(stderr, "rvgen: %s\n", err->message);
@@ -743,6 +743,8 @@ int main(int argc, char **argv)
         return 1;
     }
     g_option_context_free(oc);
+    g.xlen = g.cfg->xlen;
+    g.reference = reference;
     g.rand = g_rand_new_with_seed(seed);
     g.ext = riscv_row_extensions(g.cfg);
     g.items = g_array_new(FALSE, TRUE, sizeof(Item));
