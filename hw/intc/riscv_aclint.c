@@ -12,7 +12,7 @@
  * register always reads 0.
  *
  * Threads: registers under the device's lock. `offset` is read without it (rdtime on all harts), so
- * it is accessed atomically. Test: tests/unit/test-riscv-aclint.c
+ * it is accessed atomically. Test: tests/unit/test-riscv-intc.c
  */
 #include "hw/intc/riscv_aclint.h"
 #include "rhea/error.h"

@@ -17,7 +17,7 @@
  * Invariants: a source is never both pending and in service; output n is high exactly while some
  * source is pending, enabled for n, and of a priority above n's threshold.
  * Threads: one lock, the device's own; taken by inputs too, so callers hold at most a device's lock
- * and outputs go to vCPUs only. Test: tests/unit/test-sifive-plic.c
+ * and outputs go to vCPUs only. Test: tests/unit/test-riscv-intc.c
  */
 #include "hw/device.h"
 #include "rhea/error.h"
