@@ -300,6 +300,37 @@ static bool interpret(CPU *cpu, const Unit *u, int32_t *excp)
     return ok;
 }
 
+/* Name what differs in the architecture's part of the state. */
+static void compare_state(CPU *cpu, const uint8_t *i, const uint8_t *j, GString *s)
+{
+    size_t before = s->len;
+
+    for (unsigned k = 0; k < cpu->target->ncells; k++) {
+        const TCGCell *cell = &cpu->target->cells[k];
+        unsigned size = cell->type == TCG_V128                           ? 16
+                        : cell->type == TCG_I64 || cell->type == TCG_F64 ? 8
+                                                                         : 4;
+        if (memcmp(i + cell->offset, j + cell->offset, size)) {
+            uint64_t a[2] = {0}, b[2] = {0};
+            memcpy(a, i + cell->offset, size);
+            memcpy(b, j + cell->offset, size);
+            g_string_append_printf(s,
+                                   "%s: interpreter %016" PRIx64 "%016" PRIx64
+                                   ", generated code %016" PRIx64 "%016" PRIx64 "\n",
+                                   cell->name, a[1], a[0], b[1], b[0]);
+        }
+    }
+    if (s->len == before) {
+        for (size_t k = sizeof(CPUEnv); k < cpu->target->check_size; k++) {
+            if (i[k] != j[k]) {
+                g_string_append_printf(
+                    s, "CPU state byte %zu: interpreter %#x, generated code %#x\n", k, i[k], j[k]);
+                break;
+            }
+        }
+    }
+}
+
 /* What differs, as text, or NULL. */
 static char *compare(CPU *cpu, int32_t excp_i, int32_t excp_j)
 {
@@ -319,29 +350,8 @@ static char *compare(CPU *cpu, int32_t excp_i, int32_t excp_j)
         g_string_append_printf(s, "fp status: interpreter %#x, generated code %#x\n",
                                c->shadow->mxcsr & 0x603d, cpu->env->mxcsr & 0x603d);
     }
-    for (unsigned k = 0; k < cpu->target->ncells; k++) {
-        const TCGCell *cell = &cpu->target->cells[k];
-        unsigned size = cell->type == TCG_V128                           ? 16
-                        : cell->type == TCG_I64 || cell->type == TCG_F64 ? 8
-                                                                         : 4;
-        if (memcmp(i + cell->offset, j + cell->offset, size)) {
-            uint64_t a[2] = {0}, b[2] = {0};
-            memcpy(a, i + cell->offset, size);
-            memcpy(b, j + cell->offset, size);
-            g_string_append_printf(s,
-                                   "%s: interpreter %016" PRIx64 "%016" PRIx64
-                                   ", generated code %016" PRIx64 "%016" PRIx64 "\n",
-                                   cell->name, a[1], a[0], b[1], b[0]);
-        }
-    }
-    if (s->len == 0) {
-        for (size_t k = sizeof(CPUEnv); k < cpu->target->check_size; k++) {
-            if (i[k] != j[k]) {
-                g_string_append_printf(
-                    s, "CPU state byte %zu: interpreter %#x, generated code %#x\n", k, i[k], j[k]);
-                break;
-            }
-        }
+    if (memcmp(i + sizeof(CPUEnv), j + sizeof(CPUEnv), cpu->target->check_size - sizeof(CPUEnv))) {
+        compare_state(cpu, i, j, s);
     }
     for (unsigned k = 0; k < c->n_bytes; k++) {
         if (*c->bytes[k].host != c->bytes[k].val) {

@@ -80,6 +80,16 @@ static void log_ir(const char *title, const TCGUnit *ir)
     rhea_log_unlock(f);
 }
 
+static void log_out_asm(const TcgHost *host, const Unit *u)
+{
+    FILE *f = rhea_log_lock();
+
+    fprintf(f, "OUT: [size=%u]\n", u->code.code_size);
+    host->disas(&u->code, f);
+    fprintf(f, "\n");
+    rhea_log_unlock(f);
+}
+
 #ifndef NDEBUG
 static void verify(const TCGUnit *ir, const char *when)
 {
@@ -195,6 +205,10 @@ Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page)
                                         a->cache.rx + (rw + head - a->cache.rw), room - head,
                                         &u->code);
                 total = head + u->code.total_size;
+                if (fits && a->host->disas && rhea_log_on(LOG_OUT_ASM) &&
+                    rhea_log_in_filter(cpu->env->pc)) {
+                    log_out_asm(a->host, u);
+                }
             }
         }
         if (fits) {
