@@ -213,6 +213,7 @@ const char *machine_phase_name(const Machine *m)
         [RUN_SHUTDOWN] = "paused (shutdown)",
         [RUN_GUEST_PANICKED] = "paused (guest-panicked)",
         [RUN_INTERNAL_ERROR] = "paused (internal-error)",
+        [RUN_IO_ERROR] = "paused (io-error)",
     };
     return names[machine_phase(m)];
 }

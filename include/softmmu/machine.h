@@ -107,6 +107,7 @@ struct MachineDesc {
     const char *default_cpu; /* NULL: target->default_cpu */
     unsigned max_cpus;
     uint64_t default_ram; /* bytes */
+    const char *default_drive; /* if= of a -drive without it; NULL: none */
     bool is_default;
     bool no_cpu; /* "none": no CPU, no RAM unless asked for */
     /* Builds the board; everything that can be wrong with the user's input is an error here. False
@@ -126,6 +127,7 @@ struct GuestTarget {
     const char *name; /* "riscv64": program names *-system-riscv64 */
     const char *arch; /* "riscv": selects boards */
     unsigned bits;    /* 32 or 64 */
+    bool big_endian;  /* as legacy virtio devices see the guest */
     const char *default_cpu;
     const struct TargetDesc *cpu;                      /* accel/cpu.h: for accel_cpu_new() */
     void (*cpu_help)(const GuestTarget *t, FILE *out); /* -cpu help */
@@ -182,6 +184,7 @@ typedef enum RunPhase {
     RUN_SHUTDOWN, /* -no-shutdown, guest powered off */
     RUN_GUEST_PANICKED,
     RUN_INTERNAL_ERROR,
+    RUN_IO_ERROR, /* a disk with werror=stop or rerror=stop failed */
 } RunPhase;
 
 /* Any thread; returns at once. The vCPU that asked goes on until the main loop pauses it, at the
