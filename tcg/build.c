@@ -218,7 +218,8 @@ static void check_op(TCGBuilder *b, const TCGOp *op)
     unsigned own = op->type, ta = ops[op->a.i].type;
     if (G_UNLIKELY(!(s->result >> own & 1) || !fits(s->operand[0], ta, own, ta) ||
                    !fits(s->operand[1], ops[op->b.i].type, own, ta) ||
-                   !fits(s->operand[2], ops[op->c.i].type, own, ta) ||
+                   (s->operand[2] != TCG_SIG_NUMBER &&
+                    !fits(s->operand[2], ops[op->c.i].type, own, ta)) ||
                    tcg_op_check_fields(b->u, op, ta))) {
         char *wrong = tcg_op_check(b->u, op);
         g_error("IR builder: insn %u: %s", b->u->ninsns, wrong ? wrong : "malformed op");

@@ -28,6 +28,7 @@ typedef struct TCGSignature {
     uint8_t operand[3];
 } TCGSignature;
 enum {
+    TCG_SIG_NUMBER = 0x3f,  /* operand c is a number, not a value */
     TCG_SIG_FIRST = 1 << 6, /* the type of operand a */
     TCG_SIG_OWN = 1 << 7,   /* the op's type */
 };

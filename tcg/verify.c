@@ -221,7 +221,7 @@ void tcg_signatures(TCGSignature sig[TCG_OP_COUNT])
                 p++;
             } else {
                 bool number = opc == TCG_OP_atomic_rmw || (d->flags & TCG_OPF_EXIT);
-                s->operand[i] = i == 2 && number ? 0x3f : 1u << TCG_VOID;
+                s->operand[i] = i == 2 && number ? TCG_SIG_NUMBER : 1u << TCG_VOID;
             }
         }
     }
