@@ -87,6 +87,18 @@ void tcg_unit_reset(TCGUnit *u)
     u->folded = false;
 }
 
+TCGUnit *tcg_unit_copy(const TCGUnit *u)
+{
+    TCGUnit *copy = g_new(TCGUnit, 1);
+    *copy = *u;
+    copy->rebuilder = NULL;
+    copy->ops_cap = u->nops;
+    copy->ops = g_memdup2(u->ops, u->nops * sizeof(*u->ops));
+    copy->calls_cap = u->ncalls;
+    copy->calls = u->ncalls ? g_memdup2(u->calls, u->ncalls * sizeof(*u->calls)) : NULL;
+    return copy;
+}
+
 void tcg_unit_free(TCGUnit *u)
 {
     if (u) {

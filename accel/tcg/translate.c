@@ -173,18 +173,14 @@ Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page)
     for (;;) {
         TranslateState t = {
             .cpu = cpu, .page_va = cpu->env->pc & TLB_PAGE_MASK, .ra2 = RAM_ADDR_NONE};
-        TCGUnit *ir = keep_ir ? tcg_unit_new(cpu->target->cells, cpu->target->ncells) : tc->ir;
+        TCGUnit *ir = tc->ir;
         size_t room, head = (sizeof(Unit) + 15) & ~(size_t)15, total = head;
 
         page_begin_read(a, ra, &t.writes[0]);
         make_ir(cpu, &t, ir, page, max);
         if (ir->overflow || ir->guest_bytes == 0) {
             end_reads(&t, ra);
-            bool again = ir->overflow;
-            if (keep_ir) {
-                tcg_unit_free(ir);
-            }
-            if (!again) {
+            if (!ir->overflow) {
                 return NULL;
             }
             max = MAX(max / 2, 1);
@@ -198,8 +194,7 @@ Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page)
                         .ra2 = t.c.straddles ? t.ra2 : RAM_ADDR_NONE,
                         .mode = cpu->env->mode,
                         .guest_bytes = ir->guest_bytes,
-                        .ninsns = ir->ninsns,
-                        .ir = keep_ir ? ir : NULL};
+                        .ninsns = ir->ninsns};
             if (a->opt.engine == ACCEL_JIT) {
                 fits = a->host->compile(tc->scratch, a->thunks, ir, rw + head,
                                         a->cache.rx + (rw + head - a->cache.rw), room - head,
@@ -212,6 +207,7 @@ Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page)
             }
         }
         if (fits) {
+            u->ir = keep_ir ? tcg_unit_copy(ir) : NULL;
             for (unsigned i = 0; i < u->code.nexits; i++) {
                 u->code.exits[i].unit = u;
             }
@@ -224,9 +220,6 @@ Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page)
             return u;
         }
         end_reads(&t, ra);
-        if (keep_ir) {
-            tcg_unit_free(ir);
-        }
         if (!rw) {
             exclusive_begin(cpu);
             if (__atomic_load_n(&a->cache.next_chunk, __ATOMIC_RELAXED) >= a->cache.n_chunks) {

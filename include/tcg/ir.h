@@ -264,6 +264,8 @@ typedef struct TCGUnit {
 /* ---- units ---- */
 TCGUnit *tcg_unit_new(const TCGCell *cells, unsigned ncells);
 void tcg_unit_reset(TCGUnit *u); /* empty it for the next translation; memory is kept */
+/* A copy as small as can be, to be read, passed to tcg_interp_run() and freed only. */
+TCGUnit *tcg_unit_copy(const TCGUnit *u);
 void tcg_unit_free(TCGUnit *u);
 
 /* ---- static description of ops (from ops.def) ---- */
