@@ -148,8 +148,8 @@ void tcg_exec(CPU *cpu)
         try_cache = cached && (ret & TCG_LEAVE_MASK) >= TCG_LEAVE_POLL;
         switch (ret & TCG_LEAVE_MASK) {
         case TCG_LEAVE_LOOKUP:
-            /* Between two units of the interpreter nobody else polls. */
-            if (code || !__atomic_load_n(&env->exit_request, __ATOMIC_RELAXED)) {
+            /* Dead units and the interpreter do not poll. */
+            if (!__atomic_load_n(&env->exit_request, __ATOMIC_RELAXED)) {
                 break;
             }
             /* fall through */
