@@ -424,6 +424,11 @@ static void run_look(void *opaque)
     }
 }
 
+void machine_settle(Machine *m)
+{
+    run_look(m);
+}
+
 int machine_run(Machine *m, bool paused)
 {
     run_reset(m);

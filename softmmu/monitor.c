@@ -511,6 +511,7 @@ static void cmd_quit(Monitor *mon, const char *rest)
 static void cmd_stop(Monitor *mon, const char *rest)
 {
     machine_request_stop(mon->m, RUN_PAUSED);
+    machine_settle(mon->m);
 }
 
 static void cmd_cont(Monitor *mon, const char *rest)
@@ -520,6 +521,7 @@ static void cmd_cont(Monitor *mon, const char *rest)
         return;
     }
     machine_request_cont(mon->m);
+    machine_settle(mon->m);
 }
 
 static void cmd_system_reset(Monitor *mon, const char *rest)
@@ -627,7 +629,7 @@ static void info_mtree(Monitor *mon, const char *rest)
 {
     if (mon->m->as) {
         g_autofree char *text = memory_dump(mon->m->as);
-        mon_write(mon, text);
+        mon_printf(mon, "address-space: memory\n%s\n", text);
     }
 }
 

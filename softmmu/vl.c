@@ -468,7 +468,15 @@ static bool on_chardev(CommandLine *c, const char *arg, GError **err)
         chardev_print_help();
         return answered();
     }
-    return parse_into(c, c->chardevs, arg, "backend", err);
+    if (!parse_into(c, c->chardevs, arg, "backend", err)) {
+        return false;
+    }
+    OptDict *d = g_ptr_array_index(c->chardevs, c->chardevs->len - 1);
+    const char *backend = opt_get(d, "backend");
+    if (opt_wants_help(d) && backend) {
+        return chardev_print_options(backend, err) && answered();
+    }
+    return true;
 }
 
 static bool on_serial(CommandLine *c, const char *arg, GError **err)
@@ -1237,8 +1245,12 @@ static bool build(CommandLine *c, GError **err)
     }
     machine_set_actions(m, &c->actions);
     charset_set_escape(m->chars, c->escape);
-    if ((c->daemonize && !os_daemonize(err)) ||
-        (c->pidfile && !os_create_pidfile(c->pidfile, err)) ||
+    if (c->daemonize && !os_daemonize(err)) {
+        return false;
+    }
+    /* Before the terminal is touched: a signal must not leave it raw. */
+    os_install_signals(m);
+    if ((c->pidfile && !os_create_pidfile(c->pidfile, err)) ||
         (c->log_file && !rhea_log_set_file(c->log_file, err)) || !config_smp(c, err) ||
         !config_drives(c, err) || !config_memory(c, err) || !config_icount(c, err) ||
         !config_rtc(c, err) || !select_cpu(c, err) || !config_accel(c, err) ||
@@ -1319,7 +1331,6 @@ static int run_target(const GuestTarget *target, int argc, char **argv)
     m->target = target;
     bool ok = options_parse(c, argc, argv, &err) && build(c, &err);
     if (ok) {
-        os_install_signals(m);
         charset_set_quit(m->chars, quit_from_console, m);
         os_daemonize_done();
         status = machine_run(m, c->paused);

@@ -110,6 +110,8 @@ bool chardev_wants_monitor(const Chardev *c);
 void chardev_send_break(Chardev *c);
 /* The -chardev help table, on stdout. */
 void chardev_print_help(void);
+/* -chardev KIND,help. */
+bool chardev_print_options(const char *name, GError **err);
 /* Put the terminal back. Async-signal-safe; for crash handlers and exits outside charset_free(). */
 void char_restore_terminal(void);
 

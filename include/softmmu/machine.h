@@ -194,6 +194,8 @@ void machine_request_shutdown(Machine *m, ShutdownCause cause, int exit_code);
 void machine_request_powerdown(Machine *m); /* the power button */
 void machine_request_stop(Machine *m, RunPhase phase);
 void machine_request_cont(Machine *m);
+/* Carry out now what was requested. Main loop's thread, no lock held. */
+void machine_settle(Machine *m);
 RunPhase machine_phase(const Machine *m);
 
 /* The guest panicked, or its watchdog ran out: does what -action says. */

@@ -526,22 +526,41 @@ static bool char_open(Chardev *c, OptDict *d, GError **err)
     return true;
 }
 
+static const CharKind *kind_find(const char *name, GError **err)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(char_kinds); i++) {
+        if (!strcmp(char_kinds[i]->name, name)) {
+            return char_kinds[i];
+        }
+    }
+    rhea_error_set(err, "'%s' is not a valid char driver name", name);
+    return NULL;
+}
+
+bool chardev_print_options(const char *name, GError **err)
+{
+    const CharKind *kind = kind_find(name, err);
+    if (kind) {
+        printf("%s options:\n", name);
+        g_auto(GStrv) list = g_strsplit(kind->help, ",", 0);
+        for (char **p = list; *p; p++) {
+            printf("  %s\n", *p);
+        }
+        printf("  mux=on|off\n  logfile=PATH\n  logappend=on|off\n");
+    }
+    return kind != NULL;
+}
+
 Chardev *chardev_new(CharSet *s, OptDict *d, GError **err)
 {
     const char *id = opt_take(d, "id");
     const char *backend = opt_take(d, "backend");
-    const CharKind *kind = NULL;
     if (!backend) {
         rhea_error_set(err, "chardev: no backend given (use '-chardev help' for a list)");
         return NULL;
     }
-    for (unsigned i = 0; i < G_N_ELEMENTS(char_kinds); i++) {
-        if (!strcmp(char_kinds[i]->name, backend)) {
-            kind = char_kinds[i];
-        }
-    }
+    const CharKind *kind = kind_find(backend, err);
     if (!kind) {
-        rhea_error_set(err, "'%s' is not a valid char driver name", backend);
         return NULL;
     }
     if (!id) {

@@ -228,8 +228,11 @@ static bool pipe_open(Chardev *c, OptDict *d, GError **err)
 
 const CharKind char_kind_null = {
     .name = "null", .help = "", .discards = true, .open = null_open, FD_OPS};
-const CharKind char_kind_vc = {
-    .name = "vc", .help = "width=,height=,cols=,rows=", .discards = true, .open = vc_open, FD_OPS};
+const CharKind char_kind_vc = {.name = "vc",
+                               .help = "width=N,height=N,cols=N,rows=N",
+                               .discards = true,
+                               .open = vc_open,
+                               FD_OPS};
 const CharKind char_kind_file = {
-    .name = "file", .help = "path=,input-path=,append=", .open = file_open, FD_OPS};
-const CharKind char_kind_pipe = {.name = "pipe", .help = "path=", .open = pipe_open, FD_OPS};
+    .name = "file", .help = "path=PATH,input-path=PATH,append=on|off", .open = file_open, FD_OPS};
+const CharKind char_kind_pipe = {.name = "pipe", .help = "path=PATH", .open = pipe_open, FD_OPS};

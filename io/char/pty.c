@@ -123,7 +123,7 @@ static void pty_close(Chardev *c)
 
 const CharKind char_kind_pty = {
     .name = "pty",
-    .help = "path=",
+    .help = "path=LINK",
     .size = sizeof(CharPty),
     .open = pty_open,
     .close = pty_close,

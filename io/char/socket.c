@@ -399,8 +399,9 @@ static void socket_close(Chardev *c)
 
 const CharKind char_kind_socket = {
     .name = "socket",
-    .help = "path=|host=,port=|fd=,server=,wait=,nodelay=,reconnect=,reconnect-ms=,to=,ipv4=,"
-            "ipv6=,abstract=,tight=",
+    .help = "path=PATH,host=HOST,port=PORT,fd=N,server=on|off,wait=on|off,nodelay=on|off,"
+            "reconnect=SECONDS,reconnect-ms=N,to=PORT,ipv4=on|off,ipv6=on|off,abstract=on|off,"
+            "tight=on|off",
     .size = sizeof(CharSocket),
     .open = socket_open,
     .close = socket_close,

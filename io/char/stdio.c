@@ -192,7 +192,7 @@ static void stdio_close(Chardev *c)
 
 const CharKind char_kind_stdio = {
     .name = "stdio",
-    .help = "signal=",
+    .help = "signal=on|off",
     .size = sizeof(CharFd),
     .open = stdio_open,
     .close = stdio_close,

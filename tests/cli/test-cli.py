@@ -40,6 +40,8 @@ CASES = [
     ("-device loader,?", r"stdout:^loader options:", 0),
     ("-device nosuch,help", r"-device nosuch,help: Device 'nosuch' not found", 1),
     ("-chardev help", r"stdout:^  socket$", 0),
+    ("-chardev socket,help", r"stdout:^  reconnect-ms=N$", 0),
+    ("-chardev foo,help", r"-chardev foo,help: 'foo' is not a valid char driver name", 1),
     ("-object help", r"stdout:^  rng-random$", 0),
     ("-accel help", r"stdout:^tcg$", 0),
     ("-d help", r"stdout:^in_asm ", 0),
