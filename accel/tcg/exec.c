@@ -9,6 +9,7 @@
  */
 #include "accel/tcg/internal.h"
 #include "rhea/log.h"
+#include "softmmu/timer.h"
 
 static JumpCacheEntry *jump_cache_entry(CPUEnv *env)
 {
@@ -63,13 +64,18 @@ static void log_exec(CPU *cpu, const Unit *u)
     }
 }
 
+static bool unit_counts(CPU *cpu, const Unit *u)
+{
+    return cpu->tcg->accel->opt.single_thread || (u->mode & CPU_MODE_COUNT);
+}
+
 /* Interpreter as the engine: the unit's instructions are charged at once, as generated code does.
  */
 static uint64_t interp_enter(CPU *cpu, Unit *u)
 {
     CPUEnv *env = cpu->env;
 
-    if (cpu->tcg->accel->opt.single_thread) {
+    if (unit_counts(cpu, u)) {
         if (env->icount_left < u->ninsns) {
             return TCG_LEAVE_ICOUNT;
         }
@@ -192,7 +198,7 @@ static void restore_state(CPU *cpu, uintptr_t ra)
     CPUEnv *env = cpu->env;
 
     if (tc->interp_unit) {
-        if (a->opt.single_thread) {
+        if (unit_counts(cpu, tc->interp_unit)) {
             env->icount_left += tc->interp_unit->ninsns - tcg_interp_insn(tc->interp);
         }
         tc->interp_unit = NULL;
@@ -211,7 +217,7 @@ static void restore_state(CPU *cpu, uintptr_t ra)
     if (cpu->target->pc32) {
         env->pc = (uint32_t)env->pc;
     }
-    if (a->opt.single_thread) {
+    if (unit_counts(cpu, u)) {
         env->icount_left += u->ninsns - insn;
     }
 }
@@ -230,21 +236,32 @@ void cpu_raise_restore(CPU *cpu, int32_t excp, uintptr_t ra)
     siglongjmp(cpu->tcg->jmp, 1);
 }
 
+bool cpu_counts_insns(CPU *cpu)
+{
+    return cpu->tcg->accel->opt.single_thread;
+}
+
 uint64_t cpu_insn_count(CPU *cpu, uintptr_t ra)
 {
     TcgCpu *tc = cpu->tcg;
     Accel *a = tc->accel;
+    uint64_t n;
 
-    if (!a->opt.single_thread) {
-        return accel_icount_ns(a);
+    if (a->opt.single_thread) {
+        n = tc->insns + a->icount_slice - cpu->env->icount_left;
+    } else if (cpu->env->mode & CPU_MODE_COUNT) {
+        n = TCG_COUNT_START - cpu->env->icount_left;
+    } else {
+        return a->clocks ? clock_get_ns(a->clocks, CLK_VIRTUAL) : 0;
     }
-    uint64_t n = tc->insns + a->icount_slice - cpu->env->icount_left;
     if (tc->interp_unit) {
-        n -= tc->interp_unit->ninsns - tcg_interp_insn(tc->interp);
+        if (unit_counts(cpu, tc->interp_unit)) {
+            n -= tc->interp_unit->ninsns - tcg_interp_insn(tc->interp);
+        }
     } else if (ra) {
         Unit *u = unit_from_host(a, ra);
         unsigned insn;
-        if (u && a->host->insn_of(&u->code, ra, &insn)) {
+        if (u && unit_counts(cpu, u) && a->host->insn_of(&u->code, ra, &insn)) {
             n -= u->ninsns - insn;
         }
     }

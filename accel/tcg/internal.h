@@ -162,6 +162,7 @@ struct TcgCpu {
     RamBlock *last_block;
 
     uint64_t insns; /* executed before the running slice (icount) */
+#define TCG_COUNT_START ((int64_t)1 << 62) /* of env->icount_left where nothing limits it */
     struct CheckState *check;
 };
 

@@ -122,6 +122,7 @@ CPU *accel_cpu_new(Accel *a, const TargetDesc *target, AddressSpace *as, void *m
     memset(cpu->env, 0, env_size);
     cpu->env->cpu = cpu;
     cpu->env->mxcsr = cpu->env->host_mxcsr = 0x1f80;
+    cpu->env->icount_left = TCG_COUNT_START;
     cpu->env->jump_cache = mmap(NULL, sizeof(JumpCacheEntry) << JUMP_CACHE_BITS,
                                 PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (cpu->env->jump_cache == MAP_FAILED) {

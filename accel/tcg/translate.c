@@ -126,6 +126,7 @@ static void make_ir(CPU *cpu, TranslateState *t, TCGUnit *ir, const uint8_t *pag
     tcg_begin(tc->builder, ir);
     ir->start = off;
     ir->pc32 = cpu->target->pc32;
+    ir->count = env->mode & CPU_MODE_COUNT;
     cpu->target->translate(&t->c);
     ir->guest_bytes = t->c.offset - off;
     if (ir->overflow || ir->guest_bytes == 0) {

@@ -256,6 +256,7 @@ typedef struct TCGUnit {
     uint16_t start; /* offset of the first guest byte in its page */
     uint32_t guest_bytes;
     bool pc32;     /* 32-bit guest: program counters wrap at 2^32 */
+    bool count;    /* count instructions in env->icount_left, as with icount */
     bool overflow; /* too many ops: the builder stopped recording; translate fewer insns */
     bool folded;   /* built with TCG_OPT_FOLD: another such pass would find nothing */
     struct TCGBuilder *rebuilder; /* scratch of the passes; made when first needed */

@@ -118,10 +118,11 @@ typedef struct RISCVEnv {
     uint64_t menvcfg, senvcfg, mseccfg;
     uint64_t mstateen[4], sstateen[4];
     uint64_t stimecmp;
-    uint64_t hpm_event[32];                 /* mhpmevent; 0 and 2: none */
-    uint64_t hpm_base[32];                  /* counter = base + its source if it runs, else base */
-    uint32_t hpm_running;                   /* counters that count now */
-    uint32_t hpm_filtered;                  /* counters that some privilege level inhibits */
+    uint64_t hpm_event[32]; /* mhpmevent; 0 and 2: none */
+    uint64_t hpm_base[32];  /* counter = base + its source if it runs, else base */
+    uint32_t hpm_running;   /* counters that count now */
+    bool counting;          /* instructions are counted exactly from now on */
+    uint32_t hpm_filtered;  /* counters that some privilege level inhibits */
     uint64_t pmpaddr[RISCV_PMP_MAX];
     uint8_t pmpcfg[RISCV_PMP_MAX];
 
@@ -131,15 +132,15 @@ typedef struct RISCVEnv {
     /* ASID << 44 | root of tables that translations may be cached for, by ASID % 64 */
     uint64_t asid_root[64];
 
-    char riscv_check_end; /* from here on nothing is a function of the instructions alone */
-    uint64_t hpm_seen[32];                  /* value when overflow was last looked for */
+    char riscv_check_end;  /* from here on nothing is a function of the instructions alone */
+    uint64_t hpm_seen[32]; /* value when overflow was last looked for */
     uint64_t hpm_events[RISCV_EVENT_COUNT]; /* occurrences of the events below */
 
     char riscv_reset_end; /* ...to here */
 
     /* Not guest state. */
     bool private_s_code; /* S-mode has run code that is not in a global mapping: see mmu.c */
-    bool made; /* hartid and resetvec are set */
+    bool made;           /* hartid and resetvec are set */
     uint64_t hartid, resetvec;
     uint64_t seed_state; /* Zkr: xorshift state; 0: the host's entropy */
     RISCVTimeSource time;
@@ -169,12 +170,13 @@ unsigned riscv_disas(CPU *cpu, uint64_t pc, const uint8_t *code, unsigned avail,
     X(raise)                                                                                        \
     X(illegal)                                                                                      \
     X(ecall)                                                                                        \
-        X(ebreak) /* CSRs, insn's bits 31:20 say which. read: (insn) -> value. write: (insn,        \
-                   * value). rmw: (insn, value, mask) -> old value; writes (old & ~mask) | (value   \
-                   * & mask); csrrw has mask -1, csrrs (-1, rs1), csrrc (0, rs1). The _fp forms     \
-                   * for fflags, frm, fcsr only (both directions). See riscv_csr_ends_unit(). */    \
-        X(csr_read) X(csr_write) X(csr_rmw) X(csr_read_fp) X(csr_write_fp)                          \
-            X(csr_rmw_fp) /* (insn) -> new pc; the unit ends with exit_main. */                     \
+    X(ebreak) /* CSRs, insn's bits 31:20 say which. read: (insn) -> value. write: (insn,            \
+               * value). rmw: (insn, value, mask) -> old value; writes (old & ~mask) | (value       \
+               * & mask); csrrw has mask -1, csrrs (-1, rs1), csrrc (0, rs1). The _fp forms         \
+               * for fflags, frm, fcsr only (both directions). See riscv_csr_ends_unit(). */        \
+    X(csr_read)                                                                                     \
+    X(csr_write) X(csr_rmw) X(csr_read_fp) X(csr_write_fp)                                          \
+        X(csr_rmw_fp)   /* (insn) -> new pc; the unit ends with exit_main. */                       \
         X(mret) X(sret) /* (insn): checks; may set CPU.halted. The unit ends with exit_main to the  \
                            next instruction. */                                                     \
         X(wfi) X(wrs)   /* (insn, rs1, rs2) sfence.vma and sinval.vma; whether rs1/rs2 are x0 is    \

@@ -157,14 +157,20 @@ PRED(mseccfg)
     return HAS(SMEPMP) || HAS(ZKR);
 }
 
+/* Registers of 64 entries exist, however many work; of 16 before version 1.12. */
+static bool csr_pmp_exists(const RISCVEnv *env, unsigned entry)
+{
+    return env->cfg->pmp_entries > 0 && (entry < 16 || env->cfg->priv_spec >= RISCV_PRIV_1_12);
+}
+
 PRED(pmp)
 {
-    return env->cfg->pmp_entries > 0;
+    return csr_pmp_exists(env, csr - 0x3b0);
 }
 
 PRED(pmpcfg)
 {
-    return env->cfg->pmp_entries > 0 && (csr_rv32(env) || !(csr & 1));
+    return csr_pmp_exists(env, (csr & 15) * 4) && (csr_rv32(env) || !(csr & 1));
 }
 
 /* ------------------------------------------------------------------------------------------ */
@@ -195,6 +201,12 @@ READ(zero)
 
 WRITE(ignore)
 {
+}
+
+/* The only type of trigger: none. */
+READ(tinfo)
+{
+    return 1;
 }
 
 /* Floating point */

@@ -89,6 +89,7 @@ uint32_t riscv_mode(const RISCVEnv *env)
     mode |= env->frm == 4 ? RISCV_MODE_FRM_SOFT : 0;
     mode |= env->frm > 4 ? RISCV_MODE_FRM_BAD : 0;
     mode |= env->cfg->xlen == 32 ? RISCV_MODE_XL32 : 0;
+    mode |= env->counting ? CPU_MODE_COUNT : 0;
     return mode;
 }
 

@@ -139,6 +139,27 @@ static void pmu_overflow_timer(void *opaque)
     cpu_run_on(opaque, pmu_overflow_work, NULL);
 }
 
+/*
+ * Counting every instruction costs every unit a little, and hardly a guest looks. One that sets a
+ * counter of instructions does.
+ */
+static void pmu_start_counting(RISCVEnv *env, uintptr_t ra)
+{
+    uint32_t mask = 0;
+
+    for (unsigned n = 0; n < 32; n++) {
+        if ((env->hpm_running >> n & 1) && pmu_event(env, n) == EVENT_INSNS) {
+            mask |= UINT32_C(1) << n;
+            env->hpm_base[n] += pmu_source(env, n, ra);
+        }
+    }
+    env->counting = true;
+    riscv_mmu_changed(env);
+    for (unsigned n = 0; n < 32; n++) {
+        env->hpm_base[n] -= mask >> n & 1 ? pmu_source(env, n, ra) : 0;
+    }
+}
+
 /* ------------------------------------------------------------------------------------------ */
 /* Registers */
 
@@ -156,9 +177,14 @@ void riscv_counter_write(RISCVEnv *env, unsigned n, uint64_t val, uintptr_t ra)
         return;
     }
     uint64_t src = 0;
+    bool insns = pmu_event(env, n) == EVENT_INSNS;
+    bool counted = insns && (env->counting || cpu_counts_insns(env->cpu.cpu));
+    if (insns && !counted) {
+        pmu_start_counting(env, ra);
+    }
     if (env->hpm_running >> n & 1) {
         /* The write itself is not counted: 3.1.10, the value is there for the next instruction. */
-        src = pmu_source(env, n, ra) + (pmu_event(env, n) == EVENT_INSNS);
+        src = pmu_source(env, n, ra) + counted;
     }
     env->hpm_base[n] = val - src;
     env->hpm_seen[n] = val;

@@ -18,11 +18,16 @@ Stub *x86_stub_new(X86Gen *s, StubKind kind)
     return &g_array_index(s->stubs, Stub, s->stubs->len - 1);
 }
 
+static bool counts(const X86Gen *s)
+{
+    return s->t->icount || s->u->count;
+}
+
 void x86_emit_entry(X86Gen *s)
 {
     Asm *as = &s->a;
     asm_nop(as, 5);
-    if (s->t->icount) {
+    if (counts(s)) {
         asm_rm(as, I_MOV_RM | OP_W, RAX, ENV(icount_left));
         asm_alu_ri(as, OP_W, ALU_SUB, RAX, s->u->ninsns);
         Stub *st = x86_stub_new(s, STUB_ICOUNT);
@@ -34,7 +39,7 @@ void x86_emit_entry(X86Gen *s)
 /* Taken exits give back the instructions behind them. */
 static void give_back(X86Gen *s, unsigned insn)
 {
-    if (s->t->icount && insn + 1 < s->u->ninsns) {
+    if (counts(s) && insn + 1 < s->u->ninsns) {
         asm_alu_mi(&s->a, OP_W, ALU_ADD, ENV(icount_left), s->u->ninsns - insn - 1);
     }
 }

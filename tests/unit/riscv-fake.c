@@ -107,6 +107,11 @@ uint64_t cpu_insn_count(CPU *cpu, uintptr_t ra)
     return fake_of(cpu)->insns;
 }
 
+bool cpu_counts_insns(CPU *cpu)
+{
+    return false;
+}
+
 void cpu_set_line(CPU *cpu, unsigned line, bool level)
 {
     if (level) {

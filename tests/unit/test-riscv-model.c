@@ -69,7 +69,7 @@ static const struct {
     const char *error; /* a part of it */
 } bad[] = {
     {"", 64, "no CPU model"},
-    {"rv65", 64, "no such CPU model"},
+    {"rv65", 64, "unable to find CPU model 'rv65'"},
     {"rv64", 32, "needs the 64-bit emulator"},
     {"rv64,foo=1", 64, "there is no property 'foo'"},
     {"rv64,zba", 64, "expected property=value, found 'zba'"},
