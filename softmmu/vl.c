@@ -15,7 +15,6 @@
 #include "softmmu/softmmu-config.h"
 #include "accel/accel.h"
 #include "hw/device.h"
-#include "io/drive.h"
 #include "rhea/log.h"
 #include "softmmu/loader.h"
 #include <errno.h>
@@ -1173,9 +1172,6 @@ static bool make_consoles(CommandLine *c, GError **err)
 
 static bool make_devices(CommandLine *c, GError **err)
 {
-    if (!drive_add_devices(c->m, err)) {
-        return false;
-    }
     for (unsigned i = 0; i < c->m->devices->len; i++) {
         OptDict *d = g_ptr_array_index(c->m->devices, i);
         if (!device_create_from_opts(c->m, d, err)) {

@@ -836,7 +836,6 @@ static const MachineDesc virt_machine = {
     .help = "RISC-V VirtIO board",
     .max_cpus = VIRT_MAX_CPUS,
     .default_ram = UINT64_C(128) << 20,
-    .default_drive = "virtio",
     .init = virt_init,
     .finish = virt_finish,
     .props = virt_props,

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The rhea authors */
 /*
- * -drive and -blockdev: which image a device gets, and the devices that -drive if=virtio asks for.
- * Main thread. Test: tests/unit/test-block.c
+ * -drive and -blockdev: which image a device gets. Main thread. Test: tests/unit/test-block.c
  */
 #ifndef IO_DRIVE_H
 #define IO_DRIVE_H
@@ -17,11 +16,5 @@
  * it is taken, or it cannot be opened.
  */
 BlockBackend *drive_open(Machine *m, const char *id, bool share, OptDict **opts, GError **err);
-
-/*
- * For main, before the -device rows are made: a device row for each -drive if=virtio, and for those
- * without if= on a machine whose default that is. An if= that the board has no use for is an error.
- */
-bool drive_add_devices(Machine *m, GError **err);
 
 #endif

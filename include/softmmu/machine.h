@@ -107,7 +107,6 @@ struct MachineDesc {
     const char *default_cpu; /* NULL: target->default_cpu */
     unsigned max_cpus;
     uint64_t default_ram; /* bytes */
-    const char *default_drive; /* if= of a -drive without it; NULL: none */
     bool is_default;
     bool no_cpu; /* "none": no CPU, no RAM unless asked for */
     /* Builds the board; everything that can be wrong with the user's input is an error here. False

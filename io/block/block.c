@@ -352,6 +352,9 @@ BlockBackend *block_open_drive(OptDict *o, bool synchronous, GError **err)
 {
     static const char *const discards[] = {"ignore", "off", "unmap", "on", NULL};
     static const char *const lockings[] = {"on", "off", "auto", NULL};
+    /* How requests reach the host is our own business; the other two can only be off. */
+    static const char *const hints[] = {"aio",          "file.aio",       "copy-on-read",
+                                        "cache.direct", "cache.no-flush", "detect-zeroes"};
     BlockOptions b = {.synchronous = synchronous};
     const char *id = opt_take(o, "id");
     const char *format = opt_take(o, "format");
@@ -359,6 +362,9 @@ BlockBackend *block_open_drive(OptDict *o, bool synchronous, GError **err)
     bool snapshot = false;
     g_autofree char *node = NULL;
 
+    for (unsigned i = 0; i < G_N_ELEMENTS(hints); i++) {
+        opt_mark_used(o, hints[i]);
+    }
     b.path = opt_take(o, "file");
     node = g_strdup_printf("-drive %s", opt_location(o) ? opt_location(o)
                                         : id            ? id
