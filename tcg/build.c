@@ -762,6 +762,8 @@ void tcg_gen_exit_main(TCGBuilder *b, TCGv pc)
 static TCGv rebuild_op(TCGBuilder *b, const TCGOp *old, const TCGOp *o)
 {
     TCGOp op = *o;
+    op.uses = 0;
+    op.scratch = 0;
     op.a.i = old[o->a.i].scratch;
     op.b.i = old[o->b.i].scratch;
     switch (o->opc) {

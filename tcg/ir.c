@@ -84,7 +84,7 @@ void tcg_unit_reset(TCGUnit *u)
     u->start = 0;
     u->guest_bytes = 0;
     u->overflow = false;
-    u->folded = false;
+    u->folded = u->counted = false;
 }
 
 TCGUnit *tcg_unit_copy(const TCGUnit *u)

@@ -39,6 +39,10 @@ static inline void add_uses(TCGUnit *u, const TCGOp *op)
 
 void tcg_live(TCGUnit *u)
 {
+    if (u->counted) {
+        return;
+    }
+    u->counted = true;
     for (uint32_t i = 0; i < u->nops; i++) {
         u->ops[i].uses = 0;
     }
@@ -135,9 +139,11 @@ static void sweep(TCGUnit *u)
     Observers o = {.all = UINT32_MAX, .fault = UINT32_MAX};
     bool gaps = false;
     memset(o.set, 0, u->ncells * sizeof(o.set[0]));
-    for (uint32_t i = 0; i < u->nops; i++) {
+    /* As built, all uses are 0. */
+    for (uint32_t i = 0; u->counted && i < u->nops; i++) {
         u->ops[i].uses = 0;
     }
+    u->counted = true;
     for (uint32_t i = u->nops - 1; i >= 1; i--) {
         TCGOp *op = &u->ops[i];
         unsigned flags = tcg_op_flags(u, op);
@@ -182,7 +188,7 @@ static void sweep(TCGUnit *u)
 
 static void check(const TCGUnit *u, unsigned passes, const char *pass)
 {
-#ifdef __OPTIMIZE__
+#if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__)
     if (!(passes & TCG_OPT_VERIFY)) {
         return;
     }

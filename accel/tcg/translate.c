@@ -90,20 +90,6 @@ static void log_out_asm(const TcgHost *host, const Unit *u)
     rhea_log_unlock(f);
 }
 
-#ifndef NDEBUG
-static void verify(const TCGUnit *ir, const char *when)
-{
-    char *wrong = tcg_verify(ir);
-
-    if (wrong) {
-        tcg_dump(ir, stderr);
-        g_error("IR is wrong %s: %s", when, wrong);
-    }
-}
-#else
-#define verify(ir, when) ((void)0)
-#endif
-
 /* IR of the unit at env->pc. Its guest length goes to t->c.offset. */
 static void make_ir(CPU *cpu, TranslateState *t, TCGUnit *ir, const uint8_t *page, unsigned max)
 {
@@ -132,16 +118,14 @@ static void make_ir(CPU *cpu, TranslateState *t, TCGUnit *ir, const uint8_t *pag
     if (ir->overflow || ir->guest_bytes == 0) {
         return;
     }
-    verify(ir, "after translation");
     if (log && rhea_log_on(LOG_IN_ASM)) {
         log_in_asm(cpu, t, off, ir->guest_bytes);
     }
     if (log && rhea_log_on(LOG_OP)) {
         log_ir("OP:", ir);
     }
-    tcg_optimize(ir, tc->accel->opt.opt_passes);
+    tcg_optimize(ir, tc->accel->opt.opt_passes | (tc->accel->opt.check ? TCG_OPT_VERIFY : 0));
     tcg_live(ir);
-    verify(ir, "after optimisation");
     if (log && rhea_log_on(LOG_OP_OPT)) {
         log_ir("OP after optimization:", ir);
     }

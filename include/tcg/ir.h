@@ -259,6 +259,7 @@ typedef struct TCGUnit {
     bool count;    /* count instructions in env->icount_left, as with icount */
     bool overflow; /* too many ops: the builder stopped recording; translate fewer insns */
     bool folded;   /* built with TCG_OPT_FOLD: another such pass would find nothing */
+    bool counted;  /* TCGOp.uses is right */
     struct TCGBuilder *rebuilder; /* scratch of the passes; made when first needed */
 } TCGUnit;
 
@@ -314,13 +315,14 @@ enum {
     TCG_OPT_FOLD = 1 << 0, /* constants, identities, copies, common subexpressions */
     TCG_OPT_DCE = 1 << 1,  /* dead values, dead and sinkable setcells */
     TCG_OPT_ALL = TCG_OPT_FOLD | TCG_OPT_DCE,
-    TCG_OPT_VERIFY = 1 << 15, /* tcg_verify() after each pass; always so in unoptimised builds */
+    TCG_OPT_VERIFY = 1 << 15, /* tcg_verify() before and after each pass; always so in builds
+                                 without optimisation or with sanitizers */
 };
 void tcg_optimize(TCGUnit *u, unsigned passes);
 /* Replace the TCG_OPF_OPT ops for which has[] is false by others. A builder that was told of the
  * host (tcg_builder_set_host()) emits none, and this is not needed. */
 void tcg_lower(TCGUnit *u, const bool has[TCG_OP_COUNT]);
-/* Counts uses; must be the last pass before a host gets the unit. */
+/* Counts uses (which TCG_OPT_DCE has done already); the last pass before a host gets the unit. */
 void tcg_live(TCGUnit *u);
 /* NULL, or what is wrong with the unit (g_free). Debug builds call it after each pass. */
 char *tcg_verify(const TCGUnit *u);
