@@ -144,13 +144,22 @@ static void serial_update_irq(SerialState *s)
 
 /* ---- receiver ---- */
 
-/* Time of four characters on the line, in ns. */
+/* Time of four characters of so many bits on the line, in ns. */
+static int64_t chars_ns(const SerialState *s, unsigned divisor, unsigned bits)
+{
+    return (int64_t)divisor * bits * 4 * NS_PER_SEC / (s->baudbase ? s->baudbase : 1);
+}
+
 static int64_t timeout_ns(const SerialState *s)
 {
     unsigned bits = 1 + 5 + (s->lcr & 3) + !!(s->lcr & LCR_PARITY) + 1 + !!(s->lcr & LCR_STOP);
-    uint32_t base = s->baudbase ? s->baudbase : 1;
 
-    return (int64_t)(s->divisor ? s->divisor : 1) * bits * 4 * NS_PER_SEC / base;
+    return chars_ns(s, s->divisor ? s->divisor : 1, bits);
+}
+
+static int64_t timeout_max_ns(const SerialState *s)
+{
+    return chars_ns(s, UINT16_MAX, 1 + 8 + 1 + 2);
 }
 
 /* A byte came or went: the timeout starts anew while something is in the FIFO. */
@@ -515,15 +524,15 @@ static bool serial_post_load(void *opaque, GError **err)
     SerialState *s = opaque;
 
     if (s->rx_head >= FIFO_DEPTH || s->rx_count > fifo_depth(s) || s->tx_head >= FIFO_DEPTH ||
-        s->tx_count > fifo_depth(s)) {
-        rhea_error_set(err, "snapshot: FIFO pointers out of range");
+        s->tx_count > fifo_depth(s) || s->timeout_left > timeout_max_ns(s)) {
+        rhea_error_set(err, "snapshot: FIFO or timeout out of range");
         return false;
     }
     timer_del(&s->timeout);
     if (s->timeout_left >= 0) {
         int64_t now = clock_get_ns(s->dev.machine->clocks, CLK_VIRTUAL);
 
-        timer_mod(&s->timeout, now + MIN(s->timeout_left, timeout_ns(s)));
+        timer_mod(&s->timeout, now + s->timeout_left);
     }
     tx_drain(s);
     char_accept_input(&s->front);

@@ -13,36 +13,40 @@
 #define TEST_RAM_SIZE 0x100000
 
 typedef struct TestMachine {
-    Machine m;
+    Machine *m;
+    MainLoop *loop;
     MemRegion root, ram;
 } TestMachine;
 
 static inline void test_machine_init(TestMachine *t)
 {
-    *t = (TestMachine){.m.rtc.clock = CLK_VIRTUAL, .m.smp = {1, 1, 1, 1, 1, 1}};
-    t->m.loop = mainloop_new();
-    t->m.clocks = mainloop_clocks(t->m.loop);
-    t->m.ms = memory_system_new();
-    memory_region_init_container(&t->root, t->m.ms, "system", UINT64_MAX);
-    t->m.as = address_space_new(t->m.ms, "memory", &t->root);
-    RamBlock *b = ram_block_new(t->m.ms, "ram", TEST_RAM_SIZE, NULL, NULL);
+    t->loop = mainloop_new();
+    t->m = machine_new(t->loop);
+    t->m->rtc.clock = CLK_VIRTUAL;
+    t->m->ms = memory_system_new();
+    memory_region_init_container(&t->root, t->m->ms, "system", UINT64_MAX);
+    t->m->as = address_space_new(t->m->ms, "memory", &t->root);
+    RamBlock *b = ram_block_new(t->m->ms, "ram", TEST_RAM_SIZE, NULL, NULL);
     memory_region_init_ram(&t->ram, "ram", b, 0, TEST_RAM_SIZE);
     memory_region_add(&t->root, 0, &t->ram, 0);
 }
 
 static inline void test_machine_clear(TestMachine *t)
 {
-    device_set_free(t->m.device_set);
+    MemSystem *ms = t->m->ms;
+
+    device_set_free(t->m->device_set);
+    machine_free(t->m);
     memory_region_destroy(&t->ram);
     memory_region_destroy(&t->root);
-    memory_system_free(t->m.ms);
-    mainloop_free(t->m.loop);
+    memory_system_free(ms);
+    mainloop_free(t->loop);
 }
 
 static inline void *test_device_new(TestMachine *t, const char *name)
 {
     GError *err = NULL;
-    Device *d = device_new(&t->m, t->m.ms, t->m.as, name, &err);
+    Device *d = device_new(t->m, t->m->ms, t->m->as, name, &err);
 
     g_assert_no_error(err);
     return d;

@@ -39,14 +39,14 @@ static Device *make(TestMachine *t, const DeviceClass *cls)
     if (cls->bus && strcmp(cls->bus, "System") != 0) {
         for (unsigned i = 0; !bus && (c = device_class_at(i)); i++) {
             if (c->bus && strcmp(c->bus, "System") == 0 && c != cls) {
-                Device *host = device_new_class(&t->m, t->m.ms, t->m.as, c);
+                Device *host = device_new_class(t->m, t->m->ms, t->m->as, c);
 
                 if (!device_realize(host, NULL, &err)) {
                     g_clear_error(&err);
                     device_free(host);
                     continue;
                 }
-                bus = bus_for(&t->m, cls->bus);
+                bus = bus_for(t->m, cls->bus);
                 if (!bus) {
                     device_free(host);
                 }
@@ -57,7 +57,7 @@ static Device *make(TestMachine *t, const DeviceClass *cls)
             return NULL;
         }
     }
-    Device *d = device_new_class(&t->m, t->m.ms, t->m.as, cls);
+    Device *d = device_new_class(t->m, t->m->ms, t->m->as, cls);
     if (!device_realize(d, bus, &err)) {
         g_test_message("%s: %s", cls->name, err->message);
         g_test_skip("cannot be made without properties");

@@ -222,7 +222,7 @@ static char *create(TestMachine *t, const char *text)
 {
     GError *err = NULL;
     g_autoptr(OptDict) o = opt_parse(text, "driver", NULL);
-    Device *d = device_create_from_opts(&t->m, o, &err);
+    Device *d = device_create_from_opts(t->m, o, &err);
     char *message = err ? g_strdup(err->message) : NULL;
 
     g_assert_true((d != NULL) == (err == NULL));
@@ -258,8 +258,8 @@ static void test_create(void)
 
         g_assert_cmpstr(error, ==, options[i].error);
     }
-    g_assert_cmpuint(((Toy *)device_find(&t.m, "a"))->n_slots, ==, 5);
-    g_assert_true(device_find(&t.m, "b")->parent == &((Toy *)device_find(&t.m, "a"))->bus);
+    g_assert_cmpuint(((Toy *)device_find(t.m, "a"))->n_slots, ==, 5);
+    g_assert_true(device_find(t.m, "b")->parent == &((Toy *)device_find(t.m, "a"))->bus);
     g_autofree char *bad = create(&t, "toy,id=1a");
     g_assert_true(g_str_has_prefix(bad, "Parameter 'id' expects an identifier"));
     test_machine_clear(&t);
@@ -268,29 +268,27 @@ static void test_create(void)
 static void test_globals(void)
 {
     TestMachine t;
-    g_autoptr(OptDict) g = opt_new(), h = opt_new();
+    OptDict *g = opt_new(), *h = opt_new();
     GError *err = NULL;
 
     test_machine_init(&t);
-    t.m.globals = g_ptr_array_new();
     opt_set(g, "driver", "toy");
     opt_set(g, "property", "slots");
     opt_set(g, "value", "8");
-    g_ptr_array_add(t.m.globals, g);
+    g_ptr_array_add(t.m->globals, g);
     Device *d = test_device_new(&t, "toy");
     g_assert_cmpuint(((Toy *)d)->n_slots, ==, 8);
     device_free(d);
     opt_set(h, "driver", "toy");
     opt_set(h, "property", "nothing");
     opt_set(h, "value", "8");
-    g_ptr_array_add(t.m.globals, h);
+    g_ptr_array_add(t.m->globals, h);
     d = test_device_new(&t, "toy");
     g_assert_false(device_realize(d, NULL, &err));
     g_assert_cmpstr(err->message, ==,
                     "can't apply global toy.nothing=8: Property 'toy.nothing' not found");
     g_error_free(err);
     device_free(d);
-    g_ptr_array_free(t.m.globals, TRUE);
     test_machine_clear(&t);
 }
 

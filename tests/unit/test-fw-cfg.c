@@ -105,11 +105,11 @@ static void test_files(void)
 /* Run a DMA command; returns what is left in the control word. */
 static uint32_t dma(FwCfg *f, uint32_t control, uint32_t len, uint64_t addr)
 {
-    memory_st32_be(f->t.m.as, 0x1000, control);
-    memory_st32_be(f->t.m.as, 0x1004, len);
-    memory_st64_be(f->t.m.as, 0x1008, addr);
+    memory_st32_be(f->t.m->as, 0x1000, control);
+    memory_st32_be(f->t.m->as, 0x1004, len);
+    memory_st64_be(f->t.m->as, 0x1008, addr);
     reg_write(f->d, DMA, 0, 8, GUINT64_SWAP_LE_BE(0x1000));
-    return memory_ld32_be(f->t.m.as, 0x1000, NULL);
+    return memory_ld32_be(f->t.m->as, 0x1000, NULL);
 }
 
 static void test_dma(void)
@@ -119,14 +119,14 @@ static void test_dma(void)
 
     fw_init(&f);
     add(&f, "opt/a", "0123456789");
-    memory_set(f.t.m.as, 0x2000, 0xee, 32);
+    memory_set(f.t.m->as, 0x2000, 0xee, 32);
     g_assert_cmphex(dma(&f, 0x0020000a, 4, 0x2000), ==, 0); /* select, read */
     g_assert_cmphex(dma(&f, 0x4, 2, 0), ==, 0);             /* skip */
     g_assert_cmphex(dma(&f, 0x2, 8, 0x2004), ==, 0);        /* runs out: zeroes */
-    memory_read(f.t.m.as, 0x2000, buf, 13);
+    memory_read(f.t.m->as, 0x2000, buf, 13);
     g_assert_cmpmem(buf, 13, "01236789\0\0\0\0\xee", 13);
     g_assert_cmphex(dma(&f, 0xffff000a, 2, 0x2000), ==, 0); /* no such item */
-    g_assert_cmphex(memory_ld16_le(f.t.m.as, 0x2000, NULL), ==, 0);
+    g_assert_cmphex(memory_ld16_le(f.t.m->as, 0x2000, NULL), ==, 0);
     g_assert_cmphex(dma(&f, 0x00200018, 2, 0x2000), ==, 1);         /* write */
     g_assert_cmphex(dma(&f, 0x0020000a, 4, 0x90000000), ==, 1);     /* nothing there */
     g_assert_cmphex(dma(&f, 0x0020000a, 4, UINT64_MAX - 1), ==, 1); /* wraps */
@@ -136,12 +136,12 @@ static void test_dma(void)
     g_assert_cmphex(reg_read(f.d, DATA, 0, 8), ==, 0);
     g_assert_cmphex(dma(&f, 0, 0, 0), ==, 0);
     /* In two halves, the low one starts it; a descriptor that is not in RAM. */
-    memory_st32_be(f.t.m.as, 0x1000, 0x0020000a);
-    memory_st32_be(f.t.m.as, 0x1004, 4);
-    memory_st64_be(f.t.m.as, 0x1008, 0x2000);
+    memory_st32_be(f.t.m->as, 0x1000, 0x0020000a);
+    memory_st32_be(f.t.m->as, 0x1004, 4);
+    memory_st64_be(f.t.m->as, 0x1008, 0x2000);
     reg_write(f.d, DMA, 0, 4, 0);
     reg_write(f.d, DMA, 4, 4, GUINT32_SWAP_LE_BE(0x1000));
-    g_assert_cmphex(memory_ld32_le(f.t.m.as, 0x2000, NULL), ==, 0x33323130);
+    g_assert_cmphex(memory_ld32_le(f.t.m->as, 0x2000, NULL), ==, 0x33323130);
     reg_write(f.d, DMA, 0, 8, UINT64_MAX);
     reg_write(f.d, DMA, 0, 8, GUINT64_SWAP_LE_BE(0x70000000));
     test_snapshot(f.d);

@@ -33,7 +33,7 @@ static void test_time(void)
     const uint64_t base = UINT64_C(1700000000) * NS_PER_SEC;
 
     test_machine_init(&t);
-    t.m.rtc.base_offset = 1700000000;
+    t.m->rtc.base_offset = 1700000000;
     void *d = test_device_new(&t, "goldfish_rtc");
     test_device_realize(d);
     g_assert_cmpuint(rtc_time(d), ==, base);
@@ -75,9 +75,9 @@ static void test_alarm(void)
     g_assert_cmpuint(reg_read(d, 0, ALARM_LOW, 4), ==, (uint32_t)when);
     test_snapshot(d);
     g_assert_cmpuint(reg_read(d, 0, ALARM_STATUS, 4), ==, 1);
-    clocks_set_running(t.m.clocks, true);
+    clocks_set_running(t.m->clocks, true);
     while (!line.level) {
-        mainloop_iterate(t.m.loop, true);
+        mainloop_iterate(t.m->loop, true);
     }
     g_assert_cmpuint(rtc_time(d), >=, when);
     g_assert_cmpuint(reg_read(d, 0, ALARM_STATUS, 4), ==, 0);
@@ -89,7 +89,7 @@ static void test_alarm(void)
     reg_write(d, 0, CLEAR_ALARM, 4, 1);
     g_assert_cmpuint(reg_read(d, 0, ALARM_STATUS, 4), ==, 0);
     rtc_alarm(d, UINT64_MAX);
-    mainloop_iterate(t.m.loop, false);
+    mainloop_iterate(t.m->loop, false);
     g_assert_cmpuint(reg_read(d, 0, ALARM_STATUS, 4), ==, 1);
     /* Moving the clock past the alarm fires it. */
     reg_write(d, 0, IRQ_ENABLED, 4, 1);

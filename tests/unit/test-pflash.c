@@ -280,8 +280,8 @@ static void test_code(void)
     unsigned calls = 0;
 
     flash_init(&f, NULL, false, false);
-    memory_set_code_hook(f.t.m.ms, code_written, &calls);
-    g_assert_cmpint(memory_lookup(f.t.m.as, 0x20040000, &s), ==, MEM_ROMD);
+    memory_set_code_hook(f.t.m->ms, code_written, &calls);
+    g_assert_cmpint(memory_lookup(f.t.m->as, 0x20040000, &s), ==, MEM_ROMD);
     s.block->code[0x40] = 1;
     erase(&f, 0);
     g_assert_cmpuint(calls, ==, 0);

@@ -51,11 +51,11 @@ static void test_mtimer(void)
     reg_write(d, 0, 0, 8, when);
     g_assert_false(line[0].level);
     g_assert_cmpint(riscv_aclint_deadline_ns(d, when), ==,
-                    clock_get_ns(t.m.clocks, CLK_VIRTUAL) + 2000000);
+                    clock_get_ns(t.m->clocks, CLK_VIRTUAL) + 2000000);
     g_assert_cmpint(riscv_aclint_deadline_ns(d, UINT64_MAX), ==, INT64_MAX);
-    clocks_set_running(t.m.clocks, true);
+    clocks_set_running(t.m->clocks, true);
     while (!line[0].level) {
-        mainloop_iterate(t.m.loop, true);
+        mainloop_iterate(t.m->loop, true);
     }
     g_assert_cmpuint(riscv_aclint_mtime(d), >=, when);
     g_assert_cmpuint(riscv_aclint_mtime(d), <, when + 100000000);

@@ -48,8 +48,7 @@ static void uart_init(Uart *u, bool backend)
         g_assert_cmpint(mkfifo(out, 0600), ==, 0);
         u->to_uart = open(in, O_RDWR | O_NONBLOCK);
         u->from_uart = open(out, O_RDWR | O_NONBLOCK);
-        u->t.m.chars = charset_new(u->t.m.loop);
-        chardev_new_short(u->t.m.chars, "serial0", text, &chr, &err);
+        chardev_new_short(u->t.m->chars, "serial0", text, &chr, &err);
         g_assert_no_error(err);
         device_set_pointer(u->d, "chardev", chr);
     }
@@ -60,21 +59,16 @@ static void uart_init(Uart *u, bool backend)
 
 static void uart_clear(Uart *u)
 {
-    CharSet *chars = u->t.m.chars;
-
-    device_set_free(u->t.m.device_set);
-    u->t.m.device_set = NULL;
-    if (chars) {
+    if (u->dir) {
         g_autofree char *in = g_strdup_printf("%s/p.in", u->dir);
         g_autofree char *out = g_strdup_printf("%s/p.out", u->dir);
 
-        charset_free(chars, 0);
-        close(u->to_uart);
-        close(u->from_uart);
         unlink(in);
         unlink(out);
         rmdir(u->dir);
         g_free(u->dir);
+        close(u->to_uart);
+        close(u->from_uart);
     }
     test_machine_clear(&u->t);
 }
@@ -196,15 +190,15 @@ static void test_loopback(void)
     w(&u, THR, 'b');
     g_assert_false(u.line.level);
     test_snapshot(u.d);
-    clocks_set_running(u.t.m.clocks, true);
+    clocks_set_running(u.t.m->clocks, true);
     while (!u.line.level) {
-        mainloop_iterate(u.t.m.loop, true);
+        mainloop_iterate(u.t.m->loop, true);
     }
     g_assert_cmphex(r(&u, IIR), ==, 0xcc);
     g_assert_cmphex(r(&u, RBR), ==, 'a');
     g_assert_cmphex(r(&u, IIR), ==, 0xc1);
     while (!u.line.level) {
-        mainloop_iterate(u.t.m.loop, true);
+        mainloop_iterate(u.t.m->loop, true);
     }
     w(&u, FCR, 0xc3); /* clear the receiver */
     g_assert_false(u.line.level);
@@ -228,7 +222,7 @@ static void test_output(void)
             w(&u, THR, sent++ * 7);
         }
         busy += !(r(&u, LSR) & 0x20);
-        mainloop_iterate(u.t.m.loop, false);
+        mainloop_iterate(u.t.m->loop, false);
         ssize_t n = read(u.from_uart, buf, sizeof(buf));
         for (ssize_t i = 0; i < n; i++) {
             g_assert_cmphex(buf[i], ==, (uint8_t)(got * 7));
@@ -237,7 +231,7 @@ static void test_output(void)
     }
     g_assert_cmpuint(busy, >, 0);
     while (!(r(&u, LSR) & 0x20)) {
-        mainloop_iterate(u.t.m.loop, false);
+        mainloop_iterate(u.t.m->loop, false);
     }
     uart_clear(&u);
 }
@@ -252,14 +246,14 @@ static void test_input(void)
     uart_init(&u, true);
     w(&u, FCR, 0x81);
     w(&u, IER, 1);
-    clocks_set_running(u.t.m.clocks, true);
+    clocks_set_running(u.t.m->clocks, true);
     for (unsigned sent = 0; got < total;) {
         uint8_t byte = sent * 11;
 
         while (sent < total && write(u.to_uart, &byte, 1) == 1) {
             byte = ++sent * 11;
         }
-        mainloop_iterate(u.t.m.loop, true);
+        mainloop_iterate(u.t.m->loop, true);
         while (r(&u, LSR) & 1) {
             g_assert_true((r(&u, LSR) & 2) == 0);
             g_assert_cmphex(r(&u, RBR), ==, (uint8_t)(got * 11));
