@@ -768,6 +768,7 @@ static ram_addr fetch(CPU *cpu, uint64_t vaddr, bool probe, const uint8_t **host
     RamBlock *b = tc->last_block;
     uint64_t off;
 
+    tc->fetch_sub = e && (e->tag_x & TLB_SUB);
     if (!e || (e->tag_x & TLB_IO)) {
         if (!probe) {
             rhea_log_mask(LOG_GUEST_ERROR, "cpu %u: fetch from %#" PRIx64 ", which is not memory\n",

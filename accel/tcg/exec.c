@@ -22,7 +22,11 @@ Unit *exec_find_unit(CPU *cpu)
     Accel *a = cpu->tcg->accel;
     const uint8_t *host;
     ram_addr ra = tlb_fetch(cpu, env->pc, &host);
-    Unit *u = unit_find(a, ra, env->mode);
+    /* Where permission varies inside the page, each instruction is a unit and is checked each time:
+     * nothing leads to such a unit but this function. */
+    bool sub = cpu->tcg->fetch_sub;
+    uint32_t mode = env->mode | (sub ? UNIT_MODE_SUB : 0);
+    Unit *u = unit_find(a, ra, mode);
 
     if (u && u->ra2 != RAM_ADDR_NONE) {
         const uint8_t *next;
@@ -34,13 +38,17 @@ Unit *exec_find_unit(CPU *cpu)
         }
     }
     if (!u) {
-        u = unit_translate(cpu, ra, host - (env->pc & ~TLB_PAGE_MASK));
+        u = unit_translate(cpu, ra, host - (env->pc & ~TLB_PAGE_MASK), mode);
         if (!u) {
             tlb_fetch(cpu, (env->pc & TLB_PAGE_MASK) + TLB_PAGE_SIZE, &host);
             g_error("no unit at %#" PRIx64 " although its pages can be fetched", env->pc);
         }
     }
-    if (u->code.code && !a->opt.check) {
+    if (G_UNLIKELY(sub)) {
+        if (u->guest_bytes > 2) {
+            tlb_fetch(cpu, env->pc + u->guest_bytes - 2, &host);
+        }
+    } else if (u->code.code && !a->opt.check) {
         *jump_cache_entry(env) =
             (JumpCacheEntry){.pc = env->pc, .ctx = env->ctx, .code = u->code.code};
     }
@@ -178,7 +186,7 @@ void tcg_exec(CPU *cpu)
             unsigned flushes = a->stat_flushes;
             Unit *dest = exec_find_unit(cpu);
             /* A flush recycled the exit. */
-            if (a->stat_flushes == flushes) {
+            if (a->stat_flushes == flushes && !(dest->mode & UNIT_MODE_SUB)) {
                 unit_link(cpu, e, dest);
             }
             break;

@@ -160,6 +160,7 @@ struct TcgCpu {
     unsigned chunk;    /* being filled; 0: none */
     Unit *interp_unit; /* that the interpreter runs */
     RamBlock *last_block;
+    bool fetch_sub; /* the last tlb_fetch() hit a page with TLB_SUB */
 
     uint64_t insns; /* executed before the running slice (icount) */
 #define TCG_COUNT_START ((int64_t)1 << 62) /* of env->icount_left where nothing limits it */
@@ -191,8 +192,9 @@ void units_invalidate(Accel *a, ram_addr ra, uint64_t len);
 /* Exclusive section only: drop everything. */
 void units_flush_all(Accel *a);
 
-/* translate.c */
-Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page);
+/* translate.c; mode: env->mode, and UNIT_MODE_SUB for a unit of one instruction. */
+#define UNIT_MODE_SUB (1u << 22)
+Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page, uint32_t mode);
 
 /* exec.c */
 void tcg_exec(CPU *cpu);

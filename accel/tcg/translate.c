@@ -147,11 +147,11 @@ static void end_reads(TranslateState *t, ram_addr ra)
  * The unit at env->pc, whose first byte is ra and whose page is mapped at host address page. NULL
  * if the first instruction runs into a page that cannot be fetched (the caller raises the fault).
  */
-Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page)
+Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page, uint32_t mode)
 {
     TcgCpu *tc = cpu->tcg;
     Accel *a = tc->accel;
-    unsigned max = a->opt.one_insn_per_unit ? 1 : MAX_UNIT_INSNS;
+    unsigned max = a->opt.one_insn_per_unit || (mode & UNIT_MODE_SUB) ? 1 : MAX_UNIT_INSNS;
     bool keep_ir = a->opt.engine == ACCEL_INTERP || a->opt.check;
     size_t least = 4096;
 
@@ -177,7 +177,7 @@ Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page)
         if (fits) {
             *u = (Unit){.ra = ra,
                         .ra2 = t.c.straddles ? t.ra2 : RAM_ADDR_NONE,
-                        .mode = cpu->env->mode,
+                        .mode = mode,
                         .guest_bytes = ir->guest_bytes,
                         .ninsns = ir->ninsns};
             if (a->opt.engine == ACCEL_JIT) {
