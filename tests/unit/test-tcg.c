@@ -587,11 +587,42 @@ static void second_swept(Fixture *f, uint64_t seed, const IrGenOptions *o)
     tcg_optimize(f->u2, TCG_OPT_DCE | TCG_OPT_VERIFY);
 }
 
+/* TCGOp.uses of every op against a count from the signatures. */
+static void uses_must_be_right(const TCGUnit *u)
+{
+    unsigned *uses = g_new0(unsigned, u->nops);
+    for (uint32_t i = 1; i < u->nops; i++) {
+        const TCGOp *op = &u->ops[i];
+        const TCGv v[3] = {op->a, op->b, op->c};
+        if (op->opc == TCG_OP_call) {
+            const TCGCall *c = &u->calls[op->imm];
+            for (unsigned k = 0; k < c->helper->nargs; k++) {
+                uses[c->args[k].i]++;
+            }
+        } else {
+            for (unsigned k = 0; k < strlen(tcg_op_desc[op->opc].sig) - 1; k++) {
+                uses[v[k].i]++;
+            }
+        }
+    }
+    for (uint32_t i = 1; i < u->nops; i++) {
+        if (u->ops[i].uses != uses[i]) {
+            g_error("v%u has %u uses, not %u", i, uses[i], u->ops[i].uses);
+        }
+    }
+    g_free(uses);
+}
+
 static void second_optimized(Fixture *f, uint64_t seed, const IrGenOptions *o)
 {
-    irgen_unit(f->b, f->u2, seed, o);
+    irgen_unit(seed & 16 ? f->b : f->plain, f->u2, seed, o);
+    if (seed & 32) {
+        tcg_live(f->u2);
+        uses_must_be_right(f->u2);
+    }
     tcg_optimize(f->u2, TCG_OPT_ALL | TCG_OPT_VERIFY);
     tcg_live(f->u2);
+    uses_must_be_right(f->u2);
 }
 
 static void no_optional_op(const TCGUnit *u)
