@@ -507,7 +507,7 @@ static void fdt_hart(VirtBoard *b, void *fdt, const HartFdt *h, unsigned i)
     const RISCVConfig *cpu = b->cpu;
     char name[32];
 
-    g_snprintf(name, sizeof(name), "cpu@%x", i);
+    g_snprintf(name, sizeof(name), "cpu@%u", i);
     fdt_begin_node(fdt, name);
     if (h->mmu) {
         fdt_property_string(fdt, "mmu-type", h->mmu);

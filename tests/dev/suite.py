@@ -34,6 +34,7 @@ CASES = [
     ('smp4', 64, ['-smp', '4']),
     ('smp8', 64, ['-smp', '8,sockets=2,cores=2,threads=2']),
     ('smp8-aclint', 64, ['-M', 'virt,aclint=on', '-smp', '8']),
+    ('smp512', 64, ['-smp', '512']),
     ('3g', 64, ['-m', '3G']),
     ('16g', 64, ['-m', '16G', '-smp', '3']),
     ('u54', 64, ['-cpu', 'sifive-u54']),
