@@ -388,6 +388,18 @@ static void test_fold_compare(Fixture *f, gconstpointer data)
     TCGv c = tcg_gen_getcell(b, 2);
     EXPECT(tcg_gen_or(b, tcg_gen_select(b, c, x, z), tcg_gen_select(b, c, z, y)),
            "select(x2,x0,x1)");
+    EXPECT(tcg_gen_add(b, tcg_gen_select(b, c, z, x), tcg_gen_select(b, c, y, z)),
+           "select(x2,x1,x0)");
+    EXPECT(tcg_gen_select(b, c, tcg_gen_select(b, c, x, y), z), "select(x2,x0,0)");
+    EXPECT(tcg_gen_select(b, c, x, tcg_gen_select(b, c, z, y)), "select(x2,x0,x1)");
+    EXPECT(tcg_gen_select(b, c, tcg_i64(b, 1), z), "setcond.ne(x2,0)");
+    TCGv lt32 = tcg_gen_setcond(b, TCG_I32, TCG_COND_LT, x, y);
+    EXPECT(tcg_gen_setcondi(b, TCG_I64, TCG_COND_EQ, tcg_gen_extu(b, lt32), 0),
+           "setcond.ge(x0,x1)");
+    EXPECT(tcg_gen_setcondi(b, TCG_I64, TCG_COND_NE, tcg_gen_neg(b, x), 0), "setcond.ne(x0,0)");
+    TCGv not_x = tcg_gen_not(b, x);
+    EXPECT(tcg_gen_and(b, not_x, tcg_gen_getcell(b, 3)), "andc(x3,x0)");
+    EXPECT(tcg_gen_or(b, not_x, tcg_gen_getcell(b, 3)), "orc(x3,x0)");
 }
 
 static void test_fold_memory(Fixture *f, gconstpointer data)
@@ -798,6 +810,81 @@ static void test_sinks(Fixture *f, gconstpointer data)
     g_assert_cmpint(compared, >, 500);
 }
 
+/* ---- calls ---- */
+
+static uint64_t sum_of(CPUEnv *env, uint64_t a, uint32_t b, uint64_t c, uint32_t d, uint64_t e,
+                       uint64_t f, uint32_t g)
+{
+    ((IrGenState *)env)->nlog++;
+    return a + 2 * (uint64_t)b + 3 * c + 4 * (uint64_t)d + 5 * e + 6 * f + 7 * (uint64_t)g;
+}
+
+static uint32_t no_argument(void)
+{
+    return 0x87654321;
+}
+
+static uint64_t three(uint64_t a, uint64_t b, uint64_t c)
+{
+    return a * 100 + b * 10 + c;
+}
+
+static bool veto(void *opaque, const TCGHelper *h)
+{
+    return h->nargs != 3;
+}
+
+/* Many calls, of several shapes; a copy of the unit; a veto. */
+static void test_calls(Fixture *f, gconstpointer data)
+{
+    static const TCGHelper sum = {
+        .name = "sum",
+        .fn = (void *)sum_of,
+        .ret = TCG_I64,
+        .nargs = 7,
+        .args = {TCG_I64, TCG_I32, TCG_I64, TCG_I32, TCG_I64, TCG_I64, TCG_I32},
+        .pass_env = true};
+    static const TCGHelper none = {.name = "none", .fn = (void *)no_argument, .ret = TCG_I32};
+    static const TCGHelper h3 = {.name = "three",
+                                 .fn = (void *)three,
+                                 .ret = TCG_I64,
+                                 .nargs = 3,
+                                 .args = {TCG_I64, TCG_I64, TCG_I64}};
+    TCGBuilder *b = f->b;
+    begin(f);
+    TCGv x = tcg_gen_getcell(b, 0), acc = tcg_i64(b, 0), w = tcg_gen_call0(b, &none);
+    for (unsigned i = 0; i < 100; i++) {
+        TCGv args[] = {x, w, x, w, acc, tcg_i64(b, i), w};
+        acc = tcg_gen_call(b, &sum, 7, args);
+    }
+    tcg_gen_setcell(b, 1, acc);
+    tcg_gen_setcell(b, 2, tcg_gen_extu(b, w));
+    tcg_gen_setcell(b, 3, tcg_gen_call3(b, &h3, tcg_i64(b, 1), tcg_i64(b, 2), tcg_i64(b, 3)));
+    tcg_gen_exit_direct(b, 4);
+    must_be_right(f->u, "calls");
+    TCGUnit *copy = tcg_unit_copy(f->u);
+    tcg_unit_reset(f->u);
+    irgen_state_init(f->s, 1);
+    f->s->x[0] = 11;
+    g_assert_cmpint(irgen_interpret(f->s, copy, f->in), ==, 0);
+    uint64_t want = 0;
+    for (unsigned i = 0; i < 100; i++) {
+        want = 11 + 33 + 5 * want + 6 * i + 13 * UINT64_C(0x87654321);
+    }
+    g_assert_cmphex(f->s->x[1], ==, want);
+    g_assert_cmphex(f->s->x[2], ==, 0x87654321);
+    g_assert_cmpint(f->s->x[3], ==, 123);
+    g_assert_cmpint(f->s->nlog, ==, 100);
+
+    TcgInterpMem m = irgen_mem;
+    m.may_call = veto;
+    tcg_interp_set_mem(f->in, &m, NULL);
+    irgen_state_init(f->s, 1);
+    g_assert_cmpint(tcg_interp_run(copy, &f->s->env, f->in), ==, TCG_INTERP_VETO);
+    g_assert_cmpint(f->s->nlog, ==, 100);
+    tcg_unit_free(copy);
+}
+
 /* ---- verifier ---- */
 
 static void refused(Fixture *f, const char *part)
@@ -1173,6 +1260,7 @@ int main(int argc, char **argv)
     ADD("live/calls", test_dead_code_calls);
     ADD("live/sinks", test_sinks);
     ADD("verify", test_verifier);
+    ADD("interp/calls", test_calls);
     ADD("interp/totality", test_interpreter);
     ADD("interp/fp", test_interpreter_fp);
     ADD("interp/leaving", test_interpreter_leaving);
