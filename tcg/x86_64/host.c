@@ -145,7 +145,9 @@ static bool compile(void *scratch, void *thunks, const TCGUnit *u, uint8_t *rw, 
     if (!x86_prepare(s)) {
         return false;
     }
-    memset(s->exits, 0, u->nexits * sizeof(TcgExit));
+    if (u->nexits) {
+        memset(s->exits, 0, u->nexits * sizeof(TcgExit));
+    }
     x86_emit_entry(s);
     for (uint32_t i = 1; i < u->nops; i++) {
         const TCGOp *op = &u->ops[i];
@@ -182,8 +184,13 @@ static bool compile(void *scratch, void *thunks, const TCGUnit *u, uint8_t *rw, 
         return false;
     }
     apply_fixes(s, pool, exits);
-    memcpy(rw + pool, s->pool->data, exits - pool);
-    memcpy(rw + exits, s->exits, side - exits);
+    /* A GArray without elements has no data, and null may not be copied, however little of it. */
+    if (exits > pool) {
+        memcpy(rw + pool, s->pool->data, exits - pool);
+    }
+    if (side > exits) {
+        memcpy(rw + exits, s->exits, side - exits);
+    }
     size_t side_size = x86_side_encode(s, rw + side, room - side);
     if (side_size == SIZE_MAX) {
         return false;

@@ -248,7 +248,8 @@ static void test_find_file(Fixture *x, gconstpointer data)
     g_assert_cmpstr(b, ==, path);
     g_assert_null(machine_find_file(x->m, "none.bin"));
     g_assert_null(machine_find_file(x->m, "/nonexistent/fw.bin"));
-    g_assert_cmpint(system(g_strdup_printf("rm -r %s", dir)), ==, 0);
+    g_autofree char *cmd = g_strdup_printf("rm -r %s", dir);
+    g_assert_cmpint(system(cmd), ==, 0);
 }
 
 int main(int argc, char **argv)
