@@ -18,6 +18,7 @@
 #include "rhea/log.h"
 #include "softmmu/loader.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -1347,10 +1348,22 @@ static int run_target(const GuestTarget *target, int argc, char **argv)
     return status;
 }
 
+/* A descriptor below 3 that is closed would be given to the next file that is opened, and be taken
+ * for the console. */
+static void open_standard_fds(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) {
+            _exit(1);
+        }
+    }
+}
+
 int rhea_main(int argc, char **argv)
 {
     g_autofree char *program = g_path_get_basename(argc ? argv[0] : "rhea");
     const GuestTarget *target = target_from_name(program);
+    open_standard_fds();
     signal(SIGPIPE, SIG_IGN);
     if (!target && argc >= 3 && !strcmp(argv[1], "system")) {
         target = target_find(argv[2]);

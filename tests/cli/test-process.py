@@ -306,6 +306,11 @@ def test_echo():
     assert got == sent, "%d of %d bytes, the same up to %d" % (len(got), len(sent), len(os.path.commonprefix([got, sent])))
 
 
+def test_closed_descriptors():
+    r = subprocess.run(timeout=30, args=["sh", "-c", '"$0" "$@" <&- >&- 2>&-', PROGRAM] + virt(say("x") + finish(0x5555), "-nographic"))
+    assert r.returncode == 0, r
+
+
 def test_wait_for_client():
     p = start(*virt(say("hi") + finish(0x5555), "-serial", "unix:%s,server=on" % path("wait")))
     s = connect("wait")
