@@ -7,7 +7,7 @@
  * (syscon-poweroff, syscon-reboot) write: the lower half is the command, the upper one the exit
  * code.
  *
- * No state. Test: tests/unit/test-sifive-test.c
+ * No state. Test: tests/boot (bare)
  */
 #include "hw/device.h"
 #include "rhea/log.h"

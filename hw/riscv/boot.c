@@ -8,7 +8,7 @@
  * MiB above the kernel; the device tree at the last multiple of 2 MiB that lets it fit below the
  * end of RAM (RV32: and below 3 GiB).
  *
- * Main thread. Test: tests/unit/test-virt.c
+ * Main thread. Test: tests/unit/test-riscv-boot.c
  */
 #include "hw/riscv/boot.h"
 #include "rhea/error.h"

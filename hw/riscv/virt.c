@@ -8,7 +8,7 @@
  * interrupt fabric (PLIC, CLINT or ACLINT) and the flash are put together by hand below, as they
  * depend on the number of harts and on properties.
  *
- * Main thread. Test: tests/unit/test-virt.c, tests/dev/compare-dtb
+ * Main thread. Test: tests/dev/suite.py, tests/boot
  */
 #include "accel/accel.h"
 #include "hw/device.h"
