@@ -244,9 +244,14 @@ void cpu_raise_restore(CPU *cpu, int32_t excp, uintptr_t ra)
     siglongjmp(cpu->tcg->jmp, 1);
 }
 
-bool cpu_counts_insns(CPU *cpu)
+bool cpu_unit_counts(CPU *cpu, uintptr_t ra)
 {
-    return cpu->tcg->accel->opt.single_thread;
+    Unit *u = cpu->tcg->interp_unit;
+
+    if (!u && ra) {
+        u = unit_from_host(cpu->tcg->accel, ra);
+    }
+    return u ? unit_counts(cpu, u) : cpu->tcg->accel->opt.single_thread;
 }
 
 uint64_t cpu_insn_count(CPU *cpu, uintptr_t ra)

@@ -79,6 +79,7 @@ enum {
     RISCV_EXC_INSN_PAGE = 12,
     RISCV_EXC_LOAD_PAGE = 13,
     RISCV_EXC_STORE_PAGE = 15,
+    RISCV_EXC_SOFTWARE_CHECK = 18, /* never raised; firmware delegates it */
 };
 
 /* Events that counters of this model know, beside cycles (1) and instructions (2). */
@@ -121,7 +122,8 @@ typedef struct RISCVEnv {
     uint64_t hpm_event[32]; /* mhpmevent; 0 and 2: none */
     uint64_t hpm_base[32];  /* counter = base + its source if it runs, else base */
     uint32_t hpm_running;   /* counters that count now */
-    bool counting;          /* instructions are counted exactly from now on */
+    bool counting;          /* instructions are counted exactly from now on, */
+    bool counting_m;        /* until M mode is left: see pmu.c */
     uint32_t hpm_filtered;  /* counters that some privilege level inhibits */
     uint64_t pmpaddr[RISCV_PMP_MAX];
     uint8_t pmpcfg[RISCV_PMP_MAX];
@@ -175,7 +177,8 @@ unsigned riscv_disas(CPU *cpu, uint64_t pc, const uint8_t *code, unsigned avail,
                * & mask); csrrw has mask -1, csrrs (-1, rs1), csrrc (0, rs1). The _fp forms         \
                * for fflags, frm, fcsr only (both directions). See riscv_csr_ends_unit(). */        \
     X(csr_read)                                                                                     \
-    X(csr_write) X(csr_rmw) X(csr_read_fp) X(csr_write_fp)                                          \
+    X(csr_write)                                                                                    \
+    X(csr_rmw) X(csr_read_fp) X(csr_write_fp)                                                       \
         X(csr_rmw_fp)   /* (insn) -> new pc; the unit ends with exit_main. */                       \
         X(mret) X(sret) /* (insn): checks; may set CPU.halted. The unit ends with exit_main to the  \
                            next instruction. */                                                     \
@@ -212,13 +215,13 @@ unsigned riscv_disas(CPU *cpu, uint64_t pc, const uint8_t *code, unsigned avail,
 RISCV_HELPERS(RISCV_DECLARE_HELPER)
 
 /*
- * What a write of this CSR changes for the code after it.
+ * What access to this CSR (write: one that writes) changes for the code after it.
  *   NO: nothing. LOOKUP: mode or translation: end the unit with exit_lookup. MAIN: interrupts may
  *   become enabled or pending too: end it with exit_main, or with exit_main if env->exit_request is
  *   not 0 (the helper has set it if there is an interrupt to take) and exit_lookup otherwise.
  */
 typedef enum RISCVCsrEnd { RISCV_CSR_END_NO, RISCV_CSR_END_LOOKUP, RISCV_CSR_END_MAIN } RISCVCsrEnd;
-RISCVCsrEnd riscv_csr_ends_unit(unsigned csr);
+RISCVCsrEnd riscv_csr_ends_unit(unsigned csr, bool write);
 
 /* ---- C side ---- */
 
@@ -244,6 +247,8 @@ uint64_t riscv_counter_read(RISCVEnv *env, unsigned n, uintptr_t ra); /* n: 0-31
 void riscv_counter_write(RISCVEnv *env, unsigned n, uint64_t val, uintptr_t ra);
 void riscv_mhpmevent_write(RISCVEnv *env, unsigned n, uint64_t val, uintptr_t ra);
 void riscv_mcountinhibit_write(RISCVEnv *env, uint64_t val, uintptr_t ra);
+/* M mode is about to be left for priv. */
+void riscv_pmu_leave_m(RISCVEnv *env);
 /* The privilege level is about to become priv: start and stop filtered counters. */
 void riscv_hpm_set_priv(RISCVEnv *env, unsigned priv);
 static inline void riscv_hpm_count_event(RISCVEnv *env, RISCVEvent e)

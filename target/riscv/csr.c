@@ -406,7 +406,8 @@ static uint64_t csr_medeleg_mask(const RISCVEnv *env)
            BIT64(RISCV_EXC_LOAD_MISALIGNED) | BIT64(RISCV_EXC_LOAD_ACCESS) |
            BIT64(RISCV_EXC_STORE_MISALIGNED) | BIT64(RISCV_EXC_STORE_ACCESS) |
            BIT64(RISCV_EXC_ECALL_U) | BIT64(RISCV_EXC_ECALL_S) | BIT64(RISCV_EXC_INSN_PAGE) |
-           BIT64(RISCV_EXC_LOAD_PAGE) | BIT64(RISCV_EXC_STORE_PAGE);
+           BIT64(RISCV_EXC_LOAD_PAGE) | BIT64(RISCV_EXC_STORE_PAGE) |
+           BIT64(RISCV_EXC_SOFTWARE_CHECK);
 }
 FIELD(medeleg, medeleg, csr_medeleg_mask(env))
 
@@ -715,9 +716,14 @@ const char *riscv_csr_name(unsigned csr)
     return csr < G_N_ELEMENTS(csr_index) ? csr_rows[csr_index[csr]].name : NULL;
 }
 
-RISCVCsrEnd riscv_csr_ends_unit(unsigned csr)
+RISCVCsrEnd riscv_csr_ends_unit(unsigned csr, bool write)
 {
-    return csr_rows[csr_index[csr & 0xfff]].after;
+    if (write) {
+        return csr_rows[csr_index[csr & 0xfff]].after;
+    }
+    /* Reading instret, minstret or their high halves may begin the counting of instructions. */
+    return (csr & 0xf7f) == 0xb02 || (csr & 0xf7f) == 0xc02 ? RISCV_CSR_END_LOOKUP
+                                                            : RISCV_CSR_END_NO;
 }
 
 static uint64_t csr_part(const RISCVEnv *env, const CsrRow *row, uint64_t whole)

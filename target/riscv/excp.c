@@ -226,6 +226,9 @@ static uint64_t helper_riscv_mret(RISCVEnv *env, uint32_t insn)
         s &= ~MSTATUS_MPRV;
     }
     env->mstatus = s;
+    if (env->counting_m && mpp != RISCV_PRV_M) {
+        riscv_pmu_leave_m(env);
+    }
     riscv_set_priv(env, mpp);
     riscv_check_interrupts(env);
     return env->mepc & excp_pc_mask(env);

@@ -140,10 +140,11 @@ static void pmu_overflow_timer(void *opaque)
 }
 
 /*
- * Counting every instruction costs every unit a little, and hardly a guest looks. One that sets a
- * counter of instructions does.
+ * Counting every instruction costs every unit a little, and hardly a guest looks. So it begins when
+ * one reads or sets a counter of instructions. Firmware reads instret once to see if it is there:
+ * what begins with a read by M mode ends when M mode is left.
  */
-static void pmu_start_counting(RISCVEnv *env, uintptr_t ra)
+static void pmu_set_counting(RISCVEnv *env, bool on, uintptr_t ra)
 {
     uint32_t mask = 0;
 
@@ -153,11 +154,35 @@ static void pmu_start_counting(RISCVEnv *env, uintptr_t ra)
             env->hpm_base[n] += pmu_source(env, n, ra);
         }
     }
-    env->counting = true;
+    env->counting = on;
+    env->counting_m = false;
     riscv_mmu_changed(env);
     for (unsigned n = 0; n < 32; n++) {
         env->hpm_base[n] -= mask >> n & 1 ? pmu_source(env, n, ra) : 0;
     }
+}
+
+/* Called by an instruction (at ra, not 0) that reads or writes a counter of instructions; true if
+ * counting begins here. */
+static bool pmu_start_counting(RISCVEnv *env, uintptr_t ra)
+{
+    if (env->counting || !ra || cpu_unit_counts(env->cpu.cpu, ra)) {
+        return false;
+    }
+    pmu_set_counting(env, true, ra);
+    /* The unit that runs does not count yet, but its instruction should. */
+    for (unsigned n = 0; n < 32; n++) {
+        if ((env->hpm_running >> n & 1) && pmu_event(env, n) == EVENT_INSNS) {
+            env->hpm_base[n]++;
+        }
+    }
+    env->counting_m = env->priv == RISCV_PRV_M;
+    return true;
+}
+
+void riscv_pmu_leave_m(RISCVEnv *env)
+{
+    pmu_set_counting(env, false, 0);
 }
 
 /* ------------------------------------------------------------------------------------------ */
@@ -168,7 +193,16 @@ uint64_t riscv_counter_read(RISCVEnv *env, unsigned n, uintptr_t ra)
     if (n == 1) {
         return env->time.rdtime ? env->time.rdtime(env->time.opaque) : 0;
     }
-    return pmu_exists(env, n) ? pmu_value(env, n, ra) : 0;
+    if (!pmu_exists(env, n)) {
+        return 0;
+    }
+    bool started = false;
+    if (n == 2 && (env->hpm_running >> 2 & 1)) {
+        started = pmu_start_counting(env, ra);
+        env->counting_m &= env->priv == RISCV_PRV_M;
+    }
+    /* Without the instruction itself. */
+    return pmu_value(env, n, ra) - started;
 }
 
 void riscv_counter_write(RISCVEnv *env, unsigned n, uint64_t val, uintptr_t ra)
@@ -178,13 +212,13 @@ void riscv_counter_write(RISCVEnv *env, unsigned n, uint64_t val, uintptr_t ra)
     }
     uint64_t src = 0;
     bool insns = pmu_event(env, n) == EVENT_INSNS;
-    bool counted = insns && (env->counting || cpu_counts_insns(env->cpu.cpu));
-    if (insns && !counted) {
+    if (insns) {
         pmu_start_counting(env, ra);
+        env->counting_m = false;
     }
     if (env->hpm_running >> n & 1) {
         /* The write itself is not counted: 3.1.10, the value is there for the next instruction. */
-        src = pmu_source(env, n, ra) + counted;
+        src = pmu_source(env, n, ra) + (insns && cpu_unit_counts(env->cpu.cpu, ra));
     }
     env->hpm_base[n] = val - src;
     env->hpm_seen[n] = val;

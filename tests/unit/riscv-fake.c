@@ -43,12 +43,12 @@ void fake_free(Fake *f)
 
 bool fake_csr_read(Fake *f, unsigned csr, uint64_t *val)
 {
-    return riscv_csr_access(f->env, csr, val, false, 0, 0, 0) == RISCV_CSR_OK;
+    return riscv_csr_access(f->env, csr, val, false, 0, 0, 1) == RISCV_CSR_OK;
 }
 
 bool fake_csr_write(Fake *f, unsigned csr, uint64_t val)
 {
-    return riscv_csr_access(f->env, csr, NULL, true, val, UINT64_MAX, 0) == RISCV_CSR_OK;
+    return riscv_csr_access(f->env, csr, NULL, true, val, UINT64_MAX, 1) == RISCV_CSR_OK;
 }
 
 uint64_t fake_get(Fake *f, unsigned csr)
@@ -107,9 +107,9 @@ uint64_t cpu_insn_count(CPU *cpu, uintptr_t ra)
     return fake_of(cpu)->insns;
 }
 
-bool cpu_counts_insns(CPU *cpu)
+bool cpu_unit_counts(CPU *cpu, uintptr_t ra)
 {
-    return false;
+    return fake_of(cpu)->unit_counts;
 }
 
 void cpu_set_line(CPU *cpu, unsigned line, bool level)

@@ -31,7 +31,8 @@ typedef struct Fake {
     unsigned flushes; /* of any kind, */
     char flush_kind;  /* the last one: 'a'll, 's' ASID, 'p'age, 'q' page and ASID */
     uint64_t flush_addr, flush_asid;
-    uint64_t insns; /* cpu_insn_count() */
+    uint64_t insns;   /* cpu_insn_count() */
+    bool unit_counts; /* cpu_unit_counts() */
 } Fake;
 
 /* cpu_option as for -cpu; aborts if it is wrong. The hart is reset. */

@@ -86,7 +86,7 @@ static const struct {
     {"rv64", MISA, 0, 0x800000000014112d},
     {"rv32", MISA, 0, 0x4014112d},
     {"max", MISA, 0, 0x800000000014112f},
-    {"rv64", MEDELEG, ALL, 0xb3ff},
+    {"rv64", MEDELEG, ALL, 0x4b3ff},
     {"rv64", MIDELEG, ALL, 0x222},
     {"rv64,sscofpmf=on", MIDELEG, ALL, 0x2222},
     {"rv64", MIE, ALL, 0xaaa},
@@ -574,19 +574,40 @@ static void test_counters(void)
     Fake *f = fake_new("max");
     RISCVEnv *env = f->env;
 
+    /* The first look makes units count; that one's does not yet, but its instruction counts. */
     f->insns = 1000;
+    g_assert_false(env->cpu.mode & CPU_MODE_COUNT);
     g_assert_cmpint(fake_get(f, MINSTRET), ==, 1000);
-    /* The write is not counted, the next instruction reads what was written. */
-    fake_set(f, MINSTRET, 5); /* makes units count; this one does not yet */
     g_assert_true(env->cpu.mode & CPU_MODE_COUNT);
-    g_assert_cmpint(fake_get(f, MINSTRET), ==, 5);
-    f->insns = 1010;
-    g_assert_cmpint(fake_get(f, INSTRET), ==, 15);
+    f->insns = 1002;
+    f->unit_counts = true;
+    g_assert_cmpint(fake_get(f, MINSTRET), ==, 1003);
+    /* It ends when M mode, which may only have looked whether it is there, is left. */
+    uint64_t (*mret)(RISCVEnv *, uint32_t) = riscv_helper_mret.fn;
+    fake_set(f, MSTATUS, MSTATUS_MPP);
+    mret(env, 0x30200073);
+    g_assert_true(env->cpu.mode & CPU_MODE_COUNT);
+    fake_set(f, MSTATUS, 0);
+    mret(env, 0x30200073);
+    g_assert_false(env->cpu.mode & CPU_MODE_COUNT);
+    riscv_set_priv(env, RISCV_PRV_M);
+    /* The write is not counted, the next instruction reads what was written. */
+    f->unit_counts = false;
     fake_set(f, MINSTRET, 5);
-    f->insns = 1011;
+    g_assert_true(env->cpu.mode & CPU_MODE_COUNT);
+    f->unit_counts = true;
+    g_assert_cmpint(fake_get(f, MINSTRET), ==, 5);
+    fake_set(f, MINSTRET, 5);
+    f->insns = 1003;
     g_assert_cmpint(fake_get(f, MINSTRET), ==, 5);
     f->insns = 1021;
-    g_assert_cmpint(fake_get(f, INSTRET), ==, 15);
+    g_assert_cmpint(fake_get(f, INSTRET), ==, 23);
+    fake_set(f, MSTATUS, 0);
+    mret(env, 0x30200073);
+    g_assert_true(env->cpu.mode & CPU_MODE_COUNT);
+    riscv_set_priv(env, RISCV_PRV_M);
+    fake_set(f, MINSTRET, 14);
+    f->insns = 1023;
     fake_set(f, MCOUNTINHIBIT, COUNTER_IR);
     f->insns = 2000;
     g_assert_cmpint(fake_get(f, INSTRET), ==, 15);
@@ -638,9 +659,15 @@ static void test_names(void)
     g_assert_cmpstr(riscv_csr_name(0xc9f), ==, "hpmcounter31h");
     g_assert_cmpstr(riscv_csr_name(0x3ef), ==, "pmpaddr63");
     g_assert_null(riscv_csr_name(0x7ff));
-    g_assert_cmpint(riscv_csr_ends_unit(0x340), ==, RISCV_CSR_END_NO);
-    g_assert_cmpint(riscv_csr_ends_unit(0x180), ==, RISCV_CSR_END_LOOKUP);
-    g_assert_cmpint(riscv_csr_ends_unit(0x100), ==, RISCV_CSR_END_MAIN);
+    g_assert_cmpint(riscv_csr_ends_unit(0x340, true), ==, RISCV_CSR_END_NO);
+    g_assert_cmpint(riscv_csr_ends_unit(0x180, true), ==, RISCV_CSR_END_LOOKUP);
+    g_assert_cmpint(riscv_csr_ends_unit(0x100, true), ==, RISCV_CSR_END_MAIN);
+    g_assert_cmpint(riscv_csr_ends_unit(0x100, false), ==, RISCV_CSR_END_NO);
+    static const unsigned instret[] = {0xb02, 0xb82, 0xc02, 0xc82};
+    for (unsigned i = 0; i < 4; i++) {
+        g_assert_cmpint(riscv_csr_ends_unit(instret[i], false), ==, RISCV_CSR_END_LOOKUP);
+    }
+    g_assert_cmpint(riscv_csr_ends_unit(0xc00, false), ==, RISCV_CSR_END_NO);
 }
 
 int main(int argc, char **argv)

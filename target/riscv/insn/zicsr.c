@@ -87,7 +87,7 @@ static void gen_csr(RISCVCtx *c, const RISCVInsn *a, CsrOp op, TCGv val, bool wr
     if (a->rd && old.i) {
         riscv_set_x64(c, a->rd, old);
     }
-    RISCVCsrEnd end = write ? riscv_csr_ends_unit(a->csr) : RISCV_CSR_END_NO;
+    RISCVCsrEnd end = riscv_csr_ends_unit(a->csr, write);
     if (end == RISCV_CSR_END_MAIN) {
         riscv_gen_exit_poll(c, tcg_gen_pcrel(c->b, riscv_next(c)));
     } else if (end == RISCV_CSR_END_LOOKUP) {
