@@ -279,6 +279,55 @@ static TCGv join_selects(TCGBuilder *b, TCGv x, TCGv y)
     return TCG_NONE;
 }
 
+/* Is neg the negation of n? */
+static bool is_neg_of(const TCGBuilder *b, TCGv neg, TCGv n)
+{
+    const TCGOp *d = tcg_def(b, neg);
+    return d->opc == TCG_OP_neg && same(d->a, n);
+}
+
+/* shl(p, n) and shr(p, w - n), disjoint, or joined by or: a rotation of p. */
+static TCGv join_shifts(TCGBuilder *b, TCGv x, TCGv y, bool is_or)
+{
+    const TCGOp *l = tcg_def(b, x), *r = tcg_def(b, y);
+    int64_t kl, kr;
+    if (l->opc == TCG_OP_shr) {
+        const TCGOp *d = l;
+        l = r;
+        r = d;
+    }
+    if (l->opc != TCG_OP_shl || r->opc != TCG_OP_shr || !same(l->a, r->a)) {
+        return TCG_NONE;
+    }
+    if (is_const(b, l->b, &kl) && is_const(b, r->b, &kr)) {
+        return kl + kr == tcg_type_bits(l->type) ? tcg_gen_rotr(b, l->a, r->b) : TCG_NONE;
+    }
+    /* With a count of 0 both are p: only or makes p of that. */
+    if (is_or && is_neg_of(b, r->b, l->b)) {
+        return tcg_gen_rotl(b, l->a, l->b);
+    }
+    if (is_or && is_neg_of(b, l->b, r->b)) {
+        return tcg_gen_rotr(b, r->a, r->b);
+    }
+    return TCG_NONE;
+}
+
+/* The same, on extended 32-bit halves too: how RV64 without Zbb rotates words. */
+static TCGv join_rotation(TCGBuilder *b, TCGv x, TCGv y, bool is_or)
+{
+    const TCGOp *dx = tcg_def(b, x), *dy = tcg_def(b, y);
+    bool sx = dx->opc == TCG_OP_exts, sy = dy->opc == TCG_OP_exts;
+    if ((sx || dx->opc == TCG_OP_extu) && (sy || dy->opc == TCG_OP_extu)) {
+        /* A zero-extended half beside a sign-extended one must not have its top bit set. */
+        if (sx != sy && !(b->facts[sx ? dy->a.i : dx->a.i].zero >> 31 & 1)) {
+            return TCG_NONE;
+        }
+        TCGv v = join_shifts(b, dx->a, dy->a, is_or);
+        return !v.i ? TCG_NONE : sx || sy ? tcg_gen_exts(b, v) : tcg_gen_extu(b, v);
+    }
+    return join_shifts(b, x, y, is_or);
+}
+
 static TCGv fold_add(TCGBuilder *b, TCGOp *op, bool ky, int64_t cy)
 {
     const TCGOp *dx = tcg_def(b, op->a), *dy = tcg_def(b, op->b);
@@ -301,7 +350,8 @@ static TCGv fold_add(TCGBuilder *b, TCGOp *op, bool ky, int64_t cy)
     if (dx->opc == TCG_OP_neg) {
         return tcg_gen_sub(b, op->b, dx->a);
     }
-    return join_selects(b, op->a, op->b);
+    TCGv v = join_rotation(b, op->a, op->b, false);
+    return v.i ? v : join_selects(b, op->a, op->b);
 }
 
 static TCGv fold_sub(TCGBuilder *b, TCGOp *op, bool kx, int64_t cx, bool ky, int64_t cy)
@@ -442,7 +492,8 @@ static TCGv fold_or(TCGBuilder *b, TCGOp *op, bool ky, int64_t cy)
             return tcg_gen_orc(b, y, dx->a);
         }
     }
-    return join_selects(b, x, y);
+    TCGv v = join_rotation(b, x, y, true);
+    return v.i ? v : join_selects(b, x, y);
 }
 
 static TCGv fold_xor(TCGBuilder *b, TCGOp *op, bool ky, int64_t cy)
@@ -468,7 +519,8 @@ static TCGv fold_xor(TCGBuilder *b, TCGOp *op, bool ky, int64_t cy)
         }
         return TCG_NONE;
     }
-    return join_selects(b, x, op->b);
+    TCGv v = join_rotation(b, x, op->b, false);
+    return v.i ? v : join_selects(b, x, op->b);
 }
 
 /* andc, orc, eqv */
@@ -754,6 +806,31 @@ static TCGv fold_zero_test(TCGBuilder *b, TCGOp *op)
     }
 }
 
+/* x & mask, tested, where x is shifted right: a constant that hosts can encode instead. */
+static TCGv fold_shifted_test(TCGBuilder *b, TCGOp *op, int64_t mask)
+{
+    const TCGOp *dx = tcg_def(b, op->a);
+    int64_t k;
+    if (dx->opc != TCG_OP_shr || !is_const(b, dx->b, &k) || k > 30 || mask < 0 ||
+        mask > INT32_MAX >> k) {
+        return TCG_NONE;
+    }
+    return tcg_gen_setcondi(b, op->type, op->aux, dx->a, mask << k);
+}
+
+/* x < 0 or x >= 0, where x is shifted left: one bit. */
+static TCGv fold_sign_test(TCGBuilder *b, TCGOp *op)
+{
+    const TCGOp *dx = tcg_def(b, op->a);
+    unsigned top = tcg_type_bits(dx->type) - 1;
+    int64_t k;
+    if (dx->opc != TCG_OP_shl || !is_const(b, dx->b, &k) || k > top || top - k > 30) {
+        return TCG_NONE;
+    }
+    return tcg_gen_setcondi(b, op->type, op->aux == TCG_COND_LT ? TCG_COND_TSTNE : TCG_COND_TSTEQ,
+                            dx->a, INT64_C(1) << (top - k));
+}
+
 static TCGv fold_setcond(TCGBuilder *b, TCGOp *op)
 {
     TCGv x = op->a, y = op->b;
@@ -801,7 +878,10 @@ static TCGv fold_setcond(TCGBuilder *b, TCGOp *op)
         if (cy == -1) {
             return tcg_gen_setcondi(b, t, cond == TCG_COND_TSTEQ ? TCG_COND_EQ : TCG_COND_NE, x, 0);
         }
-        return TCG_NONE;
+        return fold_shifted_test(b, op, cy);
+    case TCG_COND_LT:
+    case TCG_COND_GE:
+        return cy == 0 ? fold_sign_test(b, op) : TCG_NONE;
     case TCG_COND_EQ:
     case TCG_COND_NE:
         if (cy == 0) {

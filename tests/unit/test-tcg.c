@@ -111,6 +111,8 @@ static void expect(Fixture *f, const char *file, int line, TCGv v, const char *t
 }
 #define EXPECT(v, text) expect(f, __FILE__, __LINE__, v, text)
 
+static void same_result(Fixture *f, uint64_t seed, const char *what);
+
 /* ---- conditions ---- */
 
 static bool holds(TCGCond c, int64_t x, int64_t y)
@@ -329,6 +331,71 @@ static void test_fold_integer(Fixture *f, gconstpointer data)
     EXPECT(tcg_gen_bswap(b, tcg_gen_bswap(b, x)), "x0");
 }
 
+static void test_fold_rotation(Fixture *f, gconstpointer data)
+{
+    TCGBuilder *b = f->b;
+    begin(f);
+    TCGv x = tcg_gen_getcell(b, 0), n = tcg_gen_getcell(b, 1), w = tcg_gen_trunc(b, x);
+    TCGv m = tcg_gen_trunc(b, n);
+    EXPECT(tcg_gen_or(b, tcg_gen_shli(b, x, 10), tcg_gen_shri(b, x, 54)), "rotr(x0,54)");
+    EXPECT(tcg_gen_add(b, tcg_gen_shri(b, w, 7), tcg_gen_shli(b, w, 25)), "rotr(trunc(x0),7)");
+    TCGv left = tcg_gen_shli(b, x, 10), right = tcg_gen_shri(b, x, 53);
+    EXPECT(tcg_gen_xor(b, left, right), "xor(shl(x0,10),shr(x0,53))");
+    /* srliw, slliw, or */
+    TCGv hi = tcg_gen_exts(b, tcg_gen_shri(b, w, 7)), lo = tcg_gen_exts(b, tcg_gen_shli(b, w, 25));
+    EXPECT(tcg_gen_or(b, hi, lo), "exts(rotr(trunc(x0),7))");
+    EXPECT(tcg_gen_or(b, hi, tcg_gen_extu(b, tcg_gen_shli(b, w, 25))), "extu(rotr(trunc(x0),7))");
+    /* by a count in a register */
+    TCGv neg = tcg_gen_neg(b, n), neg_m = tcg_gen_neg(b, m);
+    left = tcg_gen_shl(b, x, n);
+    right = tcg_gen_shr(b, x, neg);
+    EXPECT(tcg_gen_or(b, left, right), "rotl(x0,x1)");
+    EXPECT(tcg_gen_xor(b, left, right), "xor(shl(x0,x1),shr(x0,neg(x1)))");
+    EXPECT(tcg_gen_or(b, tcg_gen_shr(b, x, n), tcg_gen_shl(b, x, neg)), "rotr(x0,x1)");
+    left = tcg_gen_exts(b, tcg_gen_shl(b, w, m));
+    EXPECT(tcg_gen_or(b, left, tcg_gen_exts(b, tcg_gen_shr(b, w, neg_m))),
+           "exts(rotl(trunc(x0),trunc(x1)))");
+    EXPECT(tcg_gen_or(b, left, tcg_gen_extu(b, tcg_gen_shr(b, w, neg_m))),
+           "or(exts(shl(trunc(x0),trunc(x1))),extu(shr(trunc(x0),neg(trunc(x1)))))");
+    for (unsigned i = 0; i < 8; i++) {
+        /* the same by the interpreter, built plainly and folded */
+        static const uint64_t counts[] = {0, 1, 31, 32, 33, 63, 64, 7};
+        TCGUnit *units[2] = {f->u, f->u2};
+        TCGBuilder *builders[2] = {f->b, f->plain};
+        for (unsigned k = 0; k < 2; k++) {
+            b = builders[k];
+            tcg_begin(b, units[k]);
+            tcg_gen_insn_start(b, 0);
+            x = tcg_gen_getcell(b, 0);
+            n = tcg_gen_addi(b, tcg_gen_getcell(b, 9), (int64_t)counts[i]);
+            n = tcg_gen_sub(b, n, tcg_gen_getcell(b, 9));
+            w = tcg_gen_trunc(b, x);
+            m = tcg_gen_trunc(b, n);
+            neg = tcg_gen_neg(b, n);
+            neg_m = tcg_gen_neg(b, m);
+            tcg_gen_setcell(b, 1, tcg_gen_or(b, tcg_gen_shl(b, x, n), tcg_gen_shr(b, x, neg)));
+            tcg_gen_setcell(b, 2, tcg_gen_or(b, tcg_gen_shr(b, x, n), tcg_gen_shl(b, x, neg)));
+            tcg_gen_setcell(b, 3, tcg_gen_xor(b, tcg_gen_shl(b, x, n), tcg_gen_shr(b, x, neg)));
+            tcg_gen_setcell(b, 4,
+                            tcg_gen_or(b, tcg_gen_exts(b, tcg_gen_shl(b, w, m)),
+                                       tcg_gen_exts(b, tcg_gen_shr(b, w, neg_m))));
+            tcg_gen_setcell(b, 5,
+                            tcg_gen_or(b, tcg_gen_exts(b, tcg_gen_shl(b, w, m)),
+                                       tcg_gen_extu(b, tcg_gen_shr(b, w, neg_m))));
+            unsigned c = counts[i] & 31;
+            if (c) {
+                tcg_gen_setcell(b, 6,
+                                tcg_gen_or(b, tcg_gen_exts(b, tcg_gen_shri(b, w, c)),
+                                           tcg_gen_exts(b, tcg_gen_shli(b, w, 32 - c))));
+            }
+            tcg_gen_exit_direct(b, 4);
+        }
+        for (unsigned seed = 0; seed < 20; seed++) {
+            same_result(f, seed, "rotation");
+        }
+    }
+}
+
 static void test_fold_widths(Fixture *f, gconstpointer data)
 {
     TCGBuilder *b = f->b;
@@ -376,6 +443,16 @@ static void test_fold_compare(Fixture *f, gconstpointer data)
     EXPECT(tcg_gen_setcondi(b, TCG_I64, TCG_COND_NE, tcg_gen_andi(b, x, 6), 0),
            "setcond.tstne(x0,6)");
     EXPECT(tcg_gen_setcondi(b, TCG_I64, TCG_COND_EQ, tcg_gen_addi(b, x, 3), 5), "setcond.eq(x0,2)");
+    EXPECT(tcg_gen_setcondi(b, TCG_I64, TCG_COND_NE, tcg_gen_andi(b, tcg_gen_shri(b, x, 3), 5), 0),
+           "setcond.tstne(x0,40)");
+    EXPECT(tcg_gen_setcondi(b, TCG_I64, TCG_COND_TSTNE, tcg_gen_shri(b, x, 3), INT32_MAX),
+           "setcond.tstne(shr(x0,3),2147483647)");
+    EXPECT(tcg_gen_setcondi(b, TCG_I64, TCG_COND_LT, tcg_gen_shli(b, x, 60), 0),
+           "setcond.tstne(x0,8)");
+    EXPECT(tcg_gen_setcondi(b, TCG_I64, TCG_COND_GE, tcg_gen_shli(b, x, 33), 0),
+           "setcond.tsteq(x0,1073741824)");
+    EXPECT(tcg_gen_setcondi(b, TCG_I64, TCG_COND_GE, tcg_gen_shli(b, x, 32), 0),
+           "setcond.ge(shl(x0,32),0)");
     EXPECT(tcg_gen_setcondi(b, TCG_I64, TCG_COND_LTU, tcg_gen_ext8u(b, x), 256), "1");
     EXPECT(tcg_gen_setcondi(b, TCG_I64, TCG_COND_LT, tcg_gen_ext8u(b, x), 0), "0");
     EXPECT(tcg_gen_select(b, lt, x, x), "x0");
@@ -1251,6 +1328,7 @@ int main(int argc, char **argv)
     ADD("build/overflow", test_overflow);
     ADD("build/types", test_builder_types);
     ADD("fold/integer", test_fold_integer);
+    ADD("fold/rotation", test_fold_rotation);
     ADD("fold/widths", test_fold_widths);
     ADD("fold/compare", test_fold_compare);
     ADD("fold/memory", test_fold_memory);
