@@ -601,34 +601,43 @@ static bool kernel_load(Machine *m, const FileMap *f, uint64_t addr, LoadedImage
     return true;
 }
 
+/* What went wrong with the file, behind what it was to be. */
+static bool load_fail(const char *what, const char *path, GError **err)
+{
+    g_autofree char *own = g_strdup_printf("%s: ", path);
+    if (err && *err) {
+        const char *text = (*err)->message;
+        g_autofree char *reason = g_strdup(g_str_has_prefix(text, own) ? text + strlen(own) : text);
+        g_clear_error(err);
+        rhea_error_set(err, "could not load %s '%s': %s", what, path, reason);
+    }
+    return false;
+}
+
 bool loader_load_kernel(Machine *m, const char *path, unsigned machine, unsigned bits,
                         uint64_t addr, LoadedImage *out, GError **err)
 {
     const FileMap *f = file_map(m->loader, path, err);
-    if (!f) {
-        return false;
+    if (f && !f->size) {
+        rhea_error_set(err, "the file is empty");
+    } else if (f && (file_is_elf(f) ? elf_load(m, f, machine, bits, 0, 0, out, err)
+                                    : kernel_load(m, f, addr, out, err))) {
+        return true;
     }
-    if (!f->size) {
-        rhea_error_set(err, "%s: the file is empty", path);
-        return false;
-    }
-    return file_is_elf(f) ? elf_load(m, f, machine, bits, 0, 0, out, err)
-                          : kernel_load(m, f, addr, out, err);
+    return load_fail("kernel", path, err);
 }
 
 bool loader_load_firmware(Machine *m, const char *path, unsigned machine, unsigned bits,
                           uint64_t addr, uint64_t max_size, LoadedImage *out, GError **err)
 {
     const FileMap *f = file_map(m->loader, path, err);
-    if (!f) {
-        return false;
+    if (f && !f->size) {
+        rhea_error_set(err, "the file is empty");
+    } else if (f && (file_is_elf(f) ? elf_load(m, f, machine, bits, 0, 0, out, err)
+                                    : raw_load(m, f, addr, max_size, "firmware", out, err))) {
+        return true;
     }
-    if (!f->size) {
-        rhea_error_set(err, "%s: the file is empty", path);
-        return false;
-    }
-    return file_is_elf(f) ? elf_load(m, f, machine, bits, 0, 0, out, err)
-                          : raw_load(m, f, addr, max_size, "firmware", out, err);
+    return load_fail("firmware", path, err);
 }
 
 bool loader_load_any(Machine *m, const char *path, uint64_t addr, LoadedImage *out, GError **err)

@@ -519,6 +519,7 @@ static bool on_display(CommandLine *c, const char *arg, GError **err)
     if (!d) {
         return false;
     }
+    c->display = true;
     if (g_strcmp0(opt_take(d, "type"), "none")) {
         rhea_error_set(err, "Parameter 'type' does not accept value '%s' (valid: none)",
                        opt_get(d, "type"));
@@ -1224,6 +1225,15 @@ static bool show_lists(CommandLine *c)
     return false;
 }
 
+/* Who would see nothing at all is told why. */
+static void hint_display(const CommandLine *c)
+{
+    if (!c->nographic && !c->display && !c->m->no_defaults && !c->serials->len &&
+        !c->monitors->len && !c->mons->len && !c->daemonize && isatty(STDERR_FILENO)) {
+        rhea_info_report("there is no display yet; -nographic shows the serial port here");
+    }
+}
+
 /* False without *err: the program ends with c->status. */
 static bool build(CommandLine *c, GError **err)
 {
@@ -1259,6 +1269,7 @@ static bool build(CommandLine *c, GError **err)
         return false;
     }
     check_globals(m);
+    hint_display(c);
     return true;
 }
 

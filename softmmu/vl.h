@@ -34,7 +34,7 @@ typedef struct CommandLine {
     const char *log_items, *log_file, *log_filter;
     const char *pidfile;
     int escape;
-    bool nographic, paused, daemonize, snapshot;
+    bool nographic, display, paused, daemonize, snapshot;
     bool msg_timestamp, msg_guest_name;
     bool show_machines, show_cpus, show_machine_props;
 } CommandLine;

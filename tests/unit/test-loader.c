@@ -373,7 +373,7 @@ static void test_raw(Fixture *x, gconstpointer data)
     expect_error(err, "the file is empty");
     err = NULL;
     g_assert_false(loader_load_kernel(x->m, "/nonexistent", EM_RISCV, 64, RAM, &im, &err));
-    expect_error(err, "/nonexistent: No such file or directory");
+    expect_error(err, "could not load kernel '/nonexistent': No such file or directory");
     err = NULL;
     g_assert_false(loader_load_kernel(x->m, x->dir, EM_RISCV, 64, RAM, &im, &err));
     expect_error(err, "not a regular file");
