@@ -276,7 +276,9 @@ enum {
     TCG_OPF_FAULT = 1 << 1, /* may fault: observes the architectural state */
     TCG_OPF_EXIT = 1 << 2,  /* may leave the unit */
     TCG_OPF_END = 1 << 3,   /* nothing falls through */
-    TCG_OPF_COMM = 1 << 4,  /* a and b may be exchanged */
+    /* a and b may be exchanged; of FP ops only with TCG_FP_DEFAULT_NAN: which NaN comes out depends
+     * on the order otherwise */
+    TCG_OPF_COMM = 1 << 4,
     TCG_OPF_FPSTATUS =
         1 << 5, /* accumulates FP exception flags: not dropped, not moved across reads of them */
     TCG_OPF_OPT = 1 << 6, /* a host may lack it: lower.c knows how to do without */
