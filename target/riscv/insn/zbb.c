@@ -152,10 +152,17 @@ void riscv_trans_roriw(RISCVCtx *c, const RISCVInsn *a)
     riscv_set_w(c, a->rd, tcg_gen_rotri(c->b, riscv_w(c, a->rs1), a->shamt));
 }
 
+/* Each byte that is not zero becomes 0xff: adding 0x7f to its low seven bits carries into bit 7
+ * unless they are zero. */
 INSN(orc_b, "001010000111 rs1:5 101 rd:5 0010011", ZBB, "rd,rs1")
 void riscv_trans_orc_b(RISCVCtx *c, const RISCVInsn *a)
 {
-    riscv_set_x64(c, a->rd, tcg_gen_call1(c->b, &riscv_helper_orcb, riscv_x64(c, a->rs1)));
+    TCGv low = tcg_const(c->b, c->xt, c->xlen == 64 ? 0x7f7f7f7f7f7f7f7f : 0x7f7f7f7f);
+    TCGv x = riscv_x(c, a->rs1);
+    TCGv top = tcg_gen_or(c->b, tcg_gen_add(c->b, tcg_gen_and(c->b, x, low), low), x);
+    top = tcg_gen_and(c->b, top, tcg_gen_not(c->b, low));
+    riscv_set_x(c, a->rd,
+                tcg_gen_sub(c->b, tcg_gen_shli(c->b, top, 1), tcg_gen_shri(c->b, top, 7)));
 }
 
 INSN(rev8, "011010111000 rs1:5 101 rd:5 0010011", RV64 + (ZBB | ZBKB), "rd,rs1")

@@ -61,6 +61,21 @@ static void gen_plain(RISCVCtx *c, const RISCVInsn *a, const PlainCsr *p, CsrOp 
     }
 }
 
+/*
+ * The end of a unit behind a CSR that may change the mode, the translation or what is pending. Most
+ * writes change nothing of it (interrupts off and on again, SUM), and then the next unit is always
+ * the same one: a linked exit if neither the context nor exit_request has changed.
+ */
+static void gen_after_write(RISCVCtx *c, TCGv ctx_before)
+{
+    TCGv ctx = tcg_gen_ldenv(c->b, TCG_I64, TCG_MO_64, offsetof(CPUEnv, ctx));
+    TCGv same = tcg_gen_setcond(c->b, TCG_I32, TCG_COND_EQ, ctx, ctx_before);
+    TCGv request = tcg_gen_ldenv(c->b, TCG_I32, TCG_MO_32, offsetof(CPUEnv, exit_request));
+    TCGv idle = tcg_gen_setcondi(c->b, TCG_I32, TCG_COND_EQ, request, 0);
+    tcg_gen_exit_if(c->b, tcg_gen_and(c->b, same, idle), riscv_next(c), true);
+    riscv_gen_exit_poll(c, tcg_gen_pcrel(c->b, riscv_next(c)));
+}
+
 /* val: I64, zero-extended. write: the instruction writes, whatever the value. */
 static void gen_csr(RISCVCtx *c, const RISCVInsn *a, CsrOp op, TCGv val, bool write)
 {
@@ -70,7 +85,11 @@ static void gen_csr(RISCVCtx *c, const RISCVInsn *a, CsrOp op, TCGv val, bool wr
         return;
     }
     bool fp = a->csr >= 1 && a->csr <= 3; /* fflags, frm, fcsr */
-    TCGv insn = tcg_i32(c->b, (int32_t)c->word), old = TCG_NONE;
+    TCGv insn = tcg_i32(c->b, (int32_t)c->word), old = TCG_NONE, ctx_before = TCG_NONE;
+    bool ends = riscv_csr_ends_unit(a->csr, write) != RISCV_CSR_END_NO;
+    if (ends) {
+        ctx_before = tcg_gen_ldenv(c->b, TCG_I64, TCG_MO_64, offsetof(CPUEnv, ctx));
+    }
     if (!write) {
         old = tcg_gen_call1(c->b, fp ? &riscv_helper_csr_read_fp : &riscv_helper_csr_read, insn);
     } else if (op == CSR_WRITE && !a->rd) {
@@ -87,11 +106,8 @@ static void gen_csr(RISCVCtx *c, const RISCVInsn *a, CsrOp op, TCGv val, bool wr
     if (a->rd && old.i) {
         riscv_set_x64(c, a->rd, old);
     }
-    RISCVCsrEnd end = riscv_csr_ends_unit(a->csr, write);
-    if (end == RISCV_CSR_END_MAIN) {
-        riscv_gen_exit_poll(c, tcg_gen_pcrel(c->b, riscv_next(c)));
-    } else if (end == RISCV_CSR_END_LOOKUP) {
-        riscv_gen_end(c, end);
+    if (ends) {
+        gen_after_write(c, ctx_before);
     }
 }
 
