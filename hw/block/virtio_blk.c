@@ -176,7 +176,7 @@ static void request_failed(VirtioBlkState *s, BlkReq *r, int error)
     if (policy == ON_ERROR_ENOSPC) {
         policy = error == ENOSPC ? ON_ERROR_STOP : ON_ERROR_REPORT;
     }
-    if (policy == ON_ERROR_STOP && s->dev.machine->run) {
+    if (policy == ON_ERROR_STOP) {
         request_hold(s, r);
     } else if (policy == ON_ERROR_IGNORE) {
         request_finish(s, r, S_OK, r->type == T_IN ? r->data_len : 0);
@@ -620,9 +620,7 @@ static bool virtio_blk_realize(void *opaque, GError **err)
     }
     s->held_max = (uint32_t)s->num_queues * s->queue_size;
     device_state_alloc(s);
-    if (s->dev.machine->run) {
-        machine_add_run_change(s->dev.machine, virtio_blk_run_change, s);
-    }
+    machine_add_run_change(s->dev.machine, virtio_blk_run_change, s);
     return true;
 }
 

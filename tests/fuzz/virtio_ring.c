@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * Random rings: descriptors, indices, event fields, indirect tables and headers that are mostly
+ * nearly right, kicked and reset, for each virtio device and both versions of the transport. The
+ * device must survive, write nothing outside the guest's RAM (the address sanitizer looks), keep to
+ * the invariants of its used ring, and work for an orderly driver afterwards.
+ */
+#include "tests/unit/virtio-driver.h"
+
+#define OPERATIONS 100000
+#define QUEUES     6
+
+typedef struct Case {
+    const char *name, *plug;
+    bool legacy, async;
+} Case;
+
+static const Case cases[] = {
+    {"blk", "virtio-blk-device,drive=d0,num-queues=4", false, false},
+    {"blk-legacy", "virtio-blk-device,drive=d0", true, false},
+    {"blk-async", "virtio-blk-device,drive=d0,num-queues=4", false, true},
+    {"rng", "virtio-rng-device", false, false},
+    {"serial", "virtio-serial-device", false, false},
+    {"serial-legacy", "virtio-serial-device", true, false},
+};
+
+/* An address: a buffer, the rings themselves, the ends of RAM, anything. */
+static uint64_t some_addr(GRand *r)
+{
+    switch (g_rand_int_range(r, 0, 16)) {
+    case 0:
+        return TEST_RAM_SIZE - g_rand_int_range(r, 0, 4096);
+    case 1:
+        return QUEUE_AT(g_rand_int_range(r, 0, QUEUES)) + g_rand_int_range(r, 0, 0x2000);
+    case 2:
+        return (uint64_t)g_rand_int(r) << 32 | g_rand_int(r);
+    case 3:
+        return UINT64_MAX - g_rand_int_range(r, 0, 64);
+    default:
+        return BUFFERS + 16 * g_rand_int_range(r, 0, 0x1000);
+    }
+}
+
+static uint32_t some_len(GRand *r)
+{
+    static const uint32_t usual[] = {1, 8, 16, 32, 512, 513, 1024, 4096, 0, UINT32_MAX};
+
+    return g_rand_int_range(r, 0, 8) ? usual[g_rand_int_range(r, 0, G_N_ELEMENTS(usual))]
+                                     : g_rand_int(r) >> g_rand_int_range(r, 0, 32);
+}
+
+static void some_desc(GRand *r, Driver *d, hwaddr table, unsigned i)
+{
+    uint16_t flags = g_rand_int_range(r, 0, 4);
+
+    flags |= g_rand_int_range(r, 0, 8) ? 0 : INDIRECT;
+    flags |= g_rand_int_range(r, 0, 64) ? 0 : g_rand_int(r);
+    desc_set(d, table, i, some_addr(r), some_len(r), flags,
+             g_rand_int_range(r, 0, 4) ? i + 1 : g_rand_int_range(r, 0, 20));
+}
+
+/* A header of a request, or of a control message. */
+static void some_header(GRand *r, Driver *d)
+{
+    hwaddr at = BUFFERS + 16 * g_rand_int_range(r, 0, 0x1000);
+
+    put32(d, at, g_rand_int_range(r, 0, 16));
+    put32(d, at + 4, g_rand_int_range(r, 0, 10) | g_rand_int_range(r, 0, 3) << 16);
+    put64(d, at + 8, g_rand_int_range(r, 0, 4) ? g_rand_int_range(r, 0, 140) : some_addr(r));
+}
+
+static void operation(GRand *r, Driver *d)
+{
+    unsigned q = g_rand_int_range(r, 0, QUEUES), n = g_rand_int_range(r, 1, 8);
+    uint16_t head = g_rand_int_range(r, 0, 18);
+
+    switch (g_rand_int_range(r, 0, 20)) {
+    case 0:
+        driver_start(d, g_rand_int(r) | (uint64_t)g_rand_int(r) << 32, QUEUES);
+        break;
+    case 1:
+        put16(d, avail_at(d, q) + 2, g_rand_int(r));
+        break;
+    case 2:
+        /* used_event, avail_event, flags */
+        put16(d, avail_at(d, q) + 4 + 2 * d->num, g_rand_int(r));
+        put16(d, avail_at(d, q), g_rand_int(r));
+        put16(d, used_at(d, q) + g_rand_int_range(r, 0, 140), g_rand_int(r));
+        break;
+    case 3:
+        reg_write(d->slot, 0, 4 * g_rand_int_range(r, 0, 0x50), 4,
+                  g_rand_int(r) >> g_rand_int_range(r, 0, 32));
+        break;
+    case 4:
+    case 5:
+        for (unsigned i = 0; i < n; i++) {
+            some_desc(r, d, BUFFERS + 16 * g_rand_int_range(r, 0, 0x1000), i);
+        }
+        break;
+    case 6:
+    case 7:
+    case 8:
+        some_header(r, d);
+        break;
+    case 9:
+        vreg_set(d, 0x64, 3);
+        break;
+    case 10:
+        test_snapshot(d->dev);
+        break;
+    default:
+        /* A chain, made available. */
+        for (unsigned i = 0; i < n; i++) {
+            some_desc(r, d, QUEUE_AT(q), (head + i) % d->num);
+        }
+        if (n > 2) {
+            /* Most of the time one that a block device likes. */
+            desc_set(d, QUEUE_AT(q), head % d->num, BUFFERS + 16 * g_rand_int_range(r, 0, 64), 16,
+                     NEXT, (head + 1) % d->num);
+            some_header(r, d);
+        }
+        make_available(d, q, head);
+        kick(d, q);
+    }
+}
+
+static void test_ring(gconstpointer opaque)
+{
+    const Case *c = opaque;
+    GRand *r = g_rand_new_with_seed(g_test_rand_int());
+    Driver d;
+    unsigned live = 0;
+
+    driver_open(&d, c->legacy, c->async);
+    driver_add_drive(&d, 64 * 1024, ",discard=unmap");
+    driver_plug_ok(&d, c->plug);
+    driver_start(&d, UINT64_MAX, QUEUES);
+    for (unsigned i = 0; i < OPERATIONS; i++) {
+        operation(r, &d);
+        /* A broken device stays so until it is reset: go on soon. */
+        bool broken = virtio_core(d.dev)->broken;
+        live += !broken;
+        if (broken && g_rand_int_range(r, 0, 3) == 0) {
+            driver_start(&d, g_rand_boolean(r) ? UINT64_MAX : g_rand_int(r), QUEUES);
+        }
+    }
+    g_test_message("%u of %u operations on a device that works", live, OPERATIONS);
+    g_assert_cmpuint(live, >, OPERATIONS / 4);
+
+    /* After all that an orderly driver finds an orderly device. */
+    uint32_t used = 0;
+    driver_start(&d, UINT64_C(1) << VIRTIO_F_INDIRECT_DESC, 2);
+    if (g_str_has_prefix(c->name, "blk")) {
+        put32(&d, BUFFERS, 0);
+        put64(&d, BUFFERS + 8, 0);
+        desc_set(&d, QUEUE_AT(0), 0, BUFFERS, 16, NEXT, 1);
+        desc_set(&d, QUEUE_AT(0), 1, BUFFERS + 0x1000, 513, WRITE, 0);
+        make_available(&d, 0, 0);
+        kick(&d, 0);
+        g_assert_cmpint(used_next(&d, 0, &used), ==, 0);
+        g_assert_cmpuint(used, ==, 513);
+    } else if (strcmp(c->name, "rng") == 0) {
+        d.num = 8;
+        driver_start(&d, 0, 1);
+        desc_set(&d, QUEUE_AT(0), 0, BUFFERS, 16, WRITE, 0);
+        make_available(&d, 0, 0);
+        kick(&d, 0);
+        g_assert_cmpint(used_next(&d, 0, &used), ==, 0);
+        g_assert_cmpuint(used, ==, 16);
+    } else {
+        desc_set(&d, QUEUE_AT(1), 0, BUFFERS, 16, 0, 0);
+        make_available(&d, 1, 0);
+        kick(&d, 1);
+        g_assert_cmpint(used_next(&d, 1, &used), ==, 0);
+    }
+    g_rand_free(r);
+    driver_close(&d);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *path = g_strconcat("/fuzz/virtio-ring/", cases[i].name, NULL);
+
+        g_test_add_data_func(path, &cases[i], test_ring);
+    }
+    return g_test_run();
+}
