@@ -6,7 +6,8 @@
  *
  * How to write a row: docs/add-an-instruction.md.
  *
- * Everything here is constant. Tests: tests/unit/riscv_insn.c, tests/unit/insn_scan_x86.c.
+ * Everything here is constant. Tests: tests/unit/test-riscv-insn.c,
+ * tests/unit/test-insn-scan-x86.c.
  */
 #ifndef RHEA_TARGET_INSN_ROW_H
 #define RHEA_TARGET_INSN_ROW_H
@@ -52,9 +53,11 @@ typedef struct InsnRow {
     const char *name;        /* assembler's */
     const char *file;        /* where the row stands */
     const char *ext_text;    /* as written in the row */
-    const uint8_t *operands; /* characters < 0x80 as they are, others: the target's operand kinds; ends with 0 */
-    uint64_t ext[INSN_MAX_EXT]; /* available if all bits of one of the first next_ext masks are set */
-    uint32_t mask, match;       /* of the first `bits` bits */
+    const uint8_t *operands; /* characters < 0x80 as they are, others: the target's operand kinds;
+                                ends with 0 */
+    uint64_t
+        ext[INSN_MAX_EXT]; /* available if all bits of one of the first next_ext masks are set */
+    uint32_t mask, match;  /* of the first `bits` bits */
     uint16_t line;
     uint8_t bits; /* length of the fixed part */
     uint8_t next, nfields, nwhere;

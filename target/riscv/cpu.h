@@ -178,7 +178,8 @@ unsigned riscv_disas(CPU *cpu, uint64_t pc, const uint8_t *code, unsigned avail,
                * for fflags, frm, fcsr only (both directions). See riscv_csr_ends_unit(). */        \
     X(csr_read)                                                                                     \
     X(csr_write)                                                                                    \
-    X(csr_rmw) X(csr_read_fp) X(csr_write_fp)                                                       \
+    X(csr_rmw)                                                                                      \
+    X(csr_read_fp) X(csr_write_fp)                                                                  \
         X(csr_rmw_fp)   /* (insn) -> new pc; the unit ends with exit_main. */                       \
         X(mret) X(sret) /* (insn): checks; may set CPU.halted. The unit ends with exit_main to the  \
                            next instruction. */                                                     \
@@ -188,7 +189,7 @@ unsigned riscv_disas(CPU *cpu, uint64_t pc, const uint8_t *code, unsigned avail,
         X(sfence_vma) X(sfence_inval) /* (insn, address) */                                         \
         X(cbo_manage) X(cbo_zero) /* Zbc, Zbkb, Zbkx: pure. clmul*: (rs1, rs2). 32-bit forms work   \
                                      on the low halves. */                                          \
-        X(clmul) X(clmulh) X(clmulr) X(clmulh32) X(clmulr32) X(brev8) X(orcb) X(zip32) X(unzip32)   \
+        X(clmul) X(clmulh) X(clmulr) X(clmulh32) X(clmulr32) X(brev8) X(zip32) X(unzip32)           \
             X(xperm4) X(xperm8) X(xperm4_32)                                                        \
                 X(xperm8_32) /* Zknd, Zkne: pure. aes32*: (rs1, rs2, bs) with bs I64 0-3;           \
                                 aes64ks1i: (rs1, rnum). */                                          \

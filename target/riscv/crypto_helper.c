@@ -68,15 +68,6 @@ static uint64_t helper_riscv_brev8(uint64_t x)
 }
 PURE1(brev8);
 
-static uint64_t helper_riscv_orcb(uint64_t x)
-{
-    x |= x >> 4 & UINT64_C(0x0f0f0f0f0f0f0f0f);
-    x |= x >> 2 & UINT64_C(0x3333333333333333);
-    x |= x >> 1;
-    return (x & UINT64_C(0x0101010101010101)) * 255;
-}
-PURE1(orcb);
-
 /* Bit i of the low half goes to bit 2i, bit i of the high half to bit 2i + 1. */
 static uint64_t helper_riscv_zip32(uint64_t x)
 {

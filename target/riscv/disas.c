@@ -4,7 +4,7 @@
  * RISC-V disassembler: mnemonic and operands of an INSN row, in the syntax of GNU binutils without
  * aliases and with numeric register names (objdump -M no-aliases,numeric).
  *
- * Test: tests/unit/riscv_disas.c.
+ * Test: tests/unit/test-riscv-insn.c.
  */
 #include "target/riscv/insn.h"
 

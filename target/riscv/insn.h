@@ -7,7 +7,7 @@
  * One function serves RV32 and RV64: x registers have the type c->xt, and the riscv_x()/riscv_w()
  * family converts where a width is meant. Addresses and program counters are I64 in both.
  *
- * How to write a row: docs/add-an-instruction.md. Test: tests/unit/riscv_insn.c.
+ * How to write a row: docs/add-an-instruction.md. Test: tests/unit/test-riscv-insn.c.
  */
 #ifndef RHEA_TARGET_RISCV_INSN_H
 #define RHEA_TARGET_RISCV_INSN_H

@@ -8,7 +8,8 @@
  * Invariants: a translation depends on the unit's bytes, its mode bits and the configuration only.
  * x0 has no cell. The unit ends exactly once (c->ended, or the loop below).
  *
- * Runs on any vCPU's thread, no shared state. Test: tests/unit/riscv_insn.c, tests/fuzz/rvgen.
+ * Runs on any vCPU's thread, no shared state. Test: tests/unit/test-riscv-insn.c,
+ * tests/fuzz/suite.py.
  */
 #include "target/riscv/insn.h"
 

@@ -9,7 +9,7 @@
  * architecture cannot tell from no store. The size is kept in bit 0 of the address: an SC of
  * another size than the LR's fails. SC always ends the reservation, traps end it in excp.c.
  *
- * Test: tests/unit/riscv_insn.c.
+ * Test: tests/unit/test-riscv-insn.c.
  */
 #include "target/riscv/insn.h"
 static void gen_lr(RISCVCtx *c, const RISCVInsn *a, unsigned size)

@@ -4,7 +4,7 @@
  * D: double-precision floating point (unprivileged ISA, chapter '"D" Extension for Double-Precision
  * Floating-Point') and its compressed loads and stores (Zcd).
  *
- * Test: tests/unit/riscv_insn.c.
+ * Test: tests/unit/test-riscv-insn.c.
  */
 #include "target/riscv/insn/fp.h"
 

@@ -5,7 +5,7 @@
  * Floating-Point'), its compressed loads and stores (Zcf), and what the other floating-point files
  * share.
  *
- * Test: tests/unit/riscv_insn.c.
+ * Test: tests/unit/test-riscv-insn.c.
  */
 #include "target/riscv/insn/fp.h"
 

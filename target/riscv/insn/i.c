@@ -7,7 +7,7 @@
  * the integer ones are Zca). A compressed row stands above the function of the instruction that it
  * abbreviates.
  *
- * Test: tests/unit/riscv_insn.c.
+ * Test: tests/unit/test-riscv-insn.c.
  */
 #include "target/riscv/insn.h"
 

@@ -5,7 +5,7 @@
  * Multiplication and Division'). Multiplication alone is Zmmul. The IR's division has RISC-V's
  * results for a zero divisor and for overflow.
  *
- * Test: tests/unit/riscv_insn.c.
+ * Test: tests/unit/test-riscv-insn.c.
  */
 #include "target/riscv/insn.h"
 

@@ -5,7 +5,7 @@
  * "Supervisor Instructions", and chapter "Svinval Standard Extension"). Who may execute them when
  * is checked by the helpers.
  *
- * Test: tests/unit/riscv_insn.c.
+ * Test: tests/unit/test-riscv-insn.c.
  */
 #include "target/riscv/insn.h"
 

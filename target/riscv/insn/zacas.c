@@ -5,7 +5,7 @@
  * (CAS) Instructions'). Values of 2*XLEN lie in even-odd register pairs; x0 as the first register
  * of a pair reads as zero and drops both results.
  *
- * Test: tests/unit/riscv_insn.c.
+ * Test: tests/unit/test-riscv-insn.c.
  */
 #include "target/riscv/insn.h"
 

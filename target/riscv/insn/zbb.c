@@ -4,7 +4,7 @@
  * Zbb: basic bit manipulation (unprivileged ISA, chapter '"B" Extension for Bit Manipulation').
  * What Zbkb shares with it stands here too.
  *
- * Test: tests/unit/riscv_insn.c.
+ * Test: tests/unit/test-riscv-insn.c.
  */
 #include "target/riscv/insn.h"
 

@@ -4,7 +4,7 @@
  * Zbc and Zbkc: carry-less multiplication (unprivileged ISA, chapter '"B" Extension for Bit
  * Manipulation').
  *
- * Test: tests/unit/riscv_insn.c.
+ * Test: tests/unit/test-riscv-insn.c.
  */
 #include "target/riscv/insn.h"
 static void gen_clmul(RISCVCtx *c, const RISCVInsn *a, const TCGHelper *h64, const TCGHelper *h32)

@@ -5,7 +5,7 @@
  * Extensions: Scalar & Entropy Source Instructions"). What Zbb and Zbc have too stands in zbb.c and
  * zbc.c.
  *
- * Test: tests/unit/riscv_insn.c.
+ * Test: tests/unit/test-riscv-insn.c.
  */
 #include "target/riscv/insn.h"
 static void gen_call_x(RISCVCtx *c, const RISCVInsn *a, const TCGHelper *h)

@@ -3,7 +3,7 @@
 /*
  * Zbs: single-bit instructions (unprivileged ISA, chapter '"B" Extension for Bit Manipulation').
  *
- * Test: tests/unit/riscv_insn.c.
+ * Test: tests/unit/test-riscv-insn.c.
  */
 #include "target/riscv/insn.h"
 /* 1 << n, n modulo XLEN */

@@ -5,7 +5,7 @@
  * Additional Floating-Point Instructions'), single and double precision; half precision stands in
  * zfh.c.
  *
- * Test: tests/unit/riscv_insn.c.
+ * Test: tests/unit/test-riscv-insn.c.
  */
 #include "target/riscv/insn/fp.h"
 uint64_t riscv_fli_bits(unsigned index, unsigned exp_bits, unsigned frac_bits)

@@ -5,7 +5,7 @@
  * Extensions for Half-Precision Floating-Point'). Arithmetic is done by helpers, which take and
  * give whole f registers: they check NaN boxes and make them.
  *
- * Test: tests/unit/riscv_insn.c.
+ * Test: tests/unit/test-riscv-insn.c.
  */
 #include "target/riscv/insn/fp.h"
 /* Bits above a half in its NaN box. */

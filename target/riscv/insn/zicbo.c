@@ -5,7 +5,7 @@
  * "CMO Extensions for Base Cache Management Operation ISA"). Memory is coherent, so management only
  * checks that it is allowed; prefetches do nothing.
  *
- * Test: tests/unit/riscv_insn.c.
+ * Test: tests/unit/test-riscv-insn.c.
  */
 #include "target/riscv/insn.h"
 static void gen_cbo(RISCVCtx *c, const RISCVInsn *a, const TCGHelper *h)

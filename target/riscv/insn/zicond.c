@@ -4,7 +4,7 @@
  * Zicond: conditional zeroing (unprivileged ISA, chapter "Zicond Extension for Integer Conditional
  * Operations").
  *
- * Test: tests/unit/riscv_insn.c.
+ * Test: tests/unit/test-riscv-insn.c.
  */
 #include "target/riscv/insn.h"
 

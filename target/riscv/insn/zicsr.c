@@ -8,7 +8,7 @@
  * mode bits, and no extension guards them. All others go through csr.c, which also says whether
  * the code behind the write can go on in the same unit.
  *
- * Test: tests/unit/riscv_insn.c.
+ * Test: tests/unit/test-riscv-insn.c.
  */
 #include "target/riscv/insn.h"
 typedef enum CsrOp { CSR_WRITE, CSR_SET, CSR_CLEAR } CsrOp;

@@ -4,7 +4,7 @@
  * Zknd, Zkne and Zknh: AES and SHA-2 (unprivileged ISA, chapter "Cryptography Extensions: Scalar &
  * Entropy Source Instructions").
  *
- * Test: tests/unit/riscv_insn.c.
+ * Test: tests/unit/test-riscv-insn.c.
  */
 #include "target/riscv/insn.h"
 /* ---- AES ---- */
