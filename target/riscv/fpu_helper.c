@@ -11,7 +11,7 @@
  *
  * Helpers here are described with TCG_HELPER_FP: MXCSR is in env while they run.
  *
- * Test: tests/unit/test-riscv-csr.c
+ * Test: tests/unit/test-riscv-csr.c, tests/insn/riscv/zfh, zfa
  */
 #include "target/riscv/cpu.h"
 #include "target/riscv/bits.h"
