@@ -202,9 +202,34 @@ static TlbL2Entry *l2_find(TcgCpu *tc, uint64_t vaddr, uint64_t key)
     return NULL;
 }
 
+static uint64_t leaf_mask(unsigned page_bits)
+{
+    return page_bits >= 64 ? 0 : ~(((uint64_t)1 << page_bits) - 1);
+}
+
+static void l2_note_large(TcgCpu *tc, uint64_t vaddr, unsigned page_bits)
+{
+    unsigned half = vaddr >> 63;
+    uint64_t mask = leaf_mask(page_bits);
+
+    if (tc->l2_large[half].used) {
+        mask &= tc->l2_large[half].mask;
+        while ((vaddr ^ tc->l2_large[half].base) & mask) {
+            mask <<= 1;
+        }
+    }
+    tc->l2_large[half].used = true;
+    tc->l2_large[half].mask = mask;
+    tc->l2_large[half].base = vaddr & mask;
+}
+
 static void l2_put(TcgCpu *tc, uint64_t key, const TlbFill *f, const TlbEntry *e)
 {
     TlbL2Entry *l = l2_find(tc, f->vaddr, key);
+
+    if (f->page_bits > TLB_PAGE_BITS) {
+        l2_note_large(tc, f->vaddr, f->page_bits);
+    }
 
     if (!l) {
         TlbL2Entry *set = l2_set(tc, f->vaddr);
@@ -222,6 +247,7 @@ static void l2_put(TcgCpu *tc, uint64_t key, const TlbFill *f, const TlbEntry *e
         .e = *e,
         .asid = f->asid,
         .global = f->global,
+        .page_bits = f->page_bits,
         .gen = f->global ? tc->l2_gen_global : tc->l2_gen_asid[f->asid & 255],
     };
 }
@@ -278,10 +304,10 @@ static void entry_install(CPU *cpu, TlbSlot *s, uint64_t vaddr, TlbEntry *n)
     }
 }
 
-static void note_large(TlbSlot *s, const TlbFill *f)
+static void note_large(TlbSlot *s, uint64_t vaddr, unsigned page_bits)
 {
-    uint64_t mask = f->page_bits >= 64 ? 0 : ~(((uint64_t)1 << f->page_bits) - 1);
-    uint64_t base = f->vaddr & mask;
+    uint64_t mask = leaf_mask(page_bits);
+    uint64_t base = vaddr & mask;
 
     for (unsigned i = 0; i < s->n_large; i++) {
         if ((base & s->large[i].mask) == s->large[i].base && (s->large[i].mask & ~mask) == 0) {
@@ -324,7 +350,7 @@ void tlb_set(CPU *cpu, unsigned idx, TlbAccess access, const TlbFill *f)
         n.tag_w |= TLB_WATCH;
     }
     if (f->page_bits > TLB_PAGE_BITS) {
-        note_large(s, f);
+        note_large(s, f->vaddr, f->page_bits);
     }
     entry_install(cpu, s, page, &n);
     if (!f->sub) {
@@ -365,6 +391,7 @@ void tlb_flush_all(CPU *cpu)
     for (unsigned i = 0; i < G_N_ELEMENTS(tc->l2_gen_asid); i++) {
         tc->l2_gen_asid[i]++;
     }
+    tc->l2_large[0].used = tc->l2_large[1].used = false;
     for (unsigned i = 0; i < TLB_SLOTS; i++) {
         slot_flush(cpu, i);
     }
@@ -415,6 +442,18 @@ static void l2_flush_page(TcgCpu *tc, uint64_t vaddr, bool one_asid, uint32_t as
         if (set[i].page == (vaddr & TLB_PAGE_MASK) &&
             (!one_asid || (set[i].asid == asid && !set[i].global))) {
             set[i].gen = 0;
+        }
+    }
+    /* Pieces of a large leaf may outlive the slots that knew of it: look at them all. */
+    unsigned half = vaddr >> 63;
+    if (!tc->l2_large[half].used || ((vaddr ^ tc->l2_large[half].base) & tc->l2_large[half].mask)) {
+        return;
+    }
+    for (unsigned i = 0; i < TLB_L2_WAYS << TLB_L2_BITS; i++) {
+        TlbL2Entry *l = &tc->l2[i];
+        if (l->page_bits > TLB_PAGE_BITS && !((l->page ^ vaddr) & leaf_mask(l->page_bits)) &&
+            (!one_asid || (l->asid == asid && !l->global))) {
+            l->gen = 0;
         }
     }
 }
@@ -526,6 +565,9 @@ static TlbEntry *tlb_get(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess acce
             TlbL2Entry *l = l2_find(tc, vaddr, s->key);
             if (l && !(entry_tag(&l->e, access) & TLB_INVALID)) {
                 TlbEntry n = l->e;
+                if (l->page_bits > TLB_PAGE_BITS) {
+                    note_large(s, vaddr, l->page_bits);
+                }
                 entry_install(cpu, s, vaddr & TLB_PAGE_MASK, &n);
                 return table_entry(s->table, vaddr);
             }

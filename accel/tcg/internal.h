@@ -123,6 +123,7 @@ typedef struct TlbL2Entry {
     uint32_t gen; /* of its ASID, or of the global ones; 0: never current */
     uint32_t asid;
     bool global;
+    uint8_t page_bits; /* of the leaf that this is a piece of */
 } TlbL2Entry;
 
 typedef struct WorkItem {
@@ -151,6 +152,11 @@ struct TcgCpu {
     uint32_t l2_gen_global;
     uint32_t l2_gen_asid[256];
     uint8_t l2_victim;
+    /* Per half of the address space: a range that holds all large leaves with pieces in l2. */
+    struct {
+        uint64_t base, mask;
+        bool used;
+    } l2_large[2];
 
     /* translation */
     TCGBuilder *builder;
