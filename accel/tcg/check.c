@@ -84,24 +84,48 @@ static void check_align(CPU *cpu, uint64_t addr, uint32_t memop, TlbAccess acces
     }
 }
 
-/* All pages are asked before any byte moves, first page first, as the real access does. */
+/*
+ * Host addresses of an access: one, or where it runs into a second page the part there as well. All
+ * pages are asked before any byte moves, first page first, as the real access does.
+ */
+typedef struct HostBytes {
+    uint8_t *p[2];
+    unsigned first; /* bytes in p[0] */
+} HostBytes;
+
+static HostBytes host_bytes(CPU *cpu, uint64_t addr, uint32_t memop, unsigned size,
+                            TlbAccess access)
+{
+    HostBytes h = {.first = MIN(size, TLB_PAGE_SIZE - (addr & ~TLB_PAGE_MASK))};
+
+    check_align(cpu, addr, memop, access);
+    h.p[0] = host_byte(cpu, addr, access, tcg_mo_mmu(memop));
+    if (h.first < size) {
+        h.p[1] = host_byte(cpu, addr + h.first, access, tcg_mo_mmu(memop));
+    }
+    return h;
+}
+
+static uint8_t *host_at(const HostBytes *h, unsigned i)
+{
+    return i < h->first ? h->p[0] + i : h->p[1] + (i - h->first);
+}
+
 static void load_bytes(CPU *cpu, uint64_t addr, uint32_t memop, unsigned size, uint8_t *out)
 {
-    check_align(cpu, addr, memop, TLB_READ);
-    host_byte(cpu, addr, TLB_READ, tcg_mo_mmu(memop));
-    host_byte(cpu, addr + size - 1, TLB_READ, tcg_mo_mmu(memop));
+    HostBytes h = host_bytes(cpu, addr, memop, size, TLB_READ);
+
     for (unsigned i = 0; i < size; i++) {
-        out[i] = load_byte(cpu, host_byte(cpu, addr + i, TLB_READ, tcg_mo_mmu(memop)));
+        out[i] = load_byte(cpu, host_at(&h, i));
     }
 }
 
 static void store_bytes(CPU *cpu, uint64_t addr, uint32_t memop, unsigned size, const uint8_t *in)
 {
-    check_align(cpu, addr, memop, TLB_WRITE);
-    host_byte(cpu, addr, TLB_WRITE, tcg_mo_mmu(memop));
-    host_byte(cpu, addr + size - 1, TLB_WRITE, tcg_mo_mmu(memop));
+    HostBytes h = host_bytes(cpu, addr, memop, size, TLB_WRITE);
+
     for (unsigned i = 0; i < size; i++) {
-        store_byte(cpu, addr + i, host_byte(cpu, addr + i, TLB_WRITE, tcg_mo_mmu(memop)), in[i]);
+        store_byte(cpu, addr + i, host_at(&h, i), in[i]);
     }
 }
 
@@ -144,25 +168,18 @@ static void check_st(void *opaque, CPUEnv *env, uint64_t addr, uint64_t val, uin
     store_bytes(env->cpu, addr, memop, 1u << tcg_mo_size(memop), b);
 }
 
-static void atomic_check(CPU *cpu, uint64_t addr, uint32_t memop)
-{
-    unsigned size = 1u << tcg_mo_size(memop);
-
-    check_align(cpu, addr, memop, TLB_WRITE);
-    if (addr & (size - 1)) {
-        cpu->target->unaligned(cpu, addr, TLB_WRITE, 0);
-    }
-    host_byte(cpu, addr, TLB_WRITE, tcg_mo_mmu(memop));
-}
-
 static uint64_t atomic_old(CPU *cpu, uint64_t addr, uint32_t memop)
 {
     unsigned size = 1u << tcg_mo_size(memop);
     uint8_t b[8];
 
-    atomic_check(cpu, addr, memop);
+    check_align(cpu, addr, memop, TLB_WRITE);
+    if (addr & (size - 1)) {
+        cpu->target->unaligned(cpu, addr, TLB_WRITE, 0);
+    }
+    HostBytes h = host_bytes(cpu, addr, memop, size, TLB_WRITE);
     for (unsigned i = 0; i < size; i++) {
-        b[i] = load_byte(cpu, host_byte(cpu, addr + i, TLB_WRITE, tcg_mo_mmu(memop)));
+        b[i] = load_byte(cpu, host_at(&h, i));
     }
     return from_bytes(b, memop);
 }
