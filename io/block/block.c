@@ -23,6 +23,7 @@
 #include "softmmu/opts.h"
 
 #define MAX_WORKERS 8
+#define MAX_PIECES  64 /* of guest memory in one call of the host */
 #define IDLE_US     (10 * G_TIME_SPAN_SECOND)
 
 struct BlockBackend {
@@ -37,41 +38,63 @@ struct BlockBackend {
     GCond settled; /* in_flight or workers fell */
     BlockRequest *head, **tail;
     unsigned in_flight; /* queued or running */
+    unsigned queued;
     unsigned workers, idle;
     bool closing;
 };
 
 /* ---- doing one request ---- */
 
+/* Up to MAX_PIECES of iov, from byte `skip` of the first on; returns how many. */
+static int pieces_take(struct iovec *part, const struct iovec *iov, int niov, size_t skip)
+{
+    int n = MIN(niov, MAX_PIECES);
+
+    memcpy(part, iov, n * sizeof(part[0]));
+    part[0].iov_base = (uint8_t *)part[0].iov_base + skip;
+    part[0].iov_len -= skip;
+    return n;
+}
+
 static int transfer(BlockBackend *b, BlockRequest *r, bool write)
 {
+    const struct iovec *iov = r->iov;
+    int niov = r->niov;
     uint64_t at = b->offset + r->offset;
+    size_t skip = 0; /* bytes of *iov that are done */
 
-    for (int i = 0; i < r->niov; i++) {
-        uint8_t *p = r->iov[i].iov_base;
-        size_t left = r->iov[i].iov_len;
-        while (left > 0) {
-            ssize_t n = write ? pwrite(b->fd, p, left, at) : pread(b->fd, p, left, at);
-            if (n < 0) {
-                if (errno == EINTR) {
-                    continue;
-                }
-                return -errno;
-            }
-            if (n == 0) {
-                if (write) {
-                    return -ENOSPC;
-                }
-                /* The tail of an image that is no multiple of the sector size. */
-                memset(p, 0, left);
-                n = left;
-            }
-            p += n;
-            at += n;
-            left -= n;
+    for (;;) {
+        struct iovec part[MAX_PIECES];
+
+        while (niov > 0 && skip >= iov->iov_len) {
+            skip -= iov->iov_len;
+            iov++;
+            niov--;
         }
+        if (niov == 0) {
+            return 0;
+        }
+        int n_part = pieces_take(part, iov, niov, skip);
+        ssize_t n = write ? pwritev(b->fd, part, n_part, at) : preadv(b->fd, part, n_part, at);
+        if (n < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            return -errno;
+        }
+        if (n == 0) {
+            if (write) {
+                return -ENOSPC;
+            }
+            /* The tail of an image that is no multiple of the sector size. */
+            for (int i = 0; i < n_part; i++) {
+                memset(part[i].iov_base, 0, part[i].iov_len);
+                n += part[i].iov_len;
+            }
+        }
+        at += n;
+        skip += n;
     }
-    return 0;
 }
 
 static int flush(BlockBackend *b)
@@ -191,6 +214,7 @@ static void *worker(void *opaque)
             break;
         }
         b->head = r->next;
+        b->queued--;
         if (!b->head) {
             b->tail = &b->head;
         }
@@ -217,7 +241,9 @@ void block_submit(BlockBackend *b, BlockRequest *r)
     *b->tail = r;
     b->tail = &r->next;
     b->in_flight++;
-    if (b->idle > 0) {
+    b->queued++;
+    /* Those that were woken before are still counted as idle. */
+    if (b->queued <= b->idle) {
         g_cond_signal(&b->work);
     } else if (b->workers < MAX_WORKERS) {
         b->workers++;
