@@ -6,7 +6,9 @@
  */
 #include "tests/unit/device-test.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ROUNDS        20
 #define ACCESSES      1000
@@ -22,43 +24,72 @@ static DeviceBus *bus_for(Machine *m, const char *type)
     DeviceBus *bus;
 
     for (unsigned i = 0; (bus = device_bus_at(m, i)); i++) {
-        if (strcmp(bus->type, type) == 0) {
+        if (strcmp(bus->type, type) == 0 &&
+            (!bus->max_children || bus->children->len < bus->max_children)) {
             return bus;
         }
     }
     return NULL;
 }
 
-/* The device under test on a bus of its kind, made by whatever device offers one. */
+/* A device that needs a drive gets an image of its own. */
+static bool realize(TestMachine *t, Device *d, DeviceBus *bus, GError **err)
+{
+    const PropDesc *props = d->cls->props ? d->cls->props() : NULL;
+    const PropDesc *p = props ? prop_find(props, "drive") : NULL;
+    g_autofree char *path = NULL, *id = NULL, *opts = NULL;
+
+    if (p && p->kind == PROP_KIND_DRIVE) {
+        int fd = g_file_open_tmp("rhea-test-XXXXXX", &path, NULL);
+
+        g_assert_cmpint(ftruncate(fd, 0x10000), ==, 0);
+        close(fd);
+        id = g_strdup_printf("drive%u", t->m->drives->len);
+        opts = g_strdup_printf("id=%s,format=raw,file=%s", id, path);
+        g_ptr_array_add(t->m->drives, opt_parse(opts, NULL, NULL));
+        device_set_string(d, "drive", id);
+    }
+    bool ok = device_realize(d, bus, err);
+    if (path) {
+        g_unlink(path);
+    }
+    return ok;
+}
+
+/* A bus of that type with room, made by whatever device offers one, which may itself need a bus. */
+static DeviceBus *bus_make(TestMachine *t, const char *type, unsigned depth)
+{
+    DeviceBus *bus = bus_for(t->m, type);
+    const DeviceClass *c;
+
+    for (unsigned i = 0; !bus && depth < 2 && (c = device_class_at(i)); i++) {
+        DeviceBus *below = NULL;
+
+        if (!c->bus || strcmp(c->bus, type) == 0 ||
+            (strcmp(c->bus, "System") != 0 && !(below = bus_make(t, c->bus, depth + 1)))) {
+            continue;
+        }
+        Device *host = device_new_class(t->m, t->m->ms, t->m->as, c);
+        bus = realize(t, host, below, NULL) ? bus_for(t->m, type) : NULL;
+        if (!bus) {
+            device_free(host);
+        }
+    }
+    return bus;
+}
+
+/* The device under test, on a bus of its kind. */
 static Device *make(TestMachine *t, const DeviceClass *cls)
 {
-    const DeviceClass *c;
     DeviceBus *bus = NULL;
     GError *err = NULL;
 
-    if (cls->bus && strcmp(cls->bus, "System") != 0) {
-        for (unsigned i = 0; !bus && (c = device_class_at(i)); i++) {
-            if (c->bus && strcmp(c->bus, "System") == 0 && c != cls) {
-                Device *host = device_new_class(t->m, t->m->ms, t->m->as, c);
-
-                if (!device_realize(host, NULL, &err)) {
-                    g_clear_error(&err);
-                    device_free(host);
-                    continue;
-                }
-                bus = bus_for(t->m, cls->bus);
-                if (!bus) {
-                    device_free(host);
-                }
-            }
-        }
-        if (!bus) {
-            g_test_skip("no device offers its bus");
-            return NULL;
-        }
+    if (cls->bus && strcmp(cls->bus, "System") != 0 && !(bus = bus_make(t, cls->bus, 0))) {
+        g_test_skip("no device offers its bus");
+        return NULL;
     }
     Device *d = device_new_class(t->m, t->m->ms, t->m->as, cls);
-    if (!device_realize(d, bus, &err)) {
+    if (!realize(t, d, bus, &err)) {
         g_test_message("%s: %s", cls->name, err->message);
         g_test_skip("cannot be made without properties");
         g_error_free(err);
