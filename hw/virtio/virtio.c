@@ -322,9 +322,10 @@ static bool config_load(VirtioCore *v, unsigned offset, unsigned size, uint8_t *
 uint32_t virtio_config_read(VirtioCore *v, unsigned offset, unsigned size)
 {
     uint8_t config[VIRTIO_CONFIG_MAX];
-    uint32_t val = 0;
+    uint32_t val = UINT32_MAX; /* as a bus that nobody drives */
 
     if (config_load(v, offset, size, config, "read")) {
+        val = 0;
         memcpy(&val, config + offset, size);
     }
     return le32toh(val);

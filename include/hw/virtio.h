@@ -241,7 +241,7 @@ uint64_t virtio_device_features(const VirtioCore *v);
 void virtio_set_driver_features(VirtioCore *v, uint32_t sel, uint32_t bits);
 void virtio_set_status(VirtioCore *v, uint8_t status);
 void virtio_set_isr(VirtioCore *v, uint8_t isr);
-/* size 1, 2 or 4; 0 beyond its end. */
+/* size 1, 2 or 4; all ones beyond its end. */
 uint32_t virtio_config_read(VirtioCore *v, unsigned offset, unsigned size);
 void virtio_config_write(VirtioCore *v, unsigned offset, unsigned size, uint32_t val);
 /* The queue, or NULL if there is none of that number. */

@@ -296,7 +296,8 @@ static void test_blk_cache_mode(void)
     /* Capacity is read-only, and there is an end. */
     reg_write(d.slot, 0, 0x100, 4, 1);
     g_assert_cmpuint(reg_read(d.slot, 0, 0x100, 4), ==, 128);
-    g_assert_cmpuint(reg_read(d.slot, 0, 0x1fc, 4), ==, 0);
+    g_assert_cmphex(reg_read(d.slot, 0, 0x1fc, 4), ==, UINT32_MAX);
+    g_assert_cmphex(reg_read(d.slot, 0, 0x1fc, 1), ==, 0xff);
     driver_close(&d);
 }
 
