@@ -6,6 +6,7 @@ import argparse
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -122,6 +123,10 @@ def main():
     if a.list:
         print('\n'.join(t.name for t in tests))
         return 0
+    # In the background of a shell some signals are ignored, and programs inherit that.
+    for sig in (signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(sig, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     runner = Runner(max(a.j, 1), a.d)
     start = time.monotonic()
     try:

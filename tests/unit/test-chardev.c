@@ -454,7 +454,7 @@ static void test_socket_tcp(Fixture *x, gconstpointer data)
     int port = atoi(strrchr(name, ':') + 1);
     g_assert_cmpint(port, >, 0);
     front_init(&server, cs, &handlers);
-    front_init(&client, make(x, "socket,id=c,host=localhost,port=%d,ipv4=on", port), &handlers);
+    front_init(&client, make(x, "socket,id=c,host=127.0.0.1,port=%d,ipv4=on", port), &handlers);
     char_write(&client.f, "ping", 4);
     SPIN_UNTIL(x, server.got->len == 4);
     front_free(&server);
