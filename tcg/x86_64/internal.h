@@ -30,7 +30,7 @@
  *      the label registers hold nothing but pins.
  *
  * Thread: one X86Gen a thread; X86Thunks is constant after emit_thunks().
- * Tests: tests/unit/test-x86-64-jit.c.
+ * Tests: tests/unit/x86_64_jit_test.c.
  */
 #ifndef TCG_X86_64_INTERNAL_H
 #define TCG_X86_64_INTERNAL_H
@@ -54,7 +54,7 @@
 #define X86_CALLEE_SAVED (1u << RBX | 1u << RBP | 1u << R12 | 1u << R13 | 1u << R14 | 1u << R15)
 
 typedef struct X86Features {
-    bool bmi1, bmi2, lzcnt, popcnt, sse41, fma;
+    bool bmi1, bmi2, lzcnt, popcnt, movbe, sse41, fma, avx;
 } X86Features;
 
 typedef struct X86Pin {
@@ -215,6 +215,7 @@ typedef struct X86Gen {
     TcgExit *exits;
     uint32_t exits_cap;
     uint32_t dead_stub;
+    uint32_t *op_pos; /* code position of each op, for dumps */
     uint8_t nargs[TCG_OP_COUNT];
 } X86Gen;
 

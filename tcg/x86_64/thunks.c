@@ -10,16 +10,12 @@
  * remove. They save all registers where restore() finds them, run C with the host's MXCSR, and
  * change nothing but rax, rdx, flags.
  *
- * Constant after x86_emit_thunks(). Test: tests/unit/test-x86-64-jit.c.
+ * Constant after x86_emit_thunks(). Test: tests/unit/x86_64_jit_test.c.
  */
 #include <cpuid.h>
 #include "tcg/x86_64/internal.h"
 
-/*
- * How many cells are pinned. Three general registers must be left for values. XMM registers are
- * caller-saved: a pinned floating-point cell costs a store and a load at every helper call and slow
- * path, so there is none.
- */
+/* How many integer cells are pinned: a measurement (docs/) chose. */
 #define PIN_INTEGERS 8
 #define PIN_FLOATS   0
 
@@ -29,6 +25,7 @@ static void probe(X86Features *f)
     *f = (X86Features){0};
     if (__get_cpuid(1, &a, &b, &c, &d)) {
         f->sse41 = c & bit_SSE4_1;
+        f->movbe = c & bit_MOVBE;
         f->popcnt = c & bit_POPCNT;
         bool ymm = false;
         if (c & bit_OSXSAVE) {
@@ -36,6 +33,7 @@ static void probe(X86Features *f)
             __asm__("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
             ymm = (lo & 6) == 6;
         }
+        f->avx = (c & bit_AVX) && ymm;
         f->fma = (c & bit_FMA) && ymm;
     }
     if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
