@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "target/helper.h"
+
 #define BIT64(n) (UINT64_C(1) << (n))
 
 /* mstatus, 3.1.6 */
@@ -110,19 +112,7 @@
 #define PMP_A_NAPOT (3 << 3)
 #define PMP_L       0x80
 
-/*
- * RISCV_HELPER(name, result, env?, flags, argument types...) describes the static function
- * helper_riscv_<name> for generated code.
- */
-#define RISCV_HELPER(name_, ret_, env_, flags_, ...)                                               \
-    const TCGHelper riscv_helper_##name_ = {                                                       \
-        .name = "riscv_" #name_,                                                                   \
-        .fn = (void *)helper_riscv_##name_,                                                        \
-        .ret = TCG_##ret_,                                                                         \
-        .nargs = sizeof((uint8_t[]){0, ##__VA_ARGS__}) - 1,                                        \
-        .args = {__VA_ARGS__},                                                                     \
-        .pass_env = env_,                                                                          \
-        .flags = flags_,                                                                           \
-    }
+/* RISCV_HELPER(name, result, env?, flags, argument types...): see target/helper.h. */
+#define RISCV_HELPER(...) TARGET_HELPER(riscv, __VA_ARGS__)
 
 #endif

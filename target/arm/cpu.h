@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * Arm: the state of a CPU, its cells, the mode bits that key translations, and the helpers that
+ * generated code calls. Internal to target/arm; boards use include/target/arm.h.
+ *
+ * One TargetDesc runs A64, A32 and T32. Cells are those of AArch64; AArch32 sees R0-R14 of the
+ * current mode as the low halves of x[0]..x[14] (upper halves zero), and the other modes' banked
+ * registers lie in bank arrays until a mode change swaps them in.
+ *
+ * Flags are four cells, chosen so that a compare costs two subtractions at most:
+ *   n   I64  N is bit 63           (32-bit results are sign-extended)
+ *   z   I64  Z is (z == 0)         (the same value as n nearly always)
+ *   c   I32  0 or 1
+ *   v   I64  V is bit 63
+ *
+ * Invariants
+ *   - What translation and fetch depend on is only changed through arm_mmu_changed() /
+ *     arm_mode_changed(), so that env->cpu.tlb[], .ctx and .mode always agree with it.
+ *   - FPCR.RMode and the cumulative flags live in env->cpu.mxcsr (see fpu.c); env->fpcr has the
+ *     other bits.
+ *
+ * All of it belongs to the CPU's own thread.
+ */
+#ifndef RHEA_TARGET_ARM_CPU_H
+#define RHEA_TARGET_ARM_CPU_H
+
+#include "accel/cpu.h"
+#include "target/arm.h"
+#include "target/helper.h"
+#include "tcg/ir.h"
+
+/*
+ * Mode bits: all that a translation may depend on besides the configuration. Bits 13 and up mean
+ * different things in the two execution states. At most 23 bits.
+ */
+enum {
+    ARM_MODE_EL = 3 << 0,      /* exception level (AArch32: PL1 modes are 1 or 3, Hyp 2) */
+    ARM_MODE_AARCH32 = 1 << 2, /* execution state */
+    ARM_MODE_FP = 1 << 3,      /* FP and SIMD instructions do not trap */
+    ARM_MODE_BE = 1 << 4,      /* data accesses are big-endian */
+    ARM_MODE_ALIGN = 1 << 5,   /* SCTLR.A: every access must be aligned */
+    ARM_MODE_FZ = 1 << 6,      /* FPCR.FZ */
+    ARM_MODE_DN = 1 << 7,      /* FPCR.DN */
+    ARM_MODE_SS = 1 << 8,      /* software step: one instruction, then the step exception */
+    ARM_MODE_TBI0 = 1 << 9,    /* instruction addresses: top byte is ignored, lower range */
+    ARM_MODE_TBI1 = 1 << 10,   /* the same, upper range */
+    ARM_MODE_UNPRIV = 1 << 11, /* LDTR and STTR use the unprivileged context, env->tlb[1] */
+    ARM_MODE_BREAK = 1 << 12,  /* breakpoints may match: look before each instruction */
+    /* AArch64 */
+    ARM_MODE_BTI = 1 << 13, /* branch targets are checked on guarded pages */
+    /* AArch32 */
+    ARM_MODE_T = 1 << 13,     /* Thumb */
+    ARM_MODE_IT_SHIFT = 14,   /* ITSTATE, 8 bits */
+    ARM_MODE_IT = 0xff << 14, /* as at the unit's entry; inside, the cell `it` has it */
+    ARM_MODE_FPVEC = 1 << 22, /* FPSCR.LEN or STRIDE is not zero */
+};
+
+/* env->tlb[]: data contexts. */
+enum {
+    ARM_TLB_DATA = 0,   /* of the current exception level */
+    ARM_TLB_UNPRIV = 1, /* of EL0 in the same regime, for LDTR and STTR */
+};
+
+enum {
+    ARM_CELL_X0 = 0,
+    ARM_CELL_SP = 31, /* of the current exception level */
+    ARM_CELL_N = 32,  /* flags: see above */
+    ARM_CELL_Z,
+    ARM_CELL_C,
+    ARM_CELL_V,
+    ARM_CELL_EXCL_ADDR,   /* I64: address of the exclusive load; ARM_EXCL_NONE: monitor is open */
+    ARM_CELL_EXCL_VAL,    /* I64: what it loaded */
+    ARM_CELL_EXCL_VAL_HI, /* I64: upper half of a pair */
+    ARM_CELL_GE,          /* I32: PSTATE.GE, 4 bits (A32) */
+    ARM_CELL_IT,          /* I32: ITSTATE of the instruction (T32) */
+    ARM_CELL_BTYPE,       /* I32: PSTATE.BTYPE */
+    ARM_CELL_V0,          /* V128 */
+    ARM_CELL_COUNT = ARM_CELL_V0 + 32
+};
+#define ARM_CELL_X(n)  (ARM_CELL_X0 + (n)) /* n: 0..30; 31 is SP */
+#define ARM_CELL_VR(n) (ARM_CELL_V0 + (n)) /* n: 0..31 */
+#define ARM_EXCL_NONE  UINT64_MAX
+
+typedef struct ARMEnv {
+    CPUEnv cpu;
+
+    uint64_t x[32]; /* x[31]: SP of the current EL */
+    uint64_t v[32][2] __attribute__((aligned(16)));
+    uint64_t nf, zf, vf;
+    uint32_t cf;
+    uint32_t ge, it, btype;
+    uint32_t q; /* Q flag of AArch32, 0 or 1; stored by generated code with stenv */
+    uint64_t excl_addr, excl_val, excl_val_hi;
+
+    const ARMConfig *cfg;
+} ARMEnv;
+
+static inline ARMEnv *arm_env(CPU *cpu)
+{
+    return (ARMEnv *)cpu->env;
+}
+
+extern const TCGCell arm_cells[ARM_CELL_COUNT];
+
+/* ARM_HELPER(name, result, env?, flags, argument types...): see target/helper.h. */
+#define ARM_HELPER(...) TARGET_HELPER(arm, __VA_ARGS__)
+
+/* Exceptions of this instruction; do not return. */
+extern const TCGHelper arm_helper_undefined; /* () */
+extern const TCGHelper arm_helper_fp_trap;   /* (): FP and SIMD are disabled or trapped */
+
+#endif

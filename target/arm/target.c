@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * Arm for the engine and the command line: cells, the TargetDesc, the program names.
+ *
+ * Pin ranks follow how often compiled C uses a register; they are to be settled by measurement.
+ */
+#include "target/arm/cpu.h"
+
+/* clang-format off */
+#define X_CELLS(X)                                                                                 \
+    X(0, 1)   X(1, 2)   X(2, 3)   X(3, 5)   X(4, 8)   X(5, 11)  X(6, 14)  X(7, 18)                 \
+    X(8, 13)  X(9, 17)  X(10, 20) X(11, 22) X(12, 23) X(13, 24) X(14, 25) X(15, 26)                \
+    X(16, 27) X(17, 28) X(18, 31) X(19, 4)  X(20, 6)  X(21, 9)  X(22, 12) X(23, 15)                \
+    X(24, 16) X(25, 19) X(26, 21) X(27, 29) X(28, 30) X(29, 10) X(30, 32) X(31, 7)
+#define V_CELLS(X)                                                                                 \
+    X(0, 1)   X(1, 2)   X(2, 3)   X(3, 4)   X(4, 5)   X(5, 6)   X(6, 7)   X(7, 8)                  \
+    X(8, 17)  X(9, 18)  X(10, 19) X(11, 20) X(12, 21) X(13, 22) X(14, 23) X(15, 24)                \
+    X(16, 9)  X(17, 10) X(18, 11) X(19, 12) X(20, 13) X(21, 14) X(22, 15) X(23, 16)                \
+    X(24, 25) X(25, 26) X(26, 27) X(27, 28) X(28, 29) X(29, 30) X(30, 31) X(31, 32)
+/* clang-format on */
+
+#define CELL_X(n, pin)                                                                             \
+    [ARM_CELL_X(n)] = {n == 31 ? "sp" : "x" #n, offsetof(ARMEnv, x) + (n)*8, TCG_I64, pin},
+#define CELL_V(n, pin) [ARM_CELL_VR(n)] = {"v" #n, offsetof(ARMEnv, v) + (n)*16, TCG_V128, pin},
+
+const TCGCell arm_cells[ARM_CELL_COUNT] = {
+    X_CELLS(CELL_X) V_CELLS(CELL_V) /* */
+        [ARM_CELL_N] = {"nf", offsetof(ARMEnv, nf), TCG_I64, 0},
+    [ARM_CELL_Z] = {"zf", offsetof(ARMEnv, zf), TCG_I64, 0},
+    [ARM_CELL_C] = {"cf", offsetof(ARMEnv, cf), TCG_I32, 0},
+    [ARM_CELL_V] = {"vf", offsetof(ARMEnv, vf), TCG_I64, 0},
+    [ARM_CELL_EXCL_ADDR] = {"excl_addr", offsetof(ARMEnv, excl_addr), TCG_I64, 0},
+    [ARM_CELL_EXCL_VAL] = {"excl_val", offsetof(ARMEnv, excl_val), TCG_I64, 0},
+    [ARM_CELL_EXCL_VAL_HI] = {"excl_val_hi", offsetof(ARMEnv, excl_val_hi), TCG_I64, 0},
+    [ARM_CELL_GE] = {"ge", offsetof(ARMEnv, ge), TCG_I32, 0},
+    [ARM_CELL_IT] = {"it", offsetof(ARMEnv, it), TCG_I32, 0},
+    [ARM_CELL_BTYPE] = {"btype", offsetof(ARMEnv, btype), TCG_I32, 0},
+};

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * A64 frontend: walks a unit's instructions, decodes each with the generated decoder and calls the
+ * function below its row. A unit is an extended basic block: conditional branches are side exits,
+ * jumps and whatever changes how the next instruction is fetched end it.
+ *
+ * Flags are remembered with their operands, so that a compare and a branch become one host compare
+ * and branch; the cells are set too, and what nobody reads is dropped by the passes.
+ *
+ * Invariants: a translation depends on the unit's bytes, its mode bits and the configuration only.
+ * The unit ends exactly once (c->ended, or the loop below).
+ *
+ * Runs on any vCPU's thread, no shared state. Test: tests/unit/test-a64-insn.c.
+ */
+#include "target/arm/a64.h"
+
+static uint64_t row_extensions(const ARMConfig *cfg)
+{
+    uint64_t e = A64_EXT(BASE);
+#define HAS(name) e |= arm_has(cfg, ARM_FEAT_##name) ? A64_EXT(name) : 0;
+    A64_ROW_EXTENSIONS(HAS)
+#undef HAS
+    return e;
+}
+
+void a64_gen_undefined(A64Ctx *c)
+{
+    tcg_gen_call0(c->b, &arm_helper_undefined);
+    c->ended = true;
+}
+
+bool a64_gen_fp_access(A64Ctx *c)
+{
+    if (c->mode & ARM_MODE_FP) {
+        return true;
+    }
+    tcg_gen_call0(c->b, &arm_helper_fp_trap);
+    c->ended = true;
+    return false;
+}
+
+/* ---- flags ---- */
+
+/* As the n and z cells hold a result. */
+static TCGv flag_result(A64Ctx *c, TCGv v)
+{
+    return tcg_type(c->b, v) == TCG_I32 ? tcg_gen_exts(c->b, v) : v;
+}
+
+static void set_flags(A64Ctx *c, A64FlagsKind kind, TCGv x, TCGv y, TCGv result, TCGv carry, TCGv v)
+{
+    TCGv nz = flag_result(c, result);
+    tcg_gen_setcell(c->b, ARM_CELL_N, nz);
+    tcg_gen_setcell(c->b, ARM_CELL_Z, nz);
+    tcg_gen_setcell(c->b, ARM_CELL_C, carry);
+    tcg_gen_setcell(c->b, ARM_CELL_V, v);
+    c->flags.kind = kind;
+    c->flags.x = x;
+    c->flags.y = y;
+    c->flags.result = result;
+}
+
+void a64_set_flags_add(A64Ctx *c, TCGv x, TCGv y, TCGv result)
+{
+    TCGBuilder *b = c->b;
+    TCGv v = tcg_gen_andc(b, tcg_gen_xor(b, x, result), tcg_gen_xor(b, x, y));
+    set_flags(c, A64_FLAGS_ADD, x, y, result, tcg_gen_setcond(b, TCG_I32, TCG_COND_LTU, result, x),
+              flag_result(c, v));
+}
+
+void a64_set_flags_sub(A64Ctx *c, TCGv x, TCGv y, TCGv result)
+{
+    TCGBuilder *b = c->b;
+    TCGv v = tcg_gen_and(b, tcg_gen_xor(b, x, result), tcg_gen_xor(b, x, y));
+    set_flags(c, A64_FLAGS_SUB, x, y, result, tcg_gen_setcond(b, TCG_I32, TCG_COND_GEU, x, y),
+              flag_result(c, v));
+}
+
+void a64_set_flags_logic(A64Ctx *c, TCGv result)
+{
+    set_flags(c, A64_FLAGS_LOGIC, result, result, result, tcg_i32(c->b, 0), tcg_i64(c->b, 0));
+}
+
+void a64_set_nzcv(A64Ctx *c, TCGv nzcv)
+{
+    TCGBuilder *b = c->b;
+    TCGv wide = tcg_gen_extu(b, nzcv);
+    tcg_gen_setcell(b, ARM_CELL_N, tcg_gen_shli(b, wide, 60));
+    tcg_gen_setcell(b, ARM_CELL_Z, tcg_gen_xori(b, tcg_gen_andi(b, wide, 4), 4));
+    tcg_gen_setcell(b, ARM_CELL_C, tcg_gen_extract(b, nzcv, 1, 1));
+    tcg_gen_setcell(b, ARM_CELL_V, tcg_gen_shli(b, wide, 63));
+    a64_forget_flags(c);
+}
+
+TCGv a64_get_nzcv(A64Ctx *c)
+{
+    TCGBuilder *b = c->b;
+    TCGv n = tcg_gen_trunc(b, tcg_gen_shri(b, tcg_gen_getcell(b, ARM_CELL_N), 63));
+    TCGv z = tcg_gen_setcondi(b, TCG_I32, TCG_COND_EQ, tcg_gen_getcell(b, ARM_CELL_Z), 0);
+    TCGv carry = tcg_gen_getcell(b, ARM_CELL_C);
+    TCGv v = tcg_gen_trunc(b, tcg_gen_shri(b, tcg_gen_getcell(b, ARM_CELL_V), 63));
+    TCGv nz = tcg_gen_or(b, tcg_gen_shli(b, n, 3), tcg_gen_shli(b, z, 2));
+    return tcg_gen_or(b, nz, tcg_gen_or(b, tcg_gen_shli(b, carry, 1), v));
+}
+
+/* The even conditions EQ, CS, MI, VS, HI, GE, GT by the operands of the instruction that set the
+ * flags; false if there is no single compare for it. */
+static bool cond_of_operands(A64Ctx *c, unsigned which, TCGv *out)
+{
+    static const TCGCond of_sub[8] = {TCG_COND_EQ,  TCG_COND_GEU, TCG_COND_COUNT, TCG_COND_COUNT,
+                                      TCG_COND_GTU, TCG_COND_GE,  TCG_COND_GT,    TCG_COND_COUNT};
+    static const TCGCond of_logic[8] = {TCG_COND_EQ,    TCG_COND_COUNT, TCG_COND_LT,
+                                        TCG_COND_COUNT, TCG_COND_COUNT, TCG_COND_GE,
+                                        TCG_COND_GT,    TCG_COND_COUNT};
+    TCGCond cond = TCG_COND_COUNT;
+    if (c->flags.kind == A64_FLAGS_SUB) {
+        cond = of_sub[which];
+        if (cond != TCG_COND_COUNT) {
+            *out = tcg_gen_setcond(c->b, TCG_I32, cond, c->flags.x, c->flags.y);
+            return true;
+        }
+    }
+    if (c->flags.kind == A64_FLAGS_LOGIC) {
+        cond = of_logic[which];
+    } else if (c->flags.kind != A64_FLAGS_CELLS && (which == 0 || which == 2)) {
+        cond = which == 0 ? TCG_COND_EQ : TCG_COND_LT;
+    }
+    if (cond != TCG_COND_COUNT) {
+        *out = tcg_gen_setcondi(c->b, TCG_I32, cond, c->flags.result, 0);
+        return true;
+    }
+    return false;
+}
+
+TCGv a64_gen_cond(A64Ctx *c, unsigned cond)
+{
+    TCGBuilder *b = c->b;
+    TCGv r;
+    if (cond >= 14) {
+        return tcg_i32(b, 1);
+    }
+    if (!cond_of_operands(c, cond >> 1, &r)) {
+        TCGv n, z, carry, v;
+        switch (cond >> 1) {
+        case 0: /* EQ */
+            r = tcg_gen_setcondi(b, TCG_I32, TCG_COND_EQ, tcg_gen_getcell(b, ARM_CELL_Z), 0);
+            break;
+        case 1: /* CS */
+            r = tcg_gen_getcell(b, ARM_CELL_C);
+            break;
+        case 2: /* MI */
+            r = tcg_gen_setcondi(b, TCG_I32, TCG_COND_LT, tcg_gen_getcell(b, ARM_CELL_N), 0);
+            break;
+        case 3: /* VS */
+            r = tcg_gen_setcondi(b, TCG_I32, TCG_COND_LT, tcg_gen_getcell(b, ARM_CELL_V), 0);
+            break;
+        case 4: /* HI */
+            carry = tcg_gen_getcell(b, ARM_CELL_C);
+            z = tcg_gen_getcell(b, ARM_CELL_Z);
+            r = tcg_gen_and(b, carry, tcg_gen_setcondi(b, TCG_I32, TCG_COND_NE, z, 0));
+            break;
+        default: /* GE, GT */
+            n = tcg_gen_getcell(b, ARM_CELL_N);
+            v = tcg_gen_getcell(b, ARM_CELL_V);
+            r = tcg_gen_setcondi(b, TCG_I32, TCG_COND_GE, tcg_gen_xor(b, n, v), 0);
+            if (cond >> 1 == 6) {
+                z = tcg_gen_getcell(b, ARM_CELL_Z);
+                r = tcg_gen_and(b, r, tcg_gen_setcondi(b, TCG_I32, TCG_COND_NE, z, 0));
+            }
+            break;
+        }
+    }
+    return cond & 1 ? tcg_gen_setcondi(b, TCG_I32, TCG_COND_EQ, r, 0) : r;
+}
+
+/* ---- control flow ---- */
+
+void a64_gen_jump(A64Ctx *c, int64_t imm)
+{
+    tcg_gen_exit_direct(c->b, c->off + imm);
+    c->ended = true;
+}
+
+/* AArch64.BranchAddr(): with TBI the top byte becomes a copy of bit 55, or zeros at EL2 and EL3. */
+void a64_gen_jump_indirect(A64Ctx *c, TCGv to)
+{
+    TCGBuilder *b = c->b;
+    bool low = c->mode & ARM_MODE_TBI0, high = c->mode & ARM_MODE_TBI1;
+    if (low && high) {
+        to = tcg_gen_sextract(b, to, 0, 56);
+    } else if (low || high) {
+        TCGv plain = low ? tcg_gen_extract(b, to, 0, 56)
+                         : tcg_gen_or(b, to, tcg_i64(b, (int64_t)0xff00000000000000));
+        TCGv upper = tcg_gen_andi(b, to, INT64_C(1) << 55);
+        to = low ? tcg_gen_select(b, upper, to, plain) : tcg_gen_select(b, upper, plain, to);
+    }
+    tcg_gen_exit_lookup(b, to);
+    c->ended = true;
+}
+
+void a64_gen_branch_if(A64Ctx *c, TCGv cond, int64_t imm)
+{
+    int64_t to = c->off + imm, known;
+    if (tcg_is_const(c->b, cond, &known)) {
+        if (known) {
+            a64_gen_jump(c, imm);
+        }
+        return;
+    }
+    tcg_gen_exit_if(c->b, cond, to, to == tcg_unit_of(c->b)->start);
+}
+
+void a64_gen_end(A64Ctx *c, bool main)
+{
+    TCGv next = tcg_gen_pcrel(c->b, c->off + 4);
+    if (main) {
+        tcg_gen_exit_main(c->b, next);
+    } else {
+        tcg_gen_exit_lookup(c->b, next);
+    }
+    c->ended = true;
+}
+
+TCGMemOp a64_memop(const A64Ctx *c, unsigned size)
+{
+    TCGMemOp m = size | (c->mode & ARM_MODE_BE ? TCG_MO_BE : 0);
+    return c->mode & ARM_MODE_ALIGN ? m | size << TCG_MO_ALIGN_SHIFT : m;
+}
+
+void a64_translate(UnitContext *unit)
+{
+    const ARMConfig *cfg = unit->cpu->model;
+    A64Ctx c = {
+        .unit = unit,
+        .b = unit->b,
+        .cfg = cfg,
+        .ext = row_extensions(cfg),
+        .mode = unit->mode,
+    };
+    unsigned max = c.mode & ARM_MODE_SS ? 1 : unit->max_insns;
+    for (unsigned n = 0; !c.ended; n++) {
+        c.off = unit->offset;
+        if (n >= max || c.off >= TLB_PAGE_SIZE) {
+            break;
+        }
+        if (!unit_fetch(unit, c.off, &c.word, sizeof(c.word))) {
+            if (n == 0) {
+                return;
+            }
+            break;
+        }
+        tcg_gen_insn_start(c.b, c.off);
+        unit->offset += 4;
+        A64Insn a = {0};
+        A64InsnId id = a64_decode32(c.word, c.ext, &a);
+        if (id == A64_INSN_NONE) {
+            a64_gen_undefined(&c);
+        } else {
+            a64_trans[id](&c, &a);
+        }
+    }
+    if (!c.ended) {
+        tcg_gen_exit_direct(c.b, unit->offset);
+    }
+}
