@@ -407,9 +407,24 @@ AddressSpace *address_space_new(MemSystem *ms, const char *name, MemRegion *root
     return as;
 }
 
+void address_space_free(AddressSpace *as)
+{
+    g_rec_mutex_lock(&as->ms->topology);
+    g_ptr_array_remove(as->ms->spaces, as);
+    g_rec_mutex_unlock(&as->ms->topology);
+    g_free((void *)as->view);
+    g_free(as->name);
+    g_free(as);
+}
+
 MemSystem *address_space_system(AddressSpace *as)
 {
     return as->ms;
+}
+
+MemRegion *address_space_root(AddressSpace *as)
+{
+    return as->root;
 }
 
 static ReaderCount *view_read_begin(MemSystem *ms)
@@ -860,6 +875,16 @@ TYPED_ACCESS(64, le, le64toh, htole64)
 TYPED_ACCESS(16, be, be16toh, htobe16)
 TYPED_ACCESS(32, be, be32toh, htobe32)
 TYPED_ACCESS(64, be, be64toh, htobe64)
+
+MemTxResult memory_write_msi(AddressSpace *as, hwaddr addr, uint32_t data, uint32_t requester)
+{
+    MemSection s;
+
+    if (memory_lookup(as, addr, &s) == MEM_MMIO && s.region->ops->msi && (s.offset & 3) == 0) {
+        return s.region->ops->msi(s.region->opaque, s.offset, data, requester);
+    }
+    return memory_st32_le(as, addr, data);
+}
 
 /* ---- dump ---- */
 

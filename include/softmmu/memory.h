@@ -26,7 +26,8 @@
  *             flags, bump generations and kick vCPUs).
  * A device may do DMA with its lock held. If that DMA hits MMIO (another device's or its own) it
  * fails with MEMTX_ERROR and is logged as a guest error, so that no device lock is ever taken
- * while another one is held.
+ * while another one is held. Message-signalled interrupts have a way of their own,
+ * memory_write_msi().
  */
 #ifndef SOFTMMU_MEMORY_H
 #define SOFTMMU_MEMORY_H
@@ -130,6 +131,10 @@ typedef struct MmioOps {
     uint8_t impl_max;  /* widest size of a callback; a wider access becomes several, at ascending
                           addresses; 0: valid_max */
     bool unaligned;    /* accepts addresses that are not a multiple of the size */
+    /* An interrupt controller's doorbell: memory_write_msi() comes here rather than to write, from
+       any thread, with the sender's device lock held and without the region's; it may take an
+       interrupt controller's lock. NULL: messages to this region are refused. */
+    MemTxResult (*msi)(void *opaque, hwaddr offset, uint32_t data, uint32_t requester);
 } MmioOps;
 
 /*
@@ -204,7 +209,10 @@ static inline bool memory_region_romd(const MemRegion *r)
 /* Address spaces */
 
 AddressSpace *address_space_new(MemSystem *ms, const char *name, MemRegion *root);
+/* Nobody may use it any more. Those that are left go with their MemSystem. */
+void address_space_free(AddressSpace *as);
 MemSystem *address_space_system(AddressSpace *as);
+MemRegion *address_space_root(AddressSpace *as);
 
 /* What is at one address. */
 typedef struct MemSection {
@@ -272,6 +280,13 @@ MemTxResult memory_st64_le(AddressSpace *as, hwaddr addr, uint64_t val);
 MemTxResult memory_st16_be(AddressSpace *as, hwaddr addr, uint16_t val);
 MemTxResult memory_st32_be(AddressSpace *as, hwaddr addr, uint32_t val);
 MemTxResult memory_st64_be(AddressSpace *as, hwaddr addr, uint64_t val);
+
+/*
+ * A message-signalled interrupt: a 32-bit little-endian write of a device, which may hold its lock.
+ * requester tells the doorbell who sends it (for PCI: bus << 8 | device << 3 | function). Goes to
+ * MmioOps.msi of what is at addr, or to memory, like any other write.
+ */
+MemTxResult memory_write_msi(AddressSpace *as, hwaddr addr, uint32_t data, uint32_t requester);
 
 /*
  * What device_lock() is made of: a device lock that is known to be held, so that DMA which would

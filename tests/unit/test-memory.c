@@ -45,6 +45,16 @@ static const MmioOps ops_bytes = {.read = log_read, .write = log_write, .impl_ma
 static const MmioOps ops_big = {
     .read = log_read, .write = log_write, .endian = MEM_BIG_ENDIAN, .valid_max = 4, .impl_max = 2};
 
+static MemTxResult log_msi(void *opaque, hwaddr offset, uint32_t data, uint32_t requester)
+{
+    Log *l = opaque;
+
+    g_string_append_printf(l->text, "m%x@%x=%x ", requester, (unsigned)offset, data);
+    return MEMTX_OK;
+}
+
+static const MmioOps ops_msi = {.read = log_read, .write = log_write, .msi = log_msi};
+
 typedef struct Map {
     MemSystem *ms;
     MemRegion root;
@@ -487,6 +497,35 @@ static void test_race(void)
     map_clear(&r.m);
 }
 
+/* Messages reach doorbells and memory, also from a device that holds its lock. */
+static void test_msi(void)
+{
+    Map m;
+    MemRegion ram, dev, bell;
+    GMutex lock;
+
+    map_init(&m);
+    g_mutex_init(&lock);
+    RamBlock *b = block(&m, "ram", 0x1000);
+    memory_region_init_ram(&ram, "ram", b, 0, 0x1000);
+    memory_region_init_mmio(&dev, m.ms, "dev", 0x100, &ops_any, &m.log, &m.log.lock);
+    memory_region_init_mmio(&bell, m.ms, "bell", 0x100, &ops_msi, &m.log, &m.log.lock);
+    memory_region_add(&m.root, 0, &ram, 0);
+    memory_region_add(&m.root, 0x1000, &dev, 0);
+    memory_region_add(&m.root, 0x2000, &bell, 0);
+    memory_device_lock(&lock);
+    g_assert_cmpint(memory_write_msi(m.as, 0x2040, 0x1234, 0x108), ==, MEMTX_OK);
+    log_expect(&m, "m108@40=1234 ");
+    g_assert_cmpint(memory_write_msi(m.as, 0x10, 0x55aa, 0), ==, MEMTX_OK);
+    g_assert_cmpint(memory_write_msi(m.as, 0x1000, 1, 0), ==, MEMTX_ERROR);
+    g_assert_cmpint(memory_write_msi(m.as, 0x3000, 1, 0), ==, MEMTX_DECODE_ERROR);
+    memory_device_unlock(&lock);
+    log_expect(&m, "");
+    g_assert_cmphex(memory_ld32_le(m.as, 0x10, NULL), ==, 0x55aa);
+    g_mutex_clear(&lock);
+    map_clear(&m);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -494,6 +533,7 @@ int main(int argc, char **argv)
     g_test_add_func("/memory/overlap", test_overlap);
     g_test_add_func("/memory/mmio", test_mmio);
     g_test_add_func("/memory/dma", test_dma);
+    g_test_add_func("/memory/msi", test_msi);
     g_test_add_func("/memory/romd", test_romd);
     g_test_add_func("/memory/code", test_code);
     g_test_add_func("/memory/blocks", test_blocks);
