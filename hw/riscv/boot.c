@@ -11,6 +11,7 @@
  * Main thread. Test: tests/unit/test-riscv-boot.c
  */
 #include "hw/riscv/boot.h"
+#include "hw/board.h"
 #include "rhea/error.h"
 #include "softmmu/loader.h"
 
@@ -143,30 +144,8 @@ bool riscv_boot_load(RISCVBoot *b, uint64_t flash, GError **err)
 
 bool riscv_boot_fdt_chosen(const RISCVBoot *b, void *fdt, GError **err)
 {
-    int chosen = fdt_path_offset(fdt, "/chosen"), ret = 0;
-
-    if (!b->has_kernel) {
-        return true;
-    }
-    if (chosen == -FDT_ERR_NOTFOUND) {
-        chosen = fdt_add_subnode(fdt, 0, "chosen");
-    }
-    if (chosen < 0) {
-        ret = chosen;
-    }
-    if (!ret && b->has_initrd) {
-        ret = fdt_setprop_u64(fdt, chosen, "linux,initrd-start", b->initrd_start);
-    }
-    if (!ret && b->has_initrd) {
-        ret = fdt_setprop_u64(fdt, chosen, "linux,initrd-end", b->initrd_end);
-    }
-    if (!ret && b->m->append && *b->m->append) {
-        ret = fdt_setprop_string(fdt, chosen, "bootargs", b->m->append);
-    }
-    if (ret) {
-        rhea_error_set(err, "cannot write /chosen of the device tree: %s", fdt_strerror(ret));
-    }
-    return !ret;
+    return !b->has_kernel ||
+           board_fdt_chosen(b->m, fdt, b->initrd_start, b->has_initrd ? b->initrd_end : 0, err);
 }
 
 static bool fdt_place(RISCVBoot *b, size_t size, uint64_t *addr, GError **err)

@@ -11,6 +11,7 @@
  * Main thread. Test: tests/dev/suite.py, tests/boot
  */
 #include "accel/accel.h"
+#include "hw/board.h"
 #include "hw/device.h"
 #include "hw/intc/riscv_aclint.h"
 #include "hw/misc/fw_cfg.h"
@@ -161,14 +162,6 @@ static void harts_create(VirtBoard *b)
 
 /* ---- devices ---- */
 
-static Device *device_make(VirtBoard *b, const char *name)
-{
-    Device *d = device_new(b->m, b->m->ms, b->m->as, name, NULL);
-
-    g_assert(d);
-    return d;
-}
-
 /* Output n of d is interrupt `line` of hart n. */
 static void connect_harts(VirtBoard *b, Device *d, unsigned line)
 {
@@ -179,7 +172,7 @@ static void connect_harts(VirtBoard *b, Device *d, unsigned line)
 
 static bool swi_create(VirtBoard *b, Device **d, bool sswi, hwaddr addr, GError **err)
 {
-    *d = device_make(b, "riscv.aclint.swi");
+    *d = board_device(b->m, "riscv.aclint.swi");
     device_set_u64(*d, "num-harts", b->m->smp.cpus);
     device_set_u64(*d, "sswi", sswi);
     if (!device_realize(*d, NULL, err)) {
@@ -198,7 +191,7 @@ static bool plic_create(VirtBoard *b, GError **err)
     for (unsigned i = 1; i < n; i++) {
         g_string_append(config, ",MS");
     }
-    b->plic = device_make(b, "riscv.sifive.plic");
+    b->plic = board_device(b->m, "riscv.sifive.plic");
     device_set_string(b->plic, "hart-config", config->str);
     device_set_u64(b->plic, "num-sources", VIRT_IRQS);
     device_set_u64(b->plic, "aperture-size", VIRT_PLIC_SIZE);
@@ -216,7 +209,7 @@ static bool plic_create(VirtBoard *b, GError **err)
 
 static bool interrupts_create(VirtBoard *b, GError **err)
 {
-    b->mtimer = device_make(b, "riscv.aclint.mtimer");
+    b->mtimer = board_device(b->m, "riscv.aclint.mtimer");
     device_set_u64(b->mtimer, "num-harts", b->m->smp.cpus);
     device_set_u64(b->mtimer, "timebase-freq", VIRT_TIMEBASE);
     if (!device_realize(b->mtimer, NULL, err)) {
@@ -232,7 +225,7 @@ static bool interrupts_create(VirtBoard *b, GError **err)
 static bool fw_cfg_create(VirtBoard *b, GError **err)
 {
     Machine *m = b->m;
-    Device *d = b->fw_cfg = device_make(b, "fw_cfg_mem");
+    Device *d = b->fw_cfg = board_device(b->m, "fw_cfg_mem");
 
     if (!device_realize(d, NULL, err)) {
         return false;
@@ -240,120 +233,27 @@ static bool fw_cfg_create(VirtBoard *b, GError **err)
     device_map(d, 0, &b->root, VIRT_FW_CFG);
     device_map(d, 1, &b->root, VIRT_FW_CFG + 8);
     device_map(d, 2, &b->root, VIRT_FW_CFG + 0x10);
-    fw_cfg_add_copy(d, FW_CFG_UUID, m->uuid, sizeof(m->uuid));
-    fw_cfg_add_u16(d, FW_CFG_NOGRAPHIC, 1);
-    fw_cfg_add_u16(d, FW_CFG_NB_CPUS, m->smp.cpus);
-
-    int32_t wait = GINT32_TO_LE(-1);
-    return fw_cfg_add_file(d, "bootorder", g_bytes_new(NULL, 0), err) &&
-           fw_cfg_add_file(d, "bios-geometry", g_bytes_new(NULL, 0), err) &&
-           fw_cfg_add_file(d, "etc/boot-fail-wait", g_bytes_new(&wait, sizeof(wait)), err) &&
-           fw_cfg_add_user_items(d, m, err);
+    return board_fw_cfg_add_common(m, d, err);
 }
 
 /* ---- flash ---- */
-
-static OptDict *flash_drive_by_id(Machine *m, const char *id)
-{
-    GPtrArray *lists[] = {m->blockdevs, m->drives};
-
-    for (unsigned l = 0; l < G_N_ELEMENTS(lists); l++) {
-        for (unsigned i = 0; lists[l] && i < lists[l]->len; i++) {
-            OptDict *o = g_ptr_array_index(lists[l], i);
-            const char *name = opt_get(o, l == 0 ? "node-name" : "id");
-
-            if (name && strcmp(name, id) == 0) {
-                return o;
-            }
-        }
-    }
-    return NULL;
-}
-
-/* The -drive if=pflash of each unit; those without unit= take the free ones in order. */
-static bool flash_drives(VirtBoard *b, OptDict *drive[2], GError **err)
-{
-    Machine *m = b->m;
-
-    for (unsigned i = 0; i < 2; i++) {
-        drive[i] = b->pflash[i] ? flash_drive_by_id(m, b->pflash[i]) : NULL;
-        if (b->pflash[i] && !drive[i]) {
-            rhea_error_set(err, "Property 'virt-machine.pflash%u' can't find value '%s'", i,
-                           b->pflash[i]);
-            return false;
-        }
-    }
-    for (unsigned i = 0; m->drives && i < m->drives->len; i++) {
-        OptDict *o = g_ptr_array_index(m->drives, i);
-        const char *kind = opt_get(o, "if"), *where = opt_location(o);
-        uint64_t unit = drive[0] ? 1 : 0;
-
-        if (!kind || strcmp(kind, "pflash") != 0) {
-            continue;
-        }
-        opt_take(o, "if");
-        if (!opt_take_u64(o, "index", &unit, err) || !opt_take_u64(o, "unit", &unit, err)) {
-            return false;
-        }
-        if (unit > 1) {
-            rhea_error_set(err, "%s: machine type does not support if=pflash,bus=0,unit=%" PRIu64,
-                           where ? where : "-drive", unit);
-            return false;
-        }
-        if (drive[unit]) {
-            rhea_error_set(err, "%s: drive with bus=0, unit=%" PRIu64 " (index=%" PRIu64 ") exists",
-                           where ? where : "-drive", unit, unit);
-            return false;
-        }
-        drive[unit] = o;
-    }
-    return true;
-}
-
-static bool flash_create(VirtBoard *b, unsigned unit, OptDict *drive, GError **err)
-{
-    Device *d = b->flash[unit] = device_make(b, "cfi.pflash01");
-    g_autofree char *name = g_strdup_printf("virt.flash%u", unit);
-
-    device_set_string(d, "name", name);
-    if (drive) {
-        g_autofree char *file =
-            g_strdup(opt_get(drive, "file") ? opt_get(drive, "file") : opt_get(drive, "filename"));
-        bool plain = !opt_get(drive, "offset") && !opt_get(drive, "size");
-        BlockBackend *backend = block_open_drive(drive, false, err);
-
-        if (!backend) {
-            return false;
-        }
-        device_set_pointer(d, "backend", backend);
-        if (block_size(backend) != VIRT_FLASH_SIZE) {
-            rhea_error_set(err,
-                           "cfi.pflash01 device '%s' requires %u bytes, pflash%u block backend "
-                           "provides %" PRIu64 " bytes",
-                           name, VIRT_FLASH_SIZE, unit, block_size(backend));
-            return false;
-        }
-        if (file && plain && g_file_test(file, G_FILE_TEST_IS_REGULAR)) {
-            device_set_string(d, "map-path", file);
-        }
-    }
-    if (!device_realize(d, NULL, err)) {
-        rhea_error_prefix(err, "%s: ", name);
-        return false;
-    }
-    device_map(d, 0, &b->root, VIRT_FLASH + unit * VIRT_FLASH_SIZE);
-    return true;
-}
 
 static bool flashes_create(VirtBoard *b, GError **err)
 {
     OptDict *drive[2];
 
-    if (!flash_drives(b, drive, err)) {
+    if (!board_flash_drives(b->m, b->pflash, drive, err)) {
         return false;
     }
     b->has_boot_flash = drive[0];
-    return flash_create(b, 0, drive[0], err) && flash_create(b, 1, drive[1], err);
+    for (unsigned i = 0; i < 2; i++) {
+        b->flash[i] = board_flash_new(b->m, i, drive[i], VIRT_FLASH_SIZE, &b->root,
+                                      VIRT_FLASH + i * VIRT_FLASH_SIZE, err);
+        if (!b->flash[i]) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* From the last row to the first: addresses ascend, and the virtio buses are numbered by that. */
@@ -365,7 +265,7 @@ static bool places_create(VirtBoard *b, GError **err)
         if (!device_class_find(p->device)) {
             continue;
         }
-        Device *d = b->placed[i] = device_make(b, p->device);
+        Device *d = b->placed[i] = board_device(b->m, p->device);
         if (p->addr == VIRT_UART) {
             device_set_pointer(d, "chardev", b->m->serial[0]);
         }
@@ -593,38 +493,16 @@ static void fdt_device(Device *d, FdtNode n, hwaddr addr, uint64_t size)
     d->cls->fdt(d, &n);
 }
 
-static void fdt_flash(void *fdt)
-{
-    const FdtNode n = {.fdt = fdt, .addr = VIRT_FLASH, .numa_node = -1};
-    uint64_t reg[4];
-
-    for (unsigned i = 0; i < 2; i++) {
-        reg[i * 2] = cpu_to_fdt64(VIRT_FLASH + i * VIRT_FLASH_SIZE);
-        reg[i * 2 + 1] = cpu_to_fdt64(VIRT_FLASH_SIZE);
-    }
-    fdt_node_begin(&n, "flash");
-    fdt_property_string(fdt, "compatible", "cfi-flash");
-    fdt_property(fdt, "reg", reg, sizeof(reg));
-    fdt_property_u32(fdt, "bank-width", 4);
-    fdt_end_node(fdt);
-}
-
 static void fdt_chosen(VirtBoard *b, void *fdt)
 {
     g_autofree char *uart = g_strdup_printf("/soc/serial@%x", VIRT_UART);
-    uint32_t seed[8];
 
     fdt_begin_node(fdt, "aliases");
     fdt_property_string(fdt, "serial0", uart);
     fdt_end_node(fdt);
 
-    GRand *r = b->m->seed_set ? g_rand_new_with_seed(b->m->seed) : g_rand_new();
-    for (unsigned i = 0; i < G_N_ELEMENTS(seed); i++) {
-        seed[i] = g_rand_int(r);
-    }
-    g_rand_free(r);
     fdt_begin_node(fdt, "chosen");
-    fdt_property(fdt, "rng-seed", seed, sizeof(seed));
+    board_fdt_random(b->m, fdt, "rng-seed", 8);
     fdt_property_string(fdt, "stdout-path", uart);
     fdt_end_node(fdt);
 }
@@ -714,91 +592,17 @@ static void *fdt_build(VirtBoard *b, size_t room, GError **err)
     fdt_cpus(b, fdt);
     fdt_pmu(b, fdt);
     fdt_device(b->fw_cfg, fw_cfg, VIRT_FW_CFG, 0x18);
-    fdt_flash(fdt);
+    board_fdt_flash(fdt, "flash", VIRT_FLASH, VIRT_FLASH_SIZE, 2);
     fdt_chosen(b, fdt);
     fdt_soc(b, fdt);
     fdt_end_node(fdt);
-    int ret = fdt_finish(fdt);
-    if (!ret) {
-        ret = fdt_open_into(fdt, fdt, size);
-    }
-    if (ret) {
-        rhea_error_set(err, "cannot build the device tree: %s", fdt_strerror(ret));
-        g_free(fdt);
-        return NULL;
-    }
-    return fdt;
-}
-
-/* -dtb FILE */
-static void *fdt_load(VirtBoard *b, size_t room, GError **err)
-{
-    g_autofree char *file = NULL;
-    gsize len;
-    GError *why = NULL;
-
-    if (!g_file_get_contents(b->m->dtb, &file, &len, &why)) {
-        rhea_error_set(err, "cannot load the device tree '%s': %s", b->m->dtb, why->message);
-        g_error_free(why);
-        return NULL;
-    }
-    if (len < sizeof(struct fdt_header) || fdt_check_full(file, len)) {
-        rhea_error_set(err, "'%s' is not a device tree blob", b->m->dtb);
-        return NULL;
-    }
-    void *fdt = g_malloc(len + room);
-    int ret = fdt_open_into(file, fdt, len + room);
-    if (ret) {
-        rhea_error_set(err, "cannot use the device tree '%s': %s", b->m->dtb, fdt_strerror(ret));
-        g_free(fdt);
-        return NULL;
-    }
-    return fdt;
-}
-
-/* Firmware in flash finds the kernel through fw_cfg. */
-static bool fw_cfg_add_kernel(VirtBoard *b, GError **err)
-{
-    const struct {
-        const char *path;
-        unsigned size_key, data_key;
-    } files[] = {
-        {b->m->kernel, FW_CFG_KERNEL_SIZE, FW_CFG_KERNEL_DATA},
-        {b->m->initrd, FW_CFG_INITRD_SIZE, FW_CFG_INITRD_DATA},
-    };
-
-    for (unsigned i = 0; i < G_N_ELEMENTS(files); i++) {
-        GError *why = NULL;
-
-        if (!files[i].path) {
-            continue;
-        }
-        GMappedFile *map = g_mapped_file_new(files[i].path, FALSE, &why);
-        if (!map || g_mapped_file_get_length(map) > UINT32_MAX) {
-            rhea_error_set(err, "could not load '%s': %s", files[i].path,
-                           why ? why->message : "too big");
-            g_clear_error(&why);
-            g_clear_pointer(&map, g_mapped_file_unref);
-            return false;
-        }
-        fw_cfg_add_u32(b->fw_cfg, files[i].size_key, g_mapped_file_get_length(map));
-        fw_cfg_add_bytes(b->fw_cfg, files[i].data_key, g_mapped_file_get_bytes(map));
-        g_mapped_file_unref(map);
-    }
-    if (b->m->kernel && b->m->append) {
-        size_t len = strlen(b->m->append) + 1;
-
-        fw_cfg_add_u32(b->fw_cfg, FW_CFG_CMDLINE_SIZE, len);
-        fw_cfg_add_copy(b->fw_cfg, FW_CFG_CMDLINE_DATA, b->m->append, len);
-    }
-    return true;
+    return board_fdt_finish(fdt, size, err);
 }
 
 static bool virt_finish(Machine *m, GError **err)
 {
     VirtBoard *b = virt_board(m);
     size_t room = 1024 + (m->append ? strlen(m->append) : 0);
-    bool ok;
 
     b->boot = (RISCVBoot){
         .m = m,
@@ -808,23 +612,16 @@ static bool virt_finish(Machine *m, GError **err)
         .rom_base = VIRT_MROM,
     };
     if (!riscv_boot_load(&b->boot, b->has_boot_flash ? VIRT_FLASH : 0, err) ||
-        (b->has_boot_flash && !b->boot.has_kernel && !fw_cfg_add_kernel(b, err))) {
+        (b->has_boot_flash && !b->boot.has_kernel && !board_fw_cfg_add_kernel(m, b->fw_cfg, err))) {
         return false;
     }
-    g_autofree void *fdt = m->dtb ? fdt_load(b, room, err) : fdt_build(b, room, err);
+    g_autofree void *fdt = m->dtb ? board_fdt_load(m, room, err) : fdt_build(b, room, err);
     if (!fdt || !riscv_boot_fdt_chosen(&b->boot, fdt, err)) {
         return false;
     }
     fdt_pack(fdt);
     if (m->dumpdtb) {
-        GError *why = NULL;
-
-        ok = g_file_set_contents(m->dumpdtb, fdt, fdt_totalsize(fdt), &why);
-        if (!ok) {
-            rhea_error_set(err, "cannot write the device tree to '%s': %s", m->dumpdtb,
-                           why->message);
-            g_error_free(why);
-        }
+        board_dump_fdt(m, fdt, err);
         return false;
     }
     return riscv_boot_finish(&b->boot, fdt, fdt_totalsize(fdt), err);
