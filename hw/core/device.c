@@ -735,11 +735,28 @@ void fdt_node_irqs(const FdtNode *n)
     }
     g_assert(n->n_irqs * n->irq_cells <= G_N_ELEMENTS(cells));
     for (unsigned i = 0; i < n->n_irqs; i++) {
+        if (n->irq_cells == 3) {
+            cells[used++] = 0;
+        }
         cells[used++] = cpu_to_fdt32(n->irqs[i]);
         if (n->irq_cells > 1) {
             cells[used++] = cpu_to_fdt32(n->irq_type);
         }
     }
-    fdt_property_u32(n->fdt, "interrupt-parent", n->irq_parent);
+    if (!n->irq_inherit) {
+        fdt_property_u32(n->fdt, "interrupt-parent", n->irq_parent);
+    }
     fdt_property(n->fdt, "interrupts", cells, used * sizeof(cells[0]));
+}
+
+void fdt_node_clocks(const FdtNode *n, unsigned n_clocks, const char *names, unsigned len)
+{
+    uint32_t cells[4];
+
+    g_assert(n_clocks <= G_N_ELEMENTS(cells));
+    for (unsigned i = 0; i < n_clocks; i++) {
+        cells[i] = cpu_to_fdt32(n->clock);
+    }
+    fdt_property(n->fdt, "clocks", cells, n_clocks * sizeof(cells[0]));
+    fdt_property(n->fdt, "clock-names", names, len);
 }

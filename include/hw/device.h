@@ -263,8 +263,10 @@ typedef struct FdtNode {
     uint32_t irq_parent;  /* phandle of the interrupt controller; 0: no interrupt */
     const uint32_t *irqs; /* numbers of the device's lines there */
     unsigned n_irqs;
-    uint32_t irq_type;    /* second cell of an interrupt, if irq_cells is 2 */
-    unsigned irq_cells;   /* cells an interrupt: 1 (PLIC) or 2 */
+    uint32_t irq_type;    /* last cell of an interrupt, if irq_cells is 2 or 3 */
+    unsigned irq_cells;   /* cells an interrupt: 1 (PLIC), 2, or 3 (GIC: 0 for SPI, number, type) */
+    bool irq_inherit;     /* the root node's interrupt-parent holds */
+    uint32_t clock;       /* phandle of the clock of a device that has some */
     uint32_t phandle;     /* what the board reserved for this node; 0: none */
     int numa_node;        /* -1: none is told */
     const uint32_t *cpus; /* phandles of the CPUs' interrupt controllers, for who needs them */
@@ -278,13 +280,15 @@ void fdt_node_reg(const FdtNode *n);
 void fdt_node_numa(const FdtNode *n);
 /* interrupts-extended = <cpu line>: for each CPU each of the lines, */
 void fdt_node_cpu_irqs(const FdtNode *n, const uint32_t *lines, unsigned n_lines);
-/* interrupts and interrupt-parent, phandle. */
+/* interrupts and interrupt-parent, phandle, */
 void fdt_node_irqs(const FdtNode *n);
+/* clocks = n_clocks times n->clock, clock-names = names (len bytes, NULs included). */
+void fdt_node_clocks(const FdtNode *n, unsigned n_clocks, const char *names, unsigned len);
 
 /* ------------------------------------------------------------------------------------------ */
 /* The class */
 
-#define DEVICE_MAX_BANKS 4
+#define DEVICE_MAX_BANKS 8
 
 /* An MMIO bank: by registers, or by callbacks of its own (virtio, flash). */
 typedef struct DeviceBank {

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The rhea authors */
 /* 16550A UART: hw/char/serial16550.c. */
-#include "tests/unit/device-test.h"
+#include "tests/unit/chardev-test.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { RBR, IER, IIR, LCR, MCR, LSR, MSR, SCR };
 enum { THR = RBR, DLL = RBR, DLM = IER, FCR = IIR };
@@ -15,8 +12,7 @@ typedef struct Uart {
     TestMachine t;
     TestLine line;
     void *d;
-    char *dir; /* of the pipe back end */
-    int to_uart, from_uart;
+    TestPipe pipe;
 } Uart;
 
 static uint8_t r(Uart *u, unsigned reg)
@@ -36,21 +32,7 @@ static void uart_init(Uart *u, bool backend)
     test_machine_init(&u->t);
     u->d = test_device_new(&u->t, "serial-mm");
     if (backend) {
-        GError *err = NULL;
-        g_autofree char *in = NULL, *out = NULL, *text = NULL;
-        Chardev *chr;
-
-        u->dir = g_dir_make_tmp("rhea-uart-XXXXXX", NULL);
-        in = g_strdup_printf("%s/p.in", u->dir);
-        out = g_strdup_printf("%s/p.out", u->dir);
-        text = g_strdup_printf("pipe:%s/p", u->dir);
-        g_assert_cmpint(mkfifo(in, 0600), ==, 0);
-        g_assert_cmpint(mkfifo(out, 0600), ==, 0);
-        u->to_uart = open(in, O_RDWR | O_NONBLOCK);
-        u->from_uart = open(out, O_RDWR | O_NONBLOCK);
-        chardev_new_short(u->t.m->chars, "serial0", text, &chr, &err);
-        g_assert_no_error(err);
-        device_set_pointer(u->d, "chardev", chr);
+        test_pipe_attach(&u->pipe, &u->t, u->d);
     }
     test_device_realize(u->d);
     test_connect(u->d, 0, &u->line);
@@ -59,17 +41,7 @@ static void uart_init(Uart *u, bool backend)
 
 static void uart_clear(Uart *u)
 {
-    if (u->dir) {
-        g_autofree char *in = g_strdup_printf("%s/p.in", u->dir);
-        g_autofree char *out = g_strdup_printf("%s/p.out", u->dir);
-
-        unlink(in);
-        unlink(out);
-        rmdir(u->dir);
-        g_free(u->dir);
-        close(u->to_uart);
-        close(u->from_uart);
-    }
+    test_pipe_clear(&u->pipe);
     test_machine_clear(&u->t);
 }
 
@@ -223,7 +195,7 @@ static void test_output(void)
         }
         busy += !(r(&u, LSR) & 0x20);
         mainloop_iterate(u.t.m->loop, false);
-        ssize_t n = read(u.from_uart, buf, sizeof(buf));
+        ssize_t n = read(u.pipe.from_uart, buf, sizeof(buf));
         for (ssize_t i = 0; i < n; i++) {
             g_assert_cmphex(buf[i], ==, (uint8_t)(got * 7));
             got++;
@@ -250,7 +222,7 @@ static void test_input(void)
     for (unsigned sent = 0; got < total;) {
         uint8_t byte = sent * 11;
 
-        while (sent < total && write(u.to_uart, &byte, 1) == 1) {
+        while (sent < total && write(u.pipe.to_uart, &byte, 1) == 1) {
             byte = ++sent * 11;
         }
         mainloop_iterate(u.t.m->loop, true);
