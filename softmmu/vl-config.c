@@ -420,7 +420,7 @@ static void machine_print_props(const Machine *m)
         g_array_append_val(all, *p);
     }
     printf("%s-machine options:\n", m->desc->name);
-    props_print_help((const PropDesc *)all->data, stdout);
+    props_print_help((const PropDesc *)all->data, NULL, stdout);
 }
 
 static bool machine_take_common(Machine *m, const char *key, const char *value, GError **err)

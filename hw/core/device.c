@@ -106,12 +106,15 @@ bool device_print_help(const char *name, FILE *out, GError **err)
         rhea_error_set(err, "Device '%s' not found", name);
         return false;
     }
-    if (!c->props || !c->props()->name) {
+    const DeviceClass *backend = c->backend ? device_class_find(c->backend) : NULL;
+    const PropDesc *own = c->props ? c->props() : NULL;
+    const PropDesc *more = backend && backend->props ? backend->props() : NULL;
+    if (!own && !more) {
         fprintf(out, "There are no options for %s.\n", c->name);
         return true;
     }
     fprintf(out, "%s options:\n", c->name);
-    props_print_help(c->props(), out);
+    props_print_help(own, more, out);
     return true;
 }
 
@@ -210,6 +213,10 @@ Device *device_new_class(Machine *m, MemSystem *ms, AddressSpace *dma, const Dev
     d->dma = dma;
     g_mutex_init(&d->lock);
     props_init(device_props(d), d);
+    if (cls->backend) {
+        d->backend = device_new_class(m, ms, dma, device_class_find(cls->backend));
+        d->backend->lock_owner = d;
+    }
     globals_apply(d);
     return d;
 }
@@ -232,26 +239,30 @@ const char *device_name(const void *dev)
     return d->id ? d->id : d->cls->name;
 }
 
-static const PropDesc *device_prop(Device *d, const char *name, GError **err)
+/* *d becomes the backend if the property is that one's. */
+static const PropDesc *device_prop(Device **d, const char *name, GError **err)
 {
-    const PropDesc *p = prop_find(device_props(d), name);
+    const PropDesc *p = prop_find(device_props(*d), name);
 
+    if (!p && (*d)->backend && (p = prop_find(device_props((*d)->backend), name))) {
+        *d = (*d)->backend;
+    }
     if (!p) {
-        rhea_error_set(err, "Property '%s.%s' not found", d->cls->name, name);
+        rhea_error_set(err, "Property '%s.%s' not found", (*d)->cls->name, name);
     }
     return p;
 }
 
 bool device_set(Device *d, const char *prop, const char *text, GError **err)
 {
-    const PropDesc *p = device_prop(d, prop, err);
+    const PropDesc *p = device_prop(&d, prop, err);
 
     return p && prop_set(p, d, text, d->machine, err);
 }
 
 char *device_get(Device *d, const char *prop, GError **err)
 {
-    const PropDesc *p = device_prop(d, prop, err);
+    const PropDesc *p = device_prop(&d, prop, err);
 
     return p ? prop_get(p, d) : NULL;
 }
@@ -267,7 +278,7 @@ void device_set_string(Device *d, const char *prop, const char *text)
 
 void device_set_u64(Device *d, const char *prop, uint64_t val)
 {
-    const PropDesc *p = device_prop(d, prop, NULL);
+    const PropDesc *p = device_prop(&d, prop, NULL);
 
     if (p && p->kind == PROP_KIND_BOOL) {
         device_set_string(d, prop, val ? "on" : "off");
@@ -280,7 +291,7 @@ void device_set_u64(Device *d, const char *prop, uint64_t val)
 
 void device_set_pointer(Device *d, const char *prop, void *ptr)
 {
-    const PropDesc *p = device_prop(d, prop, NULL);
+    const PropDesc *p = device_prop(&d, prop, NULL);
 
     g_assert(p && (p->kind == PROP_KIND_POINTER || p->kind == PROP_KIND_CHARDEV));
     *(void **)((uint8_t *)d + p->offset) = ptr;
@@ -318,6 +329,13 @@ void device_init_bank(void *dev, unsigned i, uint64_t size)
                             opaque, &d->lock);
 }
 
+/* PCI devices go on both kinds of PCI bus. */
+static bool bus_takes(const DeviceBus *bus, const DeviceClass *cls)
+{
+    return cls->bus && (strcmp(bus->type, cls->bus) == 0 ||
+                        (strcmp(bus->type, "PCIE") == 0 && strcmp(cls->bus, "PCI") == 0));
+}
+
 bool device_realize(Device *d, DeviceBus *bus, GError **err)
 {
     const DeviceClass *cls = d->cls;
@@ -327,7 +345,7 @@ bool device_realize(Device *d, DeviceBus *bus, GError **err)
         return false;
     }
     if (bus) {
-        if (!cls->bus || strcmp(bus->type, cls->bus) != 0) {
+        if (!bus_takes(bus, cls)) {
             rhea_error_set(err, "Device '%s' can't go on %s bus", cls->name, bus->type);
             return false;
         }
@@ -376,6 +394,9 @@ void device_free(Device *d)
             d->cls->unrealize(d);
         }
     }
+    if (d->backend && !d->backend->parent) {
+        device_free(d->backend);
+    }
     for (unsigned i = 0; i < DEVICE_MAX_BANKS; i++) {
         if (d->mmio[i].name) {
             memory_region_destroy(&d->mmio[i]);
@@ -418,7 +439,7 @@ void device_map(void *dev, unsigned bank, MemRegion *parent, hwaddr addr)
 
 /* ---- reset and snapshot ---- */
 
-static void reset_locked(Device *d)
+void device_reset_locked(Device *d)
 {
     state_reset(d->cls->state, d);
     if (d->cls->reset) {
@@ -429,7 +450,7 @@ static void reset_locked(Device *d)
 void device_reset(Device *d)
 {
     device_lock(d);
-    reset_locked(d);
+    device_reset_locked(d);
     device_unlock(d);
 }
 
@@ -451,7 +472,7 @@ bool device_load(Device *d, const uint8_t **data, size_t *len, GError **err)
               (!d->cls->post_load || d->cls->post_load(d, err));
     if (!ok) {
         rhea_error_prefix(err, "%s: ", device_name(d));
-        reset_locked(d);
+        device_reset_locked(d);
     }
     device_unlock(d);
     return ok;
@@ -505,6 +526,14 @@ static bool bus_has_room(const DeviceBus *bus)
     return !bus->max_children || bus->children->len < bus->max_children;
 }
 
+/* A bus of the same kind further up goes first. */
+static bool bus_is_below_its_kind(const DeviceBus *bus, const DeviceClass *cls)
+{
+    const DeviceBus *up = bus->owner ? bus->owner->parent : NULL;
+
+    return up && bus_takes(up, cls);
+}
+
 /* The bus that bus= names, or the youngest with room, as the reference does. */
 static bool bus_find(Machine *m, const DeviceClass *cls, const char *name, DeviceBus **found,
                      GError **err)
@@ -524,7 +553,7 @@ static bool bus_find(Machine *m, const DeviceClass *cls, const char *name, Devic
                 *found = bus;
                 return true;
             }
-        } else if (strcmp(bus->type, cls->bus) == 0) {
+        } else if (bus_takes(bus, cls) && !bus_is_below_its_kind(bus, cls)) {
             if (bus_has_room(bus)) {
                 *found = bus;
                 return true;
@@ -540,6 +569,18 @@ static bool bus_find(Machine *m, const DeviceClass *cls, const char *name, Devic
         rhea_error_set(err, "No '%s' bus found for device '%s'", cls->bus, cls->name);
     }
     return false;
+}
+
+/* "virtio-blk" is a PCI device, or on a board without PCI the device for its virtio buses. */
+static const DeviceClass *class_without_pci(Machine *m, const DeviceClass *cls, const char *driver)
+{
+    GPtrArray *buses = machine_devices(m)->buses;
+    bool pci = !cls->backend || !cls->alias || strcmp(cls->alias, driver) != 0;
+
+    for (unsigned i = 0; !pci && i < buses->len; i++) {
+        pci = bus_takes(g_ptr_array_index(buses, i), cls);
+    }
+    return pci ? cls : device_class_find(cls->backend);
 }
 
 Device *device_create_from_opts(Machine *m, OptDict *opts, GError **err)
@@ -571,6 +612,7 @@ Device *device_create_from_opts(Machine *m, OptDict *opts, GError **err)
         rhea_error_set(err, "Duplicate ID '%s' for device", id);
         return NULL;
     }
+    cls = class_without_pci(m, cls, driver);
     if (!bus_find(m, cls, bus_name, &bus, err)) {
         return NULL;
     }
@@ -581,12 +623,13 @@ Device *device_create_from_opts(Machine *m, OptDict *opts, GError **err)
         if (strcmp(key, "driver") == 0 || strcmp(key, "id") == 0 || strcmp(key, "bus") == 0) {
             continue;
         }
-        const PropDesc *p = device_prop(d, key, err);
+        Device *owner = d;
+        const PropDesc *p = device_prop(&owner, key, err);
         if (p && p->internal) {
             rhea_error_set(err, "Property '%s.%s' cannot be set by the user", cls->name, key);
             p = NULL;
         }
-        if (!p || !prop_set(p, d, value, m, err)) {
+        if (!p || !prop_set(p, owner, value, m, err)) {
             device_free(d);
             return NULL;
         }

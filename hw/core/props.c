@@ -206,15 +206,21 @@ static int by_name(const void *a, const void *b)
     return strcmp((*(const PropDesc *const *)a)->name, (*(const PropDesc *const *)b)->name);
 }
 
-void props_print_help(const PropDesc *table, FILE *out)
+static void props_collect(const PropDesc *table, GPtrArray *rows)
 {
-    g_autoptr(GPtrArray) rows = g_ptr_array_new();
-
     for (const PropDesc *p = table; p && p->name; p++) {
         if (!p->internal) {
             g_ptr_array_add(rows, (void *)p);
         }
     }
+}
+
+void props_print_help(const PropDesc *table, const PropDesc *more, FILE *out)
+{
+    g_autoptr(GPtrArray) rows = g_ptr_array_new();
+
+    props_collect(table, rows);
+    props_collect(more, rows);
     if (rows->len) {
         qsort(rows->pdata, rows->len, sizeof(rows->pdata[0]), by_name);
     }

@@ -102,8 +102,11 @@ void state_alloc(StateTable *table, void *obj)
             uint32_t count = *(uint32_t *)((uint8_t *)obj + f->count_offset);
             void **p = (void **)((uint8_t *)obj + f->offset);
 
-            g_free(*p);
-            *p = g_malloc0_n(count, f->elem_size);
+            *p = *p ? *p : g_malloc0_n(count, f->elem_size);
+        } else if (f->kind == STATE_STRUCT) {
+            for (uint32_t e = 0; e < f->count; e++) {
+                state_alloc(f->sub, (uint8_t *)obj + f->offset + (size_t)e * f->elem_size);
+            }
         }
     }
 }
@@ -114,8 +117,14 @@ void state_free(StateTable *table, void *obj)
     const StateField *fields = table(&n);
 
     for (unsigned i = 0; i < n; i++) {
-        if (fields[i].kind == STATE_INT_DYNAMIC) {
-            g_free(*(void **)((uint8_t *)obj + fields[i].offset));
+        const StateField *f = &fields[i];
+
+        if (f->kind == STATE_INT_DYNAMIC) {
+            g_free(*(void **)((uint8_t *)obj + f->offset));
+        } else if (f->kind == STATE_STRUCT) {
+            for (uint32_t e = 0; e < f->count; e++) {
+                state_free(f->sub, (uint8_t *)obj + f->offset + (size_t)e * f->elem_size);
+            }
         }
     }
 }

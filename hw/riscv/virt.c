@@ -15,6 +15,7 @@
 #include "hw/device.h"
 #include "hw/intc/riscv_aclint.h"
 #include "hw/misc/fw_cfg.h"
+#include "hw/pci_host.h"
 #include "hw/riscv/boot.h"
 #include "io/block.h"
 #include "rhea/error.h"
@@ -27,24 +28,35 @@
 #include <libfdt.h>
 #include <string.h>
 
-#define VIRT_MAX_CPUS   512
-#define VIRT_TIMEBASE   10000000 /* Hz */
-#define VIRT_IRQS       96       /* source 0 included */
-#define VIRT_MROM       0x1000
-#define VIRT_MROM_SIZE  0xf000
-#define VIRT_TEST       0x100000
-#define VIRT_CLINT      0x2000000
-#define VIRT_CLINT_SIZE 0x10000
-#define VIRT_MTIMER     0x4000 /* in the CLINT */
-#define VIRT_SSWI       0x2f00000
-#define VIRT_SSWI_SIZE  0x4000
-#define VIRT_PLIC       0xc000000
-#define VIRT_PLIC_SIZE  0x600000
-#define VIRT_UART       0x10000000
-#define VIRT_FW_CFG     0x10100000
-#define VIRT_FLASH      0x20000000
-#define VIRT_FLASH_SIZE 0x2000000 /* of each of the two */
-#define VIRT_RAM        UINT64_C(0x80000000)
+#define VIRT_MAX_CPUS    512
+#define VIRT_TIMEBASE    10000000 /* Hz */
+#define VIRT_IRQS        96       /* source 0 included */
+#define VIRT_MROM        0x1000
+#define VIRT_MROM_SIZE   0xf000
+#define VIRT_TEST        0x100000
+#define VIRT_CLINT       0x2000000
+#define VIRT_CLINT_SIZE  0x10000
+#define VIRT_MTIMER      0x4000 /* in the CLINT */
+#define VIRT_SSWI        0x2f00000
+#define VIRT_SSWI_SIZE   0x4000
+#define VIRT_PLIC        0xc000000
+#define VIRT_PLIC_SIZE   0x600000
+#define VIRT_UART        0x10000000
+#define VIRT_FW_CFG      0x10100000
+#define VIRT_FLASH       0x20000000
+#define VIRT_FLASH_SIZE  0x2000000 /* of each of the two */
+#define VIRT_PIO         0x3000000
+#define VIRT_PIO_SIZE    0x10000
+#define VIRT_ECAM        0x30000000
+#define VIRT_ECAM_SIZE   0x10000000
+#define VIRT_MMIO        0x40000000
+#define VIRT_MMIO_SIZE   0x40000000
+#define VIRT_PCI_IRQ     32 /* and the three after it */
+#define VIRT_RAM         UINT64_C(0x80000000)
+/* The second window: behind the RAM, aligned to its size; on 32-bit harts at a fixed place. */
+#define VIRT_HIGH_SIZE   (UINT64_C(16) << 30)
+#define VIRT_HIGH32      UINT64_C(0x300000000)
+#define VIRT_HIGH32_SIZE (UINT64_C(4) << 30)
 
 typedef struct VirtPlace {
     const char *device;
@@ -74,7 +86,7 @@ typedef struct VirtBoard {
     MemRegion root, ram, mrom;
     CPU **harts;
     uint32_t *intc; /* phandles of the harts' interrupt controllers */
-    Device *plic, *mtimer, *mswi, *sswi, *fw_cfg;
+    Device *plic, *mtimer, *mswi, *sswi, *fw_cfg, *pci;
     Device *flash[2];
     Device *placed[G_N_ELEMENTS(places)];
     bool has_boot_flash;
@@ -280,6 +292,31 @@ static bool places_create(VirtBoard *b, GError **err)
     return true;
 }
 
+static bool pci_create(VirtBoard *b, GError **err)
+{
+    bool is32 = b->m->target->bits == 32;
+    uint64_t ram_end = VIRT_RAM + b->m->ram_size;
+    Device *d = b->pci = device_make(b, "gpex-pcihost");
+
+    device_set_u64(d, "x-ecam-base", VIRT_ECAM);
+    device_set_u64(d, "x-ecam-size", VIRT_ECAM_SIZE);
+    device_set_u64(d, "x-below-4g-mmio-base", VIRT_MMIO);
+    device_set_u64(d, "x-below-4g-mmio-size", VIRT_MMIO_SIZE);
+    device_set_u64(d, "x-above-4g-mmio-base",
+                   is32 ? VIRT_HIGH32 : (ram_end + VIRT_HIGH_SIZE - 1) & ~(VIRT_HIGH_SIZE - 1));
+    device_set_u64(d, "x-above-4g-mmio-size", is32 ? VIRT_HIGH32_SIZE : VIRT_HIGH_SIZE);
+    device_set_u64(d, "x-pio-base", VIRT_PIO);
+    device_set_u64(d, "x-pio-size", VIRT_PIO_SIZE);
+    if (!device_realize(d, NULL, err)) {
+        return false;
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        device_connect_irq(d, i, device_irq_input(b->plic, VIRT_PCI_IRQ + i));
+    }
+    gpex_map(d, &b->root);
+    return true;
+}
+
 static void virt_reset(void *opaque)
 {
     VirtBoard *b = opaque;
@@ -327,7 +364,7 @@ static bool virt_init(Machine *m, GError **err)
         memory_region_add(&b->root, VIRT_MROM, &b->mrom, 0);
         harts_create(b);
         ok = interrupts_create(b, err) && fw_cfg_create(b, err) && places_create(b, err) &&
-             flashes_create(b, err);
+             pci_create(b, err) && flashes_create(b, err);
     }
     memory_transaction_commit(m->ms);
     if (ok) {
@@ -559,6 +596,11 @@ static void fdt_soc(VirtBoard *b, void *fdt)
     } else {
         fdt_clint(b, n);
     }
+    const uint32_t irqs[] = {VIRT_PCI_IRQ, VIRT_PCI_IRQ + 1, VIRT_PCI_IRQ + 2, VIRT_PCI_IRQ + 3};
+    n.irqs = irqs;
+    n.n_irqs = G_N_ELEMENTS(irqs);
+    n.irq_parent = b->plic_phandle;
+    gpex_write_fdt(b->pci, &n, &(GpexFdt){.node_name = "pci"});
     fdt_end_node(fdt);
 }
 

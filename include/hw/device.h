@@ -252,8 +252,8 @@ bool prop_set(const PropDesc *p, void *obj, const char *text, Machine *m, GError
 char *prop_get(const PropDesc *p, const void *obj);
 /* "bool", "uint32", "str" ...: as help and the monitor call the type */
 const char *prop_type_name(const PropDesc *p);
-/* The table as -device X,help prints it, public ones only, sorted by name. */
-void props_print_help(const PropDesc *table, FILE *out);
+/* The tables (more may be NULL) as -device X,help prints them, public ones only, sorted by name. */
+void props_print_help(const PropDesc *table, const PropDesc *more, FILE *out);
 
 /* ------------------------------------------------------------------------------------------ */
 /* The device tree: a device's fdt hook writes the device's own node at the place the writer is. */
@@ -344,6 +344,9 @@ struct DeviceClass {
     /* Write the device's node. */
     void (*fdt)(void *dev, const FdtNode *n);
     const void *sub; /* the bus's own class data: VirtioClass ... */
+    /* Class of a device that is made with this one and shares its lock; its properties are this
+       one's as well. realize() puts it on a bus of this device's own. */
+    const char *backend;
 };
 
 /* First member of every device. Fields are private to hw/core and the device itself. */
@@ -354,6 +357,8 @@ struct Device {
     AddressSpace *dma; /* what the device's DMA sees */
     char *id;          /* -device id=, or NULL */
     GMutex lock;
+    Device *lock_owner; /* whose lock is used; NULL: its own */
+    Device *backend;    /* of the class's kind, NULL if it has none */
     bool realized;
     GError *global_error; /* a -global that did not fit; realize reports it */
     MemRegion mmio[DEVICE_MAX_BANKS];
@@ -403,7 +408,7 @@ void device_free(Device *d);
  * find the bus, realize. NULL and *err: as the user should read it. */
 Device *device_create_from_opts(Machine *m, OptDict *opts, GError **err);
 
-/* Called by realize: sizes of D() fields are set. */
+/* Called by realize: sizes of D() fields are set. Fields that have memory already keep it. */
 void device_state_alloc(void *dev);
 /* Called by realize: make bank i of the class with a size that depends on properties. */
 void device_init_bank(void *dev, unsigned i, uint64_t size);
@@ -417,17 +422,22 @@ void device_map(void *dev, unsigned bank, MemRegion *parent, hwaddr addr);
 
 static inline void device_lock(void *dev)
 {
-    memory_device_lock(&((Device *)dev)->lock);
+    Device *d = dev;
+
+    memory_device_lock(d->lock_owner ? &d->lock_owner->lock : &d->lock);
 }
 static inline void device_unlock(void *dev)
 {
-    memory_device_unlock(&((Device *)dev)->lock);
+    Device *d = dev;
+
+    memory_device_unlock(d->lock_owner ? &d->lock_owner->lock : &d->lock);
 }
 /* Name for logs: class name, and id if there is one. */
 const char *device_name(const void *dev);
 
 /* State fields to their reset values, then the class's reset. Takes the lock. */
 void device_reset(Device *d);
+void device_reset_locked(Device *d);
 
 /*
  * Snapshot of one device: appended to out, read from a stream. The stream carries names, sizes and

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * Registers of PCI configuration space: offsets and bits, as far as devices here have them.
+ *
+ * Specification: PCI Local Bus 3.0, 6.1 to 6.8 (header, BARs, MSI, MSI-X); PCI-to-PCI Bridge 1.2,
+ * 3.2 (bridge header); PCI Express Base 5.0, 7.5 (header, capability), 7.8.4 (AER), 7.7.7 (ACS).
+ */
+#ifndef HW_PCI_REGS_H
+#define HW_PCI_REGS_H
+
+#define PCI_CONFIG_SIZE  256
+#define PCIE_CONFIG_SIZE 4096
+
+/* Header, type 0 and 1 */
+enum {
+    PCI_VENDOR_ID = 0x00,
+    PCI_DEVICE_ID = 0x02,
+    PCI_COMMAND = 0x04,
+    PCI_STATUS = 0x06,
+    PCI_REVISION = 0x08,
+    PCI_CLASS_PROG = 0x09,
+    PCI_CLASS_DEVICE = 0x0a,
+    PCI_CACHE_LINE_SIZE = 0x0c,
+    PCI_LATENCY_TIMER = 0x0d,
+    PCI_HEADER_TYPE = 0x0e,
+    PCI_BAR0 = 0x10,
+    PCI_SUBSYSTEM_VENDOR = 0x2c,
+    PCI_SUBSYSTEM_ID = 0x2e,
+    PCI_ROM = 0x30,
+    PCI_CAP_POINTER = 0x34,
+    PCI_INTERRUPT_LINE = 0x3c,
+    PCI_INTERRUPT_PIN = 0x3d,
+    PCI_FIRST_CAP = 0x40,
+};
+
+/* Header type 1 */
+enum {
+    PCI_PRIMARY_BUS = 0x18,
+    PCI_SECONDARY_BUS = 0x19,
+    PCI_SUBORDINATE_BUS = 0x1a,
+    PCI_SECONDARY_LATENCY = 0x1b,
+    PCI_IO_BASE = 0x1c,
+    PCI_IO_LIMIT = 0x1d,
+    PCI_SECONDARY_STATUS = 0x1e,
+    PCI_MEMORY_BASE = 0x20,
+    PCI_MEMORY_LIMIT = 0x22,
+    PCI_PREF_BASE = 0x24,
+    PCI_PREF_LIMIT = 0x26,
+    PCI_PREF_BASE_UPPER = 0x28,
+    PCI_PREF_LIMIT_UPPER = 0x2c,
+    PCI_IO_BASE_UPPER = 0x30,
+    PCI_IO_LIMIT_UPPER = 0x32,
+    PCI_BRIDGE_CONTROL = 0x3e,
+};
+
+enum {
+    PCI_COMMAND_IO = 0x0001,
+    PCI_COMMAND_MEMORY = 0x0002,
+    PCI_COMMAND_MASTER = 0x0004,
+    PCI_COMMAND_PARITY = 0x0040,
+    PCI_COMMAND_SERR = 0x0100,
+    PCI_COMMAND_INTX_DISABLE = 0x0400,
+};
+
+enum {
+    PCI_STATUS_INTERRUPT = 0x0008,
+    PCI_STATUS_CAPABILITIES = 0x0010,
+    PCI_STATUS_66MHZ = 0x0020,
+    PCI_STATUS_FAST_BACK = 0x0080,
+    PCI_STATUS_ERRORS = 0xf900, /* write 1 to clear */
+};
+
+enum {
+    PCI_HEADER_BRIDGE = 0x01,
+    PCI_HEADER_MULTIFUNCTION = 0x80,
+};
+
+enum {
+    PCI_BAR_IO = 0x01,
+    PCI_BAR_64BIT = 0x04,
+    PCI_BAR_PREFETCH = 0x08,
+};
+
+enum {
+    PCI_BRIDGE_PARITY = 0x0001,
+    PCI_BRIDGE_SERR = 0x0002,
+    PCI_BRIDGE_ISA = 0x0004,
+    PCI_BRIDGE_VGA = 0x0008,
+    PCI_BRIDGE_VGA16 = 0x0010,
+    PCI_BRIDGE_MASTER_ABORT = 0x0020,
+    PCI_BRIDGE_BUS_RESET = 0x0040,
+    PCI_BRIDGE_FAST_BACK = 0x0080,
+};
+
+enum {
+    PCI_CAP_PM = 0x01,
+    PCI_CAP_SLOT_ID = 0x04,
+    PCI_CAP_MSI = 0x05,
+    PCI_CAP_VENDOR = 0x09,
+    PCI_CAP_SSVID = 0x0d,
+    PCI_CAP_EXPRESS = 0x10,
+    PCI_CAP_MSIX = 0x11,
+};
+
+enum {
+    PCIE_EXT_CAP_AER = 0x0001,
+    PCIE_EXT_CAP_ACS = 0x000d,
+    PCIE_EXT_CAP_ARI = 0x000e,
+};
+
+/* Power management (PCI Bus Power Management 1.2, 3.2), relative to the capability */
+enum {
+    PCI_PM_PMC = 2,
+    PCI_PM_CTRL = 4,
+    PCI_PM_SIZE = 8,
+    PCI_PM_CTRL_STATE = 0x0003,
+    PCI_PM_CTRL_NO_SOFT_RESET = 0x0008,
+};
+
+/* MSI, relative to the capability; offsets of data, mask and pending depend on 64BIT */
+enum {
+    PCI_MSI_CONTROL = 2,
+    PCI_MSI_ADDRESS = 4,
+    PCI_MSI_ADDRESS_UPPER = 8,
+    PCI_MSI_ENABLE = 0x0001,
+    PCI_MSI_MULTIPLE_ENABLE = 0x0070,
+    PCI_MSI_64BIT = 0x0080,
+    PCI_MSI_MASKABLE = 0x0100,
+};
+
+/* MSI-X, relative to the capability */
+enum {
+    PCI_MSIX_CONTROL = 2,
+    PCI_MSIX_TABLE = 4,
+    PCI_MSIX_PBA = 8,
+    PCI_MSIX_SIZE = 12,
+    PCI_MSIX_MASK_ALL = 0x4000,
+    PCI_MSIX_ENABLE = 0x8000,
+    PCI_MSIX_ENTRY_SIZE = 16,
+    PCI_MSIX_MAX = 2048,
+};
+
+/* PCI Express, relative to the capability */
+enum {
+    PCIE_FLAGS = 0x02,
+    PCIE_DEVCAP = 0x04,
+    PCIE_DEVCTL = 0x08,
+    PCIE_DEVSTA = 0x0a,
+    PCIE_LNKCAP = 0x0c,
+    PCIE_LNKCTL = 0x10,
+    PCIE_LNKSTA = 0x12,
+    PCIE_SLTCAP = 0x14,
+    PCIE_SLTCTL = 0x18,
+    PCIE_SLTSTA = 0x1a,
+    PCIE_RTCTL = 0x1c,
+    PCIE_RTCAP = 0x1e,
+    PCIE_RTSTA = 0x20,
+    PCIE_DEVCAP2 = 0x24,
+    PCIE_DEVCTL2 = 0x28,
+    PCIE_LNKCAP2 = 0x2c,
+    PCIE_LNKCTL2 = 0x30,
+    PCIE_CAP_SIZE = 0x3c,
+};
+
+typedef enum {
+    PCIE_TYPE_ENDPOINT = 0,
+    PCIE_TYPE_ROOT_PORT = 4,
+    PCIE_TYPE_UPSTREAM = 5,
+    PCIE_TYPE_DOWNSTREAM = 6,
+    PCIE_TYPE_PCI_BRIDGE = 7,
+    PCIE_TYPE_INTEGRATED = 9,
+} PcieType;
+
+enum {
+    PCIE_FLAGS_VERSION = 2,
+    PCIE_FLAGS_SLOT = 0x0100,
+    PCIE_DEVCAP_EXT_TAG = 0x00000020,
+    PCIE_DEVCAP_ROLE_ERRORS = 0x00008000,
+    PCIE_DEVCAP_FLR = 0x10000000,
+    PCIE_DEVCTL_FLR = 0x8000,
+    PCIE_LNKCAP_ASPM_L0S = 0x00000400,
+    PCIE_LNKCAP_LINK_ACTIVE = 0x00100000,
+    PCIE_LNKCAP_BANDWIDTH = 0x00200000,
+    PCIE_LNKSTA_ACTIVE = 0x2000,
+    PCIE_DEVCAP2_ARI_FORWARD = 0x00000020,
+    PCIE_DEVCAP2_EXT_FORMAT = 0x00100000,
+    PCIE_DEVCAP2_PREFIX = 0x00200000,
+    PCIE_DEVCTL2_ARI_FORWARD = 0x0020,
+};
+
+/* Slot capabilities, control and status, PCI Express 7.5.3.9 to 7.5.3.11 */
+enum {
+    PCIE_SLTCAP_BUTTON = 0x01,
+    PCIE_SLTCAP_POWER = 0x02,
+    PCIE_SLTCAP_ATTENTION_LED = 0x08,
+    PCIE_SLTCAP_POWER_LED = 0x10,
+    PCIE_SLTCAP_SURPRISE = 0x20,
+    PCIE_SLTCAP_HOTPLUG = 0x40,
+    PCIE_SLTCAP_INTERLOCK = 0x20000,
+    PCIE_SLTCAP_NUMBER_SHIFT = 19,
+
+    PCIE_SLTCTL_BUTTON_EVENT = 0x0001,
+    PCIE_SLTCTL_PRESENCE_EVENT = 0x0008,
+    PCIE_SLTCTL_COMMAND_EVENT = 0x0010,
+    PCIE_SLTCTL_INTERRUPT = 0x0020,
+    PCIE_SLTCTL_ATTENTION_LED = 0x00c0,
+    PCIE_SLTCTL_POWER_LED = 0x0300,
+    PCIE_SLTCTL_POWER_LED_ON = 0x0100,
+    PCIE_SLTCTL_POWER_LED_BLINK = 0x0200,
+    PCIE_SLTCTL_POWER_LED_OFF = 0x0300,
+    PCIE_SLTCTL_POWER_OFF = 0x0400,
+    PCIE_SLTCTL_INTERLOCK = 0x0800,
+    PCIE_SLTCTL_LINK_EVENT = 0x1000,
+
+    PCIE_SLTSTA_BUTTON = 0x0001,
+    PCIE_SLTSTA_POWER_FAULT = 0x0002,
+    PCIE_SLTSTA_LATCH_CHANGED = 0x0004,
+    PCIE_SLTSTA_PRESENCE_CHANGED = 0x0008,
+    PCIE_SLTSTA_COMMAND_DONE = 0x0010,
+    PCIE_SLTSTA_PRESENT = 0x0040,
+    PCIE_SLTSTA_INTERLOCK = 0x0080,
+    PCIE_SLTSTA_LINK_CHANGED = 0x0100,
+};
+
+#endif
