@@ -17,8 +17,8 @@
  * Invariants
  *   - What translation and fetch depend on is only changed through arm_mmu_changed() /
  *     arm_mode_changed(), so that env->cpu.tlb[], .ctx and .mode always agree with it.
- *   - FPCR.RMode and the cumulative flags live in env->cpu.mxcsr (see fpu.c); env->fpcr has the
- *     other bits.
+ *   - FPCR.RMode and the cumulative flags but IDC and QC live in env->cpu.mxcsr (see fpu.c);
+ *     env->fpcr has the other bits.
  *
  * All of it belongs to the CPU's own thread.
  */
@@ -93,6 +93,12 @@ typedef struct ARMEnv {
     uint32_t q; /* Q flag of AArch32, 0 or 1; stored by generated code with stenv */
     uint64_t excl_addr, excl_val, excl_val_hi;
 
+    uint32_t fpcr;                                    /* ARM_FPCR_* without RMode */
+    uint32_t fp_idc;                                  /* FPSR.IDC: 0 or 1 */
+    uint32_t fp_nzcv;                                 /* AArch32: FPSCR.NZCV in bits 31:28 */
+    uint64_t qc[2] __attribute__((aligned(16)));      /* FPSR.QC: any bit is set */
+    uint64_t vtmp[4][2] __attribute__((aligned(16))); /* operands and result of vector helpers */
+
     const ARMConfig *cfg;
 } ARMEnv;
 
@@ -102,6 +108,35 @@ static inline ARMEnv *arm_env(CPU *cpu)
 }
 
 extern const TCGCell arm_cells[ARM_CELL_COUNT];
+
+/* ---- fpu.c ---- */
+enum {
+    ARM_FPCR_LEN_SHIFT = 16, /* 3 bits, AArch32 only */
+    ARM_FPCR_FZ16 = 1 << 19,
+    ARM_FPCR_STRIDE_SHIFT = 20, /* 2 bits, AArch32 only */
+    ARM_FPCR_RMODE_SHIFT = 22,  /* 2 bits */
+    ARM_FPCR_FZ = 1 << 24,
+    ARM_FPCR_DN = 1 << 25,
+    ARM_FPCR_AHP = 1 << 26,
+    ARM_FPSR_IOC = 1 << 0,
+    ARM_FPSR_DZC = 1 << 1,
+    ARM_FPSR_OFC = 1 << 2,
+    ARM_FPSR_UFC = 1 << 3,
+    ARM_FPSR_IXC = 1 << 4,
+    ARM_FPSR_IDC = 1 << 7,
+    ARM_FPSR_QC = 1 << 27,
+};
+/* MXCSR must be in env: TCG_HELPER_FP. The setters of FPCR and FPSCR return true if arm_fp_mode()
+ * changed: the caller then calls arm_mode_changed(). */
+void arm_fpu_reset(ARMEnv *env);
+uint32_t arm_fpcr_get(const ARMEnv *env);
+bool arm_fpcr_set(ARMEnv *env, uint32_t val);
+uint32_t arm_fpsr_get(const ARMEnv *env);
+void arm_fpsr_set(ARMEnv *env, uint32_t val);
+uint32_t arm_fpscr_get(const ARMEnv *env); /* AArch32 */
+bool arm_fpscr_set(ARMEnv *env, uint32_t val);
+/* The mode bits that follow from FPCR: ARM_MODE_FZ, DN and, for AArch32, FPVEC. */
+uint32_t arm_fp_mode(const ARMEnv *env, bool aarch32);
 
 /* ARM_HELPER(name, result, env?, flags, argument types...): see target/helper.h. */
 #define ARM_HELPER(...) TARGET_HELPER(arm, __VA_ARGS__)
