@@ -296,7 +296,7 @@ static bool pci_create(VirtBoard *b, GError **err)
 {
     bool is32 = b->m->target->bits == 32;
     uint64_t ram_end = VIRT_RAM + b->m->ram_size;
-    Device *d = b->pci = device_make(b, "gpex-pcihost");
+    Device *d = b->pci = board_device(b->m, "gpex-pcihost");
 
     device_set_u64(d, "x-ecam-base", VIRT_ECAM);
     device_set_u64(d, "x-ecam-size", VIRT_ECAM_SIZE);
