@@ -69,7 +69,7 @@ def flat(elf):
 
 
 def run_bare(args, status, bits=64, limit=20, text='hello from bare metal'):
-    with Guest(*BARE, *args, bits=bits, stdin=False) as g:
+    with Guest(*BARE, *args, target=f'riscv{bits}', stdin=False) as g:
         g.exit(status, limit)
         if text not in g.text:
             g.fail(f'console lacks {text!r}')
@@ -141,7 +141,7 @@ def banner(bits, smp, reference=False, cpu=None):
     args = VIRT + ['-m', '256M', '-smp', str(smp), '-bios', opensbi(bits)]
     if cpu:
         args += ['-cpu', cpu]
-    with Guest(*args, bits=bits, reference=reference, stdin=False) as g:
+    with Guest(*args, target=f'riscv{bits}', reference=reference, stdin=False) as g:
         g.expect('OpenSBI v', 30)
         g.expect(re.compile(rb'Boot HART MEDELEG[^\n]*\n'), 30)
         lines = {}

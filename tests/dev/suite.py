@@ -136,13 +136,13 @@ def expected_path(name):
 
 def compare(name, stored, bits, args):
     if os.environ.get('RHEA_REFERENCE'):
-        want = dump(h.emulator(bits, reference=True), args)
+        want = dump(h.emulator(f'riscv{bits}', reference=True), args)
     elif stored:
         with open(expected_path(name)) as f:
             want = f.read().splitlines()
     else:
         raise Skip('no reference emulator ($RHEA_REFERENCE)')
-    have = dump(h.emulator(bits), args)
+    have = dump(h.emulator(f'riscv{bits}'), args)
     if have != want:
         raise Failure('\n'.join(difflib.unified_diff(want, have, 'expected', 'rhea', lineterm='', n=3)))
 
@@ -160,4 +160,4 @@ if __name__ == '__main__' and sys.argv[1:] == ['--update']:
     for case, case_bits, case_args in CASES:
         if case.startswith('+'):
             with open(expected_path(case[1:]), 'w') as result:
-                result.write('\n'.join(dump(h.emulator(case_bits, reference=True), case_args)) + '\n')
+                result.write('\n'.join(dump(h.emulator(f'riscv{case_bits}', reference=True), case_args)) + '\n')

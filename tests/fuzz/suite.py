@@ -51,7 +51,7 @@ def difference(a, b):
 
 
 def run(bits, group):
-    reference = h.emulator(bits, True) if os.environ.get('RHEA_REFERENCE') else None
+    reference = h.emulator(f'riscv{bits}', True) if os.environ.get('RHEA_REFERENCE') else None
     first = int(os.environ.get('RHEA_FUZZ_SEED') or random.randrange(1 << 31))
     count = os.environ.get('RHEA_FUZZ_COUNT', '2000')
     for seed in range(first, first + int(os.environ.get('RHEA_FUZZ_RUNS', '8'))):
@@ -60,10 +60,10 @@ def run(bits, group):
         gen += ['--only', group] if group else []
         gen += ['--reference'] if reference else []
         h.run(gen)
-        want = output(h.emulator(bits) + h.extra_args(), image)
+        want = output(h.emulator(f'riscv{bits}') + h.extra_args(), image)
         if not want.endswith('\n') or len(want.splitlines()) < 32:
             raise Failure(f'{" ".join(gen[1:])}: {want}')
-        others = [(e, h.emulator(bits) + h.extra_args() + e.split()) for e in ENGINES[1:]]
+        others = [(e, h.emulator(f'riscv{bits}') + h.extra_args() + e.split()) for e in ENGINES[1:]]
         others += [('reference', reference + ['-accel', 'tcg,one-insn-per-tb=on'])] if reference else []
         for name, command in others:
             got = output(command, image)

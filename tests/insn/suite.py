@@ -113,7 +113,7 @@ def run(name, sources):
             if os.environ.get('RHEA_DEBUG_ITEMS'):
                 args += ['-dfilter', text_range(elf, xlen)]
             try:
-                with Guest(*args, bits=xlen, stdin=False) as g:
+                with Guest(*args, target=f'riscv{xlen}', stdin=False) as g:
                     g.exit(int(head.get('status', '0')), 20)
                     check(g, g.text, head, xlen)
             except Failure as e:

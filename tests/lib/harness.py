@@ -25,6 +25,10 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SLOW = float(os.environ.get('RHEA_SLOW', '1'))
 CROSS = os.environ.get('RHEA_CROSS', 'riscv64-linux-gnu-')
+# Compilers of the other guests, and what they need to make programs for any CPU of theirs.
+CROSSES = {'riscv64': (CROSS, ('-march=rv64gc', '-mabi=lp64d')),
+           'aarch64': ('aarch64-linux-gnu-', ('-march=armv8-a', )),
+           'arm': ('arm-linux-gnueabihf-', ('-march=armv7-a+fp', ))}
 
 
 class Failure(Exception):
@@ -43,8 +47,8 @@ class Test:
         self.name, self.func, self.cores, self.limit = name, func, cores, limit
 
 
-def emulator(bits=64, reference=False):
-    """The emulator's command, as a list of words."""
+def emulator(target='riscv64', reference=False):
+    """The emulator's command for this guest, as a list of words."""
     var = 'RHEA_REFERENCE' if reference else 'RHEA'
     text = os.environ.get(var)
     if text is None:
@@ -53,9 +57,7 @@ def emulator(bits=64, reference=False):
         words = [os.path.join(ROOT, 'build', 'rhea-system-riscv64')]
     else:
         words = shlex.split(text)
-    if bits == 32:
-        words = [w.replace('riscv64', 'riscv32') for w in words]
-    return words
+    return [w.replace('riscv64', target) for w in words]
 
 
 def extra_args():
@@ -141,16 +143,18 @@ def fetch_guest(name):
     return once(('guest', name), fetch)
 
 
-def compile_static(source, *flags, name=None, march='rv64gc', mabi='lp64d'):
-    """A static riscv64 Linux program made of one C file; its path."""
+def compile_static(source, *flags, name=None, target='riscv64'):
+    """A static Linux program for the target, made of one C file; its path."""
+    cross, arch = CROSSES[target]
 
     def build():
-        need(CROSS + 'gcc')
-        out = os.path.join(work_dir(), name or os.path.splitext(os.path.basename(source))[0])
-        run([CROSS + 'gcc', '-O2', '-static', f'-march={march}', f'-mabi={mabi}', '-o', out, source, *flags])
+        need(cross + 'gcc')
+        base = name or os.path.splitext(os.path.basename(source))[0]
+        out = os.path.join(work_dir(), base + '-' + target)
+        run([cross + 'gcc', '-O2', '-static', *arch, '-o', out, source, *flags])
         return out
 
-    return once(('cc', source, flags, name, march), build)
+    return once(('cc', source, flags, name, target), build)
 
 
 def make_cpio(files, out):
@@ -183,17 +187,17 @@ def make_cpio(files, out):
     return out
 
 
-def initramfs(name, init_source, *flags, more=None):
+def initramfs(name, init_source, *flags, more=None, target='riscv64'):
     """An initramfs whose /init is the given C file, built statically."""
 
     def build():
-        prog = compile_static(init_source, *flags, name=name + '-init')
+        prog = compile_static(init_source, *flags, name=name + '-init', target=target)
         with open(prog, 'rb') as f:
             files = {'dev': None, 'dev/console': ('c', 5, 1), 'proc': None, 'sys': None, 'init': f.read()}
         files.update(more or {})
-        return make_cpio(files, os.path.join(work_dir(), name + '.cpio'))
+        return make_cpio(files, os.path.join(work_dir(), f'{name}-{target}.cpio'))
 
-    return once(('initramfs', name, flags), build)
+    return once(('initramfs', name, flags, target), build)
 
 
 class Guest:
@@ -207,8 +211,8 @@ class Guest:
     Everything it printed is kept in `text` and, when the test fails, in a log file.
     """
 
-    def __init__(self, *args, bits=64, reference=False, stdin=True, command=None):
-        self.cmd = command or emulator(bits, reference) + ([] if reference else extra_args())
+    def __init__(self, *args, target='riscv64', reference=False, stdin=True, command=None):
+        self.cmd = command or emulator(target, reference) + ([] if reference else extra_args())
         self.cmd = self.cmd + list(args)
         self.start = time.monotonic()
         self.buf = bytearray()
@@ -324,10 +328,10 @@ def printable(text):
     return ''.join(c for c in text if c == '\n' or c >= ' ')
 
 
-def riscv_finisher_elf_status(elf, limit=10, bits=64, args=()):
+def riscv_finisher_elf_status(elf, limit=10, target='riscv64', args=()):
     """Runs a bare-metal program that ends through the test finisher; (status, console)."""
     with Guest('-M', 'virt', '-m', '64M', '-nographic', '-monitor', 'none', '-serial', 'stdio', '-net', 'none',
-               '-bios', elf, *args, bits=bits, stdin=False) as g:
+               '-bios', elf, *args, target=target, stdin=False) as g:
         status = g.wait(limit)
         return status, g.text
 
