@@ -93,6 +93,7 @@ void riscv_reset(CPU *cpu)
     cpu_set_line(cpu, RISCV_LINE_LCOFI, false);
     cpu->halted = false;
     riscv_pmu_reset(env);
+    riscv_trigger_reset(env);
     riscv_pmp_update(env);
 }
 

@@ -42,6 +42,8 @@ enum {
     RISCV_MODE_FRM_SOFT = 1 << 5, /* frm is RMM: a dynamic rounding mode means TCG_RND_RMM */
     RISCV_MODE_FRM_BAD = 1 << 6,  /* frm is 5, 6 or 7: a dynamic rounding mode is illegal */
     RISCV_MODE_XL32 = 1 << 7,     /* effective XLEN is 32 */
+    RISCV_MODE_ICOUNT = 1 << 8,   /* a trigger counts instructions: see trigger.c */
+    RISCV_MODE_WATCH = 1 << 9,    /* a trigger matches loads: atomics look at it too */
 };
 
 /*
@@ -80,6 +82,7 @@ enum {
     RISCV_EXC_LOAD_PAGE = 13,
     RISCV_EXC_STORE_PAGE = 15,
     RISCV_EXC_SOFTWARE_CHECK = 18, /* never raised; firmware delegates it */
+    RISCV_EXC_TRIGGER = 64, /* not mcause's: a breakpoint exception by a trigger, with its tval */
 };
 
 /* Events that counters of this model know, beside cycles (1) and instructions (2). */
@@ -93,6 +96,13 @@ typedef enum RISCVEvent {
 typedef struct RISCVPmpRange {
     uint64_t lo, hi; /* first and last byte; lo > hi: matches nothing */
 } RISCVPmpRange;
+
+#define RISCV_TRIGGERS 2
+
+typedef struct RISCVTrigger {
+    uint64_t tdata1, tdata2, tdata3;
+    uint64_t lo, hi; /* derived: addresses that match; lo > hi: none */
+} RISCVTrigger;
 
 typedef struct RISCVEnv {
     CPUEnv cpu;
@@ -127,8 +137,12 @@ typedef struct RISCVEnv {
     uint32_t hpm_filtered;  /* counters that some privilege level inhibits */
     uint64_t pmpaddr[RISCV_PMP_MAX];
     uint8_t pmpcfg[RISCV_PMP_MAX];
+    RISCVTrigger trigger[RISCV_TRIGGERS];
+    uint64_t tselect, mcontext;
 
     /* Derived. */
+    bool trigger_watch, trigger_load, trigger_count; /* trigger.c */
+    uint8_t trigger_trapped; /* triggers that match the trap being taken */
     RISCVPmpRange pmp[RISCV_PMP_MAX];
     uint8_t pmp_last; /* entries at and above are all off */
     /* ASID << 44 | root of tables that translations may be cached for, by ASID % 64 */
@@ -210,7 +224,8 @@ unsigned riscv_disas(CPU *cpu, uint64_t pc, const uint8_t *code, unsigned avail,
         X(fcvt_w_h) X(fcvt_wu_h) X(fcvt_l_h) X(fcvt_lu_h) /* (a, rm) -> x, sign-extended */         \
         X(fcvt_h_w) X(fcvt_h_wu) X(fcvt_h_l) X(fcvt_h_lu) /* (x, rm) -> f bits */                   \
         X(fround_h) X(froundnx_h)                         /* (a, rm) */                             \
-        X(fcvtmod_w_d)                                    /* (a) -> x, sign-extended */
+        X(fcvtmod_w_d)                                    /* (a) -> x, sign-extended */         \
+        X(icount)                                         /* before each insn: RISCV_MODE_ICOUNT */
 
 #define RISCV_DECLARE_HELPER(name) extern const TCGHelper riscv_helper_##name;
 RISCV_HELPERS(RISCV_DECLARE_HELPER)
@@ -292,6 +307,22 @@ void riscv_pmpcfg_write(RISCVEnv *env, unsigned reg, uint64_t val);
 uint64_t riscv_pmpaddr_read(const RISCVEnv *env, unsigned n);
 void riscv_pmpaddr_write(RISCVEnv *env, unsigned n, uint64_t val);
 void riscv_mseccfg_write(RISCVEnv *env, uint64_t val);
+
+/* trigger.c */
+void riscv_trigger_reset(RISCVEnv *env);
+uint64_t riscv_tinfo_read(const RISCVEnv *env);
+void riscv_tselect_write(RISCVEnv *env, uint64_t val);
+uint64_t riscv_tdata_read(const RISCVEnv *env, unsigned reg); /* reg: 1-3, of the selected one */
+void riscv_tdata_write(RISCVEnv *env, unsigned reg, uint64_t val);
+uint32_t riscv_trigger_mode(const RISCVEnv *env); /* mode bits */
+/* May a trigger match some address in the page of vaddr? */
+bool riscv_trigger_page(const RISCVEnv *env, uint64_t vaddr);
+/* Raises the breakpoint exception if this access matches. A fetch: env->cpu.pc is right. */
+void riscv_trigger_check(RISCVEnv *env, uint64_t vaddr, unsigned size, TlbAccess access,
+                         uintptr_t ra);
+/* A trap is about to be taken; after it has been: does a trigger fire in front of its handler? */
+void riscv_trigger_trap(RISCVEnv *env, unsigned code, bool interrupt);
+bool riscv_trigger_trapped(RISCVEnv *env);
 
 /* excp.c: hooks of TargetDesc. */
 void riscv_do_exception(CPU *cpu, int32_t excp);

@@ -152,6 +152,11 @@ PRED(sstateen)
     return env->priv == RISCV_PRV_M || !HAS(SMSTATEEN) || (env->mstateen[csr & 3] & STATEEN_SE);
 }
 
+PRED(sdtrig)
+{
+    return HAS(SDTRIG);
+}
+
 PRED(mseccfg)
 {
     return HAS(SMEPMP) || HAS(ZKR);
@@ -201,12 +206,6 @@ READ(zero)
 
 WRITE(ignore)
 {
-}
-
-/* The only type of trigger: none. */
-READ(tinfo)
-{
-    return 1;
 }
 
 /* Floating point */
@@ -654,6 +653,36 @@ WRITE(pmpaddr)
 {
     riscv_pmpaddr_write(env, csr - 0x3b0, val);
 }
+
+/* Debug triggers */
+
+READ(tselect)
+{
+    return env->tselect;
+}
+
+WRITE(tselect)
+{
+    riscv_tselect_write(env, val);
+}
+
+READ(tdata)
+{
+    return riscv_tdata_read(env, csr & 3);
+}
+
+WRITE(tdata)
+{
+    riscv_tdata_write(env, csr & 3, val);
+}
+
+READ(tinfo)
+{
+    return riscv_tinfo_read(env);
+}
+
+/* 5.7.9: without H, 6 bits on RV32 and 13 on RV64. */
+FIELD(mcontext, mcontext, csr_rv32(env) ? 0x3f : 0x1fff)
 
 READ(mvendorid)
 {

@@ -93,6 +93,7 @@ static void excp_enter(RISCVEnv *env, unsigned code, bool interrupt, uint64_t tv
     uint64_t deleg = interrupt ? env->mideleg : env->medeleg;
     bool to_s = env->priv != RISCV_PRV_M && (deleg >> code & 1);
 
+    riscv_trigger_trap(env, code, interrupt);
     if (rhea_log_on(LOG_INT)) {
         const char *name = NULL;
         if (interrupt) {
@@ -130,12 +131,20 @@ static void excp_enter(RISCVEnv *env, unsigned code, bool interrupt, uint64_t tv
     env->cpu.pc = (vec & ~UINT64_C(3)) + (interrupt && (vec & 1) ? 4 * code : 0);
     env->cpu.pc &= env->xmask;
     riscv_set_priv(env, to_s ? RISCV_PRV_S : RISCV_PRV_M);
+    if (G_UNLIKELY(env->trigger_trapped) && riscv_trigger_trapped(env)) {
+        excp_enter(env, RISCV_EXC_BREAKPOINT, false, 0);
+        env->trigger_trapped = 0;
+    }
 }
 
 void riscv_do_exception(CPU *cpu, int32_t excp)
 {
     RISCVEnv *env = riscv_env(cpu);
 
+    if (excp == RISCV_EXC_TRIGGER) {
+        excp_enter(env, RISCV_EXC_BREAKPOINT, false, env->tval);
+        return;
+    }
     /* The address of an EBREAK, 3.1.16; only now is it known. */
     excp_enter(env, excp, false, excp == RISCV_EXC_BREAKPOINT ? env->cpu.pc : env->tval);
 }

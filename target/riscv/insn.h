@@ -63,9 +63,10 @@ typedef struct RISCVCtx {
     X(D)                                                                                           \
     X(S)                                                                                           \
     X(ZMMUL)                                                                                       \
-    X(ZAAMO) X(ZALRSC) X(ZACAS) X(ZAWRS) X(ZCA) X(ZCB) X(ZCF) X(ZCD) X(ZICSR) X(ZIFENCEI)          \
-        X(ZICOND) X(ZICBOM) X(ZICBOP) X(ZICBOZ) X(ZIHINTPAUSE) X(ZBA) X(ZBB) X(ZBC) X(ZBS) X(ZBKB) \
-            X(ZBKC) X(ZBKX) X(ZKND) X(ZKNE) X(ZKNH) X(ZFH) X(ZFHMIN) X(ZFA) X(SVINVAL)
+    X(ZAAMO)                                                                                       \
+    X(ZALRSC) X(ZACAS) X(ZAWRS) X(ZCA) X(ZCB) X(ZCF) X(ZCD) X(ZICSR) X(ZIFENCEI) X(ZICOND)         \
+        X(ZICBOM) X(ZICBOP) X(ZICBOZ) X(ZIHINTPAUSE) X(ZBA) X(ZBB) X(ZBC) X(ZBS) X(ZBKB) X(ZBKC)   \
+            X(ZBKX) X(ZKND) X(ZKNE) X(ZKNH) X(ZFH) X(ZFHMIN) X(ZFA) X(SVINVAL)
 enum {
 #define RISCV_ROW_BIT(name) RISCV_BIT_##name,
     RISCV_ROW_EXTENSIONS(RISCV_ROW_BIT)
@@ -88,8 +89,9 @@ enum {
     X(frd)                                                                                         \
     X(frs1)                                                                                        \
     X(frs2)                                                                                        \
-    X(frs3) X(imm) X(imm20) X(shamt) X(target) X(csr) X(zimm) X(rm) X(rmexact) X(pred) X(succ)     \
-        X(bs) X(rnum) X(aqrl) X(rtz) X(fli)
+    X(frs3)                                                                                        \
+    X(imm) X(imm20) X(shamt) X(target) X(csr) X(zimm) X(rm) X(rmexact) X(pred) X(succ) X(bs)       \
+        X(rnum) X(aqrl) X(rtz) X(fli)
 #define RISCV_OPERAND(name) RISCV_OPERAND_##name,
     RISCV_OPERANDS(RISCV_OPERAND)
 #undef RISCV_OPERAND
@@ -186,6 +188,8 @@ void riscv_gen_load(RISCVCtx *c, const RISCVInsn *a, TCGMemOp m);
 void riscv_gen_store(RISCVCtx *c, const RISCVInsn *a, TCGMemOp m);
 /* TCG_MO_ order flags of an atomic's aq and rl bits. */
 TCGMemOp riscv_order(const RISCVInsn *a);
+/* Before a read-modify-write: triggers see it as a store and as a load. */
+void riscv_gen_atomic_watch(RISCVCtx *c, TCGMemOp m, TCGv addr);
 
 /* ---- disas.c ---- */
 

@@ -90,6 +90,7 @@ uint32_t riscv_mode(const RISCVEnv *env)
     mode |= env->frm > 4 ? RISCV_MODE_FRM_BAD : 0;
     mode |= env->cfg->xlen == 32 ? RISCV_MODE_XL32 : 0;
     mode |= env->counting ? CPU_MODE_COUNT : 0;
+    mode |= riscv_trigger_mode(env);
     return mode;
 }
 
@@ -316,6 +317,9 @@ bool riscv_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, u
     Walk w = {.paddr = vaddr & env->xmask, .prot = 7, .page_bits = 12};
     TlbFill fill = {.vaddr = vaddr, .asid = ASID_BARE + priv};
 
+    if (G_UNLIKELY(env->trigger_watch) && !probe) {
+        riscv_trigger_check(env, vaddr, size, access, ra);
+    }
     if (mmu_scheme(env, priv) != RISCV_VM_BARE) {
         fill.asid = mmu_asid(env);
         r = mmu_walk(env, vaddr, access, priv, false, &w);
@@ -336,6 +340,7 @@ bool riscv_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, u
                 r = WALK_ACCESS_FAULT;
             }
         }
+        fill.sub |= env->trigger_watch && riscv_trigger_page(env, vaddr & env->xmask);
     }
     if (rhea_log_on(LOG_MMU)) {
         rhea_log("riscv mmu: hart %" PRIu64 " %s 0x%" PRIx64 " priv %u: %s pa 0x%" PRIx64
@@ -499,6 +504,9 @@ static void helper_riscv_cbo_manage(RISCVEnv *env, uint32_t insn, uint64_t addr)
         riscv_raise_illegal(env, insn, ra);
     }
     addr = addr & env->xmask & ~(uint64_t)(env->cfg->cbom_size - 1);
+    if (env->trigger_watch) {
+        riscv_trigger_check(env, addr, env->cfg->cbom_size, TLB_WRITE, ra);
+    }
     if (!riscv_tlb_fill(cpu, addr, 1, TLB_READ, 0, true, ra)) {
         riscv_tlb_fill(cpu, addr, 1, TLB_WRITE, 0, false, ra);
     }

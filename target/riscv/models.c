@@ -560,7 +560,7 @@ RISCVConfig *riscv_cpu_model_parse(const char *cpu_option, unsigned xlen, GError
     p.c = c;
     p.model = m;
     for (unsigned e = 0; e < RISCV_EXT_COUNT; e++) {
-        ext_set(c, e, ext_info[e].how == EXT_FACT);
+        ext_set(c, e, ext_info[e].how == EXT_FACT || e == E(SDTRIG));
         if (m->all && ext_info[e].how == EXT_HAVE) {
             ext_set(c, e, true);
         }

@@ -139,6 +139,14 @@ void riscv_gen_store(RISCVCtx *c, const RISCVInsn *a, TCGMemOp m)
     tcg_gen_st(c->b, m, riscv_x64(c, a->rs1), a->imm, riscv_x(c, a->rs2));
 }
 
+void riscv_gen_atomic_watch(RISCVCtx *c, TCGMemOp m, TCGv addr)
+{
+    if (c->mode & RISCV_MODE_WATCH) {
+        tcg_gen_probe(c->b, m, addr, true);
+        tcg_gen_probe(c->b, m, addr, false);
+    }
+}
+
 TCGMemOp riscv_order(const RISCVInsn *a)
 {
     return a->aq && a->rl ? TCG_MO_SC : a->aq || a->rl ? TCG_MO_ACQREL : TCG_MO_PLAIN;
@@ -184,6 +192,9 @@ void riscv_translate(UnitContext *unit)
         }
         tcg_gen_insn_start(c.b, c.off);
         unit->offset += c.len;
+        if (c.mode & RISCV_MODE_ICOUNT) {
+            tcg_gen_call0(c.b, &riscv_helper_icount);
+        }
         RISCVInsn a = {0};
         RISCVInsnId id =
             c.len == 4 ? riscv_decode32(c.word, c.ext, &a) : riscv_decode16(c.word, c.ext, &a);

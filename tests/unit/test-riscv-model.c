@@ -8,7 +8,7 @@
 #define RV64_TAIL                                                                                  \
     "_zic64b_zicbom_zicbop_zicboz_ziccamoa_ziccif_zicclsm_ziccrse_zicntr_zicsr_zifencei_"          \
     "zihintntl_zihintpause_zihpm_zmmul_za64rs_zaamo_zalrsc_zawrs_zfa_zca_zcd_zba_zbb_zbc_zbs_"     \
-    "ssccptr_sscounterenw_ssstrict_sstc_sstvala_sstvecd_ssu64xl_svadu_svvptc"
+    "sdtrig_ssccptr_sscounterenw_ssstrict_sstc_sstvala_sstvecd_ssu64xl_svadu_svvptc"
 
 static const struct {
     const char *cpu;
@@ -18,13 +18,14 @@ static const struct {
     {"rv64", 64, "rv64imafdc" RV64_TAIL, "riscv,sv57"},
     {"rv64,h=off,v=false", 64, "rv64imafdc" RV64_TAIL, "riscv,sv57"},
     {"rv64,Zifencei=on", 64, "rv64imafdc" RV64_TAIL, "riscv,sv57"},
-    {"sifive-u54", 64, "rv64imafdc_zicntr_zicsr_zifencei_zihpm", "riscv,sv39"},
-    {"sifive-e51", 64, "rv64imac_zicntr_zicsr_zifencei_zihpm", "riscv,none"},
-    {"sifive-e31", 32, "rv32imac_zicntr_zicsr_zifencei_zihpm", "riscv,none"},
-    {"sifive-u34", 32, "rv32imafdc_zicntr_zicsr_zifencei_zihpm", "riscv,sv32"},
-    {"sifive-u34", 64, "rv32imafdc_zicntr_zicsr_zifencei_zihpm", "riscv,sv32"},
+    {"sifive-u54", 64, "rv64imafdc_zicntr_zicsr_zifencei_zihpm_sdtrig", "riscv,sv39"},
+    {"sifive-e51", 64, "rv64imac_zicntr_zicsr_zifencei_zihpm_sdtrig", "riscv,none"},
+    {"sifive-e31", 32, "rv32imac_zicntr_zicsr_zifencei_zihpm_sdtrig", "riscv,none"},
+    {"sifive-u34", 32, "rv32imafdc_zicntr_zicsr_zifencei_zihpm_sdtrig", "riscv,sv32"},
+    {"sifive-u34", 64, "rv32imafdc_zicntr_zicsr_zifencei_zihpm_sdtrig", "riscv,sv32"},
     {"thead-c906", 64,
-     "rv64imafdc_ziccamoa_ziccif_zicclsm_ziccrse_zicntr_zicsr_zifencei_zihpm_zfh_zfhmin_ssccptr",
+     "rv64imafdc_ziccamoa_ziccif_zicclsm_ziccrse_zicntr_zicsr_zifencei_zihpm_zfh_zfhmin_sdtrig_"
+     "ssccptr",
      "riscv,sv39"},
     {"rv64,short-isa-string=on", 64, "rv64imafdc", "riscv,sv57"},
     {"rv64,short-isa-string=on,d=off,f=off,zfa=off", 64, "rv64imac", "riscv,sv57"},
@@ -34,7 +35,7 @@ static const struct {
     {"rv64,short-isa-string=on,sv39=on", 64, "rv64imafdc", "riscv,sv39"},
     {"rv64,short-isa-string=on,mmu=off", 64, "rv64imafdc", "riscv,none"},
     {"rv64,short-isa-string=on,s=off", 64, "rv64imafdc", "riscv,none"},
-    {"sifive-u54,zihpm=off", 64, "rv64imafdc_zicntr_zicsr_zifencei", "riscv,sv39"},
+    {"sifive-u54,zihpm=off", 64, "rv64imafdc_zicntr_zicsr_zifencei_sdtrig", "riscv,sv39"},
 };
 
 static void test_good(void)

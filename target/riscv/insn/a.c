@@ -73,8 +73,9 @@ void riscv_trans_sc_d(RISCVCtx *c, const RISCVInsn *a)
 static void gen_amo(RISCVCtx *c, const RISCVInsn *a, TCGRmw op, unsigned size)
 {
     TCGMemOp m = TCG_MO_ALIGNED(size) | TCG_MO_SIGN | riscv_order(a);
-    riscv_set_x(c, a->rd,
-                tcg_gen_atomic_rmw(c->b, c->xt, m, op, riscv_x64(c, a->rs1), riscv_x(c, a->rs2)));
+    TCGv addr = riscv_x64(c, a->rs1);
+    riscv_gen_atomic_watch(c, m, addr);
+    riscv_set_x(c, a->rd, tcg_gen_atomic_rmw(c->b, c->xt, m, op, addr, riscv_x(c, a->rs2)));
 }
 
 INSN(amoswap_w, "00001 aq:1 rl:1 rs2:5 rs1:5 010 rd:5 0101111", ZAAMO, "aqrl rd,rs2,(rs1)")

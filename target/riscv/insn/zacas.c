@@ -13,18 +13,20 @@ INSN(amocas_w, "00101 aq:1 rl:1 rs2:5 rs1:5 010 rd:5 0101111", ZACAS, "aqrl rd,r
 void riscv_trans_amocas_w(RISCVCtx *c, const RISCVInsn *a)
 {
     TCGMemOp m = TCG_MO_ALIGNED(TCG_MO_32) | riscv_order(a);
+    TCGv addr = riscv_x64(c, a->rs1);
+    riscv_gen_atomic_watch(c, m, addr);
     riscv_set_w(c, a->rd,
-                tcg_gen_cmpxchg(c->b, TCG_I32, m, riscv_x64(c, a->rs1), riscv_w(c, a->rd),
-                                riscv_w(c, a->rs2)));
+                tcg_gen_cmpxchg(c->b, TCG_I32, m, addr, riscv_w(c, a->rd), riscv_w(c, a->rs2)));
 }
 
 INSN(amocas_d, "00101 aq:1 rl:1 rs2:5 rs1:5 011 rd:5 0101111", ZACAS + RV64, "aqrl rd,rs2,(rs1)")
 void riscv_trans_amocas_d(RISCVCtx *c, const RISCVInsn *a)
 {
     TCGMemOp m = TCG_MO_ALIGNED(TCG_MO_64) | riscv_order(a);
+    TCGv addr = riscv_x(c, a->rs1);
+    riscv_gen_atomic_watch(c, m, addr);
     riscv_set_x(c, a->rd,
-                tcg_gen_cmpxchg(c->b, TCG_I64, m, riscv_x(c, a->rs1), riscv_x(c, a->rd),
-                                riscv_x(c, a->rs2)));
+                tcg_gen_cmpxchg(c->b, TCG_I64, m, addr, riscv_x(c, a->rd), riscv_x(c, a->rs2)));
 }
 
 /* Both registers of an RV32 pair. */
@@ -39,8 +41,9 @@ INSN(amocas_d__32, "00101 aq:1 rl:1 rs2[4:1] 0 rs1:5 011 rd[4:1] 0 0101111", ZAC
 void riscv_trans_amocas_d_pair(RISCVCtx *c, const RISCVInsn *a)
 {
     TCGMemOp m = TCG_MO_ALIGNED(TCG_MO_64) | riscv_order(a);
-    TCGv old =
-        tcg_gen_cmpxchg(c->b, TCG_I64, m, riscv_x64(c, a->rs1), pair(c, a->rd), pair(c, a->rs2));
+    TCGv addr = riscv_x64(c, a->rs1);
+    riscv_gen_atomic_watch(c, m, addr);
+    TCGv old = tcg_gen_cmpxchg(c->b, TCG_I64, m, addr, pair(c, a->rd), pair(c, a->rs2));
     if (a->rd) {
         riscv_set_x64(c, a->rd, old);
         riscv_set_x64(c, a->rd + 1, tcg_gen_shri(c->b, old, 32));
@@ -60,6 +63,9 @@ helper_amocas_q(CPUEnv *cpu_env, uint64_t addr, uint64_t regs)
     unsigned rd = regs & 31, rs2 = regs >> 8 & 31;
     if (addr & 15) {
         riscv_unaligned(cpu, addr, TLB_WRITE, ra);
+    }
+    if (env->trigger_watch) {
+        riscv_trigger_check(env, addr, sizeof(__int128), TLB_READ, ra);
     }
     unsigned __int128 *p = tlb_host(cpu, addr, sizeof(*p), TLB_WRITE, 0, ra);
     if (!p) {
