@@ -216,11 +216,11 @@ static void check_op(TCGBuilder *b, const TCGOp *op)
     const TCGSignature *s = &b->sig[op->opc];
     const TCGOp *ops = b->u->ops;
     unsigned own = op->type, ta = ops[op->a.i].type;
-    if (G_UNLIKELY(!(s->result >> own & 1) || !fits(s->operand[0], ta, own, ta) ||
-                   !fits(s->operand[1], ops[op->b.i].type, own, ta) ||
-                   (s->operand[2] != TCG_SIG_NUMBER &&
-                    !fits(s->operand[2], ops[op->c.i].type, own, ta)) ||
-                   tcg_op_check_fields(b->u, op, ta))) {
+    if (G_UNLIKELY(
+            !(s->result >> own & 1) || !fits(s->operand[0], ta, own, ta) ||
+            !fits(s->operand[1], ops[op->b.i].type, own, ta) ||
+            (s->operand[2] != TCG_SIG_NUMBER && !fits(s->operand[2], ops[op->c.i].type, own, ta)) ||
+            tcg_op_check_fields(b->u, op, ta))) {
         char *wrong = tcg_op_check(b->u, op);
         g_error("IR builder: insn %u: %s", b->u->ninsns, wrong ? wrong : "malformed op");
     }
@@ -477,9 +477,25 @@ TCGv tcg_gen_fcopysign(TCGBuilder *b, TCGv mag, TCGv sign)
     return emit(b, TCG_OP_fcopysign, tcg_type(b, mag), 0, mag, sign, NO, 0);
 }
 
-TCGv tcg_gen_fcmp(TCGBuilder *b, TCGType t, TCGFCond cond, TCGv x, TCGv y)
+TCGv tcg_gen_fcmp(TCGBuilder *b, TCGType t, unsigned cond, TCGv x, TCGv y)
 {
     return emit(b, TCG_OP_fcmp, t, cond, x, y, NO, 0);
+}
+
+TCGv tcg_gen_fcvt_hf(TCGBuilder *b, TCGType to, unsigned fp, TCGv x)
+{
+    return emit(b, TCG_OP_fcvt_hf, to, fp, x, NO, NO, 0);
+}
+
+TCGv tcg_gen_fcvt_fh(TCGBuilder *b, unsigned fp, TCGv x)
+{
+    return emit(b, TCG_OP_fcvt_fh, TCG_I32, fp, x, NO, NO, 0);
+}
+
+TCGv tcg_gen_fcvt_fixed(TCGBuilder *b, TCGOpcode opc, TCGType to, unsigned fp, TCGv x,
+                        unsigned fbits)
+{
+    return emit(b, opc, to, fp, x, NO, NO, fbits);
 }
 
 TCGv tcg_gen_bitcast(TCGBuilder *b, TCGType to, TCGv x)
@@ -499,9 +515,34 @@ TCGv tcg_gen_funbox(TCGBuilder *b, TCGv x)
 
 /* ---- vectors ---- */
 
-TCGv tcg_gen_v2(TCGBuilder *b, TCGOpcode opc, unsigned esize_log2, TCGv x, TCGv y)
+TCGv tcg_gen_v1(TCGBuilder *b, TCGOpcode opc, unsigned aux, TCGv x)
 {
-    return emit(b, opc, TCG_V128, esize_log2, x, y, NO, 0);
+    return emit(b, opc, TCG_V128, aux, x, NO, NO, 0);
+}
+
+TCGv tcg_gen_v1i(TCGBuilder *b, TCGOpcode opc, unsigned aux, TCGv x, unsigned imm)
+{
+    return emit(b, opc, TCG_V128, aux, x, NO, NO, imm);
+}
+
+TCGv tcg_gen_v2(TCGBuilder *b, TCGOpcode opc, unsigned aux, TCGv x, TCGv y)
+{
+    return emit(b, opc, TCG_V128, aux, x, y, NO, 0);
+}
+
+TCGv tcg_gen_v2i(TCGBuilder *b, TCGOpcode opc, unsigned aux, TCGv x, TCGv y, unsigned imm)
+{
+    return emit(b, opc, TCG_V128, aux, x, y, NO, imm);
+}
+
+TCGv tcg_gen_v3(TCGBuilder *b, TCGOpcode opc, unsigned aux, TCGv x, TCGv y, TCGv z)
+{
+    return emit(b, opc, TCG_V128, aux, x, y, z, 0);
+}
+
+TCGv tcg_gen_v3i(TCGBuilder *b, TCGOpcode opc, unsigned aux, TCGv x, TCGv y, TCGv z, unsigned imm)
+{
+    return emit(b, opc, TCG_V128, aux, x, y, z, imm);
 }
 
 TCGv tcg_gen_vshift(TCGBuilder *b, TCGOpcode opc, unsigned esize_log2, TCGv x, unsigned n)
@@ -514,6 +555,11 @@ TCGv tcg_gen_vld_lo(TCGBuilder *b, TCGv x)
     return emit(b, TCG_OP_vld_lo, TCG_V128, 0, x, NO, NO, 0);
 }
 
+TCGv tcg_gen_vlow(TCGBuilder *b, TCGType t, TCGv x)
+{
+    return emit(b, TCG_OP_vlow, t, 0, x, NO, NO, 0);
+}
+
 TCGv tcg_gen_vget(TCGBuilder *b, TCGv x, unsigned half)
 {
     return emit(b, TCG_OP_vget, TCG_I64, 0, x, NO, NO, half);
@@ -524,9 +570,115 @@ TCGv tcg_gen_vset(TCGBuilder *b, TCGv x, TCGv y, unsigned half)
     return emit(b, TCG_OP_vset, TCG_V128, 0, x, y, NO, half);
 }
 
+TCGv tcg_gen_vextract(TCGBuilder *b, TCGType t, unsigned aux, TCGv x, unsigned i)
+{
+    if ((aux & TCG_VEC_ESIZE) == 3) {
+        return tcg_gen_vget(b, x, i);
+    }
+    return emit(b, TCG_OP_vextract, t, aux, x, NO, NO, i);
+}
+
+TCGv tcg_gen_vinsert(TCGBuilder *b, unsigned esize_log2, TCGv x, TCGv y, unsigned i)
+{
+    if (esize_log2 == 3) {
+        return tcg_gen_vset(b, x, y, i);
+    }
+    return emit(b, TCG_OP_vinsert, TCG_V128, esize_log2, x, y, NO, i);
+}
+
 TCGv tcg_gen_vdup(TCGBuilder *b, unsigned esize_log2, TCGv x)
 {
     return emit(b, TCG_OP_vdup, TCG_V128, esize_log2, x, NO, NO, 0);
+}
+
+TCGv tcg_gen_vdupe(TCGBuilder *b, unsigned esize_log2, TCGv x, unsigned i)
+{
+    return emit(b, TCG_OP_vdupe, TCG_V128, esize_log2, x, NO, NO, i);
+}
+
+/* What is made of these. */
+
+TCGv tcg_gen_vlo64(TCGBuilder *b, TCGv x)
+{
+    return tcg_gen_vld_lo(b, tcg_gen_vlow(b, TCG_F64, x));
+}
+
+TCGv tcg_gen_vsat(TCGBuilder *b, TCGOpcode opc, unsigned aux, TCGv x, TCGv y, TCGv *qc)
+{
+    TCGv v = tcg_gen_v2(b, opc, aux, x, y);
+    if ((opc == TCG_OP_vqadd && !(aux & TCG_VEC_MIXED)) || opc == TCG_OP_vqsub) {
+        /* It is not what wraps around. */
+        unsigned wraps = opc == TCG_OP_vqadd ? TCG_OP_vadd : TCG_OP_vsub;
+        *qc = tcg_gen_v2(b, TCG_OP_vxor, 0, v, tcg_gen_v2(b, wraps, aux & TCG_VEC_ESIZE, x, y));
+    } else {
+        *qc = tcg_gen_v2(b, opc, aux | TCG_VEC_QC, x, y);
+    }
+    return v;
+}
+
+TCGv tcg_gen_vrshri(TCGBuilder *b, unsigned aux, TCGv x, unsigned n)
+{
+    unsigned esize = aux & TCG_VEC_ESIZE, w = 8u << esize;
+    TCGOpcode shift = aux & TCG_VEC_UNSIGNED ? TCG_OP_vshri : TCG_OP_vsari;
+    TCGv last =
+        tcg_gen_vshift(b, TCG_OP_vshri, esize, x, n - 1); /* the last bit to go: rounds up */
+    if (n < w) {
+        uint64_t one = w == 64 ? 1 : UINT64_MAX / ((UINT64_C(1) << w) - 1);
+        last = tcg_gen_v2(b, TCG_OP_vand, 0, last, tcg_vconst(b, one));
+    }
+    if (n == w) {
+        /* Only unsigned ones round up to 1; of signed ones -1/2 or more, and less than 1/2, is left
+         */
+        return aux & TCG_VEC_UNSIGNED ? last : tcg_vconst(b, 0);
+    }
+    return tcg_gen_v2(b, TCG_OP_vadd, esize, tcg_gen_vshift(b, shift, esize, x, n), last);
+}
+
+TCGv tcg_gen_vhsub(TCGBuilder *b, unsigned aux, TCGv x, TCGv y)
+{
+    unsigned esize = aux & TCG_VEC_ESIZE;
+    TCGOpcode shift = aux & TCG_VEC_UNSIGNED ? TCG_OP_vshri : TCG_OP_vsari;
+    TCGv differ = tcg_gen_v2(b, TCG_OP_vxor, 0, x, y);
+    return tcg_gen_v2(b, TCG_OP_vsub, esize, tcg_gen_vshift(b, shift, esize, differ, 1),
+                      tcg_gen_v2(b, TCG_OP_vandc, 0, y, x));
+}
+
+TCGv tcg_gen_vabd(TCGBuilder *b, unsigned aux, TCGv x, TCGv y)
+{
+    return tcg_gen_v2(b, TCG_OP_vsub, aux & TCG_VEC_ESIZE, tcg_gen_v2(b, TCG_OP_vmax, aux, x, y),
+                      tcg_gen_v2(b, TCG_OP_vmin, aux, x, y));
+}
+
+TCGv tcg_gen_vpair(TCGBuilder *b, TCGOpcode opc, unsigned aux, TCGv x, TCGv y)
+{
+    unsigned esize = aux & TCG_VEC_ESIZE;
+    return tcg_gen_v2(b, opc, aux, tcg_gen_v2(b, TCG_OP_vunzip, esize, x, y),
+                      tcg_gen_v2(b, TCG_OP_vunzip, esize | TCG_VEC_HIGH, x, y));
+}
+
+TCGv tcg_gen_vreduce(TCGBuilder *b, TCGOpcode opc, unsigned aux, TCGv x, unsigned n)
+{
+    for (n /= 2; n; n /= 2) {
+        unsigned bytes = n << (aux & TCG_VEC_ESIZE);
+        x = tcg_gen_v2(b, opc, aux, x, tcg_gen_v2i(b, TCG_OP_vext, 0, x, x, bytes));
+    }
+    return x;
+}
+
+TCGv tcg_gen_vtable(TCGBuilder *b, const TCGv *table, unsigned n, TCGv index, TCGv otherwise)
+{
+    TCGv r = tcg_gen_v2(b, TCG_OP_vtbl, 0, table[0], index);
+    for (unsigned i = 1; i < n; i++) {
+        TCGv base = tcg_vconst(b, UINT64_C(0x1010101010101010) * i);
+        TCGv k = tcg_gen_v2(b, TCG_OP_vsub, 0, index, base);
+        r = tcg_gen_v2(b, TCG_OP_vor, 0, r, tcg_gen_v2(b, TCG_OP_vtbl, 0, table[i], k));
+    }
+    if (!otherwise.i) {
+        return r;
+    }
+    TCGv limit = tcg_vconst(b, UINT64_C(0x0101010101010101) * (16 * n));
+    TCGv beyond = tcg_gen_v2(b, TCG_OP_vcmpge, TCG_VEC_UNSIGNED, index, limit);
+    return tcg_gen_v3(b, TCG_OP_vbitsel, 0, beyond, otherwise, r);
 }
 
 /* ---- guest memory ---- */

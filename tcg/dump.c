@@ -34,7 +34,7 @@ static void dump_memop(FILE *f, TCGMemOp m)
 
 static void dump_fp(FILE *f, unsigned fp)
 {
-    static const char *const round[8] = {"rne", "rtz", "rdn", "rup", "rmm", "5?", "6?", "dyn"};
+    static const char *const round[8] = {"rne", "rtz", "rdn", "rup", "rmm", "rod", "6?", "dyn"};
     static const struct {
         unsigned bit;
         const char *name;
@@ -46,10 +46,52 @@ static void dump_fp(FILE *f, unsigned fp)
         {TCG_FP_CVT_SAT_ZERO, "sat-zero"},
         {TCG_FP_INEXACT_OFF, "no-inexact"},
         {TCG_FP_NUM, "number"},
+        {TCG_FP_FZ, "flush"},
+        {TCG_FP_NUM2008, "2008"},
+        {TCG_FP_V64, "low64"},
+        {TCG_FP_V1, "low1"},
     };
     fprintf(f, "   %s", round[fp & TCG_FP_ROUND_MASK]);
+    if (fp & TCG_FP_ESIZE_MASK) {
+        fprintf(f, " x%u", 8u << tcg_fp_esize(fp));
+    }
     for (unsigned i = 0; i < G_N_ELEMENTS(bits); i++) {
         if (fp & bits[i].bit) {
+            fprintf(f, " %s", bits[i].name);
+        }
+    }
+}
+
+/* imm, element size, flags */
+static void dump_vec(FILE *f, const TCGOp *op)
+{
+    static const struct {
+        unsigned bit;
+        const char *name;
+    } bits[] = {
+        {TCG_VEC_UNSIGNED, "unsigned"}, {TCG_VEC_HIGH, "high"}, {TCG_VEC_ROUND, "round"},
+        {TCG_VEC_SAT, "sat"},           {TCG_VEC_QC, "qc"},     {TCG_VEC_MIXED, "mixed"},
+        {TCG_VEC_NEGATE, "negate"},
+    };
+    switch (op->opc) {
+    case TCG_OP_vextract:
+    case TCG_OP_vinsert:
+    case TCG_OP_vdupe:
+    case TCG_OP_vshli:
+    case TCG_OP_vshri:
+    case TCG_OP_vsari:
+    case TCG_OP_vext:
+    case TCG_OP_vrev:
+    case TCG_OP_vaes:
+    case TCG_OP_vsha:
+        fprintf(f, ", %" PRId64, op->imm);
+        break;
+    default:
+        break;
+    }
+    fprintf(f, "   x%u", 8u << (op->aux & TCG_VEC_ESIZE));
+    for (unsigned i = 0; i < G_N_ELEMENTS(bits); i++) {
+        if (op->aux & bits[i].bit) {
             fprintf(f, " %s", bits[i].name);
         }
     }
@@ -120,8 +162,8 @@ static void dump_target(int64_t rel, FILE *f)
 
 static void dump_op(const TCGUnit *u, const TCGOp *op, FILE *f)
 {
-    static const char *const fcond[TCG_FCOND_COUNT] = {"eq.q", "lt.s", "le.s", "lt.q",
-                                                       "le.q", "eq.s", "un.q"};
+    static const char *const fcond[TCG_FP_ROUND_MASK + 1] = {"eq.q", "lt.s", "le.s", "lt.q",
+                                                             "le.q", "eq.s", "un.q", "?"};
     switch (op->opc) {
     case TCG_OP_const:
     case TCG_OP_fconst:
@@ -150,8 +192,12 @@ static void dump_op(const TCGUnit *u, const TCGOp *op, FILE *f)
         fprintf(f, "v%u %s v%u", op->a.i, tcg_cond_name(op->aux), op->b.i);
         break;
     case TCG_OP_fcmp:
-        fprintf(f, "v%u %s v%u", op->a.i, op->aux < TCG_FCOND_COUNT ? fcond[op->aux] : "?",
-                op->b.i);
+        fprintf(f, "v%u %s v%u%s%s", op->a.i, fcond[op->aux & TCG_FP_ROUND_MASK], op->b.i,
+                op->aux & TCG_FP_FZ ? " flush" : "", op->aux & TCG_FP_NOFLAGS ? " noflags" : "");
+        break;
+    case TCG_OP_vfcmp:
+        fprintf(f, "v%u %s v%u", op->a.i, fcond[op->imm & TCG_FP_ROUND_MASK], op->b.i);
+        dump_fp(f, op->aux);
         break;
     case TCG_OP_extract:
     case TCG_OP_sextract:
@@ -168,12 +214,13 @@ static void dump_op(const TCGUnit *u, const TCGOp *op, FILE *f)
     case TCG_OP_fmin:
     case TCG_OP_fmax:
     case TCG_OP_fround:
-    case TCG_OP_fcvt_ff:
-    case TCG_OP_fcvt_fs:
-    case TCG_OP_fcvt_fu:
-    case TCG_OP_fcvt_sf:
-    case TCG_OP_fcvt_uf:
+    case TCG_OP_fcvt_ff ... TCG_OP_fcvt_uf:
+    case TCG_OP_vfadd ... TCG_OP_vfround:
+    case TCG_OP_vfcvt_fs ... TCG_OP_vfnarrow:
         dump_operands(f, op);
+        if (op->imm) {
+            fprintf(f, ", %" PRId64, op->imm);
+        }
         dump_fp(f, op->aux);
         break;
     case TCG_OP_vget:
@@ -181,18 +228,9 @@ static void dump_op(const TCGUnit *u, const TCGOp *op, FILE *f)
         dump_operands(f, op);
         fprintf(f, ", half %" PRId64, op->imm);
         break;
-    case TCG_OP_vdup:
-    case TCG_OP_vadd:
-    case TCG_OP_vsub:
-    case TCG_OP_vcmpeq:
-    case TCG_OP_vcmpgt:
+    case TCG_OP_vextract ... TCG_OP_vsha:
         dump_operands(f, op);
-        fprintf(f, "   x%u", 8u << (op->aux & 3));
-        break;
-    case TCG_OP_vshli:
-    case TCG_OP_vshri:
-    case TCG_OP_vsari:
-        fprintf(f, "v%u, %" PRId64 "   x%u", op->a.i, op->imm, 8u << (op->aux & 3));
+        dump_vec(f, op);
         break;
     case TCG_OP_ld:
         dump_address(f, op);

@@ -1087,9 +1087,22 @@ static TCGv fold_vector2(TCGBuilder *b, TCGOp *op)
         return eq ? tcg_vconst(b, UINT64_MAX) : TCG_NONE;
     case TCG_OP_vcmpgt:
         return eq ? tcg_vconst(b, 0) : TCG_NONE;
+    case TCG_OP_vmin:
+    case TCG_OP_vmax:
+        return eq ? x : TCG_NONE;
     default:
         return TCG_NONE;
     }
+}
+
+/* The upper half is zero. */
+static bool is_low64(const TCGBuilder *b, TCGv v)
+{
+    const TCGOp *d = tcg_def(b, v);
+    return d->opc == TCG_OP_vld_lo || (d->opc == TCG_OP_vconst && d->imm == 0) ||
+           (d->opc >= TCG_OP_vfadd && d->opc <= TCG_OP_vfcvt_uf &&
+            (d->aux & (TCG_FP_V64 | TCG_FP_V1))) ||
+           d->opc == TCG_OP_vfnarrow;
 }
 
 static TCGv fold_vector(TCGBuilder *b, TCGOp *op)
@@ -1101,7 +1114,12 @@ static TCGv fold_vector(TCGBuilder *b, TCGOp *op)
         case TCG_OP_vset:
             return dx->imm == op->imm ? dx->b : tcg_gen_vget(b, dx->a, op->imm);
         case TCG_OP_vld_lo:
-            return op->imm ? tcg_i64(b, 0) : tcg_gen_bitcast(b, TCG_I64, dx->a);
+            if (op->imm) {
+                return tcg_i64(b, 0);
+            }
+            return tcg_def(b, dx->a)->type == TCG_F64
+                       ? tcg_gen_bitcast(b, TCG_I64, dx->a)
+                       : tcg_gen_extu(b, tcg_gen_bitcast(b, TCG_I32, dx->a));
         case TCG_OP_vconst:
             return tcg_i64(b, dx->imm);
         case TCG_OP_vdup:
@@ -1109,6 +1127,32 @@ static TCGv fold_vector(TCGBuilder *b, TCGOp *op)
         default:
             return TCG_NONE;
         }
+    case TCG_OP_vlow:
+        switch (dx->opc) {
+        case TCG_OP_vld_lo:
+            return tcg_def(b, dx->a)->type == op->type ? dx->a : TCG_NONE;
+        case TCG_OP_vconst:
+            return tcg_fconst(b, op->type, dx->imm);
+        case TCG_OP_vset:
+            return dx->imm ? tcg_gen_vlow(b, op->type, dx->a) : TCG_NONE;
+        default:
+            return TCG_NONE;
+        }
+    case TCG_OP_vld_lo:
+        /* The low half of what has no other. */
+        return dx->opc == TCG_OP_vlow && dx->type == TCG_F64 && is_low64(b, dx->a) ? dx->a
+               : dx->opc == TCG_OP_fconst && dx->imm == 0 ? tcg_vconst(b, 0)
+                                                          : TCG_NONE;
+    case TCG_OP_vextract: {
+        unsigned bits = 8u << (op->aux & TCG_VEC_ESIZE), at = (unsigned)op->imm * bits & 63;
+        if (dx->opc == TCG_OP_vconst) {
+            uint64_t e = (uint64_t)dx->imm << (64 - at - bits);
+            return tcg_const(b, op->type,
+                             op->aux & TCG_VEC_UNSIGNED ? (int64_t)(e >> (64 - bits))
+                                                        : (int64_t)e >> (64 - bits));
+        }
+        return TCG_NONE;
+    }
     case TCG_OP_vset:
         return dx->opc == TCG_OP_vset && dx->imm == op->imm ? tcg_gen_vset(b, dx->a, op->b, op->imm)
                                                             : TCG_NONE;
@@ -1191,11 +1235,18 @@ TCGv tcg_fold(TCGBuilder *b, TCGOp *op)
     case TCG_OP_vor:
     case TCG_OP_vxor:
     case TCG_OP_vandc:
+    case TCG_OP_vmul:
+    case TCG_OP_vmin:
+    case TCG_OP_vmax:
+    case TCG_OP_vtst:
     case TCG_OP_vadd:
     case TCG_OP_vsub:
     case TCG_OP_vcmpeq:
     case TCG_OP_vcmpgt:
         return fold_vector2(b, op);
+    case TCG_OP_vld_lo:
+    case TCG_OP_vlow:
+    case TCG_OP_vextract:
     case TCG_OP_vget:
     case TCG_OP_vset:
     case TCG_OP_vdup:
@@ -1372,6 +1423,14 @@ void tcg_facts(const TCGBuilder *b, const TCGOp *op, TCGFacts *f)
     case TCG_OP_select:
         r.zero = y->zero & z->zero;
         r.sign = MIN(y->sign, z->sign);
+        break;
+    case TCG_OP_fcvt_fh:
+        r.zero = ~low_bits(16);
+        break;
+    case TCG_OP_vextract:
+        /* as if it were loaded */
+        memory_facts((op->aux & TCG_VEC_ESIZE) | (op->aux & TCG_VEC_UNSIGNED ? 0 : TCG_MO_SIGN), w,
+                     &r);
         break;
     case TCG_OP_ld:
     case TCG_OP_ldenv:

@@ -12,6 +12,7 @@
  */
 #include <string.h>
 #include "tcg/internal.h"
+#include "tcg/interp/internal.h"
 
 typedef TCGv LowerFn(TCGBuilder *b, const TCGOp *op);
 
@@ -143,15 +144,111 @@ static TCGv lower_vsari(TCGBuilder *b, const TCGOp *op)
     return tcg_gen_v2(b, TCG_OP_vsub, op->aux, tcg_gen_v2(b, TCG_OP_vxor, 0, x, sign), sign);
 }
 
+/* Any vector op as two calls, one for each half. */
+static TCGv lower_by_helper(TCGBuilder *b, const TCGOp *op)
+{
+    const TCGHelper *h = op->opc >= TCG_OP_vfadd ? tcg_interp_vfp_helper : tcg_interp_vec_helper;
+    const TCGv x[3] = {op->a, op->b, op->c};
+    TCGv args[TCG_MAX_ARGS], v = tcg_vconst(b, 0);
+    args[0] = tcg_i64(b, tcg_interp_vec_desc(op));
+    for (unsigned i = 0; i < 3; i++) {
+        for (unsigned half = 0; half < 2; half++) {
+            args[1 + 2 * i + half] = x[i].i ? tcg_gen_vget(b, x[i], half) : tcg_i64(b, 0);
+        }
+    }
+    for (unsigned half = 0; half < 2; half++) {
+        v = tcg_gen_vset(b, v, tcg_gen_call(b, &h[half], 7, args), half);
+    }
+    return v;
+}
+
+static TCGv lower_vorc(TCGBuilder *b, const TCGOp *op)
+{
+    return tcg_gen_v2(b, TCG_OP_vor, 0, op->a, tcg_gen_v1(b, TCG_OP_vnot, 0, op->b));
+}
+
+static TCGv lower_vnot(TCGBuilder *b, const TCGOp *op)
+{
+    return tcg_gen_v2(b, TCG_OP_vxor, 0, op->a, tcg_vconst(b, UINT64_MAX));
+}
+
+static TCGv lower_vbitsel(TCGBuilder *b, const TCGOp *op)
+{
+    return tcg_gen_v2(b, TCG_OP_vor, 0, tcg_gen_v2(b, TCG_OP_vand, 0, op->b, op->a),
+                      tcg_gen_v2(b, TCG_OP_vandc, 0, op->c, op->a));
+}
+
+static TCGv lower_vneg(TCGBuilder *b, const TCGOp *op)
+{
+    return tcg_gen_v2(b, TCG_OP_vsub, op->aux, tcg_vconst(b, 0), op->a);
+}
+
+static TCGv lower_vabs(TCGBuilder *b, const TCGOp *op)
+{
+    TCGv sign = tcg_gen_vshift(b, TCG_OP_vsari, op->aux, op->a, (8u << op->aux) - 1);
+    return tcg_gen_v2(b, TCG_OP_vsub, op->aux, tcg_gen_v2(b, TCG_OP_vxor, 0, op->a, sign), sign);
+}
+
+static TCGv lower_vdupe(TCGBuilder *b, const TCGOp *op)
+{
+    return tcg_gen_vdup(b, op->aux,
+                        tcg_gen_vextract(b, TCG_I64, op->aux | TCG_VEC_UNSIGNED, op->a, op->imm));
+}
+
 static TCGv lower_vcmpgt(TCGBuilder *b, const TCGOp *op)
 {
     /* b < a: the sign of b - a, or of b where the signs of a and b differ. */
-    unsigned w = 8u << op->aux;
-    TCGv diff = tcg_gen_v2(b, TCG_OP_vsub, op->aux, op->b, op->a);
-    TCGv differ = tcg_gen_v2(b, TCG_OP_vxor, 0, op->a, op->b);
-    TCGv less = tcg_gen_v2(b, TCG_OP_vor, 0, tcg_gen_v2(b, TCG_OP_vand, 0, differ, op->b),
+    unsigned esize = op->aux & TCG_VEC_ESIZE, w = 8u << esize;
+    TCGv x = op->a, y = op->b;
+    if (op->aux & TCG_VEC_UNSIGNED) {
+        TCGv top = tcg_vconst(b, every(w) << (w - 1));
+        x = tcg_gen_v2(b, TCG_OP_vxor, 0, x, top);
+        y = tcg_gen_v2(b, TCG_OP_vxor, 0, y, top);
+    }
+    TCGv diff = tcg_gen_v2(b, TCG_OP_vsub, esize, y, x);
+    TCGv differ = tcg_gen_v2(b, TCG_OP_vxor, 0, x, y);
+    TCGv less = tcg_gen_v2(b, TCG_OP_vor, 0, tcg_gen_v2(b, TCG_OP_vand, 0, differ, y),
                            tcg_gen_v2(b, TCG_OP_vandc, 0, diff, differ));
-    return tcg_gen_vshift(b, TCG_OP_vsari, op->aux, less, w - 1);
+    return tcg_gen_vshift(b, TCG_OP_vsari, esize, less, w - 1);
+}
+
+static TCGv lower_vcmpge(TCGBuilder *b, const TCGOp *op)
+{
+    return tcg_gen_v1(b, TCG_OP_vnot, 0, tcg_gen_v2(b, TCG_OP_vcmpgt, op->aux, op->b, op->a));
+}
+
+static TCGv lower_vtst(TCGBuilder *b, const TCGOp *op)
+{
+    TCGv both = tcg_gen_v2(b, TCG_OP_vand, 0, op->a, op->b);
+    return tcg_gen_v1(b, TCG_OP_vnot, 0,
+                      tcg_gen_v2(b, TCG_OP_vcmpeq, op->aux, both, tcg_vconst(b, 0)));
+}
+
+static TCGv lower_vminmax(TCGBuilder *b, const TCGOp *op, TCGv x, TCGv y)
+{
+    return tcg_gen_v3(b, TCG_OP_vbitsel, 0, tcg_gen_v2(b, TCG_OP_vcmpgt, op->aux, op->a, op->b), x,
+                      y);
+}
+
+static TCGv lower_vmin(TCGBuilder *b, const TCGOp *op)
+{
+    return lower_vminmax(b, op, op->b, op->a);
+}
+
+static TCGv lower_vmax(TCGBuilder *b, const TCGOp *op)
+{
+    return lower_vminmax(b, op, op->a, op->b);
+}
+
+static TCGv lower_vavg(TCGBuilder *b, const TCGOp *op)
+{
+    unsigned esize = op->aux & TCG_VEC_ESIZE;
+    unsigned shift = op->aux & TCG_VEC_UNSIGNED ? TCG_OP_vshri : TCG_OP_vsari;
+    TCGv half = tcg_gen_vshift(b, shift, esize, tcg_gen_v2(b, TCG_OP_vxor, 0, op->a, op->b), 1);
+    if (op->aux & TCG_VEC_ROUND) {
+        return tcg_gen_v2(b, TCG_OP_vsub, esize, tcg_gen_v2(b, TCG_OP_vor, 0, op->a, op->b), half);
+    }
+    return tcg_gen_v2(b, TCG_OP_vadd, esize, tcg_gen_v2(b, TCG_OP_vand, 0, op->a, op->b), half);
 }
 
 #define LOWERINGS(X)                                                                               \
@@ -169,11 +266,65 @@ static TCGv lower_vcmpgt(TCGBuilder *b, const TCGOp *op)
     X(vshli)                                                                                       \
     X(vshri)                                                                                       \
     X(vsari)                                                                                       \
-    X(vcmpgt)
+    X(vcmpgt)                                                                                      \
+    X(vorc)                                                                                        \
+    X(vnot)                                                                                        \
+    X(vbitsel)                                                                                     \
+    X(vneg)                                                                                        \
+    X(vabs)                                                                                        \
+    X(vdupe)                                                                                       \
+    X(vcmpge)                                                                                      \
+    X(vtst)                                                                                        \
+    X(vmin)                                                                                        \
+    X(vmax)                                                                                        \
+    X(vavg)
+/* Those that are calls. */
+#define BY_HELPER(X)                                                                               \
+    X(vmul)                                                                                        \
+    X(vqadd)                                                                                       \
+    X(vqsub)                                                                                       \
+    X(vshlv)                                                                                       \
+    X(vmull)                                                                                       \
+    X(vpmull)                                                                                      \
+    X(vqdmulh)                                                                                     \
+    X(vqrdmlah)                                                                                    \
+    X(vdot)                                                                                        \
+    X(vwiden)                                                                                      \
+    X(vqnarrow)                                                                                    \
+    X(vzip)                                                                                        \
+    X(vunzip)                                                                                      \
+    X(vtrn)                                                                                        \
+    X(vext)                                                                                        \
+    X(vrev)                                                                                        \
+    X(vtbl)                                                                                        \
+    X(vrbit)                                                                                       \
+    X(vclz)                                                                                        \
+    X(vpopcnt)                                                                                     \
+    X(vaes)                                                                                        \
+    X(vsha)                                                                                        \
+    X(vfadd)                                                                                       \
+    X(vfsub)                                                                                       \
+    X(vfmul)                                                                                       \
+    X(vfdiv)                                                                                       \
+    X(vfsqrt)                                                                                      \
+    X(vfma)                                                                                        \
+    X(vfmin)                                                                                       \
+    X(vfmax)                                                                                       \
+    X(vfround)                                                                                     \
+    X(vfcmp)                                                                                       \
+    X(vfcvt_fs)                                                                                    \
+    X(vfcvt_fu)                                                                                    \
+    X(vfcvt_sf)                                                                                    \
+    X(vfcvt_uf)                                                                                    \
+    X(vfwiden)                                                                                     \
+    X(vfnarrow)
 
 static LowerFn *const lowering[TCG_OP_COUNT] = {
 #define X(name) [TCG_OP_##name] = lower_##name,
     LOWERINGS(X)
+#undef X
+#define X(name) [TCG_OP_##name] = lower_by_helper,
+        BY_HELPER(X)
 #undef X
 };
 
@@ -192,6 +343,7 @@ enum {
 };
 #define X(name) G_STATIC_ASSERT(OPTIONAL_##name);
 LOWERINGS(X)
+BY_HELPER(X)
 #undef X
 enum {
     OPTIONAL_OPS = 0
@@ -201,7 +353,7 @@ enum {
     ,
     LOWERED_OPS = 0
 #define X(name) +1
-    LOWERINGS(X)
+    LOWERINGS(X) BY_HELPER(X)
 #undef X
 };
 G_STATIC_ASSERT((int)OPTIONAL_OPS == (int)LOWERED_OPS);

@@ -104,13 +104,35 @@ static bool memop_fits(TCGMemOp m, unsigned t)
 static bool rounding_ok(unsigned fp)
 {
     unsigned r = fp & TCG_FP_ROUND_MASK;
-    return r <= TCG_RND_RMM || r == TCG_RND_DYN;
+    return r <= TCG_RND_ROD || r == TCG_RND_DYN;
+}
+
+/* An integer vector op: size of elements, flags that mean something, largest imm. */
+static const char *vector_fields(const TCGOp *op, unsigned min, unsigned max, unsigned flags,
+                                 int64_t max_imm)
+{
+    unsigned esize = op->aux & TCG_VEC_ESIZE;
+    return esize < min || esize > max           ? "element size"
+           : op->aux & ~(TCG_VEC_ESIZE | flags) ? "flags"
+           : op->imm < 0 || op->imm > max_imm   ? "element size, element or count"
+                                                : NULL;
+}
+
+static const char *vector_fp_fields(const TCGOp *op, unsigned min, unsigned max, int64_t max_imm)
+{
+    unsigned esize = tcg_fp_esize(op->aux);
+    return !rounding_ok(op->aux)                             ? "no such rounding mode"
+           : esize < min || esize > max                      ? "element size"
+           : (op->aux & TCG_FP_V64) && (op->aux & TCG_FP_V1) ? "part of the vector"
+           : op->imm < 0 || op->imm > max_imm                ? "no such half, condition or fraction"
+                                                             : NULL;
 }
 
 /* aux and imm of op; ta is the type of its first operand. */
 const char *tcg_op_check_fields(const TCGUnit *u, const TCGOp *op, unsigned ta)
 {
     unsigned pos = op->aux & 63, len = op->aux >> 8, bits = tcg_type_bits(op->type);
+    unsigned esize = op->aux & TCG_VEC_ESIZE;
     switch (op->opc) {
     case TCG_OP_const:
         return op->type == TCG_I32 && op->imm != (int32_t)op->imm ? "constant beyond 32 bits"
@@ -144,8 +166,12 @@ const char *tcg_op_check_fields(const TCGUnit *u, const TCGOp *op, unsigned ta)
         return len == 0 || pos + len > bits ? "field outside the value" : NULL;
     case TCG_OP_setcond:
         return op->aux >= TCG_COND_COUNT ? "no such condition" : NULL;
-    case TCG_OP_fcmp:
-        return op->aux >= TCG_FCOND_COUNT ? "no such condition" : NULL;
+    case TCG_OP_fcmp: {
+        unsigned cond = op->aux & TCG_FP_ROUND_MASK, more = op->aux & ~TCG_FP_ROUND_MASK;
+        return cond >= TCG_FCOND_COUNT || (more & ~(TCG_FP_FZ | TCG_FP_NOFLAGS))
+                   ? "no such condition"
+                   : NULL;
+    }
     case TCG_OP_fadd:
     case TCG_OP_fsub:
     case TCG_OP_fmul:
@@ -153,11 +179,16 @@ const char *tcg_op_check_fields(const TCGUnit *u, const TCGOp *op, unsigned ta)
     case TCG_OP_fsqrt:
     case TCG_OP_fma:
     case TCG_OP_fround:
+    case TCG_OP_fcvt_hf:
+    case TCG_OP_fcvt_fh:
+        return rounding_ok(op->aux) ? NULL : "no such rounding mode";
     case TCG_OP_fcvt_fs:
     case TCG_OP_fcvt_fu:
     case TCG_OP_fcvt_sf:
     case TCG_OP_fcvt_uf:
-        return rounding_ok(op->aux) ? NULL : "no such rounding mode";
+        return !rounding_ok(op->aux)         ? "no such rounding mode"
+               : op->imm < 0 || op->imm > 64 ? "bits of fraction"
+                                             : NULL;
     case TCG_OP_fcvt_ff:
         return ta == op->type         ? "conversion to the same type"
                : rounding_ok(op->aux) ? NULL
@@ -172,16 +203,103 @@ const char *tcg_op_check_fields(const TCGUnit *u, const TCGOp *op, unsigned ta)
     case TCG_OP_vget:
     case TCG_OP_vset:
         return op->imm < 0 || op->imm > 1 ? "no such half" : NULL;
+    case TCG_OP_vextract:
+    case TCG_OP_vinsert:
+        return vector_fields(op, 0, 2, op->opc == TCG_OP_vextract ? TCG_VEC_UNSIGNED : 0,
+                             (16 >> esize) - 1);
+    case TCG_OP_vdupe:
+        return vector_fields(op, 0, 3, 0, (16 >> esize) - 1);
+    case TCG_OP_vand:
+    case TCG_OP_vor:
+    case TCG_OP_vxor:
+    case TCG_OP_vandc:
+    case TCG_OP_vorc:
+    case TCG_OP_vnot:
+    case TCG_OP_vbitsel:
+    case TCG_OP_vtbl:
+    case TCG_OP_vrbit:
+    case TCG_OP_vpopcnt:
+        return vector_fields(op, 0, 0, 0, 0);
     case TCG_OP_vadd:
     case TCG_OP_vsub:
     case TCG_OP_vcmpeq:
+    case TCG_OP_vmul:
+    case TCG_OP_vneg:
+    case TCG_OP_vabs:
+    case TCG_OP_vtst:
+        return vector_fields(op, 0, 3, 0, 0);
     case TCG_OP_vcmpgt:
-        return op->aux > 3 ? "element size" : NULL;
+    case TCG_OP_vcmpge:
+    case TCG_OP_vmin:
+    case TCG_OP_vmax:
+        return vector_fields(op, 0, 3, TCG_VEC_UNSIGNED, 0);
+    case TCG_OP_vavg:
+        return vector_fields(op, 0, 3, TCG_VEC_UNSIGNED | TCG_VEC_ROUND, 0);
+    case TCG_OP_vqadd:
+        return vector_fields(op, 0, 3, TCG_VEC_UNSIGNED | TCG_VEC_MIXED | TCG_VEC_QC, 0);
+    case TCG_OP_vqsub:
+        return vector_fields(op, 0, 3, TCG_VEC_UNSIGNED | TCG_VEC_QC, 0);
     case TCG_OP_vshli:
     case TCG_OP_vshri:
     case TCG_OP_vsari:
-        return op->aux > 3 || op->imm < 0 || op->imm >= 8 << op->aux ? "element size or count"
-                                                                     : NULL;
+        return vector_fields(op, 0, 3, 0, (8 << esize) - 1);
+    case TCG_OP_vshlv:
+        return (op->aux & TCG_VEC_QC) && !(op->aux & TCG_VEC_SAT)
+                   ? "QC without SAT"
+                   : vector_fields(op, 0, 3,
+                                   TCG_VEC_UNSIGNED | TCG_VEC_ROUND | TCG_VEC_SAT | TCG_VEC_QC, 0);
+    case TCG_OP_vmull:
+    case TCG_OP_vwiden:
+        return vector_fields(op, 0, 2, TCG_VEC_UNSIGNED | TCG_VEC_HIGH, 0);
+    case TCG_OP_vpmull:
+        return esize == 1 || esize == 2 ? "element size" : vector_fields(op, 0, 3, TCG_VEC_HIGH, 0);
+    case TCG_OP_vqdmulh:
+        return vector_fields(op, 1, 2, TCG_VEC_ROUND | TCG_VEC_QC, 0);
+    case TCG_OP_vqrdmlah:
+        return vector_fields(op, 1, 2, TCG_VEC_NEGATE | TCG_VEC_QC, 0);
+    case TCG_OP_vdot:
+        return vector_fields(op, 0, 0, TCG_VEC_UNSIGNED | TCG_VEC_MIXED, 0);
+    case TCG_OP_vqnarrow:
+        return vector_fields(op, 0, 2, TCG_VEC_UNSIGNED | TCG_VEC_MIXED | TCG_VEC_QC, 0);
+    case TCG_OP_vzip:
+    case TCG_OP_vunzip:
+    case TCG_OP_vtrn:
+        return vector_fields(op, 0, 3, TCG_VEC_HIGH, 0);
+    case TCG_OP_vext:
+        return vector_fields(op, 0, 0, 0, 15);
+    case TCG_OP_vrev:
+        return op->imm <= 1 << esize || (op->imm & (op->imm - 1)) ? "group size"
+                                                                  : vector_fields(op, 0, 2, 0, 8);
+    case TCG_OP_vclz:
+        return vector_fields(op, 0, 2, 0, 0);
+    case TCG_OP_vaes:
+        return vector_fields(op, 0, 0, 0, TCG_AES_COUNT - 1);
+    case TCG_OP_vsha:
+        return vector_fields(op, 0, 0, 0, TCG_SHA_COUNT - 1);
+    case TCG_OP_vfcmp:
+        return (op->aux & TCG_FP_ROUND_MASK) ? "no such rounding mode"
+                                             : vector_fp_fields(op, 1, 3, TCG_FCOND_COUNT - 1);
+    case TCG_OP_vfadd:
+    case TCG_OP_vfsub:
+    case TCG_OP_vfmul:
+    case TCG_OP_vfdiv:
+    case TCG_OP_vfsqrt:
+    case TCG_OP_vfma:
+    case TCG_OP_vfmin:
+    case TCG_OP_vfmax:
+    case TCG_OP_vfround:
+        return vector_fp_fields(op, 1, 3, 0);
+    case TCG_OP_vfcvt_fs:
+    case TCG_OP_vfcvt_fu:
+    case TCG_OP_vfcvt_sf:
+    case TCG_OP_vfcvt_uf:
+        return vector_fp_fields(op, 1, 3, 8 << tcg_fp_esize(op->aux));
+    case TCG_OP_vfwiden:
+        return (op->aux & (TCG_FP_V64 | TCG_FP_V1)) ? "part of the vector"
+                                                    : vector_fp_fields(op, 1, 2, 1);
+    case TCG_OP_vfnarrow:
+        return (op->aux & (TCG_FP_V64 | TCG_FP_V1)) ? "part of the vector"
+                                                    : vector_fp_fields(op, 2, 3, 0);
     case TCG_OP_label:
     case TCG_OP_br:
     case TCG_OP_br_if:
@@ -216,8 +334,9 @@ void tcg_signatures(TCGSignature sig[TCG_OP_COUNT])
         for (unsigned i = 0; i < 3; i++) {
             if (*p) {
                 bool own = (*p == 'T' || *p == 'F' || *p == 'X') && opc != TCG_OP_bitcast;
-                s->operand[i] = letter_mask(*p, false) | (own ? TCG_SIG_OWN : 0) |
-                                (i == 1 && (*p == 'S' || *p == 'N') ? TCG_SIG_FIRST : 0);
+                s->operand[i] =
+                    letter_mask(*p, false) | (own ? TCG_SIG_OWN : 0) |
+                    (i == 1 && *p == p[-1] && (*p == 'S' || *p == 'N') ? TCG_SIG_FIRST : 0);
                 p++;
             } else {
                 bool number = opc == TCG_OP_atomic_rmw || (d->flags & TCG_OPF_EXIT);
@@ -282,7 +401,7 @@ char *tcg_op_check(const TCGUnit *u, const TCGOp *op)
         /* bitcast is the one op whose X is not its own type */
         bool ok =
             v[i].i && t != TCG_VOID && (op->opc == TCG_OP_bitcast || fits_operand(*s, t, op->type));
-        if (ok && i == 1 && (*s == 'S' || *s == 'N')) {
+        if (ok && i == 1 && *s == s[-1] && (*s == 'S' || *s == 'N')) {
             ok = t == u->ops[op->a.i].type;
         }
         if (!ok) {

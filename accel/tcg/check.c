@@ -367,6 +367,10 @@ static char *compare(CPU *cpu, int32_t excp_i, int32_t excp_j)
         g_string_append_printf(s, "fp status: interpreter %#x, generated code %#x\n",
                                c->shadow->mxcsr & 0x603d, cpu->env->mxcsr & 0x603d);
     }
+    if (c->shadow->fp_more != cpu->env->fp_more) {
+        g_string_append_printf(s, "fp_more: interpreter %#x, generated code %#x\n",
+                               c->shadow->fp_more, cpu->env->fp_more);
+    }
     if (memcmp(i + sizeof(CPUEnv), j + sizeof(CPUEnv), cpu->target->check_size - sizeof(CPUEnv))) {
         compare_state(cpu, i, j, s);
     }

@@ -32,6 +32,14 @@ typedef struct JumpCacheEntry {
     uint64_t pad;
 } JumpCacheEntry;
 
+/*
+ * The guest's cumulative FP flags are bits of CPUEnv.mxcsr on every host: IE 0, ZE 2, OE 3, UE 4, PE 5
+ * (Intel SDM volume 1, 10.2.3), and of CPUEnv.fp_more. Bit 1, DE, is the x86 host's own: neither
+ * x87-style denormal exceptions nor Arm's IDC can be read from it. What reads or clears flags, or
+ * sets the rounding mode, is a helper with TCG_HELPER_FP.
+ */
+enum { CPU_FP_IDC = 1 << 0 }; /* Arm: a subnormal operand was flushed (TCG_FP_FZ) */
+
 /* Head of each target's CPU state. Offsets are known to the backends by offsetof(). */
 typedef struct CPUEnv {
     uint32_t exit_request; /* [any, atomic] not 0: leave generated code at the next poll */
@@ -48,6 +56,7 @@ typedef struct CPUEnv {
     CPU *cpu;
     uint32_t host_mxcsr;   /* of C code */
     uint32_t mode;         /* as given to tlb_select_fetch */
+    uint32_t fp_more;      /* CPU_FP_*: sticky FP flags that MXCSR has no bit for */
     uint64_t host_gpr[16]; /* where slow-path thunks save host registers */
     uint64_t host_vec[16][2] __attribute__((aligned(16)));
     uint64_t spill[CPU_SPILL_SLOTS][2] __attribute__((aligned(16)));

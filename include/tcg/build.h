@@ -47,8 +47,9 @@ void tcg_gen_stenv(TCGBuilder *b, TCGMemOp m, TCGv v, size_t offset);
 /* T op T -> T */
 #define TCG_BINOPS(X)                                                                              \
     X(add)                                                                                         \
-    X(sub) X(mul) X(mulhu) X(mulhs) X(mulhsu) X(divs) X(divu) X(rems) X(remu) X(and) X(or) X(xor)  \
-        X(andc) X(orc) X(eqv) X(shl) X(shr) X(sar) X(rotl) X(rotr)
+    X(sub)                                                                                         \
+    X(mul) X(mulhu) X(mulhs) X(mulhsu) X(divs) X(divu) X(rems) X(remu) X(and) X(or) X(xor) X(andc) \
+        X(orc) X(eqv) X(shl) X(shr) X(sar) X(rotl) X(rotr)
 #define TCG_UNOPS(X)                                                                               \
     X(not ) X(neg) X(clz) X(ctz) X(popcnt) X(bswap) X(ext8s) X(ext8u) X(ext16s) X(ext16u)
 #define TCG_DECL_BIN(n) TCGv tcg_gen_##n(TCGBuilder *b, TCGv x, TCGv y);
@@ -89,23 +90,60 @@ TCGv tcg_gen_fmax(TCGBuilder *b, unsigned fp, TCGv x, TCGv y);
 TCGv tcg_gen_fneg(TCGBuilder *b, TCGv x);
 TCGv tcg_gen_fabs(TCGBuilder *b, TCGv x);
 TCGv tcg_gen_fcopysign(TCGBuilder *b, TCGv mag, TCGv sign);
-TCGv tcg_gen_fcmp(TCGBuilder *b, TCGType t, TCGFCond cond, TCGv x, TCGv y);
+/* cond: TCGFCond | TCG_FP_FZ | TCG_FP_NOFLAGS. */
+TCGv tcg_gen_fcmp(TCGBuilder *b, TCGType t, unsigned cond, TCGv x, TCGv y);
 TCGv tcg_gen_fround(TCGBuilder *b, unsigned fp, TCGv x);
 TCGv tcg_gen_fcvt_ff(TCGBuilder *b, TCGType to, unsigned fp, TCGv x);
 TCGv tcg_gen_fcvt_fs(TCGBuilder *b, TCGType to, unsigned fp, TCGv x);
 TCGv tcg_gen_fcvt_fu(TCGBuilder *b, TCGType to, unsigned fp, TCGv x);
 TCGv tcg_gen_fcvt_sf(TCGBuilder *b, TCGType to, unsigned fp, TCGv x);
 TCGv tcg_gen_fcvt_uf(TCGBuilder *b, TCGType to, unsigned fp, TCGv x);
+TCGv tcg_gen_fcvt_hf(TCGBuilder *b, TCGType to, unsigned fp, TCGv x); /* i32 with an f16 -> FP */
+TCGv tcg_gen_fcvt_fh(TCGBuilder *b, unsigned fp, TCGv x);             /* FP -> i32 with an f16 */
+/* Conversions of fixed-point numbers with fbits bits of fraction; opc: fcvt_fs, fu, sf or uf. */
+TCGv tcg_gen_fcvt_fixed(TCGBuilder *b, TCGOpcode opc, TCGType to, unsigned fp, TCGv x,
+                        unsigned fbits);
 TCGv tcg_gen_bitcast(TCGBuilder *b, TCGType to, TCGv x);
 TCGv tcg_gen_fbox(TCGBuilder *b, TCGv x);   /* f32 -> f64 cell format */
 TCGv tcg_gen_funbox(TCGBuilder *b, TCGv x); /* f64 cell format -> f32 */
 
-TCGv tcg_gen_v2(TCGBuilder *b, TCGOpcode opc, unsigned esize_log2, TCGv x, TCGv y);
+/* Vectors. aux: log2 of the element size | TCG_VEC_*, or TCGRound | TCG_FP_* with TCG_FP_ESIZE().
+ */
+TCGv tcg_gen_v1(TCGBuilder *b, TCGOpcode opc, unsigned aux, TCGv x);
+TCGv tcg_gen_v1i(TCGBuilder *b, TCGOpcode opc, unsigned aux, TCGv x, unsigned imm);
+TCGv tcg_gen_v2(TCGBuilder *b, TCGOpcode opc, unsigned aux, TCGv x, TCGv y);
+TCGv tcg_gen_v2i(TCGBuilder *b, TCGOpcode opc, unsigned aux, TCGv x, TCGv y, unsigned imm);
+TCGv tcg_gen_v3(TCGBuilder *b, TCGOpcode opc, unsigned aux, TCGv x, TCGv y, TCGv z);
+TCGv tcg_gen_v3i(TCGBuilder *b, TCGOpcode opc, unsigned aux, TCGv x, TCGv y, TCGv z, unsigned imm);
+/* vshli, vshri, vsari; n below the element's width. */
 TCGv tcg_gen_vshift(TCGBuilder *b, TCGOpcode opc, unsigned esize_log2, TCGv x, unsigned n);
-TCGv tcg_gen_vld_lo(TCGBuilder *b, TCGv x);
+TCGv tcg_gen_vld_lo(TCGBuilder *b, TCGv x);          /* f32 or f64, zeros above */
+TCGv tcg_gen_vlow(TCGBuilder *b, TCGType t, TCGv x); /* the lowest f32 or f64 */
 TCGv tcg_gen_vget(TCGBuilder *b, TCGv x, unsigned half);
 TCGv tcg_gen_vset(TCGBuilder *b, TCGv x, TCGv y, unsigned half);
+/* Element i, sign-extended (aux: TCG_VEC_UNSIGNED: zero-extended) to t. */
+TCGv tcg_gen_vextract(TCGBuilder *b, TCGType t, unsigned aux, TCGv x, unsigned i);
+TCGv tcg_gen_vinsert(TCGBuilder *b, unsigned esize_log2, TCGv x, TCGv y, unsigned i);
 TCGv tcg_gen_vdup(TCGBuilder *b, unsigned esize_log2, TCGv x);
+TCGv tcg_gen_vdupe(TCGBuilder *b, unsigned esize_log2, TCGv x, unsigned i);
+/* The elements of the low half, zeros above. */
+TCGv tcg_gen_vlo64(TCGBuilder *b, TCGv x);
+/* A saturating op of two operands, and in *qc a vector that is not zero if an element saturated. */
+TCGv tcg_gen_vsat(TCGBuilder *b, TCGOpcode opc, unsigned aux, TCGv x, TCGv y, TCGv *qc);
+/* x >> n with rounding, n from 1 to the element's width; aux: TCG_VEC_UNSIGNED. */
+TCGv tcg_gen_vrshri(TCGBuilder *b, unsigned aux, TCGv x, unsigned n);
+/* (x - y) >> 1 without overflow; aux: TCG_VEC_UNSIGNED. */
+TCGv tcg_gen_vhsub(TCGBuilder *b, unsigned aux, TCGv x, TCGv y);
+/* |x - y|; aux: TCG_VEC_UNSIGNED. */
+TCGv tcg_gen_vabd(TCGBuilder *b, unsigned aux, TCGv x, TCGv y);
+/* vadd, vmin or vmax of pairs of neighbours: those of x, then those of y. */
+TCGv tcg_gen_vpair(TCGBuilder *b, TCGOpcode opc, unsigned aux, TCGv x, TCGv y);
+/* vadd, vmin or vmax over the n lowest elements (a power of two): the result is the lowest element,
+ * the others are anything. */
+TCGv tcg_gen_vreduce(TCGBuilder *b, TCGOpcode opc, unsigned aux, TCGv x, unsigned n);
+/* Bytes of a table of n registers by the bytes of index; beyond it: the bytes of otherwise, or 0 if
+ * that is TCG_NONE. */
+TCGv tcg_gen_vtable(TCGBuilder *b, const TCGv *table, unsigned n, TCGv index, TCGv otherwise);
 
 TCGv tcg_gen_ld(TCGBuilder *b, TCGType t, TCGMemOp m, TCGv addr, int64_t disp);
 void tcg_gen_st(TCGBuilder *b, TCGMemOp m, TCGv addr, int64_t disp, TCGv val);

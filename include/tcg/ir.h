@@ -106,10 +106,12 @@ typedef enum TCGRound {
     TCG_RND_RDN = 2,
     TCG_RND_RUP = 3,
     TCG_RND_RMM = 4,
+    TCG_RND_ROD = 5, /* to odd: toward zero, an inexact result gets its last bit set */
     TCG_RND_DYN = 7,
 } TCGRound;
 
-/* aux of FP ops: low 3 bits TCGRound, then how NaN results and out-of-range conversions look. */
+/* aux of FP ops: low 3 bits TCGRound (fcmp: TCGFCond), then how NaN results and out-of-range
+ * conversions look. */
 enum {
     TCG_FP_ROUND_MASK = 7,
     TCG_FP_DEFAULT_NAN = 1 << 3, /* every NaN result is the positive canonical quiet NaN */
@@ -120,8 +122,74 @@ enum {
     TCG_FP_CVT_SAT_ZERO =
         1 << 7, /* float to int: saturate, NaN to 0 (Arm); neither: x86 indefinite */
     TCG_FP_INEXACT_OFF = 1 << 8, /* fround: do not signal inexact */
-    TCG_FP_NUM = 1 << 9, /* fmin/fmax: minimumNumber (RISC-V fmin); else IEEE minimum (NaN wins) */
+    TCG_FP_NUM = 1 << 9, /* fmin/fmax: minimumNumber (RISC-V fmin); else IEEE minimum (NaN wins);
+                            with NUM2008 below minNum of 754-2008 */
+    TCG_FP_FZ = 1 << 10, /* flush subnormal operands and results as Arm's FPCR.FZ does: IDC, UFC */
+    /* fmin/fmax with NUM: a signaling NaN wins (Arm FMINNM). fcmp: has no flags of its own. It is
+     * for more conditions of operands that one fcmp with flags, as strict as this one, compares on
+     * the same way; whether the host raises them again makes no difference then, and it may be
+     * dropped. */
+    TCG_FP_NUM2008 = 1 << 11,
+    TCG_FP_NOFLAGS = 1 << 11,
+    /* vector ops */
+    TCG_FP_ESIZE_SHIFT = 12, /* log2 of the element's bytes: 1 (f16) to 3 */
+    TCG_FP_ESIZE_MASK = 3 << 12,
+    TCG_FP_V64 = 1 << 14,
+    TCG_FP_V1 = 1 << 15,
 };
+#define TCG_FP_ESIZE(log2) ((log2) << TCG_FP_ESIZE_SHIFT)
+static inline unsigned tcg_fp_esize(unsigned fp)
+{
+    return (fp & TCG_FP_ESIZE_MASK) >> TCG_FP_ESIZE_SHIFT;
+}
+
+/*
+ * aux of integer vector ops: log2 of the element's bytes in the low 2 bits, then what the op's row
+ * names. QC gives, instead of the value, a vector in which each element that saturated is not zero
+ * and each other is zero: what Arm's FPSR.QC and its like accumulate. tcg_gen_vsat() makes both.
+ */
+enum {
+    TCG_VEC_ESIZE = 3,
+    TCG_VEC_UNSIGNED = 1 << 2, /* vextract, vmin, vmax, vavg, vqadd, vqsub, vcmpgt, vcmpge, vshlv,
+                                  vmull, vdot, vwiden; vqnarrow: of the result */
+    TCG_VEC_HIGH = 1 << 3,
+    TCG_VEC_ROUND = 1 << 4,
+    TCG_VEC_SAT = 1 << 5,
+    TCG_VEC_QC = 1 << 6,    /* vqadd, vqsub, vshlv with SAT, vqdmulh, vqrdmlah, vqnarrow */
+    TCG_VEC_MIXED = 1 << 7, /* vqadd: b is unsigned if a is signed, and the reverse; vqnarrow: the
+                               source has the other signedness; vdot */
+    TCG_VEC_NEGATE = 1 << 8,
+};
+
+/* Steps of AES on a state in the order of FIPS 197 3.4, byte 0 lowest (vaes). */
+typedef enum TCGAes {
+    TCG_AES_SUB_SHIFT,     /* SubBytes, ShiftRows */
+    TCG_AES_INV_SUB_SHIFT, /* InvSubBytes, InvShiftRows */
+    TCG_AES_MIX,           /* MixColumns */
+    TCG_AES_INV_MIX,       /* InvMixColumns */
+    TCG_AES_COUNT
+} TCGAes;
+
+/* Steps of SHA-1, SHA-256 and SHA-512 (vsha): the operands a, b, c are those of the Arm instruction
+ * of the name, in the order Vd, Vn, Vm (SHA1H, SHA1SU1, SHA256SU0, SHA512SU0: some are not looked
+ * at). */
+typedef enum TCGSha {
+    TCG_SHA1C,
+    TCG_SHA1P,
+    TCG_SHA1M,
+    TCG_SHA1H, /* of b */
+    TCG_SHA1SU0,
+    TCG_SHA1SU1,
+    TCG_SHA256H,
+    TCG_SHA256H2,
+    TCG_SHA256SU0,
+    TCG_SHA256SU1,
+    TCG_SHA512H,
+    TCG_SHA512H2,
+    TCG_SHA512SU0,
+    TCG_SHA512SU1,
+    TCG_SHA_COUNT
+} TCGSha;
 
 /* Memory operation descriptor, aux of ld, st and the atomics. */
 typedef uint16_t TCGMemOp;
@@ -305,6 +373,8 @@ static inline unsigned tcg_op_flags(const TCGUnit *u, const TCGOp *op)
         if (h & TCG_HELPER_NORETURN) {
             flags |= TCG_OPF_END;
         }
+    } else if (op->opc == TCG_OP_fcmp && (op->aux & TCG_FP_NOFLAGS)) {
+        flags &= ~TCG_OPF_FPSTATUS;
     }
     return flags;
 }

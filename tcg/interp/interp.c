@@ -174,11 +174,8 @@ static uint64_t vector_half(unsigned opc, unsigned esize, uint64_t x, uint64_t y
         case TCG_OP_vsub:
             e = a - b;
             break;
-        case TCG_OP_vcmpeq:
+        default: /* vcmpeq */
             e = a == b ? UINT64_MAX : 0;
-            break;
-        default: /* vcmpgt */
-            e = (int64_t)a > (int64_t)b ? UINT64_MAX : 0;
             break;
         }
         r |= e >> (64 - w) << pos;
@@ -289,7 +286,7 @@ uint64_t tcg_interp_run(const TCGUnit *u, CPUEnv *env, TcgInterp *in)
     const TCGOp *const ops = u->ops, *op = ops;
     const uint64_t pc_mask = u->pc32 ? UINT32_MAX : UINT64_MAX;
     const uint64_t page = env->pc_page;
-    uint64_t v128[2];
+    uint64_t v128[2] = {0, 0}, va[2], vb[2], vc[2];
     uint16_t label;
 
 #define A  lo[op->a.i]
@@ -297,6 +294,15 @@ uint64_t tcg_interp_run(const TCGUnit *u, CPUEnv *env, TcgInterp *in)
 #define C  lo[op->c.i]
 #define R  lo[op - ops]
 #define RH hi[op - ops]
+#define VECTORS                                                                                    \
+    do {                                                                                           \
+        va[0] = A;                                                                                 \
+        va[1] = hi[op->a.i];                                                                       \
+        vb[0] = B;                                                                                 \
+        vb[1] = hi[op->b.i];                                                                       \
+        vc[0] = C;                                                                                 \
+        vc[1] = hi[op->c.i];                                                                       \
+    } while (0)
 #define NEXT                                                                                       \
     do {                                                                                           \
         op++;                                                                                      \
@@ -482,11 +488,13 @@ do_fmax:
 do_fcmp:
 do_fround:
 do_fcvt_ff:
+do_fcvt_hf:
+do_fcvt_fh:
 do_fcvt_fs:
 do_fcvt_fu:
 do_fcvt_sf:
 do_fcvt_uf:
-    RESULT(tcg_interp_fp(op, ops[op->a.i].type, &env->mxcsr, A, B, C));
+    RESULT(tcg_interp_fp(op, ops[op->a.i].type, env, A, B, C));
 do_fneg:
     R = A ^ (op->type == TCG_F32 ? UINT64_C(1) << 31 : UINT64_C(1) << 63);
     NEXT;
@@ -518,6 +526,20 @@ do_vset:
     R = op->imm ? A : B;
     RH = op->imm ? B : hi[op->a.i];
     NEXT;
+do_vlow:
+    RESULT(A);
+do_vextract : {
+    unsigned bits = 8u << (op->aux & TCG_VEC_ESIZE), at = (unsigned)op->imm * bits;
+    uint64_t e = (at < 64 ? A : hi[op->a.i]) >> (at & 63) << (64 - bits);
+    RESULT(op->aux & TCG_VEC_UNSIGNED ? e >> (64 - bits) : (uint64_t)((int64_t)e >> (64 - bits)));
+}
+do_vinsert : {
+    unsigned bits = 8u << (op->aux & TCG_VEC_ESIZE), at = (unsigned)op->imm * bits;
+    uint64_t field = UINT64_MAX >> (64 - bits) << (at & 63), e = B << (at & 63) & field;
+    R = at < 64 ? (A & ~field) | e : A;
+    RH = at < 64 ? hi[op->a.i] : (hi[op->a.i] & ~field) | e;
+    NEXT;
+}
 do_vdup:
     R = RH = duplicate(A, op->aux);
     NEXT;
@@ -540,7 +562,6 @@ do_vandc:
 do_vadd:
 do_vsub:
 do_vcmpeq:
-do_vcmpgt:
     R = vector_half(op->opc, op->aux, A, B);
     RH = vector_half(op->opc, op->aux, hi[op->a.i], hi[op->b.i]);
     NEXT;
@@ -549,6 +570,66 @@ do_vshri:
 do_vsari:
     R = vector_shift_half(op->opc, op->aux, A, op->imm);
     RH = vector_shift_half(op->opc, op->aux, hi[op->a.i], op->imm);
+    NEXT;
+do_vdupe:
+do_vorc:
+do_vnot:
+do_vbitsel:
+do_vmul:
+do_vneg:
+do_vabs:
+do_vmin:
+do_vmax:
+do_vavg:
+do_vqadd:
+do_vqsub:
+do_vcmpgt:
+do_vcmpge:
+do_vtst:
+do_vshlv:
+do_vmull:
+do_vpmull:
+do_vqdmulh:
+do_vqrdmlah:
+do_vdot:
+do_vwiden:
+do_vqnarrow:
+do_vzip:
+do_vunzip:
+do_vtrn:
+do_vext:
+do_vrev:
+do_vtbl:
+do_vrbit:
+do_vclz:
+do_vpopcnt:
+do_vaes:
+do_vsha:
+    VECTORS;
+    tcg_interp_vec(op, va, vb, vc, v128);
+    R = v128[0];
+    RH = v128[1];
+    NEXT;
+do_vfadd:
+do_vfsub:
+do_vfmul:
+do_vfdiv:
+do_vfsqrt:
+do_vfma:
+do_vfmin:
+do_vfmax:
+do_vfround:
+do_vfcmp:
+do_vfcvt_fs:
+do_vfcvt_fu:
+do_vfcvt_sf:
+do_vfcvt_uf:
+do_vfwiden:
+do_vfnarrow:
+    VECTORS;
+    tcg_interp_vfp(op, env, va, vb, vc, v128);
+    R = v128[0];
+    RH = v128[1];
     NEXT;
 
 do_ld:

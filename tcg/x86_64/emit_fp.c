@@ -20,10 +20,19 @@ static uint32_t fp_desc(const X86Gen *s, const TCGOp *op)
     return op->opc | op->type << 8 | s->u->ops[op->a.i].type << 12 | (uint32_t)op->aux << 16;
 }
 
+/* Conversions whose imm, a scale, takes the place of operand b. */
+static bool is_fixed(unsigned opc)
+{
+    return opc >= TCG_OP_fcvt_fs && opc <= TCG_OP_fcvt_uf;
+}
+
 uint64_t x86_soft_fp(CPUEnv *env, uint64_t a, uint64_t b, uint64_t c, uint32_t desc)
 {
     TCGOp op = {.opc = desc & 0xff, .type = desc >> 8 & 15, .aux = desc >> 16};
-    return tcg_interp_fp(&op, desc >> 12 & 15, &env->mxcsr, a, b, c);
+    if (is_fixed(op.opc)) {
+        op.imm = (int64_t)b;
+    }
+    return tcg_interp_fp(&op, desc >> 12 & 15, env, a, b, c);
 }
 
 static void to_gpr(X86Gen *s, unsigned d, unsigned r)
@@ -45,6 +54,8 @@ static void call_soft(X86Gen *s, const TCGOp *op, const uint8_t r[3])
     to_gpr(s, RAX, r[0]);
     if (r[1] != REG_NONE) {
         to_gpr(s, RDX, r[1]);
+    } else if (is_fixed(op->opc)) {
+        asm_mov_ri(as, RDX, op->imm);
     }
     asm_8(as, 0x68); /* push */
     asm_32(as, fp_desc(s, op));
@@ -83,7 +94,7 @@ unsigned x86_fcmp(X86Gen *s, const TCGOp *op, bool *parity)
     unsigned pfx = s->u->ops[op->a.i].type == TCG_F64 ? OP_66 : 0;
     unsigned ucomis = 0x2e | OP_0F | pfx, comis = 0x2f | OP_0F | pfx;
     *parity = false;
-    switch (op->aux) {
+    switch (op->aux & TCG_FP_ROUND_MASK) {
     case TCG_FCOND_EQ_Q:
         asm_rr(as, ucomis, a, b);
         *parity = true;
@@ -530,6 +541,11 @@ static void emit_from_int(X86Gen *s, const TCGOp *op)
 
 void x86_emit_fp(X86Gen *s, const TCGOp *op)
 {
+    if ((tcg_op_desc[op->opc].flags & TCG_OPF_FPSTATUS) &&
+        ((op->aux & TCG_FP_FZ) || (is_fixed(op->opc) && op->imm))) {
+        emit_soft(s, op);
+        return;
+    }
     switch (op->opc) {
     case TCG_OP_bitcast:
         emit_bitcast(s, op);
@@ -567,6 +583,10 @@ void x86_emit_fp(X86Gen *s, const TCGOp *op)
     case TCG_OP_fcvt_fu:
         emit_to_int(s, op);
         break;
+    case TCG_OP_fcvt_hf:
+    case TCG_OP_fcvt_fh:
+        emit_soft(s, op);
+        break;
     default:
         emit_from_int(s, op);
         break;
@@ -602,195 +622,4 @@ void x86_stub_fp(X86Gen *s, Stub *st)
         break;
     }
     asm_jmp_to(as, st->back);
-}
-
-/* ---- vectors ---- */
-
-#define SSE(n)   ((n) | OP_0F | OP_66)
-#define SSE38(n) ((n) | OP_38 | OP_66)
-
-static void emit_vector_binary(X86Gen *s, const TCGOp *op)
-{
-    Asm *as = &s->a;
-    static const uint8_t add[4] = {0xfc, 0xfd, 0xfe, 0xd4}, sub[4] = {0xf8, 0xf9, 0xfa, 0xfb};
-    unsigned a = x86_use(s, x86_root(s, op->a)), b = x86_use(s, x86_root(s, op->b));
-    unsigned size = op->aux & 3;
-    x86_advance(s);
-    unsigned d = x86_def(s, BIT(a)), opc;
-    /* The work is done in xmm15 unless one instruction does it all. */
-    movaps(s, XMM15, op->opc == TCG_OP_vandc ? b : a);
-    switch (op->opc) {
-    case TCG_OP_vand:
-        opc = 0xdb;
-        break;
-    case TCG_OP_vor:
-        opc = 0xeb;
-        break;
-    case TCG_OP_vxor:
-        opc = 0xef;
-        break;
-    case TCG_OP_vandc:
-        asm_rr(as, SSE(0xdf), XMM15, a);
-        movaps(s, d, XMM15);
-        x86_bind(s, d);
-        return;
-    case TCG_OP_vadd:
-        opc = add[size];
-        break;
-    case TCG_OP_vsub:
-        opc = sub[size];
-        break;
-    case TCG_OP_vcmpeq:
-        opc = 0x74 + size;
-        if (size == 3) {
-            asm_rr(as, SSE(0x76), XMM15, b);
-            asm_rr(as, SSE(0x70), XMM14, XMM15);
-            asm_8(as, 0xb1);
-            asm_rr(as, SSE(0xdb), XMM15, XMM14);
-            movaps(s, d, XMM15);
-            x86_bind(s, d);
-            return;
-        }
-        break;
-    default: /* vcmpgt */
-        opc = 0x64 + size;
-        if (size == 3) {
-            /* High halves greater, or equal and a borrow in b - a. */
-            asm_rr(as, SSE(0x76), XMM15, b);
-            asm_rr(as, I_MOVAPS, XMM14, b);
-            asm_rr(as, SSE(0xfb), XMM14, a);
-            asm_rr(as, SSE(0xdb), XMM15, XMM14);
-            asm_rr(as, I_MOVAPS, XMM14, a);
-            asm_rr(as, SSE(0x66), XMM14, b);
-            asm_rr(as, SSE(0xeb), XMM15, XMM14);
-            asm_rr(as, SSE(0x70), d, XMM15);
-            asm_8(as, 0xf5);
-            x86_bind(s, d);
-            return;
-        }
-        break;
-    }
-    asm_rr(as, SSE(opc), XMM15, b);
-    movaps(s, d, XMM15);
-    x86_bind(s, d);
-}
-
-static void shift_vector(X86Gen *s, unsigned d, unsigned size, unsigned sub, unsigned n)
-{
-    asm_rr(&s->a, SSE(0x70 + size), sub, d);
-    asm_8(&s->a, n);
-}
-
-static void emit_vector_shift(X86Gen *s, const TCGOp *op)
-{
-    Asm *as = &s->a;
-    unsigned size = op->aux & 3, n = op->imm & ((8 << size) - 1);
-    unsigned a = x86_use(s, x86_root(s, op->a));
-    x86_advance(s);
-    unsigned d = x86_def(s, BIT(a));
-    movaps(s, d, a);
-    unsigned sub = op->opc == TCG_OP_vshli ? 6 : op->opc == TCG_OP_vshri ? 2 : 4;
-    if (size == 0) {
-        uint64_t ones = 0x0101010101010101;
-        bool left = sub == 6;
-        shift_vector(s, d, 1, left ? 6 : 2, n);
-        uint64_t keep = (left ? 0xff << n & 0xff : 0xff >> n) * ones;
-        x86_rm_const(s, SSE(0xdb), d, keep, keep);
-        if (sub == 4) {
-            uint64_t m = (0x80 >> n) * ones;
-            x86_rm_const(s, SSE(0xef), d, m, m);
-            x86_rm_const(s, SSE(0xf8), d, m, m);
-        }
-    } else if (size == 3 && sub == 4) {
-        asm_rr(as, I_MOVAPS, XMM15, d);
-        shift_vector(s, XMM15, 2, 4, 31);
-        asm_rr(as, SSE(0x70), XMM15, XMM15);
-        asm_8(as, 0xf5);
-        shift_vector(s, d, 3, 2, n);
-        shift_vector(s, XMM15, 3, 6, 64 - n);
-        asm_rr(as, SSE(0xeb), d, XMM15);
-    } else {
-        shift_vector(s, d, size, sub, n);
-    }
-    x86_bind(s, d);
-}
-
-static void emit_vdup(X86Gen *s, const TCGOp *op)
-{
-    Asm *as = &s->a;
-    unsigned a = x86_use(s, x86_root(s, op->a));
-    unsigned size = op->aux & 3;
-    x86_advance(s);
-    unsigned d = x86_def(s, 0);
-    asm_rr(as, I_MOVD_XR | (size == 3 ? OP_W : 0), d, a);
-    switch (size) {
-    case 0:
-        asm_rr(as, SSE(0x60), d, d);
-        /* fall through */
-    case 1:
-        asm_rr(as, 0x70 | OP_0F | OP_F2, d, d);
-        asm_8(as, 0);
-        asm_rr(as, SSE(0x6c), d, d);
-        break;
-    case 2:
-        asm_rr(as, SSE(0x70), d, d);
-        asm_8(as, 0);
-        break;
-    default:
-        asm_rr(as, SSE(0x6c), d, d);
-        break;
-    }
-    x86_bind(s, d);
-}
-
-void x86_emit_vec(X86Gen *s, const TCGOp *op)
-{
-    Asm *as = &s->a;
-    unsigned a, b, d;
-    switch (op->opc) {
-    case TCG_OP_vld_lo:
-        a = x86_use(s, x86_root(s, op->a));
-        x86_advance(s);
-        d = x86_def(s, BIT(a));
-        asm_rr(as, I_MOVQ_XX, d, a);
-        x86_bind(s, d);
-        break;
-    case TCG_OP_vget:
-        a = x86_use(s, x86_root(s, op->a));
-        x86_advance(s);
-        d = x86_def(s, 0);
-        if (op->imm) {
-            asm_rr(as, SSE(0x70), XMM15, a);
-            asm_8(as, 0xee);
-            a = XMM15;
-        }
-        asm_rr(as, I_MOVD_RX | OP_W, a, d);
-        x86_bind(s, d);
-        break;
-    case TCG_OP_vset:
-        a = x86_use(s, x86_root(s, op->a));
-        b = x86_use(s, x86_root(s, op->b));
-        x86_advance(s);
-        d = x86_def(s, BIT(a));
-        asm_rr(as, I_MOVD_XR | OP_W, XMM15, b);
-        movaps(s, d, a);
-        if (op->imm) {
-            asm_rr(as, SSE(0x6c), d, XMM15);
-        } else {
-            asm_rr(as, I_MOVSD_RM, d, XMM15);
-        }
-        x86_bind(s, d);
-        break;
-    case TCG_OP_vdup:
-        emit_vdup(s, op);
-        break;
-    case TCG_OP_vshli:
-    case TCG_OP_vshri:
-    case TCG_OP_vsari:
-        emit_vector_shift(s, op);
-        break;
-    default:
-        emit_vector_binary(s, op);
-        break;
-    }
 }

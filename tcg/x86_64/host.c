@@ -89,7 +89,14 @@ static void emit_op(X86Gen *s, const TCGOp *op)
     case TCG_OP_fround ... TCG_OP_funbox:
         x86_emit_fp(s, op);
         break;
-    case TCG_OP_vld_lo ... TCG_OP_vsari:
+    case TCG_OP_fcmp:
+        if (op->aux & TCG_FP_FZ) {
+            x86_emit_fp(s, op);
+        } else {
+            x86_emit_int(s, op);
+        }
+        break;
+    case TCG_OP_vld_lo ... TCG_OP_vfnarrow:
         x86_emit_vec(s, op);
         break;
     case TCG_OP_ld ... TCG_OP_fence:

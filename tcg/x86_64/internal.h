@@ -71,6 +71,7 @@ typedef enum X86Slow {
     SLOW_ST128,
     SLOW_PROBE,
     SLOW_FP,
+    SLOW_VEC,
     SLOW_COUNT
 } X86Slow;
 
@@ -97,7 +98,7 @@ typedef struct Val {
     uint16_t last;  /* op of the last use */
     uint16_t home;  /* cell + 1 in whose home it also is; 0: none */
     uint16_t spill; /* slot + 1; 0: none */
-    uint16_t root;  /* the value itself, or for a trunc what it truncates */
+    uint16_t root;  /* the value itself; of a trunc or vlow, its operand's */
     uint16_t sunk;  /* number of sunk cells it stands for */
     uint8_t hint;   /* pinned register to be computed into, or REG_NONE */
     bool dead;      /* never used, or emitted with its only user */
@@ -317,11 +318,15 @@ void x86_stub_slow(X86Gen *s, Stub *st);
 
 /* ---- emit_fp.c ---- */
 void x86_emit_fp(X86Gen *s, const TCGOp *op);
-void x86_emit_vec(X86Gen *s, const TCGOp *op);
 void x86_stub_fp(X86Gen *s, Stub *st);
 unsigned x86_fcmp(X86Gen *s, const TCGOp *op, bool *parity);
 /* C side of the slow FP path. desc: see emit_fp.c. */
 uint64_t x86_soft_fp(CPUEnv *env, uint64_t a, uint64_t b, uint64_t c, uint32_t desc);
+
+/* ---- emit_vec.c ---- */
+void x86_emit_vec(X86Gen *s, const TCGOp *op);
+/* C side of the slow vector path. */
+void x86_soft_vec(CPUEnv *env, uint32_t desc);
 
 /* ---- emit_ctl.c ---- */
 void x86_emit_ctl(X86Gen *s, const TCGOp *op);

@@ -60,6 +60,12 @@ static unsigned operands(const X86Gen *s, uint32_t i, uint16_t v[4])
     return k;
 }
 
+/* The low part of the operand's register is the value. */
+static bool is_alias(unsigned opc)
+{
+    return opc == TCG_OP_trunc || opc == TCG_OP_vlow;
+}
+
 static bool op_is_barrier(const TCGOp *op)
 {
     switch (op->opc) {
@@ -83,7 +89,7 @@ static void scan_forward(X86Gen *s)
         Val *v = &s->val[i];
         v->root = i;
         v->hint = REG_NONE;
-        if (op->opc == TCG_OP_trunc) {
+        if (is_alias(op->opc)) {
             v->root = x86_root(s, op->a);
             continue;
         }
@@ -100,7 +106,7 @@ static void scan_forward(X86Gen *s)
                 s->val[r].next++;
                 if (k == 0 && uses_cond(op->opc) && i - r <= FUSE_DISTANCE &&
                     ((def == TCG_OP_setcond && r > last_call) ||
-                     (def == TCG_OP_fcmp && r > last_barrier))) {
+                     (def == TCG_OP_fcmp && r > last_barrier && !(u->ops[r].aux & TCG_FP_FZ)))) {
                     s->val[r].last++;
                 }
             }
@@ -133,7 +139,7 @@ static void scan_backward(X86Gen *s)
         const TCGOp *op = &u->ops[i];
         Val *v = &s->val[i];
         unsigned flags = tcg_op_flags(u, op);
-        if (op->opc == TCG_OP_trunc || op->opc == TCG_OP_nop) {
+        if (is_alias(op->opc) || op->opc == TCG_OP_nop) {
             v->dead = true;
             continue;
         }

@@ -244,6 +244,9 @@ static void emit_slow(ThunkGen *s, X86Slow kind, const uint8_t *table, bool xmm)
         asm_rm(a, I_MOV_RM, RDX, word);
         asm_rm(a, I_MOV_RM | OP_W, R8, ra);
         break;
+    case SLOW_VEC:
+        asm_rm(a, I_MOV_RM, RSI, word);
+        break;
     default: /* SLOW_FP */
         asm_rm(a, I_MOV_RM | OP_W, RCX, x86_slot(s, X86_SLOT_ARG));
         asm_rm(a, I_MOV_RM, R8, word);
@@ -287,6 +290,7 @@ size_t x86_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t room, const TcgHos
         [SLOW_RMW] = (void *)tcg_slow_rmw,     [SLOW_CMPXCHG] = (void *)tcg_slow_cmpxchg,
         [SLOW_LD128] = (void *)tcg_slow_ld128, [SLOW_ST128] = (void *)tcg_slow_st128,
         [SLOW_PROBE] = (void *)tcg_slow_probe, [SLOW_FP] = (void *)x86_soft_fp,
+        [SLOW_VEC] = (void *)x86_soft_vec,
     };
     X86Thunks *t = g_new0(X86Thunks, 1);
     probe(&t->have);

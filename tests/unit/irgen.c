@@ -218,6 +218,7 @@ char *irgen_compare(const IrGenState *a, const IrGenState *b)
         }
     }
     COMPARE(env.mxcsr, ~UINT64_C(2));
+    COMPARE(env.fp_more, UINT64_MAX);
     COMPARE(nlog, UINT64_MAX);
     COMPARE(log, UINT64_MAX);
     COMPARE_ARRAY(scratch, PRIx64);
@@ -659,15 +660,21 @@ static void gen_select(Gen *g)
 /* Rounding and flags of an FP op. */
 static unsigned fp_aux(Gen *g)
 {
-    static const uint8_t rounds[] = {TCG_RND_RNE, TCG_RND_RTZ, TCG_RND_RDN, TCG_RND_RUP,
-                                     TCG_RND_RMM};
+    static const uint8_t rounds[] = {TCG_RND_RNE, TCG_RND_RTZ, TCG_RND_RDN,
+                                     TCG_RND_RUP, TCG_RND_RMM, TCG_RND_ROD};
     unsigned aux = TCG_FP_DEFAULT_NAN | TCG_FP_CVT_SAT_MAX | TCG_FP_NUM;
     if (g->o->fp_all) {
         aux = (uint16_t)irgen_random(&g->r) &
               (TCG_FP_DEFAULT_NAN | TCG_FP_TINY_BEFORE | TCG_FP_INEXACT_OFF | TCG_FP_NUM);
         aux |= (const unsigned[]){0, TCG_FP_CVT_SAT_MAX, TCG_FP_CVT_SAT_ZERO}[below(&g->r, 3)];
-        if (!(aux & TCG_FP_DEFAULT_NAN) && chance(&g->r, 50)) {
+        if (chance(&g->r, 50)) {
             aux |= TCG_FP_NAN_ARM;
+        }
+        if (chance(&g->r, 20)) {
+            aux |= TCG_FP_FZ;
+        }
+        if (chance(&g->r, 50)) {
+            aux |= TCG_FP_NUM2008;
         }
     }
     if (chance(&g->r, 60)) {
@@ -698,21 +705,28 @@ static void gen_fp_convert(Gen *g)
 {
     TCGType t = fp_type(g), it = int_type(g);
     unsigned aux = fp_aux(g);
-    switch (below(&g->r, 5)) {
+    unsigned fixed = g->o->fp_all && chance(&g->r, 30) ? below(&g->r, 65) : 0;
+    switch (below(&g->r, g->o->fp_all ? 7 : 5)) {
     case 0:
         keep(g, tcg_gen_fcvt_ff(g->b, t, aux, pick(g, t == TCG_F32 ? TCG_F64 : TCG_F32)));
         break;
     case 1:
-        keep(g, tcg_gen_fcvt_fs(g->b, it, aux, pick(g, t)));
+        keep(g, tcg_gen_fcvt_fixed(g->b, TCG_OP_fcvt_fs, it, aux, pick(g, t), fixed));
         break;
     case 2:
-        keep(g, tcg_gen_fcvt_fu(g->b, it, aux, pick(g, t)));
+        keep(g, tcg_gen_fcvt_fixed(g->b, TCG_OP_fcvt_fu, it, aux, pick(g, t), fixed));
         break;
     case 3:
-        keep(g, tcg_gen_fcvt_sf(g->b, t, aux, pick(g, it)));
+        keep(g, tcg_gen_fcvt_fixed(g->b, TCG_OP_fcvt_sf, t, aux, pick(g, it), fixed));
+        break;
+    case 4:
+        keep(g, tcg_gen_fcvt_fixed(g->b, TCG_OP_fcvt_uf, t, aux, pick(g, it), fixed));
+        break;
+    case 5:
+        keep(g, tcg_gen_fcvt_hf(g->b, t, aux, pick(g, TCG_I32)));
         break;
     default:
-        keep(g, tcg_gen_fcvt_uf(g->b, t, aux, pick(g, it)));
+        keep(g, tcg_gen_fcvt_fh(g->b, aux, pick(g, t)));
         break;
     }
 }
@@ -745,21 +759,155 @@ static void gen_fp_bits(Gen *g)
         break;
     default: {
         TCGType to = int_type(g);
-        TCGFCond cond = below(&g->r, TCG_FCOND_COUNT);
-        keep(g, tcg_gen_fcmp(g->b, to, cond, x, pick(g, t)));
+        unsigned cond = below(&g->r, TCG_FCOND_COUNT);
+        TCGv y = pick(g, t);
+        if (g->o->fp_all && chance(&g->r, 20)) {
+            cond |= TCG_FP_FZ;
+        }
+        keep(g, tcg_gen_fcmp(g->b, to, cond, x, y));
+        if (g->o->fp_all) {
+            /* more conditions of the same operands */
+            cond = below(&g->r, 2) ? TCG_FCOND_EQ_Q : TCG_FCOND_LT_Q;
+            keep(g, tcg_gen_fcmp(g->b, to, cond | TCG_FP_NOFLAGS, x, y));
+        }
         break;
     }
     }
 }
 
+/* aux of integer vector ops: sizes from min to max, each of flags or not; SAT comes before QC. */
+static unsigned vec_aux(Gen *g, unsigned min, unsigned max, unsigned flags)
+{
+    unsigned aux = (min + below(&g->r, max - min + 1)) | (irgen_random(&g->r) & flags);
+    if ((flags & TCG_VEC_SAT) && !(aux & TCG_VEC_SAT)) {
+        aux &= ~TCG_VEC_QC;
+    }
+    return aux;
+}
+
+/* The vector ops of a kind with what may be in their aux and imm. */
+typedef struct VecOp {
+    uint8_t opc, arity, min, max;
+    uint16_t flags;
+    uint8_t imms; /* imm is below it; 0: there is none; or a code: */
+} VecOp;
+enum { IMM_BITS = 200, IMM_ELEMENTS, IMM_GROUP };
+
+static const VecOp vec_ops[] = {
+    {TCG_OP_vand, 2},
+    {TCG_OP_vor, 2},
+    {TCG_OP_vxor, 2},
+    {TCG_OP_vandc, 2},
+    {TCG_OP_vorc, 2},
+    {TCG_OP_vnot, 1},
+    {TCG_OP_vbitsel, 3},
+    {TCG_OP_vdupe, 1, 0, 3, 0, IMM_ELEMENTS},
+    {TCG_OP_vadd, 2, 0, 3},
+    {TCG_OP_vsub, 2, 0, 3},
+    {TCG_OP_vmul, 2, 0, 3},
+    {TCG_OP_vneg, 1, 0, 3},
+    {TCG_OP_vabs, 1, 0, 3},
+    {TCG_OP_vmin, 2, 0, 3, TCG_VEC_UNSIGNED},
+    {TCG_OP_vmax, 2, 0, 3, TCG_VEC_UNSIGNED},
+    {TCG_OP_vavg, 2, 0, 3, TCG_VEC_UNSIGNED | TCG_VEC_ROUND},
+    {TCG_OP_vqadd, 2, 0, 3, TCG_VEC_UNSIGNED | TCG_VEC_MIXED | TCG_VEC_QC},
+    {TCG_OP_vqsub, 2, 0, 3, TCG_VEC_UNSIGNED | TCG_VEC_QC},
+    {TCG_OP_vcmpeq, 2, 0, 3},
+    {TCG_OP_vcmpgt, 2, 0, 3, TCG_VEC_UNSIGNED},
+    {TCG_OP_vcmpge, 2, 0, 3, TCG_VEC_UNSIGNED},
+    {TCG_OP_vtst, 2, 0, 3},
+    {TCG_OP_vshli, 1, 0, 3, 0, IMM_BITS},
+    {TCG_OP_vshri, 1, 0, 3, 0, IMM_BITS},
+    {TCG_OP_vsari, 1, 0, 3, 0, IMM_BITS},
+    {TCG_OP_vshlv, 2, 0, 3, TCG_VEC_UNSIGNED | TCG_VEC_ROUND | TCG_VEC_SAT | TCG_VEC_QC},
+    {TCG_OP_vmull, 2, 0, 2, TCG_VEC_UNSIGNED | TCG_VEC_HIGH},
+    {TCG_OP_vpmull, 2, 0, 0, TCG_VEC_HIGH},
+    {TCG_OP_vpmull, 2, 3, 3, TCG_VEC_HIGH},
+    {TCG_OP_vqdmulh, 2, 1, 2, TCG_VEC_ROUND | TCG_VEC_QC},
+    {TCG_OP_vqrdmlah, 3, 1, 2, TCG_VEC_NEGATE | TCG_VEC_QC},
+    {TCG_OP_vdot, 3, 0, 0, TCG_VEC_UNSIGNED | TCG_VEC_MIXED},
+    {TCG_OP_vwiden, 1, 0, 2, TCG_VEC_UNSIGNED | TCG_VEC_HIGH},
+    {TCG_OP_vqnarrow, 2, 0, 2, TCG_VEC_UNSIGNED | TCG_VEC_MIXED | TCG_VEC_QC},
+    {TCG_OP_vzip, 2, 0, 3, TCG_VEC_HIGH},
+    {TCG_OP_vunzip, 2, 0, 3, TCG_VEC_HIGH},
+    {TCG_OP_vtrn, 2, 0, 3, TCG_VEC_HIGH},
+    {TCG_OP_vext, 2, 0, 0, 0, 16},
+    {TCG_OP_vrev, 1, 0, 2, 0, IMM_GROUP},
+    {TCG_OP_vtbl, 2},
+    {TCG_OP_vrbit, 1},
+    {TCG_OP_vclz, 1, 0, 2},
+    {TCG_OP_vpopcnt, 1},
+    {TCG_OP_vaes, 1, 0, 0, 0, TCG_AES_COUNT},
+    {TCG_OP_vsha, 3, 0, 0, 0, TCG_SHA_COUNT},
+};
+
+static void gen_vector_op(Gen *g)
+{
+    const VecOp *v = &vec_ops[below(&g->r, G_N_ELEMENTS(vec_ops))];
+    unsigned aux = vec_aux(g, v->min, v->max, v->flags), esize = aux & TCG_VEC_ESIZE, imm = 0;
+    switch (v->imms) {
+    case IMM_BITS:
+        imm = below(&g->r, 8u << esize);
+        break;
+    case IMM_ELEMENTS:
+        imm = below(&g->r, 16u >> esize);
+        break;
+    case IMM_GROUP:
+        imm = 2u << (esize + below(&g->r, 3 - esize));
+        break;
+    default:
+        imm = v->imms ? below(&g->r, v->imms) : 0;
+        break;
+    }
+    TCGv x = pick(g, TCG_V128), y = pick(g, TCG_V128), z = pick(g, TCG_V128);
+    keep(g, v->arity == 1   ? tcg_gen_v1i(g->b, v->opc, aux, x, imm)
+            : v->arity == 2 ? tcg_gen_v2i(g->b, v->opc, aux, x, y, imm)
+                            : tcg_gen_v3i(g->b, v->opc, aux, x, y, z, imm));
+}
+
+static void gen_vector_fp(Gen *g)
+{
+    unsigned aux = fp_aux(g) | TCG_FP_ESIZE(1 + below(&g->r, 3)), imm = 0;
+    unsigned esize = tcg_fp_esize(aux),
+             opc = TCG_OP_vfadd + below(&g->r, TCG_OP_vfnarrow - TCG_OP_vfadd + 1);
+    static const uint16_t part[] = {0, 0, TCG_FP_V64, TCG_FP_V1};
+    unsigned low = part[below(&g->r, G_N_ELEMENTS(part))];
+    TCGv x = pick(g, TCG_V128), y = pick(g, TCG_V128), z = pick(g, TCG_V128);
+    switch (opc) {
+    case TCG_OP_vfsqrt:
+    case TCG_OP_vfround:
+        keep(g, tcg_gen_v1(g->b, opc, aux | low, x));
+        break;
+    case TCG_OP_vfcvt_fs ... TCG_OP_vfcvt_uf:
+        imm = chance(&g->r, 30) ? below(&g->r, (8u << esize) + 1) : 0;
+        keep(g, tcg_gen_v1i(g->b, opc, aux | low, x, imm));
+        break;
+    case TCG_OP_vfwiden:
+        aux = esize == 3 ? aux & ~TCG_FP_ESIZE(1) : aux;
+        keep(g, tcg_gen_v1i(g->b, opc, aux, x, below(&g->r, 2)));
+        break;
+    case TCG_OP_vfnarrow:
+        aux = esize == 1 ? (aux & ~TCG_FP_ESIZE(3)) | TCG_FP_ESIZE(2) : aux;
+        keep(g, tcg_gen_v1(g->b, opc, aux, x));
+        break;
+    case TCG_OP_vfcmp:
+        aux &= ~(TCG_FP_ROUND_MASK | TCG_FP_NOFLAGS);
+        keep(g, tcg_gen_v2i(g->b, opc, aux | low, x, y, below(&g->r, TCG_FCOND_COUNT)));
+        break;
+    case TCG_OP_vfma:
+        keep(g, tcg_gen_v3(g->b, opc, aux | low, x, y, z));
+        break;
+    default:
+        keep(g, tcg_gen_v2(g->b, opc, aux | low, x, y));
+        break;
+    }
+}
+
 static void gen_vector(Gen *g)
 {
-    static const uint8_t two[] = {TCG_OP_vand, TCG_OP_vor,  TCG_OP_vxor,   TCG_OP_vandc,
-                                  TCG_OP_vadd, TCG_OP_vsub, TCG_OP_vcmpeq, TCG_OP_vcmpgt};
-    static const uint8_t shift[] = {TCG_OP_vshli, TCG_OP_vshri, TCG_OP_vsari};
     unsigned esize = below(&g->r, 4), n = below(&g->r, 64);
     TCGv x = pick(g, TCG_V128);
-    switch (below(&g->r, 8)) {
+    switch (below(&g->r, 14)) {
     case 0:
         keep(g, tcg_gen_vget(g->b, x, n & 1));
         break;
@@ -771,15 +919,32 @@ static void gen_vector(Gen *g)
         break;
     case 3:
         if (g->o->fp) {
-            keep(g, tcg_gen_vld_lo(g->b, pick(g, TCG_F64)));
+            keep(g, tcg_gen_vld_lo(g->b, pick(g, fp_type(g))));
         }
         break;
     case 4:
+        if (g->o->fp) {
+            keep(g, tcg_gen_vlow(g->b, fp_type(g), x));
+        }
+        break;
     case 5:
-        keep(g, tcg_gen_vshift(g->b, shift[below(&g->r, 3)], esize, x, n % (8u << esize)));
+        keep(g, tcg_gen_vextract(g->b, esize == 3 ? TCG_I64 : int_type(g),
+                                 esize | (chance(&g->r, 50) ? TCG_VEC_UNSIGNED : 0), x,
+                                 n % (16u >> esize)));
+        break;
+    case 6:
+        keep(g, tcg_gen_vinsert(g->b, esize, x, pick(g, esize == 3 ? TCG_I64 : int_type(g)),
+                                n % (16u >> esize)));
+        break;
+    case 7:
+    case 8:
+    case 9:
+        if (g->o->fp) {
+            gen_vector_fp(g);
+        }
         break;
     default:
-        keep(g, tcg_gen_v2(g->b, two[n % 8], esize, x, pick(g, TCG_V128)));
+        gen_vector_op(g);
         break;
     }
 }
@@ -1042,7 +1207,7 @@ void irgen_unit(TCGBuilder *b, TCGUnit *u, uint64_t seed, const IrGenOptions *o)
             gen_fp_convert(g);
         } else if (n < 89 && o->fp) {
             gen_fp_bits(g);
-        } else if (n < 92 && o->vector) {
+        } else if (o->vector && (n < 92 || (n < 96 && o->fp_all))) {
             gen_vector(g);
         } else if (n < 97 && o->control) {
             gen_control(g);
