@@ -103,6 +103,7 @@ typedef struct RunState {
     GArray *resets, *powerdowns, *run_changes; /* Hook */
     bool running;                              /* vCPUs and virtual clock go */
     int exit_code;
+    ShutdownCause end; /* what ended machine_run() */
 
     GMutex lock;
     RunPhase phase;
@@ -403,6 +404,7 @@ static void run_look(void *opaque)
         run_stop(m, RUN_SHUTDOWN);
         if (!pause) {
             r->exit_code = w.shutdown_code;
+            r->end = w.shutdown;
             mainloop_quit(m->loop);
             return;
         }
@@ -427,6 +429,11 @@ static void run_look(void *opaque)
 void machine_settle(Machine *m)
 {
     run_look(m);
+}
+
+ShutdownCause machine_end(const Machine *m)
+{
+    return m->run->end;
 }
 
 int machine_run(Machine *m, bool paused)

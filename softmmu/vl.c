@@ -1347,7 +1347,9 @@ static int run_target(const GuestTarget *target, int argc, char **argv)
         fflush(stdout);
         os_daemonize_done();
     }
-    charset_free(m->chars, 500);
+    /* What the guest wrote before it ended itself is worth a wait, but not for somebody who wants
+     * the program gone. */
+    charset_free(m->chars, machine_end(m) >= SHUTDOWN_GUEST_POWEROFF ? 10000 : 500);
     m->chars = NULL;
     os_report_signal();
     if (err) {

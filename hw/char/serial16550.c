@@ -337,8 +337,14 @@ static void thr_write(void *opaque, unsigned i, uint64_t val)
         return;
     }
     s->thre_pending = false;
+    if (s->tx_count == fifo_depth(s) && !(s->mcr & MCR_LOOP)) {
+        /* The guest did not look at THRE; perhaps it is only the main loop that is late. */
+        char_make_room(&s->front);
+        tx_drain(s);
+        s->thre_pending = false;
+    }
     if (s->tx_count == fifo_depth(s)) {
-        /* The guest did not look at THRE: as in hardware, the last byte is replaced. */
+        /* As in hardware, the last byte is replaced. */
         s->tx_count--;
     }
     s->tx_data[(s->tx_head + s->tx_count++) % FIFO_DEPTH] = val;

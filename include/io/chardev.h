@@ -73,12 +73,15 @@ static inline bool char_attached(const CharFront *f)
 /* Returns how many bytes were taken, 0..len; less than len only if the buffer is full, then
  * write_ready follows. */
 size_t char_write(CharFront *f, const void *buf, size_t len);
+/* The buffer is full and more must go in or be lost: write some of it from this thread, if the
+ * other side takes it at once. Does not wait. [any] */
+void char_make_room(CharFront *f);
 /* The front end has room again. Any thread. */
 void char_accept_input(CharFront *f);
 
 /* All back ends of a VM. Owned by the Machine. */
 CharSet *charset_new(MainLoop *loop);
-/* Flushes what is buffered (for at most timeout_ms per back end that still drains), closes,
+/* Flushes what is buffered (as long as the other side takes some every timeout_ms), closes,
  * restores the terminal. */
 void charset_free(CharSet *s, unsigned timeout_ms);
 

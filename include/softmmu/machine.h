@@ -221,6 +221,8 @@ void machine_set_actions(Machine *m, const RunActions *a);
 /* For main: reset everything, start (or stay paused, -S), run the loop until the end; returns the
  * exit status. */
 int machine_run(Machine *m, bool paused);
+/* After it: why it ended. */
+ShutdownCause machine_end(const Machine *m);
 /* "running", "paused", "paused (prelaunch)" ...: as `info status` says it. */
 const char *machine_phase_name(const Machine *m);
 

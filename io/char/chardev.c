@@ -6,9 +6,10 @@
  *
  * Output. char_write() appends to a ring under Chardev.lock. The first byte into an idle ring posts
  * a drain to the main loop; while the loop drains, and for CHAR_LINGER_NS after the ring ran empty,
- * further bytes cost no system call in the thread that writes: a timer looks after them. Only the
- * loop's thread takes bytes out, so it writes without the lock. Input. Back ends read in the loop's
- * thread only as much as the front end takes.
+ * further bytes cost no system call in the thread that writes: a timer looks after them. Bytes are
+ * taken out under Chardev.drain, by the loop's thread or, when the ring is full and the loop does
+ * not keep up, by char_make_room(); the lock is not held while they are written. Input. Back ends
+ * read in the loop's thread only as much as the front end takes.
  *
  * Test: tests/unit/test-chardev.c
  */
@@ -108,6 +109,7 @@ static void out_log(Chardev *c, const uint8_t *buf, size_t len)
 /* Write one stretch. False if the other side takes nothing now. */
 static bool out_write_some(Chardev *c)
 {
+    g_autoptr(GMutexLocker) drain = g_mutex_locker_new(&c->drain);
     uint8_t chunk[4096];
     g_mutex_lock(&c->lock);
     size_t len = MIN(c->out_len, sizeof(chunk));
@@ -211,18 +213,28 @@ size_t char_write(CharFront *f, const void *buf, size_t len)
     return n;
 }
 
-/* At exit: give the other side up to timeout_ms to take what is left. */
+void char_make_room(CharFront *f)
+{
+    Chardev *c = f->chr;
+
+    if (c && c->kind->steady) {
+        out_write_some(c);
+    }
+}
+
+/*
+ * At exit: write what is left as long as the other side takes some of it every timeout_ms. A signal
+ * ends the wait.
+ */
 static void out_flush(Chardev *c, unsigned timeout_ms)
 {
-    gint64 end = g_get_monotonic_time() + timeout_ms * 1000ll;
     while (c->out_len && c->open) {
         if (out_write_some(c)) {
             continue;
         }
-        gint64 left = (end - g_get_monotonic_time()) / 1000;
         int fd = c->kind->out_fd ? c->kind->out_fd(c) : -1;
         struct pollfd p = {.fd = fd, .events = POLLOUT};
-        if (left <= 0 || fd < 0 || poll(&p, 1, left) <= 0) {
+        if (fd < 0 || poll(&p, 1, timeout_ms) <= 0) {
             break;
         }
     }
@@ -411,6 +423,7 @@ static void char_free(Chardev *c)
         close(c->log_fd);
     }
     g_mutex_clear(&c->lock);
+    g_mutex_clear(&c->drain);
     g_free(c->out);
     g_free(c->id);
     g_free(c->filename);
@@ -580,6 +593,7 @@ Chardev *chardev_new(CharSet *s, OptDict *d, GError **err)
     c->id = g_strdup(id);
     c->log_fd = -1;
     g_mutex_init(&c->lock);
+    g_mutex_init(&c->drain);
     timer_init(&c->linger, mainloop_clocks(s->loop), CLK_REALTIME, char_linger_over, c);
     if (!char_open(c, d, err)) {
         char_free(c);

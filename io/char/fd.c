@@ -222,7 +222,7 @@ static bool pipe_open(Chardev *c, OptDict *d, GError **err)
 }
 
 #define FD_OPS                                                                                     \
-    .size = sizeof(CharFd), .close = char_fd_close, .write = char_fd_write,                        \
+    .size = sizeof(CharFd), .steady = true, .close = char_fd_close, .write = char_fd_write,        \
     .wait_writable = char_fd_wait_writable, .update_read = char_fd_update_read,                    \
     .out_fd = char_fd_out_fd
 

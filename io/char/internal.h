@@ -26,6 +26,7 @@ struct CharKind {
     const char *help; /* its parameters */
     size_t size;      /* of the struct that starts with a Chardev */
     bool discards;    /* output goes nowhere, unless to a logfile */
+    bool steady;      /* what write() uses never changes: any thread may call it */
     /* Open from the options of d; sets c->filename, and c->open if somebody is there. */
     bool (*open)(Chardev *c, OptDict *d, GError **err);
     void (*close)(Chardev *c);
@@ -56,7 +57,8 @@ struct Chardev {
     bool started; /* kind->open() was called, so close() will be */
     int log_fd;   /* logfile=, or -1 */
 
-    GMutex lock; /* the fields up to the next empty line */
+    GMutex drain; /* of whoever takes bytes out of the ring; before lock */
+    GMutex lock;  /* the fields up to the next empty line */
     uint8_t *out;
     uint32_t out_head, out_len, out_size;
     OutState out_state;

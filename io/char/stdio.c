@@ -194,6 +194,7 @@ const CharKind char_kind_stdio = {
     .name = "stdio",
     .help = "signal=on|off",
     .size = sizeof(CharFd),
+    .steady = true,
     .open = stdio_open,
     .close = stdio_close,
     .write = char_fd_write,
