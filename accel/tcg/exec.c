@@ -112,12 +112,25 @@ static bool handle_interrupts(CPU *cpu)
     return !cpu->halted;
 }
 
+static __thread CPU *current_cpu;
+
+CPU *cpu_current(void)
+{
+    return current_cpu;
+}
+
+void cpu_set_current(CPU *cpu)
+{
+    current_cpu = cpu;
+}
+
 void tcg_exec(CPU *cpu)
 {
     TcgCpu *tc = cpu->tcg;
     Accel *a = tc->accel;
     CPUEnv *env = cpu->env;
 
+    cpu_set_current(cpu);
     sigsetjmp(tc->jmp, 0);
     tc->in_exec = true;
     tc->interp_unit = NULL;

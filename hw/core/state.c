@@ -21,7 +21,7 @@ static void *field_data(const StateField *f, void *obj, uint32_t *count)
 {
     uint8_t *p = (uint8_t *)obj + f->offset;
 
-    if (f->kind == STATE_INT_DYNAMIC) {
+    if (f->count_offset) {
         *count = *(uint32_t *)((uint8_t *)obj + f->count_offset);
         return *(void **)p;
     }
@@ -98,7 +98,7 @@ void state_alloc(StateTable *table, void *obj)
     for (unsigned i = 0; i < n; i++) {
         const StateField *f = &fields[i];
 
-        if (f->kind == STATE_INT_DYNAMIC) {
+        if (f->count_offset) {
             uint32_t count = *(uint32_t *)((uint8_t *)obj + f->count_offset);
             void **p = (void **)((uint8_t *)obj + f->offset);
 
@@ -118,13 +118,14 @@ void state_free(StateTable *table, void *obj)
 
     for (unsigned i = 0; i < n; i++) {
         const StateField *f = &fields[i];
+        uint32_t count;
+        uint8_t *p = field_data(f, obj, &count);
 
-        if (f->kind == STATE_INT_DYNAMIC) {
-            g_free(*(void **)((uint8_t *)obj + f->offset));
-        } else if (f->kind == STATE_STRUCT) {
-            for (uint32_t e = 0; e < f->count; e++) {
-                state_free(f->sub, (uint8_t *)obj + f->offset + (size_t)e * f->elem_size);
-            }
+        for (uint32_t e = 0; f->kind == STATE_STRUCT && p && e < count; e++) {
+            state_free(f->sub, p + (size_t)e * f->elem_size);
+        }
+        if (f->count_offset) {
+            g_free(p);
         }
     }
 }

@@ -170,8 +170,8 @@ void cpu_loop_exit_restore(CPU *cpu, uintptr_t ra) G_GNUC_NORETURN;
 /*
  * Guest instructions this vCPU has executed before the one at ra. Exact with -icount and in
  * lock-step, and while the mode given to tlb_select_fetch() has CPU_MODE_COUNT, which makes units
- * count; otherwise estimated from the time. The two scales differ: who sets CPU_MODE_COUNT takes new
- * readings. The unit that runs at that moment does not count yet; cpu_unit_counts() tells.
+ * count; otherwise estimated from the time. The two scales differ: who sets CPU_MODE_COUNT takes
+ * new readings. The unit that runs at that moment does not count yet; cpu_unit_counts() tells.
  */
 #define CPU_MODE_COUNT (1u << 23)
 uint64_t cpu_insn_count(CPU *cpu, uintptr_t ra);
@@ -179,6 +179,10 @@ bool cpu_unit_counts(CPU *cpu, uintptr_t ra);
 
 /* ---- from any thread ---- */
 
+/* The vCPU whose code the calling thread runs: who makes an MMIO access. NULL: none does (main
+ * loop, DMA of an I/O thread). The setter is for threads that run vCPUs. [any] */
+CPU *cpu_current(void);
+void cpu_set_current(CPU *cpu);
 /* Raise or lower architecture line `line` (0-15); wakes a halted vCPU. [any] */
 void cpu_set_line(CPU *cpu, unsigned line, bool level);
 /* Set CPU_INT_* bits and make the vCPU look at them soon. [any] */

@@ -48,8 +48,10 @@ typedef struct OptDict OptDict; /* softmmu/opts.h */
  *                                    (uint32_t, one of the "more members"); realize() sets that
  *                                    and calls device_state_alloc()
  *     N(Type, name, count, prefix)   an array of structs that have a SUBSTATE() of their own
- * A reset value KEEP means that reset leaves the field alone (it starts at 0).
- * "More members" are what a snapshot does not hold: lines, timers, properties, host handles.
+ * STATE_PARTS(prefix, Type, LIST, PartType, part, count, part_prefix, more members...) adds a
+ * pointer `part` to an array of PartType, a SUBSTATE(), with its length in the member `count`, as
+ * with D(). A reset value KEEP means that reset leaves the field alone (it starts at 0). "More
+ * members" are what a snapshot does not hold: lines, timers, properties, host handles.
  */
 typedef enum { STATE_INT, STATE_INT_DYNAMIC, STATE_STRUCT } StateKind;
 
@@ -63,7 +65,7 @@ struct StateField {
     uint32_t elem_size; /* bytes of one element */
     bool is_bool;
     uint32_t count;        /* elements */
-    uint32_t count_offset; /* STATE_INT_DYNAMIC: of the uint32_t that holds the count */
+    uint32_t count_offset; /* not 0: the field is a pointer; of the uint32_t that is its count */
     uint64_t reset;
     StateTable *sub; /* STATE_STRUCT */
 };
@@ -120,6 +122,26 @@ struct StateField {
         __VA_ARGS__                                                                                \
     } Type;                                                                                        \
     STATE_TABLE(prefix, Type, LIST)
+#define STATE_PARTS(prefix, Type, LIST, Part, part, n, part_prefix, ...)                           \
+    typedef struct Type {                                                                          \
+        Device dev;                                                                                \
+        LIST(STATE_DECL_F, STATE_DECL_A, STATE_DECL_D, STATE_DECL_N)                               \
+        Part *part;                                                                                \
+        __VA_ARGS__                                                                                \
+    } Type;                                                                                        \
+    static const StateField *prefix##_state(unsigned *n_fields)                                    \
+    {                                                                                              \
+        typedef Type Self G_GNUC_UNUSED;                                                           \
+        static const StateField rows[] = {LIST(STATE_ROW_F, STATE_ROW_A, STATE_ROW_D,              \
+                                               STATE_ROW_N){.name = #part,                         \
+                                                            .kind = STATE_STRUCT,                  \
+                                                            .offset = offsetof(Self, part),        \
+                                                            .elem_size = sizeof(Part),             \
+                                                            .count_offset = offsetof(Self, n),     \
+                                                            .sub = part_prefix##_state}};          \
+        *n_fields = G_N_ELEMENTS(rows);                                                            \
+        return rows;                                                                               \
+    }
 /* A struct inside a device's state; may stand in a header (then the table is made in each user). */
 #define SUBSTATE(prefix, Type, LIST, ...)                                                          \
     typedef struct Type {                                                                          \
