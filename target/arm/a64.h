@@ -38,6 +38,7 @@ typedef enum A64FlagsKind {
     A64_FLAGS_SUB,   /* of x - y */
     A64_FLAGS_ADD,   /* of x + y */
     A64_FLAGS_LOGIC, /* of result, C and V are 0 */
+    A64_FLAGS_FCMP,  /* of a floating-point comparison of x and y */
 } A64FlagsKind;
 
 /* One unit under translation. */
@@ -53,7 +54,8 @@ typedef struct A64Ctx {
     /* What set the flags last, since the last label: conditions are made of its operands. */
     struct {
         A64FlagsKind kind;
-        TCGv x, y, result; /* of one integer type */
+        TCGv x, y, result; /* of one integer type; FCMP: result is x < y */
+        unsigned fp;       /* FCMP: flags of fcmp */
     } flags;
 } A64Ctx;
 
@@ -142,6 +144,8 @@ TCGv a64_gen_cond(A64Ctx *c, unsigned cond);
 void a64_set_flags_add(A64Ctx *c, TCGv x, TCGv y, TCGv result);
 void a64_set_flags_sub(A64Ctx *c, TCGv x, TCGv y, TCGv result);
 void a64_set_flags_logic(A64Ctx *c, TCGv result);
+/* Flags of comparing FP values. aux: TCG_FCOND_LT_Q or, signaling, LT_S; TCG_FP_FZ. */
+void a64_set_flags_fcmp(A64Ctx *c, unsigned aux, TCGv x, TCGv y);
 /* NZCV as four bits N=8 .. V=1 (I32). */
 void a64_set_nzcv(A64Ctx *c, TCGv nzcv);
 TCGv a64_get_nzcv(A64Ctx *c);

@@ -17,8 +17,8 @@
  * Invariants
  *   - What translation and fetch depend on is only changed through arm_mmu_changed() /
  *     arm_mode_changed(), so that env->cpu.tlb[], .ctx and .mode always agree with it.
- *   - FPCR.RMode and the cumulative flags but IDC and QC live in env->cpu.mxcsr (see fpu.c);
- *     env->fpcr has the other bits.
+ *   - FPCR.RMode and the cumulative flags but QC live in env->cpu.mxcsr and .fp_more (see
+ *     fpu.c); env->fpcr has the other bits.
  *
  * All of it belongs to the CPU's own thread.
  */
@@ -94,7 +94,6 @@ typedef struct ARMEnv {
     uint64_t excl_addr, excl_val, excl_val_hi;
 
     uint32_t fpcr;                                    /* ARM_FPCR_* without RMode */
-    uint32_t fp_idc;                                  /* FPSR.IDC: 0 or 1 */
     uint32_t fp_nzcv;                                 /* AArch32: FPSCR.NZCV in bits 31:28 */
     uint64_t qc[2] __attribute__((aligned(16)));      /* FPSR.QC: any bit is set */
     uint64_t vtmp[4][2] __attribute__((aligned(16))); /* operands and result of vector helpers */

@@ -34,12 +34,15 @@ typedef enum ARMFpOp {
     ARM_FP_ACGT,
     ARM_FP_CMP, /* NZCV in bits 3:0; arg: signaling */
     /* (a, b, c) */
-    ARM_FP_MADD, /* a * b + c */
+    ARM_FP_MADD,  /* a * b + c */
+    ARM_FP_MADDH, /* the same with a and b in half precision, c and the result in single */
     /* (a) */
     ARM_FP_SQRT,
     ARM_FP_RECPE,
     ARM_FP_RSQRTE,
     ARM_FP_RECPX,
+    ARM_FP_URECPE, /* of 32-bit integers */
+    ARM_FP_URSQRTE,
     ARM_FP_RINT,     /* arg: ARM_FP_ARG_ROUND, ARM_FP_ARG_EXACT */
     ARM_FP_RINT32,   /* arg: ARM_FP_ARG_ROUND; FRINT32Z, FRINT32X */
     ARM_FP_RINT64,   /* the same for FRINT64 */
@@ -58,9 +61,9 @@ enum {
     ARM_FP_ARG_EXACT = 1 << 3,     /* signal inexact */
     ARM_FP_ARG_SIGNALING = 1 << 3, /* of CMP */
     ARM_FP_ARG_UNSIGNED = 1 << 3,
-    ARM_FP_ARG_FBITS_SHIFT = 4,  /* 7 bits */
-    ARM_FP_ARG_SIZE_SHIFT = 11,  /* log2 of bytes, 2 bits */
-    ARM_FP_DESC_HALF_SHIFT = 30, /* vectors: 1: the high half is zero (Q is 0) */
+    ARM_FP_ARG_FBITS_SHIFT = 4, /* 7 bits */
+    ARM_FP_ARG_SIZE_SHIFT = 11, /* log2 of bytes, 2 bits */
+    ARM_FP_DESC_N_SHIFT = 26,   /* vectors: number of elements, 1 to 8; zeros above */
 };
 #define ARM_FP_DESC(op, esize, arg)                                                                \
     ((uint32_t)(op) | (uint32_t)(esize) << ARM_FP_DESC_ESIZE_SHIFT |                               \

@@ -38,7 +38,7 @@ static void fp_end(ARMEnv *env, const SoftFp *s, unsigned esize)
                       (f & SFP_OVERFLOW ? 0x08 : 0) | (f & SFP_UNDERFLOW ? 0x10 : 0) |
                       (f & SFP_INEXACT ? 0x20 : 0);
     if ((f & SFP_INPUT_FLUSHED) && esize != 1) {
-        env->fp_idc = 1;
+        env->cpu.fp_more |= CPU_FP_IDC;
     }
 }
 
@@ -269,6 +269,17 @@ static uint64_t rsqrte(SoftFp *s, unsigned e, uint64_t a)
                 (uint64_t)(rsqrt_estimate(scaled) & 255) << (f->frac_bits - 8));
 }
 
+/* UnsignedRecipEstimate(), UnsignedRSqrtEstimate() */
+static uint32_t urecpe(uint32_t a)
+{
+    return a >> 31 ? recip_estimate(a >> 23) << 23 : UINT32_MAX;
+}
+
+static uint32_t ursqrte(uint32_t a)
+{
+    return a >> 30 ? rsqrt_estimate(a >> 23) << 23 : UINT32_MAX;
+}
+
 /* FPRecpX() */
 static uint64_t recpx(SoftFp *s, unsigned e, uint64_t a)
 {
@@ -458,6 +469,18 @@ static uint64_t convert(SoftFp *s, bool ahp, unsigned e, uint64_t a, unsigned to
     return to == 3 ? softfp_f32_to_f64(s, a) : softfp_f64_to_f32(s, a);
 }
 
+/* A half-precision operand of FPMulAddH() in single precision; it may still signal. */
+static uint32_t half_operand(SoftFp *s, bool flush, uint16_t a)
+{
+    const Format *h = &formats[1];
+    SoftFp t = SOFTFP_INIT_ARM;
+    if (is_nan(h, a)) {
+        return make(&formats[2], a >> 15, 255, (uint64_t)(a & frac_ones(h)) << 13);
+    }
+    t.flush_inputs = flush;
+    return softfp_f16_to_f32(&t, a);
+}
+
 /* ---- all of them ---- */
 
 static uint64_t compare_mask(bool yes, unsigned e)
@@ -480,10 +503,11 @@ static unsigned nzcv_of(SoftFpOrder order)
     }
 }
 
-static uint64_t one_element(SoftFp *s, bool ahp, ARMFpOp op, unsigned e, unsigned arg, uint64_t a,
-                            uint64_t b, uint64_t c)
+static uint64_t one_element(SoftFp *s, uint32_t fpcr, ARMFpOp op, unsigned e, unsigned arg,
+                            uint64_t a, uint64_t b, uint64_t c)
 {
     const Format *f = &formats[e];
+    bool ahp = fpcr & ARM_FPCR_AHP, flush16 = fpcr & ARM_FPCR_FZ16;
     uint64_t sign = sign_bit(f);
     switch (op) {
     case ARM_FP_ADD:
@@ -530,6 +554,12 @@ static uint64_t one_element(SoftFp *s, bool ahp, ARMFpOp op, unsigned e, unsigne
         return nzcv_of(compare(s, e, a, b, arg & ARM_FP_ARG_SIGNALING));
     case ARM_FP_MADD:
         return BY_SIZE(e, muladd, s, a, b, c, 0);
+    case ARM_FP_MADDH:
+        return softfp_muladd_f32(s, half_operand(s, flush16, a), half_operand(s, flush16, b), c, 0);
+    case ARM_FP_URECPE:
+        return urecpe(a);
+    case ARM_FP_URSQRTE:
+        return ursqrte(a);
     case ARM_FP_SQRT:
         return BY_SIZE(e, sqrt, s, a);
     case ARM_FP_RECPE:
@@ -561,7 +591,7 @@ static uint64_t helper_arm_fp(ARMEnv *env, uint64_t a, uint64_t b, uint64_t c, u
 {
     unsigned e = desc >> ARM_FP_DESC_ESIZE_SHIFT & 3;
     SoftFp s = fp_begin(env, e);
-    uint64_t r = one_element(&s, env->fpcr & ARM_FPCR_AHP, (ARMFpOp)(desc & 0xff), e,
+    uint64_t r = one_element(&s, env->fpcr, (ARMFpOp)(desc & 0xff), e,
                              desc >> ARM_FP_DESC_ARG_SHIFT, a, b, c);
     fp_end(env, &s, e);
     return r;
@@ -584,15 +614,14 @@ static void helper_arm_vfp(ARMEnv *env, uint32_t desc)
 {
     ARMFpOp op = (ARMFpOp)(desc & 0xff);
     unsigned e = desc >> ARM_FP_DESC_ESIZE_SHIFT & 3, arg = desc >> ARM_FP_DESC_ARG_SHIFT;
+    unsigned from = op == ARM_FP_MADDH ? 1 : e, n = desc >> ARM_FP_DESC_N_SHIFT;
     unsigned to = op == ARM_FP_CVT || op == ARM_FP_CVT_ODD ? arg >> ARM_FP_ARG_SIZE_SHIFT & 3 : e;
-    unsigned n = (16 >> (desc >> ARM_FP_DESC_HALF_SHIFT & 1)) >> MAX(e, to);
-    bool ahp = env->fpcr & ARM_FPCR_AHP;
     uint64_t r[2] = {0, 0};
     uint8_t flags = 0;
     for (unsigned i = 0; i < n; i++) {
         SoftFp s = fp_begin(env, e);
-        uint64_t v = one_element(&s, ahp, op, e, arg, element(env->vtmp[0], e, i),
-                                 element(env->vtmp[1], e, i), element(env->vtmp[2], e, i));
+        uint64_t v = one_element(&s, env->fpcr, op, e, arg, element(env->vtmp[0], from, i),
+                                 element(env->vtmp[1], from, i), element(env->vtmp[2], e, i));
         set_element(r, to, i, v);
         flags |= s.flags;
     }

@@ -6,9 +6,9 @@
  *
  * The rounding mode and the cumulative flags IOC, DZC, OFC, UFC and IXC live in env->cpu.mxcsr
  * (Intel SDM volume 1, 10.2.3), so that generated code rounds and accumulates by itself. MXCSR.DE
- * is set by hosts for subnormal operands and means nothing here: IDC is only set where a subnormal
- * was flushed, which generated code leaves to helpers. Trapped exceptions are not implemented: the
- * enable bits read as zero.
+ * is set by hosts for subnormal operands and means nothing here: IDC, which says that one was
+ * flushed, is in env->cpu.fp_more. Trapped exceptions are not implemented: the enable bits read as
+ * zero.
  *
  * Thread: the CPU's own. Test: tests/unit/test-arm-simd.c.
  */
@@ -32,7 +32,7 @@
 void arm_fpu_reset(ARMEnv *env)
 {
     env->fpcr = 0;
-    env->fp_idc = 0;
+    env->cpu.fp_more = 0;
     env->fp_nzcv = 0;
     env->qc[0] = env->qc[1] = 0;
     env->cpu.mxcsr = MXCSR_MASKS;
@@ -72,7 +72,7 @@ uint32_t arm_fpsr_get(const ARMEnv *env)
     uint32_t m = env->cpu.mxcsr;
     return (m & MXCSR_IE ? ARM_FPSR_IOC : 0) | (m & MXCSR_ZE ? ARM_FPSR_DZC : 0) |
            (m & MXCSR_OE ? ARM_FPSR_OFC : 0) | (m & MXCSR_UE ? ARM_FPSR_UFC : 0) |
-           (m & MXCSR_PE ? ARM_FPSR_IXC : 0) | (env->fp_idc ? ARM_FPSR_IDC : 0) |
+           (m & MXCSR_PE ? ARM_FPSR_IXC : 0) | (env->cpu.fp_more & CPU_FP_IDC ? ARM_FPSR_IDC : 0) |
            (env->qc[0] | env->qc[1] ? ARM_FPSR_QC : 0);
 }
 
@@ -82,7 +82,7 @@ void arm_fpsr_set(ARMEnv *env, uint32_t val)
                  (val & ARM_FPSR_OFC ? MXCSR_OE : 0) | (val & ARM_FPSR_UFC ? MXCSR_UE : 0) |
                  (val & ARM_FPSR_IXC ? MXCSR_PE : 0);
     env->cpu.mxcsr = (env->cpu.mxcsr & ~MXCSR_FLAGS) | m;
-    env->fp_idc = (val & ARM_FPSR_IDC) != 0;
+    env->cpu.fp_more = val & ARM_FPSR_IDC ? CPU_FP_IDC : 0;
     env->qc[0] = (val & ARM_FPSR_QC) != 0;
     env->qc[1] = 0;
 }

@@ -82,6 +82,22 @@ void a64_set_flags_logic(A64Ctx *c, TCGv result)
     set_flags(c, A64_FLAGS_LOGIC, result, result, result, tcg_i32(c->b, 0), tcg_i64(c->b, 0));
 }
 
+/* Only the first comparison raises exceptions; what the flags are made of besides is dropped where
+ * nobody reads them. */
+void a64_set_flags_fcmp(A64Ctx *c, unsigned aux, TCGv x, TCGv y)
+{
+    TCGBuilder *b = c->b;
+    unsigned fp = (aux & TCG_FP_FZ) | TCG_FP_NOFLAGS;
+    TCGv lt = tcg_gen_fcmp(b, TCG_I64, aux, x, y);
+    TCGv eq = tcg_gen_fcmp(b, TCG_I64, TCG_FCOND_EQ_Q | fp, x, y);
+    TCGv un = tcg_gen_fcmp(b, TCG_I64, TCG_FCOND_UN_Q | fp, x, y);
+    set_flags(c, A64_FLAGS_FCMP, x, y, lt, tcg_gen_setcondi(b, TCG_I32, TCG_COND_EQ, lt, 0),
+              tcg_gen_neg(b, un));
+    tcg_gen_setcell(b, ARM_CELL_N, tcg_gen_neg(b, lt));
+    tcg_gen_setcell(b, ARM_CELL_Z, tcg_gen_xori(b, eq, 1));
+    c->flags.fp = fp;
+}
+
 void a64_set_nzcv(A64Ctx *c, TCGv nzcv)
 {
     TCGBuilder *b = c->b;
@@ -104,6 +120,31 @@ TCGv a64_get_nzcv(A64Ctx *c)
     return tcg_gen_or(b, nz, tcg_gen_or(b, tcg_gen_shli(b, carry, 1), v));
 }
 
+/* The even conditions of a floating-point comparison, which was done in this order already. */
+static TCGv cond_of_fcmp(A64Ctx *c, unsigned which)
+{
+    TCGBuilder *b = c->b;
+    TCGv x = c->flags.x, y = c->flags.y;
+    unsigned fp = c->flags.fp;
+    switch (which) {
+    case 0: /* EQ */
+        return tcg_gen_fcmp(b, TCG_I32, TCG_FCOND_EQ_Q | fp, x, y);
+    case 1: /* CS: not less */
+        return tcg_gen_setcondi(b, TCG_I32, TCG_COND_EQ, c->flags.result, 0);
+    case 2: /* MI: less */
+        return tcg_gen_fcmp(b, TCG_I32, TCG_FCOND_LT_Q | fp, x, y);
+    case 3: /* VS: unordered */
+        return tcg_gen_fcmp(b, TCG_I32, TCG_FCOND_UN_Q | fp, x, y);
+    case 4: /* HI: greater or unordered */
+        return tcg_gen_setcondi(b, TCG_I32, TCG_COND_EQ,
+                                tcg_gen_fcmp(b, TCG_I32, TCG_FCOND_LE_Q | fp, x, y), 0);
+    case 5: /* GE */
+        return tcg_gen_fcmp(b, TCG_I32, TCG_FCOND_LE_Q | fp, y, x);
+    default: /* GT */
+        return tcg_gen_fcmp(b, TCG_I32, TCG_FCOND_LT_Q | fp, y, x);
+    }
+}
+
 /* The even conditions EQ, CS, MI, VS, HI, GE, GT by the operands of the instruction that set the
  * flags; false if there is no single compare for it. */
 static bool cond_of_operands(A64Ctx *c, unsigned which, TCGv *out)
@@ -114,6 +155,10 @@ static bool cond_of_operands(A64Ctx *c, unsigned which, TCGv *out)
                                         TCG_COND_COUNT, TCG_COND_COUNT, TCG_COND_GE,
                                         TCG_COND_GT,    TCG_COND_COUNT};
     TCGCond cond = TCG_COND_COUNT;
+    if (c->flags.kind == A64_FLAGS_FCMP) {
+        *out = cond_of_fcmp(c, which);
+        return true;
+    }
     if (c->flags.kind == A64_FLAGS_SUB) {
         cond = of_sub[which];
         if (cond != TCG_COND_COUNT) {

@@ -182,21 +182,15 @@ void a64_trans_fmadd_f(A64Ctx *c, const A64Insn *a)
 static void compare(A64Ctx *c, unsigned e, TCGv x, TCGv y, bool signaling)
 {
     TCGBuilder *b = c->b;
-    if (e == 1 || (c->mode & ARM_MODE_FZ)) {
+    if (e == 1) {
         unsigned arg = signaling ? ARM_FP_ARG_SIGNALING : 0;
         a64_set_nzcv(c, arm_gen_fp(b, c->mode, ARM_FP_CMP, e, arg, x, y, TCG_NONE));
         return;
     }
+    unsigned fz = c->mode & ARM_MODE_FZ ? TCG_FP_FZ : 0;
     x = tcg_gen_bitcast(b, arm_fp_type(e), x);
     y = tcg_gen_bitcast(b, arm_fp_type(e), y);
-    TCGv lt = tcg_gen_fcmp(b, TCG_I64, signaling ? TCG_FCOND_LT_S : TCG_FCOND_LT_Q, x, y);
-    TCGv eq = tcg_gen_fcmp(b, TCG_I64, signaling ? TCG_FCOND_EQ_S : TCG_FCOND_EQ_Q, x, y);
-    TCGv un = tcg_gen_fcmp(b, TCG_I64, TCG_FCOND_UN_Q, x, y);
-    tcg_gen_setcell(b, ARM_CELL_N, tcg_gen_neg(b, lt));
-    tcg_gen_setcell(b, ARM_CELL_Z, tcg_gen_xori(b, eq, 1));
-    tcg_gen_setcell(b, ARM_CELL_C, tcg_gen_setcondi(b, TCG_I32, TCG_COND_EQ, lt, 0));
-    tcg_gen_setcell(b, ARM_CELL_V, tcg_gen_neg(b, un));
-    a64_forget_flags(c);
+    a64_set_flags_fcmp(c, fz | (signaling ? TCG_FCOND_LT_S : TCG_FCOND_LT_Q), x, y);
 }
 
 static TCGv fp_zero(A64Ctx *c, unsigned e)

@@ -21,16 +21,21 @@ static TCGv load(A64Ctx *c, unsigned size, TCGv addr, int64_t disp)
     if (size == 4) {
         return tcg_gen_ld(c->b, TCG_V128, m, addr, disp);
     }
-    if (size == 3) {
-        return tcg_gen_vld_lo(c->b, tcg_gen_ld(c->b, TCG_F64, m, addr, disp));
+    if (size >= 2) {
+        TCGType t = size == 3 ? TCG_F64 : TCG_F32;
+        return tcg_gen_vld_lo(c->b, tcg_gen_ld(c->b, t, m, addr, disp));
     }
-    TCGv v = tcg_gen_ld(c->b, TCG_I64, m, addr, disp);
-    return tcg_gen_vld_lo(c->b, tcg_gen_bitcast(c->b, TCG_F64, v));
+    TCGv v = tcg_gen_ld(c->b, TCG_I32, m, addr, disp);
+    return tcg_gen_vld_lo(c->b, tcg_gen_bitcast(c->b, TCG_F32, v));
 }
 
 static void store(A64Ctx *c, unsigned size, TCGv addr, int64_t disp, TCGv v)
 {
-    tcg_gen_st(c->b, a64_memop(c, size), addr, disp, size == 4 ? v : tcg_gen_vget(c->b, v, 0));
+    if (size < 4) {
+        v = size >= 2 ? tcg_gen_vlow(c->b, size == 3 ? TCG_F64 : TCG_F32, v)
+                      : tcg_gen_vextract(c->b, TCG_I32, size | TCG_VEC_UNSIGNED, v, 0);
+    }
+    tcg_gen_st(c->b, a64_memop(c, size), addr, disp, v);
 }
 
 static void set_cell(A64Ctx *c, unsigned r, TCGv v)
@@ -190,13 +195,13 @@ static void multiple_plain(A64Ctx *c, const A64Insn *a, TCGv base)
 {
     unsigned regs = multiple[a->opc].regs, size = 3 + a->Q;
     TCGMemOp m = memop_aligned(c, size, a->size) & ~TCG_MO_BE;
-    TCGv v[4];
+    TCGv v[4] = {TCG_NONE, TCG_NONE, TCG_NONE, TCG_NONE};
     for (unsigned i = 0; i < regs; i++) {
         unsigned r = (a->rd + i) & 31;
         int64_t disp = (int64_t)i << size;
         if (!a->L) {
             v[i] = a64_v(c, r);
-            tcg_gen_st(c->b, m, base, disp, a->Q ? v[i] : tcg_gen_vget(c->b, v[i], 0));
+            tcg_gen_st(c->b, m, base, disp, a->Q ? v[i] : tcg_gen_vlow(c->b, TCG_F64, v[i]));
         } else if (a->Q) {
             v[i] = tcg_gen_ld(c->b, TCG_V128, m, base, disp);
         } else {
@@ -205,6 +210,109 @@ static void multiple_plain(A64Ctx *c, const A64Insn *a, TCGv base)
     }
     for (unsigned i = 0; a->L && i < regs; i++) {
         set_cell(c, (a->rd + i) & 31, v[i]);
+    }
+}
+
+/* Even (odd) elements of a and b; elements of the low (high) halves by turns. */
+static TCGv unzip(A64Ctx *c, const A64Insn *a, bool odd, TCGv x, TCGv y)
+{
+    return tcg_gen_v2(c->b, TCG_OP_vunzip, a->size | (odd ? TCG_VEC_HIGH : 0), x, y);
+}
+static TCGv zip(A64Ctx *c, const A64Insn *a, bool high, TCGv x, TCGv y)
+{
+    return tcg_gen_v2(c->b, TCG_OP_vzip, a->size | (high ? TCG_VEC_HIGH : 0), x, y);
+}
+
+/* For three registers: which byte of the 48 in memory is byte i of register r, or (store) the
+ * reverse, with 16 bytes a register. */
+static TCGv index_of_three(A64Ctx *c, const A64Insn *a, unsigned r, bool is_store)
+{
+    uint64_t half[2] = {0, 0};
+    for (unsigned i = 0; i < 16; i++) {
+        unsigned e = i >> a->size, byte = i & ((1u << a->size) - 1), n = 16u >> a->size, from;
+        if (is_store) {
+            unsigned k = r * n + e; /* element in memory */
+            from = k % 3 * 16 + ((k / 3) << a->size) + byte;
+        } else {
+            from = ((e * 3 + r) << a->size) + byte;
+        }
+        half[i / 8] |= (uint64_t)from << i % 8 * 8;
+    }
+    return arm_v_make(c->b, tcg_i64(c->b, (int64_t)half[0]), tcg_i64(c->b, (int64_t)half[1]));
+}
+
+/* Whole registers of interleaved elements, from memory's order in v to that of registers. */
+static void deinterleave(A64Ctx *c, const A64Insn *a, unsigned selem, TCGv v[4])
+{
+    TCGv even[2], odd[2], m[3] = {v[0], v[1], v[2]};
+    switch (selem) {
+    case 2:
+        v[0] = unzip(c, a, false, m[0], m[1]);
+        v[1] = unzip(c, a, true, m[0], m[1]);
+        break;
+    case 3:
+        for (unsigned r = 0; r < 3; r++) {
+            v[r] = tcg_gen_vtable(c->b, m, 3, index_of_three(c, a, r, false), TCG_NONE);
+        }
+        break;
+    default:
+        for (unsigned i = 0; i < 2; i++) {
+            even[i] = unzip(c, a, false, v[2 * i], v[2 * i + 1]); /* of registers 0 and 2 */
+            odd[i] = unzip(c, a, true, v[2 * i], v[2 * i + 1]);
+        }
+        v[0] = unzip(c, a, false, even[0], even[1]);
+        v[1] = unzip(c, a, false, odd[0], odd[1]);
+        v[2] = unzip(c, a, true, even[0], even[1]);
+        v[3] = unzip(c, a, true, odd[0], odd[1]);
+        break;
+    }
+}
+
+static void interleave(A64Ctx *c, const A64Insn *a, unsigned selem, TCGv v[4])
+{
+    TCGv even[2], odd[2], m[3] = {v[0], v[1], v[2]};
+    switch (selem) {
+    case 2:
+        v[0] = zip(c, a, false, m[0], m[1]);
+        v[1] = zip(c, a, true, m[0], m[1]);
+        break;
+    case 3:
+        for (unsigned r = 0; r < 3; r++) {
+            v[r] = tcg_gen_vtable(c->b, m, 3, index_of_three(c, a, r, true), TCG_NONE);
+        }
+        break;
+    default:
+        for (unsigned i = 0; i < 2; i++) {
+            even[i] = zip(c, a, i, v[0], v[2]);
+            odd[i] = zip(c, a, i, v[1], v[3]);
+        }
+        for (unsigned i = 0; i < 2; i++) {
+            v[2 * i] = zip(c, a, false, even[i], odd[i]);
+            v[2 * i + 1] = zip(c, a, true, even[i], odd[i]);
+        }
+        break;
+    }
+}
+
+/* Little-endian, all 128 bits of each register. */
+static void multiple_interleaved(A64Ctx *c, const A64Insn *a, TCGv base)
+{
+    unsigned selem = multiple[a->opc].selem;
+    TCGMemOp m = memop_aligned(c, TCG_MO_128, a->size);
+    TCGv v[4] = {TCG_NONE, TCG_NONE, TCG_NONE, TCG_NONE};
+    for (unsigned i = 0; i < selem; i++) {
+        v[i] = a->L ? tcg_gen_ld(c->b, TCG_V128, m, base, i * 16) : a64_v(c, (a->rd + i) & 31);
+    }
+    if (a->L) {
+        deinterleave(c, a, selem, v);
+        for (unsigned i = 0; i < selem; i++) {
+            set_cell(c, (a->rd + i) & 31, v[i]);
+        }
+    } else {
+        interleave(c, a, selem, v);
+        for (unsigned i = 0; i < selem; i++) {
+            tcg_gen_st(c->b, m, base, i * 16, v[i]);
+        }
     }
 }
 
@@ -250,6 +358,8 @@ static void load_store_multiple(A64Ctx *c, const A64Insn *a, bool post)
     TCGv base = a64_x_sp(c, a->rn);
     if (selem == 1 && (!a->size || !(c->mode & ARM_MODE_BE))) {
         multiple_plain(c, a, base);
+    } else if (selem > 1 && a->Q && !(c->mode & ARM_MODE_BE)) {
+        multiple_interleaved(c, a, base);
     } else {
         multiple_elements(c, a, base);
     }

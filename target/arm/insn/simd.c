@@ -3,16 +3,17 @@
 /*
  * Emitters that floating-point and Advanced SIMD rows share; see simd.h.
  *
- * An operation is an IR op where the IR has one with Arm's exact meaning: single and double
- * precision while FPCR.FZ is 0. Everything else is a call of fp_helper.c.
+ * An operation is an IR op where the IR has one with Arm's exact meaning, in single and double
+ * precision. Everything else is a call of fp_helper.c; so is what depends on FPCR.FZ16 and AHP,
+ * which units do not know.
  */
 #include "target/arm/insn/simd.h"
 
-/* ---- registers ---- */
+/* ---- vectors of any kind ---- */
 
-TCGv arm_v_zero(TCGBuilder *b)
+static TCGv v2(TCGBuilder *b, TCGOpcode opc, unsigned aux, TCGv x, TCGv y)
 {
-    return tcg_vconst(b, 0);
+    return tcg_gen_v2(b, opc, aux, x, y);
 }
 
 TCGv arm_v_make(TCGBuilder *b, TCGv lo, TCGv hi)
@@ -20,36 +21,162 @@ TCGv arm_v_make(TCGBuilder *b, TCGv lo, TCGv hi)
     return tcg_gen_vset(b, tcg_gen_vld_lo(b, tcg_gen_bitcast(b, TCG_F64, lo)), hi, 1);
 }
 
+TCGv arm_v_replicate(TCGBuilder *b, unsigned esize, uint64_t e)
+{
+    for (unsigned bits = 8u << esize; bits < 64; bits *= 2) {
+        e |= e << bits;
+    }
+    return tcg_vconst(b, e);
+}
+
+TCGv arm_v_down(TCGBuilder *b, TCGv v, unsigned bytes)
+{
+    return bytes ? tcg_gen_v2i(b, TCG_OP_vext, 0, v, v, bytes) : v;
+}
+
+TCGv arm_v_low(TCGBuilder *b, unsigned esize, TCGv v)
+{
+    if (esize >= 2) {
+        return tcg_gen_vld_lo(b, tcg_gen_vlow(b, esize == 3 ? TCG_F64 : TCG_F32, v));
+    }
+    return tcg_gen_vld_lo(b, tcg_gen_bitcast(b, TCG_F32, arm_v_bits(b, esize, v)));
+}
+
+TCGv arm_v_bits(TCGBuilder *b, unsigned esize, TCGv v)
+{
+    if (esize >= 2) {
+        return tcg_gen_bitcast(b, esize == 3 ? TCG_I64 : TCG_I32,
+                               tcg_gen_vlow(b, esize == 3 ? TCG_F64 : TCG_F32, v));
+    }
+    return tcg_gen_vextract(b, TCG_I32, esize | TCG_VEC_UNSIGNED, v, 0);
+}
+
+TCGv arm_v_element(TCGBuilder *b, unsigned esize, TCGv v, unsigned index)
+{
+    return arm_v_low(b, esize, arm_v_down(b, v, index << esize));
+}
+
+void arm_v_pairs(TCGBuilder *b, unsigned esize, unsigned Q, TCGv *x, TCGv *y)
+{
+    TCGv lo = *x, hi = *y;
+    if (!Q) {
+        lo = hi = v2(b, TCG_OP_vzip, 3, lo, hi);
+    }
+    *x = v2(b, TCG_OP_vunzip, esize, lo, hi);
+    *y = v2(b, TCG_OP_vunzip, esize | TCG_VEC_HIGH, lo, hi);
+}
+
+TCGv arm_v_pmul(TCGBuilder *b, unsigned aux, TCGv x, TCGv y)
+{
+    TCGv lo = v2(b, TCG_OP_vpmull, 0, x, y), hi = v2(b, TCG_OP_vpmull, TCG_VEC_HIGH, x, y);
+    return v2(b, TCG_OP_vunzip, 0, lo, hi);
+}
+
+TCGv arm_v_addlp(TCGBuilder *b, unsigned esize, bool is_unsigned, TCGv x)
+{
+    unsigned w = 8u << esize;
+    TCGOpcode opc = is_unsigned ? TCG_OP_vshri : TCG_OP_vsari;
+    TCGv even =
+        tcg_gen_vshift(b, opc, esize + 1, tcg_gen_vshift(b, TCG_OP_vshli, esize + 1, x, w), w);
+    return v2(b, TCG_OP_vadd, esize + 1, even, tcg_gen_vshift(b, opc, esize + 1, x, w));
+}
+
+TCGv arm_v_shr(TCGBuilder *b, unsigned esize, bool is_unsigned, TCGv x, unsigned n)
+{
+    unsigned w = 8u << esize;
+    if (is_unsigned) {
+        return n == w ? arm_v_zero(b) : tcg_gen_vshift(b, TCG_OP_vshri, esize, x, n);
+    }
+    return tcg_gen_vshift(b, TCG_OP_vsari, esize, x, n == w ? w - 1 : n);
+}
+
+TCGv arm_v_fneg(TCGBuilder *b, unsigned esize, TCGv x)
+{
+    return v2(b, TCG_OP_vxor, 0, x, arm_v_replicate(b, esize, UINT64_C(1) << ((8u << esize) - 1)));
+}
+
+TCGv arm_v_fabs(TCGBuilder *b, unsigned esize, TCGv x)
+{
+    return v2(b, TCG_OP_vandc, 0, x, arm_v_replicate(b, esize, UINT64_C(1) << ((8u << esize) - 1)));
+}
+
+TCGv arm_v_complex(TCGBuilder *b, unsigned esize, TCGv y, unsigned rot)
+{
+    uint64_t sign = UINT64_C(1) << ((8u << esize) - 1);
+    bool re = rot == 1 || rot == 2, im = rot >= 2;
+    if (rot & 1) {
+        y = esize == 3 ? arm_v_down(b, y, 8) : tcg_gen_v1i(b, TCG_OP_vrev, esize, y, 2u << esize);
+    }
+    if (!re && !im) {
+        return y;
+    }
+    TCGv flip;
+    if (esize == 3) {
+        flip = arm_v_make(b, tcg_i64(b, re ? INT64_MIN : 0), tcg_i64(b, im ? INT64_MIN : 0));
+    } else {
+        flip = arm_v_replicate(b, esize + 1, (re ? sign : 0) | (im ? sign << (8u << esize) : 0));
+    }
+    return v2(b, TCG_OP_vxor, 0, y, flip);
+}
+
+#define QC offsetof(ARMEnv, qc)
+
+void arm_gen_qc(TCGBuilder *b, unsigned Q, TCGv qc)
+{
+    TCGv old = tcg_gen_ldenv(b, TCG_V128, TCG_MO_128, QC);
+    qc = Q ? qc : tcg_gen_vlo64(b, qc);
+    tcg_gen_stenv(b, TCG_MO_128, v2(b, TCG_OP_vor, 0, old, qc), QC);
+}
+
+TCGv arm_gen_vsat(TCGBuilder *b, TCGOpcode opc, unsigned aux, unsigned Q, TCGv x, TCGv y)
+{
+    TCGv qc, v = tcg_gen_vsat(b, opc, aux, x, y, &qc);
+    arm_gen_qc(b, Q, qc);
+    return v;
+}
+
+TCGv arm_gen_vqrdmlah(TCGBuilder *b, unsigned aux, unsigned Q, TCGv z, TCGv x, TCGv y)
+{
+    arm_gen_qc(b, Q, tcg_gen_v3(b, TCG_OP_vqrdmlah, aux | TCG_VEC_QC, z, x, y));
+    return tcg_gen_v3(b, TCG_OP_vqrdmlah, aux, z, x, y);
+}
+
+/* ---- registers ---- */
+
+static void set_cell(A64Ctx *c, unsigned r, TCGv v)
+{
+    tcg_gen_setcell(c->b, ARM_CELL_VR(r), v);
+}
+
 void a64_set_v(A64Ctx *c, unsigned r, unsigned Q, TCGv v)
 {
-    tcg_gen_setcell(c->b, ARM_CELL_VR(r), Q ? v : tcg_gen_vset(c->b, v, tcg_i64(c->b, 0), 1));
+    set_cell(c, r, Q ? v : tcg_gen_vlo64(c->b, v));
+}
+
+void a64_set_narrow(A64Ctx *c, unsigned r, unsigned Q, TCGv v)
+{
+    set_cell(c, r, Q ? v2(c->b, TCG_OP_vzip, 3, a64_v(c, r), v) : tcg_gen_vlo64(c->b, v));
 }
 
 TCGv a64_v_bits(A64Ctx *c, unsigned esize, unsigned r)
 {
-    TCGv v = tcg_gen_vget(c->b, a64_v(c, r), 0);
-    if (esize == 3) {
-        return v;
-    }
-    v = tcg_gen_trunc(c->b, v);
-    return esize == 2 ? v : esize == 1 ? tcg_gen_ext16u(c->b, v) : tcg_gen_ext8u(c->b, v);
+    return arm_v_bits(c->b, esize, a64_v(c, r));
 }
 
 void a64_set_v_bits(A64Ctx *c, unsigned r, TCGv v)
 {
-    v = tcg_gen_bitcast(c->b, TCG_F64, a64_widen(c, v));
-    tcg_gen_setcell(c->b, ARM_CELL_VR(r), tcg_gen_vld_lo(c->b, v));
+    TCGType t = tcg_type(c->b, v) == TCG_I64 ? TCG_F64 : TCG_F32;
+    set_cell(c, r, tcg_gen_vld_lo(c->b, tcg_gen_bitcast(c->b, t, v)));
 }
 
-TCGv a64_f(A64Ctx *c, TCGType t, unsigned r)
+TCGv a64_scalar(A64Ctx *c, unsigned esize, unsigned r)
 {
-    return tcg_gen_bitcast(c->b, t, a64_v_bits(c, t == TCG_F64 ? 3 : 2, r));
+    return arm_v_low(c->b, esize, a64_v(c, r));
 }
 
-void a64_set_f(A64Ctx *c, unsigned r, TCGv v)
+void a64_set_scalar(A64Ctx *c, unsigned esize, unsigned r, TCGv v)
 {
-    TCGType t = tcg_type(c->b, v) == TCG_F64 ? TCG_I64 : TCG_I32;
-    a64_set_v_bits(c, r, tcg_gen_bitcast(c->b, t, v));
+    set_cell(c, r, arm_v_low(c->b, esize, v));
 }
 
 /* ---- floating point ---- */
@@ -57,6 +184,7 @@ void a64_set_f(A64Ctx *c, unsigned r, TCGv v)
 unsigned arm_fp_flags(uint32_t mode)
 {
     return TCG_RND_DYN | TCG_FP_TINY_BEFORE | TCG_FP_CVT_SAT_ZERO |
+           (mode & ARM_MODE_FZ ? TCG_FP_FZ : 0) |
            (mode & ARM_MODE_DN ? TCG_FP_DEFAULT_NAN : TCG_FP_NAN_ARM);
 }
 
@@ -130,7 +258,8 @@ static bool gen_fp_inline(TCGBuilder *b, uint32_t mode, ARMFpOp op, unsigned esi
     unsigned fp = arm_fp_flags(mode), size = arg >> ARM_FP_ARG_SIZE_SHIFT & 3;
     unsigned fbits = arg >> ARM_FP_ARG_FBITS_SHIFT & 127;
     TCGType t = arm_fp_type(esize), integer = size == 3 ? TCG_I64 : TCG_I32;
-    if (esize == 1 || (mode & ARM_MODE_FZ)) {
+    TCGv v;
+    if (esize == 1) {
         return false;
     }
 #define X to_float(b, x)
@@ -160,9 +289,30 @@ static bool gen_fp_inline(TCGBuilder *b, uint32_t mode, ARMFpOp op, unsigned esi
     case ARM_FP_MIN:
         *out = tcg_gen_fmin(b, fp, X, Y);
         break;
+    case ARM_FP_MAXNM:
+        *out = tcg_gen_fmax(b, fp | TCG_FP_NUM | TCG_FP_NUM2008, X, Y);
+        break;
+    case ARM_FP_MINNM:
+        *out = tcg_gen_fmin(b, fp | TCG_FP_NUM | TCG_FP_NUM2008, X, Y);
+        break;
     case ARM_FP_MADD:
         *out = tcg_gen_fma(b, fp, X, Y, to_float(b, z));
         break;
+    case ARM_FP_CMEQ:
+        v = tcg_gen_fcmp(b, esize == 3 ? TCG_I64 : TCG_I32, TCG_FCOND_EQ_Q | (fp & TCG_FP_FZ), X,
+                         Y);
+        *out = tcg_gen_neg(b, v);
+        return true;
+    case ARM_FP_CMGE:
+        v = tcg_gen_fcmp(b, esize == 3 ? TCG_I64 : TCG_I32, TCG_FCOND_LE_S | (fp & TCG_FP_FZ), Y,
+                         X);
+        *out = tcg_gen_neg(b, v);
+        return true;
+    case ARM_FP_CMGT:
+        v = tcg_gen_fcmp(b, esize == 3 ? TCG_I64 : TCG_I32, TCG_FCOND_LT_S | (fp & TCG_FP_FZ), Y,
+                         X);
+        *out = tcg_gen_neg(b, v);
+        return true;
     case ARM_FP_SQRT:
         *out = tcg_gen_fsqrt(b, fp, X);
         break;
@@ -170,6 +320,9 @@ static bool gen_fp_inline(TCGBuilder *b, uint32_t mode, ARMFpOp op, unsigned esi
         fp = with_round(fp, arg) | (arg & ARM_FP_ARG_EXACT ? 0 : TCG_FP_INEXACT_OFF);
         *out = tcg_gen_fround(b, fp, X);
         break;
+    case ARM_FP_CVT_ODD:
+        fp = with_round(fp, TCG_RND_ROD);
+        /* fall through */
     case ARM_FP_CVT:
         if (size == 1) {
             return false;
@@ -177,25 +330,18 @@ static bool gen_fp_inline(TCGBuilder *b, uint32_t mode, ARMFpOp op, unsigned esi
         *out = tcg_gen_fcvt_ff(b, size == 3 ? TCG_F64 : TCG_F32, fp, X);
         break;
     case ARM_FP_TO_INT:
-        if (fbits || size < 2) {
+        if (size < 2) {
             return false;
         }
-        fp = with_round(fp, arg);
-        *out = arg & ARM_FP_ARG_UNSIGNED ? tcg_gen_fcvt_fu(b, integer, fp, X)
-                                         : tcg_gen_fcvt_fs(b, integer, fp, X);
+        *out = tcg_gen_fcvt_fixed(b, arg & ARM_FP_ARG_UNSIGNED ? TCG_OP_fcvt_fu : TCG_OP_fcvt_fs,
+                                  integer, with_round(fp, arg), X, fbits);
         return true;
     case ARM_FP_FROM_INT:
         if (size < 2) {
             return false;
         }
-        *out =
-            arg & ARM_FP_ARG_UNSIGNED ? tcg_gen_fcvt_uf(b, t, fp, x) : tcg_gen_fcvt_sf(b, t, fp, x);
-        if (fbits) {
-            /* Exact: the product is a zero or a normal number. */
-            uint64_t scale =
-                t == TCG_F64 ? (uint64_t)(1023 - fbits) << 52 : (uint64_t)(127 - fbits) << 23;
-            *out = tcg_gen_fmul(b, fp, *out, tcg_fconst(b, t, scale));
-        }
+        *out = tcg_gen_fcvt_fixed(b, arg & ARM_FP_ARG_UNSIGNED ? TCG_OP_fcvt_uf : TCG_OP_fcvt_sf, t,
+                                  fp, x, fbits);
         break;
     default:
         return false;
@@ -241,10 +387,97 @@ TCGv arm_gen_fp(TCGBuilder *b, uint32_t mode, ARMFpOp op, unsigned esize, unsign
     return r;
 }
 
+/* ---- vectors of floating point ---- */
+
+/* The n low elements as aux of an IR op; false if they are not a part that it knows. */
+static bool vector_part(unsigned esize, unsigned n, unsigned *fp)
+{
+    *fp |= TCG_FP_ESIZE(esize);
+    if (n == 1) {
+        *fp |= TCG_FP_V1;
+    } else if (n == 8u >> esize) {
+        *fp |= TCG_FP_V64;
+    }
+    return n == 1 || n == 8u >> esize || n == 16u >> esize;
+}
+
+static bool gen_vfp_inline(TCGBuilder *b, uint32_t mode, ARMFpOp op, unsigned esize, unsigned arg,
+                           unsigned n, TCGv x, TCGv y, TCGv z, TCGv *out)
+{
+    unsigned fp = arm_fp_flags(mode), fbits = arg >> ARM_FP_ARG_FBITS_SHIFT & 127;
+    if (esize == 1 || !vector_part(esize, n, &fp)) {
+        return false;
+    }
+    unsigned quiet = fp & ~TCG_FP_ROUND_MASK; /* of comparisons: no rounding */
+    switch (op) {
+    case ARM_FP_ADD:
+        *out = v2(b, TCG_OP_vfadd, fp, x, y);
+        return true;
+    case ARM_FP_SUB:
+        *out = v2(b, TCG_OP_vfsub, fp, x, y);
+        return true;
+    case ARM_FP_MUL:
+        *out = v2(b, TCG_OP_vfmul, fp, x, y);
+        return true;
+    case ARM_FP_DIV:
+        *out = v2(b, TCG_OP_vfdiv, fp, x, y);
+        return true;
+    case ARM_FP_ABD:
+        *out = arm_v_fabs(b, esize, v2(b, TCG_OP_vfsub, fp, x, y));
+        return true;
+    case ARM_FP_MAX:
+        *out = v2(b, TCG_OP_vfmax, fp, x, y);
+        return true;
+    case ARM_FP_MIN:
+        *out = v2(b, TCG_OP_vfmin, fp, x, y);
+        return true;
+    case ARM_FP_MAXNM:
+        *out = v2(b, TCG_OP_vfmax, fp | TCG_FP_NUM | TCG_FP_NUM2008, x, y);
+        return true;
+    case ARM_FP_MINNM:
+        *out = v2(b, TCG_OP_vfmin, fp | TCG_FP_NUM | TCG_FP_NUM2008, x, y);
+        return true;
+    case ARM_FP_MADD:
+        *out = tcg_gen_v3(b, TCG_OP_vfma, fp, x, y, z);
+        return true;
+    case ARM_FP_SQRT:
+        *out = tcg_gen_v1(b, TCG_OP_vfsqrt, fp, x);
+        return true;
+    case ARM_FP_CMEQ:
+        *out = tcg_gen_v2i(b, TCG_OP_vfcmp, quiet, x, y, TCG_FCOND_EQ_Q);
+        return true;
+    case ARM_FP_ACGE:
+    case ARM_FP_ACGT:
+        x = arm_v_fabs(b, esize, x);
+        y = arm_v_fabs(b, esize, y);
+        /* fall through */
+    case ARM_FP_CMGE:
+    case ARM_FP_CMGT:
+        *out =
+            tcg_gen_v2i(b, TCG_OP_vfcmp, quiet, y, x,
+                        op == ARM_FP_CMGE || op == ARM_FP_ACGE ? TCG_FCOND_LE_S : TCG_FCOND_LT_S);
+        return true;
+    case ARM_FP_RINT:
+        fp = with_round(fp, arg) | (arg & ARM_FP_ARG_EXACT ? 0 : TCG_FP_INEXACT_OFF);
+        *out = tcg_gen_v1(b, TCG_OP_vfround, fp, x);
+        return true;
+    case ARM_FP_TO_INT:
+        *out = tcg_gen_v1i(b, arg & ARM_FP_ARG_UNSIGNED ? TCG_OP_vfcvt_fu : TCG_OP_vfcvt_fs,
+                           with_round(fp, arg), x, fbits);
+        return true;
+    case ARM_FP_FROM_INT:
+        *out = tcg_gen_v1i(b, arg & ARM_FP_ARG_UNSIGNED ? TCG_OP_vfcvt_uf : TCG_OP_vfcvt_sf, fp, x,
+                           fbits);
+        return true;
+    default:
+        return false;
+    }
+}
+
 #define VTMP(n) (offsetof(ARMEnv, vtmp) + (n)*16)
 
-TCGv arm_gen_vfp(TCGBuilder *b, uint32_t mode, ARMFpOp op, unsigned esize, unsigned arg, unsigned Q,
-                 TCGv x, TCGv y, TCGv z)
+static TCGv call_vfp(TCGBuilder *b, ARMFpOp op, unsigned esize, unsigned arg, unsigned n, TCGv x,
+                     TCGv y, TCGv z)
 {
     const TCGv v[3] = {x, y, z};
     for (unsigned i = 0; i < 3; i++) {
@@ -252,7 +485,49 @@ TCGv arm_gen_vfp(TCGBuilder *b, uint32_t mode, ARMFpOp op, unsigned esize, unsig
             tcg_gen_stenv(b, TCG_MO_128, v[i], VTMP(i));
         }
     }
-    uint32_t desc = ARM_FP_DESC(op, esize, arg) | (uint32_t)!Q << ARM_FP_DESC_HALF_SHIFT;
+    uint32_t desc = ARM_FP_DESC(op, esize, arg) | n << ARM_FP_DESC_N_SHIFT;
     tcg_gen_call1(b, &arm_helper_vfp, tcg_i32(b, (int32_t)desc));
     return tcg_gen_ldenv(b, TCG_V128, TCG_MO_128, VTMP(3));
+}
+
+TCGv arm_gen_vfp(TCGBuilder *b, uint32_t mode, ARMFpOp op, unsigned esize, unsigned arg, unsigned n,
+                 TCGv x, TCGv y, TCGv z)
+{
+    TCGv v;
+    return gen_vfp_inline(b, mode, op, esize, arg, n, x, y, z, &v)
+               ? v
+               : call_vfp(b, op, esize, arg, n, x, y, z);
+}
+
+TCGv arm_gen_fmlal(TCGBuilder *b, uint32_t mode, unsigned Q, bool subtract, TCGv x, TCGv y, TCGv z)
+{
+    x = subtract ? arm_v_fneg(b, 1, x) : x;
+    return call_vfp(b, ARM_FP_MADDH, 2, 0, 2u << Q, x, y, z);
+}
+
+TCGv arm_gen_fcmla(TCGBuilder *b, uint32_t mode, unsigned esize, unsigned Q, unsigned rot, TCGv x,
+                   TCGv y, TCGv z)
+{
+    x = v2(b, TCG_OP_vtrn, esize | (rot & 1 ? TCG_VEC_HIGH : 0), x, x);
+    y = arm_v_complex(b, esize, y, rot);
+    return arm_gen_vfp(b, mode, ARM_FP_MADD, esize, 0, (8u << Q) >> esize, x, y, z);
+}
+
+TCGv arm_gen_vfcvt_long(TCGBuilder *b, uint32_t mode, unsigned esize, unsigned high, TCGv x)
+{
+    if (esize == 2) {
+        return tcg_gen_v1i(b, TCG_OP_vfwiden, arm_fp_flags(mode) | TCG_FP_ESIZE(2), x, high);
+    }
+    return call_vfp(b, ARM_FP_CVT, 1, 2 << ARM_FP_ARG_SIZE_SHIFT, 4, arm_v_down(b, x, high * 8),
+                    TCG_NONE, TCG_NONE);
+}
+
+TCGv arm_gen_vfcvt_narrow(TCGBuilder *b, uint32_t mode, unsigned esize, bool odd, TCGv x)
+{
+    if (esize == 3) {
+        unsigned fp = arm_fp_flags(mode);
+        fp = odd ? with_round(fp, TCG_RND_ROD) : fp;
+        return tcg_gen_v1(b, TCG_OP_vfnarrow, fp | TCG_FP_ESIZE(3), x);
+    }
+    return call_vfp(b, ARM_FP_CVT, 2, 1 << ARM_FP_ARG_SIZE_SHIFT, 4, x, TCG_NONE, TCG_NONE);
 }
