@@ -186,7 +186,7 @@ static bool drive_prepare(CommandLine *c, unsigned at, OptDict *d, GError **err)
     }
     if (!strcmp(type, "virtio")) {
         OptDict *device = opt_new();
-        opt_set(device, "driver", "virtio-blk-device");
+        opt_set(device, "driver", "virtio-blk");
         opt_set(device, "drive", opt_get(d, "id"));
         opt_set_location(device, opt_location(d));
         g_ptr_array_add(m->devices, device);

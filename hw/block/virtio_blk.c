@@ -19,7 +19,7 @@
  *
  * Lock: the device's. Test: tests/unit/test-virtio.c, tests/fuzz/virtio_ring.c
  */
-#include "hw/virtio.h"
+#include "hw/virtio_pci.h"
 #include "io/drive.h"
 #include "rhea/error.h"
 #include "rhea/log.h"
@@ -518,7 +518,9 @@ static bool properties_check(VirtioBlkState *s, GError **err)
         return false;
     }
     if (s->num_queues == UINT16_MAX) {
-        s->num_queues = 1;
+        s->num_queues = s->vio->transport && s->vio->transport->many_queues
+                            ? MIN(s->dev.machine->smp.cpus, QUEUES_MAX)
+                            : 1;
     }
     if (s->num_queues < 1 || s->num_queues > QUEUES_MAX) {
         rhea_error_set(err, "num-queues must be between 1 and %u", QUEUES_MAX);
@@ -651,7 +653,7 @@ DEVICE(virtio_blk, VirtioBlkState,
     .bus = "virtio-bus",
     .category = DEVICE_STORAGE,
     .user_creatable = true,
-    .version = 1,
+    .version = 2,
     .props = virtio_blk_props,
     .realize = virtio_blk_realize,
     .unrealize = virtio_blk_unrealize,
@@ -660,3 +662,6 @@ DEVICE(virtio_blk, VirtioBlkState,
     .post_load = virtio_post_load,
     .sub = &virtio_blk_virtio);
 // clang-format on
+
+VIRTIO_PCI(virtio_blk, "virtio-blk", DEVICE_STORAGE, .pci.class_code = 0x010000,
+           .legacy_device = 0x1001);

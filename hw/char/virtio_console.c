@@ -14,7 +14,7 @@
  * Invariant: fields of a port that is not plugged are 0.
  * Test: tests/unit/test-virtio.c
  */
-#include "hw/virtio.h"
+#include "hw/virtio_pci.h"
 #include "rhea/error.h"
 #include "rhea/log.h"
 #include "softmmu/machine.h"
@@ -499,7 +499,7 @@ DEVICE(virtio_serial, VirtioSerialState,
     .bus = "virtio-bus",
     .category = DEVICE_INPUT,
     .user_creatable = true,
-    .version = 1,
+    .version = 2,
     .props = virtio_serial_props,
     .realize = virtio_serial_realize,
     .unrealize = virtio_serial_unrealize,
@@ -573,3 +573,6 @@ static const DeviceClass virtconsole_class = {
 static const DeviceClass *const virtconsole_class_row
     __attribute__((used, section("rhea_devices"))) = &virtconsole_class;
 // clang-format on
+
+VIRTIO_PCI(virtio_serial, "virtio-serial", DEVICE_INPUT, .pci.class_code = 0x078000,
+           .legacy_device = 0x1003, .vectors = 2);

@@ -8,6 +8,9 @@
 
 #define VIRTQ_DESC_SIZE 16
 
+/* virtio.c: tell the driver, by a message or by the line. */
+void virtio_interrupt(VirtioCore *v, uint8_t why, uint16_t vector);
+
 /* virtqueue.c */
 /* Forget the host pointers; they are made again when the queue is used. */
 void virtqueue_unmap(VirtQueue *q);

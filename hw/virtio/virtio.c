@@ -6,8 +6,8 @@
  *
  * Specification: VIRTIO 1.2, 2.1 to 2.6, 3.1 (initialization), 2.2.3 and 3.1.2 (legacy).
  *
- * Invariants: isr != 0 exactly while the interrupt is asserted; a queue has host pointers only
- * while it is ready; broken implies that no ring is touched.
+ * Invariants: isr != 0 exactly while the interrupt line is asserted, if interrupts are by line; a
+ * queue has host pointers only while it is ready; broken implies that no ring is touched.
  * Lock: the device's. Test: tests/unit/test-virtio.c
  */
 #include "hw/virtio/private.h"
@@ -77,6 +77,19 @@ void virtio_set_isr(VirtioCore *v, uint8_t isr)
     set_irq(v);
 }
 
+void virtio_interrupt(VirtioCore *v, uint8_t why, uint16_t vector)
+{
+    v->isr |= why;
+    if (!v->transport->message || !v->transport->message(v->transport_opaque, vector)) {
+        set_irq(v);
+    }
+}
+
+static void interrupt_config(VirtioCore *v)
+{
+    virtio_interrupt(v, VIRTIO_ISR_CONFIG, v->config_vector);
+}
+
 /* As after realize, with nothing under way. */
 static void core_reset(VirtioCore *v)
 {
@@ -87,6 +100,7 @@ static void core_reset(VirtioCore *v)
     v->driver_features_sel = 0;
     v->queue_sel = 0;
     v->shm_sel = 0;
+    v->config_vector = VIRTIO_NO_VECTOR;
     /* guest_page_size stays: legacy drivers write it once, before they reset the device. */
     for (unsigned i = 0; i < v->n_vq; i++) {
         virtqueue_clear(&v->vq[i]);
@@ -144,6 +158,11 @@ bool virtio_post_load(void *dev, GError **err)
 
     v->epoch++;
     drain(v);
+    if (v->legacy ? !v->transport->has_legacy : !v->transport->has_modern) {
+        rhea_error_set(err, "snapshot: the driver uses an interface that is not there");
+        v->legacy = !v->legacy;
+        return false;
+    }
     for (unsigned i = 0; i < v->n_vq; i++) {
         if (!virtqueue_check_loaded(v, &v->vq[i], err)) {
             return false;
@@ -162,7 +181,7 @@ bool virtio_post_load(void *dev, GError **err)
 bool virtio_running(const VirtioCore *v)
 {
     /* Legacy drivers used their queues before DRIVER_OK (3.1.2). */
-    return !v->broken && (!v->transport->modern || (v->status & VIRTIO_STATUS_DRIVER_OK));
+    return !v->broken && !v->no_dma && (v->legacy || (v->status & VIRTIO_STATUS_DRIVER_OK));
 }
 
 void virtio_error(VirtioCore *v, const char *fmt, ...)
@@ -181,7 +200,7 @@ void virtio_error(VirtioCore *v, const char *fmt, ...)
     if (virtio_has(v, VIRTIO_F_VERSION_1)) {
         v->status |= VIRTIO_STATUS_NEEDS_RESET;
         if (v->status & VIRTIO_STATUS_DRIVER_OK) {
-            virtio_set_isr(v, v->isr | VIRTIO_ISR_CONFIG);
+            interrupt_config(v);
         }
     }
 }
@@ -215,7 +234,7 @@ BYTE_ORDER_ACCESS(64)
 
 uint64_t virtio_device_features(const VirtioCore *v)
 {
-    return v->features & (v->transport->modern ? MODERN_MASK : LEGACY_MASK);
+    return v->features & (v->legacy ? LEGACY_MASK : MODERN_MASK);
 }
 
 void virtio_set_driver_features(VirtioCore *v, uint32_t sel, uint32_t bits)
@@ -232,13 +251,35 @@ void virtio_set_driver_features(VirtioCore *v, uint32_t sel, uint32_t bits)
         rhea_log_mask(LOG_GUEST_ERROR, "%s: features 0x%x of word %u are not all offered\n",
                       device_name(v->dev), bits, sel);
     }
-    if (!v->transport->modern) {
+    if (v->legacy) {
         /* No FEATURES_OK there that could be refused. */
         want &= virtio_device_features(v);
     }
     v->driver_features = (v->driver_features & ~mask) | want;
     for (unsigned i = 0; i < v->n_vq; i++) {
         virtqueue_unmap(&v->vq[i]);
+    }
+}
+
+void virtio_use_interface(VirtioCore *v, bool legacy)
+{
+    if (v->legacy != legacy && v->status == 0) {
+        v->legacy = legacy;
+        v->driver_features = 0;
+        for (unsigned i = 0; i < v->n_vq; i++) {
+            virtqueue_clear(&v->vq[i]);
+        }
+    }
+}
+
+void virtio_set_dma(VirtioCore *v, bool on)
+{
+    v->no_dma = !on;
+    for (unsigned i = 0; i < v->n_vq; i++) {
+        virtqueue_unmap(&v->vq[i]);
+    }
+    if (on) {
+        notify_all(v);
     }
 }
 
@@ -253,7 +294,7 @@ static uint8_t status_accept(VirtioCore *v, uint8_t want)
 {
     uint8_t ok = want & ~VIRTIO_STATUS_NEEDS_RESET;
 
-    if (!v->transport->modern) {
+    if (v->legacy) {
         return ok;
     }
     if ((ok & ~v->status & VIRTIO_STATUS_FEATURES_OK) && !features_fit(v)) {
@@ -299,7 +340,7 @@ void virtio_config_changed(VirtioCore *v)
 {
     v->config_gen++;
     if (v->status & VIRTIO_STATUS_DRIVER_OK) {
-        virtio_set_isr(v, v->isr | VIRTIO_ISR_CONFIG);
+        interrupt_config(v);
     }
 }
 

@@ -324,8 +324,10 @@ static void virtio_mmio_set_irq(void *opaque, bool level)
     irq_set(&((VirtioMmioState *)opaque)->dev.irq[0], level);
 }
 
-static const VirtioTransport legacy_transport = {false, virtio_mmio_set_irq};
-static const VirtioTransport modern_transport = {true, virtio_mmio_set_irq};
+static const VirtioTransport legacy_transport = {.has_legacy = true,
+                                                 .set_irq = virtio_mmio_set_irq};
+static const VirtioTransport modern_transport = {.has_modern = true,
+                                                 .set_irq = virtio_mmio_set_irq};
 
 static bool virtio_mmio_attach(DeviceBus *bus, Device *child, GError **err)
 {
@@ -334,6 +336,7 @@ static bool virtio_mmio_attach(DeviceBus *bus, Device *child, GError **err)
 
     v->transport = s->force_legacy ? &legacy_transport : &modern_transport;
     v->transport_opaque = s;
+    v->legacy = s->force_legacy;
     return true;
 }
 

@@ -14,7 +14,7 @@
  *
  * Lock: the device's. Test: tests/unit/test-virtio.c
  */
-#include "hw/virtio.h"
+#include "hw/virtio_pci.h"
 #include "rhea/error.h"
 #include "rhea/log.h"
 #include "softmmu/machine.h"
@@ -326,7 +326,7 @@ DEVICE(virtio_rng, VirtioRngState,
     .bus = "virtio-bus",
     .category = DEVICE_MISC,
     .user_creatable = true,
-    .version = 1,
+    .version = 2,
     .props = virtio_rng_props,
     .realize = virtio_rng_realize,
     .unrealize = virtio_rng_unrealize,
@@ -335,3 +335,6 @@ DEVICE(virtio_rng, VirtioRngState,
     .post_load = virtio_post_load,
     .sub = &virtio_rng_virtio);
 // clang-format on
+
+VIRTIO_PCI(virtio_rng, "virtio-rng", DEVICE_MISC, .pci.class_code = 0x00ff00,
+           .legacy_device = 0x1005);

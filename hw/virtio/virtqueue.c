@@ -141,6 +141,7 @@ void virtqueue_clear(VirtQueue *q)
     q->ready = false;
     q->desc = q->avail = q->used = 0;
     q->pfn = 0;
+    q->vector = VIRTIO_NO_VECTOR;
     q->align = VIRTIO_LEGACY_ALIGN;
 }
 
@@ -391,7 +392,7 @@ void virtqueue_push(VirtioCore *v, VirtElem *e, uint32_t len)
     memory_unmap(v->dev->dma, at, USED_ELEM_SIZE);
     memory_unmap(v->dev->dma, q->used_host, RING_HEAD);
     if (driver_wants_notification(v, q)) {
-        virtio_set_isr(v, v->isr | VIRTIO_ISR_QUEUE);
+        virtio_interrupt(v, VIRTIO_ISR_QUEUE, q->vector);
     }
 }
 

@@ -10,10 +10,9 @@
  * queues `vq`. Its DeviceClass says .bus = "virtio-bus", .sub = its VirtioClass, and takes
  * virtio_reset, virtio_pre_save and virtio_post_load as hooks. realize() calls virtio_init().
  *
- * A transport (virtio-mmio, later PCI) has no state: what a driver programs belongs to the device,
- * registers of the transport included, so that one lock, the device's, covers everything. The
- * transport takes that lock around each access and calls virtio_*() of the section "for
- * transports".
+ * The state that transports share, MMIO's registers included, belongs to the device, so that one
+ * lock, the device's, covers everything. A transport holds that lock around each access and calls
+ * virtio_*() of the section "for transports". A PCI function and its virtio device share a lock.
  *
  * Waiting: no request is under way any more after reset, queue reset and before a snapshot.
  * virtio_quiesce() gives up the device's lock while it waits; until it returns kicks are put off.
@@ -33,6 +32,7 @@
 
 #define VIRTIO_QUEUE_MAX    1024 /* descriptors in a queue, and in a chain */
 #define VIRTIO_CONFIG_MAX   256  /* bytes of a device's configuration space */
+#define VIRTIO_NO_VECTOR    0xffff
 #define VIRTIO_LEGACY_ALIGN 4096
 
 /* Device types, chapter 5. */
@@ -72,7 +72,8 @@ enum { VIRTIO_ISR_QUEUE = 1, VIRTIO_ISR_CONFIG = 2 };
     F(uint16_t, last_avail, 0)   /* next entry of the available ring to take */                    \
     F(uint16_t, used_idx, 0)     /* next entry of the used ring to write */                        \
     F(uint16_t, signalled, 0)    /* used_idx when the driver was last notified, */                 \
-    F(bool, signalled_ok, false) /*   if it ever was */
+    F(bool, signalled_ok, false) /*   if it ever was */                                            \
+    F(uint16_t, vector, VIRTIO_NO_VECTOR)
 
 SUBSTATE(virtqueue, VirtQueue, VIRTQUEUE_STATE, uint16_t index; /* number of the queue */
          uint16_t max;                                          /* most descriptors; 0: no queue */
@@ -82,6 +83,8 @@ SUBSTATE(virtqueue, VirtQueue, VIRTQUEUE_STATE, uint16_t index; /* number of the
 #define VIRTIO_CORE_STATE(F, A, D, N)                                                              \
     F(uint8_t, status, 0)                                                                          \
     F(uint8_t, isr, 0)                                                                             \
+    F(bool, legacy, KEEP) /* the driver uses the legacy interface */                               \
+    F(uint16_t, config_vector, VIRTIO_NO_VECTOR)                                                   \
     F(bool, broken, false)                                                                         \
     F(uint64_t, driver_features, 0)                                                                \
     F(uint32_t, config_gen, 0)                                                                     \
@@ -98,6 +101,7 @@ SUBSTATE(virtio_core, VirtioCore, VIRTIO_CORE_STATE, Device *dev; VirtQueue * vq
          uint32_t epoch;     /* of reset and load: requests of an older one have no effect */
          unsigned quiescing; /* somebody waits in virtio_quiesce() */
          bool big_endian;    /* the guest is: for the legacy interface */
+         bool no_dma;        /* the transport may not reach memory: rings stand still */
          const VirtioTransport *transport; void *transport_opaque;
          /* Properties. */
          bool indirect_desc; bool event_idx; bool queue_reset; bool any_layout;
@@ -141,8 +145,11 @@ typedef struct VirtioClass {
 } VirtioClass;
 
 struct VirtioTransport {
-    bool modern; /* offers VERSION_1, and only to drivers that take it */
+    bool has_legacy, has_modern; /* interfaces; with both, virtio_use_interface() tells */
+    bool many_queues;            /* each can have an interrupt of its own */
     void (*set_irq)(void *opaque, bool level);
+    /* Send the message of this vector; false if interrupts are not by messages now. May be NULL. */
+    bool (*message)(void *opaque, uint16_t vector);
 };
 
 static inline const VirtioClass *virtio_class(const void *dev)
@@ -241,6 +248,10 @@ uint64_t virtio_device_features(const VirtioCore *v);
 void virtio_set_driver_features(VirtioCore *v, uint32_t sel, uint32_t bits);
 void virtio_set_status(VirtioCore *v, uint8_t status);
 void virtio_set_isr(VirtioCore *v, uint8_t isr);
+/* An access by this interface: while the device is reset, it is the one that counts. */
+void virtio_use_interface(VirtioCore *v, bool legacy);
+/* The transport can, or cannot, reach the guest's memory from now on. */
+void virtio_set_dma(VirtioCore *v, bool on);
 /* size 1, 2 or 4; all ones beyond its end. */
 uint32_t virtio_config_read(VirtioCore *v, unsigned offset, unsigned size);
 void virtio_config_write(VirtioCore *v, unsigned offset, unsigned size, uint32_t val);
