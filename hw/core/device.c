@@ -330,7 +330,7 @@ void device_init_bank(void *dev, unsigned i, uint64_t size)
 }
 
 /* PCI devices go on both kinds of PCI bus. */
-static bool bus_takes(const DeviceBus *bus, const DeviceClass *cls)
+bool device_bus_takes(const DeviceBus *bus, const DeviceClass *cls)
 {
     return cls->bus && (strcmp(bus->type, cls->bus) == 0 ||
                         (strcmp(bus->type, "PCIE") == 0 && strcmp(cls->bus, "PCI") == 0));
@@ -345,7 +345,7 @@ bool device_realize(Device *d, DeviceBus *bus, GError **err)
         return false;
     }
     if (bus) {
-        if (!bus_takes(bus, cls)) {
+        if (!device_bus_takes(bus, cls)) {
             rhea_error_set(err, "Device '%s' can't go on %s bus", cls->name, bus->type);
             return false;
         }
@@ -531,7 +531,7 @@ static bool bus_is_below_its_kind(const DeviceBus *bus, const DeviceClass *cls)
 {
     const DeviceBus *up = bus->owner ? bus->owner->parent : NULL;
 
-    return up && bus_takes(up, cls);
+    return up && device_bus_takes(up, cls);
 }
 
 /* The bus that bus= names, or the youngest with room, as the reference does. */
@@ -553,7 +553,7 @@ static bool bus_find(Machine *m, const DeviceClass *cls, const char *name, Devic
                 *found = bus;
                 return true;
             }
-        } else if (bus_takes(bus, cls) && !bus_is_below_its_kind(bus, cls)) {
+        } else if (device_bus_takes(bus, cls) && !bus_is_below_its_kind(bus, cls)) {
             if (bus_has_room(bus)) {
                 *found = bus;
                 return true;
@@ -578,7 +578,7 @@ static const DeviceClass *class_without_pci(Machine *m, const DeviceClass *cls, 
     bool pci = !cls->backend || !cls->alias || strcmp(cls->alias, driver) != 0;
 
     for (unsigned i = 0; !pci && i < buses->len; i++) {
-        pci = bus_takes(g_ptr_array_index(buses, i), cls);
+        pci = device_bus_takes(g_ptr_array_index(buses, i), cls);
     }
     return pci ? cls : device_class_find(cls->backend);
 }

@@ -489,6 +489,7 @@ struct DeviceBus {
 void device_bus_init(DeviceBus *bus, Machine *m, Device *owner, const char *type, const char *name,
                      unsigned max_children);
 void device_bus_destroy(DeviceBus *bus);
+bool device_bus_takes(const DeviceBus *bus, const DeviceClass *cls);
 
 /* ------------------------------------------------------------------------------------------ */
 /* All devices of a machine. */

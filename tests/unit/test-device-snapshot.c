@@ -4,6 +4,7 @@
  * For every device there is, without a line of its own: random register accesses, then save, reset,
  * load, save again and compare; cut and damaged snapshots are refused without harm.
  */
+#include "hw/pci.h"
 #include "tests/unit/device-test.h"
 
 #include <glib/gstdio.h>
@@ -19,12 +20,12 @@ typedef struct Case {
     uint32_t seed;
 } Case;
 
-static DeviceBus *bus_for(Machine *m, const char *type)
+static DeviceBus *bus_for(Machine *m, const DeviceClass *cls)
 {
     DeviceBus *bus;
 
     for (unsigned i = 0; (bus = device_bus_at(m, i)); i++) {
-        if (strcmp(bus->type, type) == 0 &&
+        if (device_bus_takes(bus, cls) &&
             (!bus->max_children || bus->children->len < bus->max_children)) {
             return bus;
         }
@@ -35,7 +36,8 @@ static DeviceBus *bus_for(Machine *m, const char *type)
 /* A device that needs a drive gets an image of its own. */
 static bool realize(TestMachine *t, Device *d, DeviceBus *bus, GError **err)
 {
-    const PropDesc *props = d->cls->props ? d->cls->props() : NULL;
+    const DeviceClass *cls = d->backend ? d->backend->cls : d->cls;
+    const PropDesc *props = cls->props ? cls->props() : NULL;
     const PropDesc *p = props ? prop_find(props, "drive") : NULL;
     g_autofree char *path = NULL, *id = NULL, *opts = NULL;
 
@@ -56,21 +58,23 @@ static bool realize(TestMachine *t, Device *d, DeviceBus *bus, GError **err)
     return ok;
 }
 
-/* A bus of that type with room, made by whatever device offers one, which may itself need a bus. */
-static DeviceBus *bus_make(TestMachine *t, const char *type, unsigned depth)
+/* A bus with room for the class, made by whatever device offers one, which may itself need a bus.
+ */
+static DeviceBus *bus_make(TestMachine *t, const DeviceClass *cls, unsigned depth)
 {
-    DeviceBus *bus = bus_for(t->m, type);
+    DeviceBus *bus = bus_for(t->m, cls);
     const DeviceClass *c;
 
-    for (unsigned i = 0; !bus && depth < 2 && (c = device_class_at(i)); i++) {
+    for (unsigned i = 0; !bus && depth < 3 && (c = device_class_at(i)); i++) {
         DeviceBus *below = NULL;
 
-        if (!c->bus || strcmp(c->bus, type) == 0 ||
-            (strcmp(c->bus, "System") != 0 && !(below = bus_make(t, c->bus, depth + 1)))) {
+        /* Hosts of buses are few: not a device of the same kind, nor one that brings its own. */
+        if (!c->bus || strcmp(c->bus, cls->bus) == 0 || c->backend ||
+            (strcmp(c->bus, "System") != 0 && !(below = bus_make(t, c, depth + 1)))) {
             continue;
         }
         Device *host = device_new_class(t->m, t->m->ms, t->m->as, c);
-        bus = realize(t, host, below, NULL) ? bus_for(t->m, type) : NULL;
+        bus = realize(t, host, below, NULL) ? bus_for(t->m, cls) : NULL;
         if (!bus) {
             device_free(host);
         }
@@ -84,7 +88,7 @@ static Device *make(TestMachine *t, const DeviceClass *cls)
     DeviceBus *bus = NULL;
     GError *err = NULL;
 
-    if (cls->bus && strcmp(cls->bus, "System") != 0 && !(bus = bus_make(t, cls->bus, 0))) {
+    if (cls->bus && strcmp(cls->bus, "System") != 0 && !(bus = bus_make(t, cls, 0))) {
         g_test_skip("no device offers its bus");
         return NULL;
     }
@@ -108,9 +112,29 @@ static const Device *access_point(const Device *d)
     return d;
 }
 
+/* PCI devices: their configuration space as well. */
+static void scribble_config(GRand *r, const Device *d)
+{
+    PciDevice *p = pci_core((Device *)d);
+    unsigned size = 1u << g_rand_int_range(r, 0, 3);
+    unsigned offset = g_rand_int(r) % (g_rand_boolean(r) ? 0x100 : PCIE_CONFIG_SIZE);
+    uint32_t val = g_rand_int(r) >> g_rand_int_range(r, 0, 32);
+
+    offset &= ~(size - 1);
+    if (g_rand_boolean(r)) {
+        pci_config_write(p, offset, size, val);
+    } else {
+        pci_config_read(p, offset, size);
+    }
+}
+
 static void scribble(GRand *r, const Device *d, unsigned n)
 {
     unsigned banks = 0;
+
+    for (unsigned i = 0; pci_is_device(d) && i < n / 4; i++) {
+        scribble_config(r, d);
+    }
 
     d = access_point(d);
     while (banks < DEVICE_MAX_BANKS && d->mmio[banks].name) {
