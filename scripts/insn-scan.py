@@ -15,7 +15,7 @@ import os
 import re
 import sys
 
-MAX_PIECES, MAX_FIELDS, MAX_WHERE, MAX_EXT = 8, 8, 6, 4
+MAX_PIECES, MAX_FIELDS, MAX_WHERE, MAX_EXT = 8, 8, 8, 4
 
 
 class Bad(Exception):

@@ -27,7 +27,7 @@
 
 #define INSN_MAX_PIECES 8
 #define INSN_MAX_FIELDS 8
-#define INSN_MAX_WHERE  6
+#define INSN_MAX_WHERE  8
 #define INSN_MAX_EXT    4
 
 /* Bits [pos, pos + len) of the encoding are bits [at, at + len) of the field. */

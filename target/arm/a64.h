@@ -39,6 +39,7 @@ typedef enum A64FlagsKind {
     A64_FLAGS_ADD,   /* of x + y */
     A64_FLAGS_LOGIC, /* of result, C and V are 0 */
     A64_FLAGS_FCMP,  /* of a floating-point comparison of x and y */
+    A64_FLAGS_NZ,    /* N and Z of result, C and V are in the cells */
 } A64FlagsKind;
 
 /* One unit under translation. */
@@ -56,6 +57,8 @@ typedef struct A64Ctx {
         A64FlagsKind kind;
         TCGv x, y, result; /* of one integer type; FCMP: result is x < y */
         unsigned fp;       /* FCMP: flags of fcmp */
+        TCGv pred;         /* not none: so if this I32 is not zero, else the constant nzcv */
+        uint8_t nzcv;
     } flags;
 } A64Ctx;
 
@@ -64,9 +67,11 @@ typedef struct A64Ctx {
     X(FP)                                                                                          \
     X(CRC32)                                                                                       \
     X(AES)                                                                                         \
-    X(PMULL) X(SHA1) X(SHA256) X(SHA512) X(SHA3) X(LSE) X(RDM) X(FP16) X(DOTPROD) X(FHM) X(FCMA)   \
-        X(JSCVT) X(FRINTTS) X(FLAGM) X(FLAGM2) X(LRCPC) X(LRCPC2) X(PAUTH) X(BTI) X(PAN) X(UAO)    \
-            X(DIT) X(SSBS) X(SB) X(RNG) X(VHE)
+    X(PMULL)                                                                                       \
+    X(SHA1)                                                                                        \
+    X(SHA256) X(SHA512) X(SHA3) X(LSE) X(RDM) X(FP16) X(DOTPROD) X(FHM) X(FCMA) X(JSCVT)           \
+        X(FRINTTS) X(FLAGM) X(FLAGM2) X(LRCPC) X(LRCPC2) X(PAUTH) X(BTI) X(PAN) X(UAO) X(DIT)      \
+            X(SSBS) X(SB) X(RNG) X(VHE)
 enum {
 #define A64_ROW_BIT(name) A64_BIT_##name,
     A64_ROW_EXTENSIONS(A64_ROW_BIT)
@@ -146,6 +151,15 @@ void a64_set_flags_sub(A64Ctx *c, TCGv x, TCGv y, TCGv result);
 void a64_set_flags_logic(A64Ctx *c, TCGv result);
 /* Flags of comparing FP values. aux: TCG_FCOND_LT_Q or, signaling, LT_S; TCG_FP_FZ. */
 void a64_set_flags_fcmp(A64Ctx *c, unsigned aux, TCGv x, TCGv y);
+/* rd := x + y, rd := x - y with flags; rd 31 is the zero register. */
+void a64_gen_adds(A64Ctx *c, unsigned rd, TCGv x, TCGv y);
+void a64_gen_subs(A64Ctx *c, unsigned rd, TCGv x, TCGv y);
+/* x + y + C with flags. */
+TCGv a64_gen_adc_flags(A64Ctx *c, TCGv x, TCGv y);
+/* Flags of x + y (add) or x - y if cond holds, else nzcv. */
+void a64_gen_ccmp(A64Ctx *c, unsigned cond, unsigned nzcv, bool add, TCGv x, TCGv y);
+/* ExtendReg(): rm by an option field (UXTB 0 .. SXTX 7) as I64 (sf) or I32. */
+TCGv a64_extend(A64Ctx *c, unsigned sf, unsigned rm, unsigned option);
 /* NZCV as four bits N=8 .. V=1 (I32). */
 void a64_set_nzcv(A64Ctx *c, TCGv nzcv);
 TCGv a64_get_nzcv(A64Ctx *c);

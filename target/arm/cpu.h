@@ -144,4 +144,7 @@ uint32_t arm_fp_mode(const ARMEnv *env, bool aarch32);
 extern const TCGHelper arm_helper_undefined; /* () */
 extern const TCGHelper arm_helper_fp_trap;   /* (): FP and SIMD are disabled or trapped */
 
+/* crc_helper.c: (crc I32, data I64, bytes I32) */
+extern const TCGHelper arm_helper_crc32, arm_helper_crc32c;
+
 #endif

@@ -59,6 +59,7 @@ static void set_flags(A64Ctx *c, A64FlagsKind kind, TCGv x, TCGv y, TCGv result,
     c->flags.x = x;
     c->flags.y = y;
     c->flags.result = result;
+    c->flags.pred = TCG_NONE;
 }
 
 void a64_set_flags_add(A64Ctx *c, TCGv x, TCGv y, TCGv result)
@@ -96,6 +97,82 @@ void a64_set_flags_fcmp(A64Ctx *c, unsigned aux, TCGv x, TCGv y)
     tcg_gen_setcell(b, ARM_CELL_N, tcg_gen_neg(b, lt));
     tcg_gen_setcell(b, ARM_CELL_Z, tcg_gen_xori(b, eq, 1));
     c->flags.fp = fp;
+}
+
+void a64_gen_adds(A64Ctx *c, unsigned rd, TCGv x, TCGv y)
+{
+    TCGv r = tcg_gen_add(c->b, x, y);
+    a64_set_r(c, rd, r);
+    a64_set_flags_add(c, x, y, r);
+}
+
+void a64_gen_subs(A64Ctx *c, unsigned rd, TCGv x, TCGv y)
+{
+    TCGv r = tcg_gen_sub(c->b, x, y);
+    a64_set_r(c, rd, r);
+    a64_set_flags_sub(c, x, y, r);
+}
+
+TCGv a64_gen_adc_flags(A64Ctx *c, TCGv x, TCGv y)
+{
+    TCGBuilder *b = c->b;
+    TCGv in = tcg_gen_getcell(b, ARM_CELL_C), r, out;
+    if (tcg_type(b, x) == TCG_I32) {
+        TCGv wide = tcg_gen_add(b, tcg_gen_extu(b, x), tcg_gen_extu(b, y));
+        wide = tcg_gen_add(b, wide, tcg_gen_extu(b, in));
+        r = tcg_gen_trunc(b, wide);
+        out = tcg_gen_trunc(b, tcg_gen_shri(b, wide, 32));
+    } else {
+        TCGv sum = tcg_gen_add(b, x, y);
+        r = tcg_gen_add(b, sum, tcg_gen_extu(b, in));
+        out = tcg_gen_or(b, tcg_gen_setcond(b, TCG_I32, TCG_COND_LTU, sum, x),
+                         tcg_gen_setcond(b, TCG_I32, TCG_COND_LTU, r, sum));
+    }
+    TCGv v = tcg_gen_andc(b, tcg_gen_xor(b, x, r), tcg_gen_xor(b, x, y));
+    set_flags(c, A64_FLAGS_NZ, x, y, r, out, flag_result(c, v));
+    return r;
+}
+
+void a64_gen_ccmp(A64Ctx *c, unsigned cond, unsigned nzcv, bool add, TCGv x, TCGv y)
+{
+    static const uint16_t cells[] = {ARM_CELL_N, ARM_CELL_Z, ARM_CELL_C, ARM_CELL_V};
+    TCGBuilder *b = c->b;
+    TCGv pred = a64_gen_cond(c, cond);
+    int64_t known;
+    TCGv r = add ? tcg_gen_add(b, x, y) : tcg_gen_sub(b, x, y);
+    (add ? a64_set_flags_add : a64_set_flags_sub)(c, x, y, r);
+    if (tcg_is_const(b, pred, &known) && known) {
+        return;
+    }
+    TCGv other[] = {tcg_i64(b, nzcv & 8 ? -1 : 0), tcg_i64(b, nzcv & 4 ? 0 : 1),
+                    tcg_i32(b, nzcv >> 1 & 1), tcg_i64(b, nzcv & 1 ? -1 : 0)};
+    for (unsigned i = 0; i < G_N_ELEMENTS(cells); i++) {
+        TCGv v = tcg_gen_getcell(b, cells[i]);
+        tcg_gen_setcell(b, cells[i], tcg_gen_select(b, pred, v, other[i]));
+    }
+    c->flags.pred = pred;
+    c->flags.nzcv = nzcv;
+}
+
+TCGv a64_extend(A64Ctx *c, unsigned sf, unsigned rm, unsigned option)
+{
+    TCGv v = a64_r(c, sf, rm);
+    switch (option) {
+    case 0:
+        return tcg_gen_ext8u(c->b, v);
+    case 1:
+        return tcg_gen_ext16u(c->b, v);
+    case 2:
+        return sf ? tcg_gen_ext32u(c->b, v) : v;
+    case 4:
+        return tcg_gen_ext8s(c->b, v);
+    case 5:
+        return tcg_gen_ext16s(c->b, v);
+    case 6:
+        return sf ? tcg_gen_ext32s(c->b, v) : v;
+    default:
+        return v;
+    }
 }
 
 void a64_set_nzcv(A64Ctx *c, TCGv nzcv)
@@ -178,6 +255,14 @@ static bool cond_of_operands(A64Ctx *c, unsigned which, TCGv *out)
     return false;
 }
 
+/* ConditionHolds() of a constant NZCV, even conditions only. */
+static bool cond_of_nzcv(unsigned which, unsigned nzcv)
+{
+    bool n = nzcv & 8, z = nzcv & 4, carry = nzcv & 2, v = nzcv & 1;
+    bool holds[8] = {z, carry, n, v, carry && !z, n == v, n == v && !z, true};
+    return holds[which];
+}
+
 TCGv a64_gen_cond(A64Ctx *c, unsigned cond)
 {
     TCGBuilder *b = c->b;
@@ -185,7 +270,13 @@ TCGv a64_gen_cond(A64Ctx *c, unsigned cond)
     if (cond >= 14) {
         return tcg_i32(b, 1);
     }
-    if (!cond_of_operands(c, cond >> 1, &r)) {
+    if (cond_of_operands(c, cond >> 1, &r)) {
+        if (c->flags.pred.i) {
+            TCGv not_pred = tcg_gen_setcondi(b, TCG_I32, TCG_COND_EQ, c->flags.pred, 0);
+            r = cond_of_nzcv(cond >> 1, c->flags.nzcv) ? tcg_gen_or(b, r, not_pred)
+                                                       : tcg_gen_and(b, r, c->flags.pred);
+        }
+    } else {
         TCGv n, z, carry, v;
         switch (cond >> 1) {
         case 0: /* EQ */
