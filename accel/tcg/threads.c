@@ -192,6 +192,11 @@ bool accel_uses_icount(const Accel *a)
     return a->opt.icount_shift >= 0;
 }
 
+CPU *cpu_peer(CPU *cpu, unsigned index)
+{
+    return accel_cpu(cpu->tcg->accel, index);
+}
+
 /* ---- requests from any thread ---- */
 
 void cpu_kick(CPU *cpu, uint32_t bits)

@@ -183,6 +183,10 @@ bool cpu_unit_counts(CPU *cpu, uintptr_t ra);
  * loop, DMA of an I/O thread). The setter is for threads that run vCPUs. [any] */
 CPU *cpu_current(void);
 void cpu_set_current(CPU *cpu);
+
+/* vCPU number index of cpu's machine, NULL at the end. [any, once the vCPUs run] */
+CPU *cpu_peer(CPU *cpu, unsigned index);
+
 /* Raise or lower architecture line `line` (0-15); wakes a halted vCPU. [any] */
 void cpu_set_line(CPU *cpu, unsigned line, bool level);
 /* Set CPU_INT_* bits and make the vCPU look at them soon. [any] */

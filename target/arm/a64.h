@@ -175,6 +175,9 @@ void a64_gen_jump(A64Ctx *c, int64_t imm);
 void a64_gen_jump_indirect(A64Ctx *c, TCGv to);
 /* Go to this instruction's address + imm if cond (I32) is not zero. */
 void a64_gen_branch_if(A64Ctx *c, TCGv cond, int64_t imm);
+/* Continue at an address (I64) in whatever mode the CPU is in by now; looks for interrupts if there
+ * is a request. Ends the unit. */
+void a64_gen_exit_poll(A64Ctx *c, TCGv pc);
 /* End the unit behind this instruction; main: interrupts may have become deliverable. */
 void a64_gen_end(A64Ctx *c, bool main);
 

@@ -27,6 +27,7 @@
 
 #include "accel/cpu.h"
 #include "target/arm.h"
+#include "target/arm/sys.h"
 #include "target/helper.h"
 #include "tcg/ir.h"
 
@@ -49,6 +50,10 @@ enum {
     ARM_MODE_BREAK = 1 << 12,  /* breakpoints may match: look before each instruction */
     /* AArch64 */
     ARM_MODE_BTI = 1 << 13, /* branch targets are checked on guarded pages */
+    ARM_MODE_SP = 1 << 14,  /* PSTATE.SP: the stack pointer is SP_ELx */
+    ARM_MODE_E2H = 1 << 15, /* HCR_EL2.E2H is in effect */
+    ARM_MODE_SA = 1 << 16,  /* SP must be aligned when it is the base of an access */
+    ARM_MODE_IL = 1 << 17,  /* PSTATE.IL: every instruction is an illegal execution state */
     /* AArch32 */
     ARM_MODE_T = 1 << 13,     /* Thumb */
     ARM_MODE_IT_SHIFT = 14,   /* ITSTATE, 8 bits */
@@ -99,6 +104,10 @@ typedef struct ARMEnv {
     uint64_t vtmp[4][2] __attribute__((aligned(16))); /* operands and result of vector helpers */
 
     const ARMConfig *cfg;
+    ARMSys sys;
+
+    char check_end; /* from here on nothing is a function of the instructions alone */
+    ARMBoard board;
 } ARMEnv;
 
 static inline ARMEnv *arm_env(CPU *cpu)
@@ -140,9 +149,34 @@ uint32_t arm_fp_mode(const ARMEnv *env, bool aarch32);
 /* ARM_HELPER(name, result, env?, flags, argument types...): see target/helper.h. */
 #define ARM_HELPER(...) TARGET_HELPER(arm, __VA_ARGS__)
 
+/* excp.c: leave with exception excp; syndrome: as in ESR_ELx, whoever takes it. target_el: 0 for
+ * the default routing. ra as for cpu_raise_restore(). */
+void arm_raise(ARMEnv *env, unsigned excp, uint32_t syndrome, unsigned target_el,
+               uintptr_t ra) G_GNUC_NORETURN;
+/* UNDEFINED at this instruction. */
+void arm_raise_undefined(ARMEnv *env, uintptr_t ra) G_GNUC_NORETURN;
+/* FP and SIMD: 0 if they may be used now, else the exception level that the access traps to. */
+unsigned arm_fp_trap_el(const ARMEnv *env);
+/* All of PSTATE as SPSR_ELx has it, flags and cells included; and the reverse for NZCV, BTYPE, Q,
+ * GE and IT. */
+uint32_t arm_pstate_read(const ARMEnv *env);
+
+/* Recompute contexts and mode bits after a register or a mode they depend on has changed. */
+void arm_mmu_changed(ARMEnv *env);
+void arm_mode_changed(ARMEnv *env);
+
 /* Exceptions of this instruction; do not return. */
 extern const TCGHelper arm_helper_undefined; /* () */
 extern const TCGHelper arm_helper_fp_trap;   /* (): FP and SIMD are disabled or trapped */
+extern const TCGHelper arm_helper_raise;     /* (syndrome I32): to the default level */
+extern const TCGHelper arm_helper_brk;       /* (syndrome I32): BRK, BKPT */
+extern const TCGHelper arm_helper_pc_align;  /* (pc I64) */
+
+/* System instructions; what each takes and returns is told where it is defined. */
+extern const TCGHelper arm_helper_svc, arm_helper_hvc, arm_helper_smc, arm_helper_eret;
+extern const TCGHelper arm_helper_wfi, arm_helper_wfe, arm_helper_step, arm_helper_dsb_wait;
+extern const TCGHelper arm_helper_mrs, arm_helper_mrs_fp, arm_helper_msr, arm_helper_msr_fp;
+extern const TCGHelper arm_helper_msr_imm, arm_helper_sys, arm_helper_cntvct;
 
 /* crc_helper.c: (crc I32, data I64, bytes I32) */
 extern const TCGHelper arm_helper_crc32, arm_helper_crc32c;

@@ -347,6 +347,17 @@ void a64_gen_branch_if(A64Ctx *c, TCGv cond, int64_t imm)
     tcg_gen_exit_if(c->b, cond, to, to == tcg_unit_of(c->b)->start);
 }
 
+void a64_gen_exit_poll(A64Ctx *c, TCGv pc)
+{
+    TCGLabel poll = tcg_new_label(c->b);
+    tcg_gen_br_if(c->b,
+                  tcg_gen_ldenv(c->b, TCG_I32, TCG_MO_32, offsetof(CPUEnv, exit_request)), poll);
+    tcg_gen_exit_lookup(c->b, pc);
+    tcg_gen_label(c->b, poll);
+    tcg_gen_exit_main(c->b, pc);
+    c->ended = true;
+}
+
 void a64_gen_end(A64Ctx *c, bool main)
 {
     TCGv next = tcg_gen_pcrel(c->b, c->off + 4);
@@ -388,6 +399,17 @@ void a64_translate(UnitContext *unit)
         }
         tcg_gen_insn_start(c.b, c.off);
         unit->offset += 4;
+        if (c.mode & ARM_MODE_SS) {
+            tcg_gen_call0(c.b, &arm_helper_step);
+        }
+        if (c.off & 3) {
+            tcg_gen_call1(c.b, &arm_helper_pc_align, tcg_gen_pcrel(c.b, c.off));
+            break;
+        }
+        if (c.mode & ARM_MODE_IL) {
+            tcg_gen_call1(c.b, &arm_helper_raise, tcg_i32(c.b, (int32_t)ARM_SYN(EC_ILLEGAL, 0)));
+            break;
+        }
         A64Insn a = {0};
         A64InsnId id = a64_decode32(c.word, c.ext, &a);
         if (id == A64_INSN_NONE) {
@@ -396,7 +418,7 @@ void a64_translate(UnitContext *unit)
             a64_trans[id](&c, &a);
         }
     }
-    if (!c.ended) {
+    if (!c.ended && !tcg_is_unreachable(c.b)) {
         tcg_gen_exit_direct(c.b, unit->offset);
     }
 }

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * What the files of target/arm's system side share: exceptions, register access, translation,
+ * timers, counters, debug, firmware calls. Everything runs on the CPU's thread unless said
+ * otherwise.
+ */
+#ifndef RHEA_TARGET_ARM_INTERNALS_H
+#define RHEA_TARGET_ARM_INTERNALS_H
+
+#include "target/arm/cpu.h"
+
+/* ---- cpu.c ---- */
+ARMEnv *arm_cpu_made(CPU *cpu); /* sets the board's part up when first asked */
+void arm_reset(CPU *cpu);
+void arm_dump_state(CPU *cpu, FILE *f);
+unsigned arm_disas(CPU *cpu, uint64_t pc, const uint8_t *code, unsigned avail, GString *out);
+
+/* ---- state ---- */
+static inline bool arm_cfg_has(const ARMEnv *env, ARMFeat f)
+{
+    return arm_has(env->cfg, f);
+}
+/* Below EL3: is the security state secure? True at EL3. */
+static inline bool arm_secure_below_el3(const ARMEnv *env)
+{
+    return arm_cfg_has(env, ARM_FEAT_EL3) && !(env->sys.scr & SCR_NS);
+}
+static inline bool arm_secure(const ARMEnv *env)
+{
+    return env->sys.el == 3 || arm_secure_below_el3(env);
+}
+/* EL2 is implemented and enabled in the security state below EL3. */
+static inline bool arm_el2_enabled(const ARMEnv *env)
+{
+    return arm_cfg_has(env, ARM_FEAT_EL2) && !arm_secure_below_el3(env);
+}
+/* HCR_EL2 as far as it has an effect. */
+static inline uint64_t arm_hcr(const ARMEnv *env)
+{
+    return env->sys.hcr_eff;
+}
+/* EL0 runs in the EL2&0 regime. */
+static inline bool arm_in_host_el0(const ARMEnv *env)
+{
+    return (env->sys.hcr_eff & (HCR_E2H | HCR_TGE)) == (HCR_E2H | HCR_TGE);
+}
+/* Does exception level el use AArch32? For the current one and those above. */
+bool arm_el_is_aa32(const ARMEnv *env, unsigned el);
+void arm_hcr_changed(ARMEnv *env);
+/* Bank of an AArch32 mode. */
+unsigned arm_bank_of(unsigned mode);
+/* The SPSR of an AArch32 mode; NULL if it has none. */
+uint64_t *arm_spsr32(ARMEnv *env, unsigned mode);
+unsigned arm_el_of_mode32(const ARMEnv *env, unsigned mode);
+/* AArch32: write the bits of mask to CPSR, registers of the mode included. */
+void arm_cpsr_write(ARMEnv *env, uint32_t val, uint32_t mask);
+/* The flags N, Z, C, V from bits 31:28. */
+void arm_set_nzcv(ARMEnv *env, uint32_t p);
+/* The index of banked AArch32 registers: 3 in secure state with an AArch32 EL3, else 1. */
+static inline unsigned arm_bank32(const ARMEnv *env)
+{
+    return arm_cfg_has(env, ARM_FEAT_EL3) && !arm_cfg_has(env, ARM_FEAT_AARCH64) &&
+                   !(env->sys.scr & SCR_NS)
+               ? 3
+               : 1;
+}
+
+/* ---- excp.c ---- */
+void arm_do_exception(CPU *cpu, int32_t excp);
+bool arm_do_interrupt(CPU *cpu);
+bool arm_has_work(CPU *cpu);
+/* If an interrupt is to be taken now, make generated code return to the dispatcher. */
+void arm_check_interrupts(ARMEnv *env);
+void arm_set_sp_sel(ARMEnv *env, bool sp);
+/* The level that synchronous exceptions of the current one go to. */
+unsigned arm_default_target_el(const ARMEnv *env);
+
+/* ---- mmu.c ---- */
+uint32_t arm_mode(const ARMEnv *env);
+bool arm_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, unsigned idx,
+                  bool probe, uintptr_t ra);
+void arm_bus_error(CPU *cpu, uint64_t vaddr, uint64_t paddr, TlbAccess access,
+                   uintptr_t ra) G_GNUC_NORETURN;
+void arm_unaligned(CPU *cpu, uint64_t vaddr, TlbAccess access, uintptr_t ra) G_GNUC_NORETURN;
+bool arm_debug_translate(CPU *cpu, uint64_t vaddr, uint64_t *paddr);
+/* A register that translations depend on has changed: drop what is cached. */
+void arm_mmu_flush(ARMEnv *env);
+
+/* Translation regimes. */
+typedef enum ARMRegime {
+    ARM_REG_EL10,   /* EL1&0, non-secure */
+    ARM_REG_EL10_S, /* EL1&0, secure, EL3 in AArch64 or no EL3 */
+    ARM_REG_EL2,
+    ARM_REG_EL20,
+    ARM_REG_EL3, /* AArch32: PL1&0, secure */
+} ARMRegime;
+uint32_t arm_current_vmid(const ARMEnv *env);
+uint32_t arm_asid_tag(ARMRegime regime, uint32_t vmid, uint32_t asid);
+
+typedef enum ARMFault {
+    ARM_FAULT_NONE,
+    ARM_FAULT_ADDR_SIZE,
+    ARM_FAULT_TRANSLATION,
+    ARM_FAULT_ACCESS_FLAG,
+    ARM_FAULT_PERMISSION,
+    ARM_FAULT_DOMAIN, /* short descriptors */
+    ARM_FAULT_EXTERNAL,
+    ARM_FAULT_EXTERNAL_WALK,
+    ARM_FAULT_ALIGNMENT,
+    ARM_FAULT_DEBUG,
+} ARMFault;
+
+/* A walk's outcome. */
+typedef struct ARMWalk {
+    uint64_t paddr;
+    uint8_t prot;      /* TLB_PROT_* */
+    uint8_t page_bits; /* of the smaller of both stages' leaves */
+    bool global;
+    uint8_t attr; /* memory attributes as in MAIR: outer, inner */
+    uint8_t sh;   /* shareability */
+    bool device;
+    bool guarded; /* GP */
+    /* If it failed: */
+    ARMFault fault;
+    int8_t level;
+    bool s2, s1ptw; /* at stage 2; of an access by the stage 1 walk */
+    uint8_t domain;
+    uint64_t ipa;
+} ARMWalk;
+
+enum { ARM_WALK_PRIV = 1, ARM_WALK_PAN = 2, ARM_WALK_DEBUG = 4, ARM_WALK_STAGE1 = 8 };
+/* Translate for AT and tlb_fill; flags ARM_WALK_*. */
+bool arm_walk(ARMEnv *env, ARMRegime regime, uint64_t vaddr, TlbAccess access, unsigned flags,
+              ARMWalk *w);
+/* The same for short descriptors; rel: the exception level that controls the regime. */
+bool arm_walk_short(ARMEnv *env, unsigned rel, uint64_t va, TlbAccess access, unsigned flags,
+                    ARMWalk *w);
+/* One 32-bit descriptor of a table; false: external abort. */
+bool arm_desc_read32(ARMEnv *env, uint64_t pa, bool be, bool debug, uint32_t *d);
+/* Leave with the abort that w says; iss: further bits of ISS. */
+void arm_raise_abort(ARMEnv *env, uint64_t va, TlbAccess access, const ARMWalk *w, unsigned iss,
+                     uintptr_t ra) G_GNUC_NORETURN;
+/* Fault status code of the long-descriptor and AArch64 format: 6 bits. */
+unsigned arm_fsc(const ARMWalk *w);
+/* The same in the short-descriptor format of DFSR and IFSR, bits 10 and 3:0. */
+unsigned arm_fsr_short(const ARMWalk *w);
+
+/* ---- tlbi.c ---- */
+void arm_tlbi_write(ARMEnv *env, uint32_t enc, uint64_t val);
+void arm_at_write(ARMEnv *env, uint32_t enc, uint64_t val, uintptr_t ra);
+
+/* ---- sysreg.c ---- */
+typedef struct ARMSysreg ARMSysreg;
+struct ARMSysreg {
+    const char *name;
+    uint32_t enc;    /* ARM_SYSREG() */
+    uint8_t access;  /* bit 2 el: readable at el, bit 2 el + 1: writable */
+    uint8_t flags;   /* ARM_SR_* */
+    uint16_t feat;   /* ARMFeat, or ARM_FEAT_COUNT */
+    uint32_t trap;   /* ARM_TRAP_* */
+    uint32_t offset; /* of its field: in ARMEnv, or in ARMConfig */
+    uint64_t mask;   /* bits that can be written */
+    uint64_t (*read)(ARMEnv *env, const ARMSysreg *r, uint32_t enc); /* NULL: the field */
+    void (*write)(ARMEnv *env, const ARMSysreg *r, uint32_t enc, uint64_t val);
+};
+enum {
+    ARM_SR_CFG32 = 1, /* the field is in ARMConfig, 32 bits */
+    ARM_SR_CFG64 = 2,
+    ARM_SR_CFG8 = 3,
+    ARM_SR_WHERE = 3,
+    ARM_SR_RAZ = 4,
+    ARM_SR_END = 8, /* a write may change mode, translation or what is pending */
+    ARM_SR_FP = 16,
+    ARM_SR_E2H = 32, /* exists only with HCR_EL2.E2H (the _EL12 names) */
+};
+/* The row for an encoding, as seen without E2H; NULL: there is none. */
+const ARMSysreg *arm_sysreg_find(uint32_t enc);
+/* The row that an access at this level with HCR_EL2.E2H means (D8.15); NULL: none. */
+const ARMSysreg *arm_sysreg_find_e2h(uint32_t enc, unsigned el);
+/* Does this configuration have it? */
+bool arm_sysreg_exists(const ARMConfig *c, const ARMSysreg *r);
+uint64_t arm_sysreg_value(ARMEnv *env, const ARMSysreg *r, uint32_t enc);
+void arm_sysreg_set(ARMEnv *env, const ARMSysreg *r, uint32_t enc, uint64_t val);
+
+/* ---- pmu.c ---- */
+uint64_t arm_pmu_read(ARMEnv *env, uint32_t enc);
+void arm_pmu_write(ARMEnv *env, uint32_t enc, uint64_t val);
+void arm_pmu_reset(ARMEnv *env);
+
+/* ---- timer.c ---- */
+void arm_timers_reset(ARMEnv *env);
+uint64_t arm_timer_count(ARMEnv *env); /* physical count */
+uint64_t arm_timer_offset(ARMEnv *env, unsigned t);
+uint64_t arm_timer_tval(ARMEnv *env, unsigned t);
+uint64_t arm_timer_ctl(ARMEnv *env, unsigned t);
+void arm_timer_set_cval(ARMEnv *env, unsigned t, uint64_t val);
+void arm_timer_set_tval(ARMEnv *env, unsigned t, uint64_t val);
+void arm_timer_set_ctl(ARMEnv *env, unsigned t, uint64_t val);
+void arm_timers_changed(ARMEnv *env); /* an offset was written */
+void arm_output(ARMEnv *env, ARMOutput out, bool level);
+
+/* ---- debug.c ---- */
+void arm_debug_changed(ARMEnv *env);
+
+/* ---- psci.c ---- */
+/* An HVC or SMC that is the conduit: answer the call in x0..x3. */
+void arm_psci_call(ARMEnv *env);
+/* Is this HVC (else SMC) answered by the emulator? */
+static inline bool arm_is_conduit(const ARMEnv *env, bool hvc)
+{
+    return env->board.conduit == (hvc ? ARM_CONDUIT_HVC : ARM_CONDUIT_SMC);
+}
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * TLB maintenance and address translation instructions (DDI 0487, D8.16, C5.4, C5.5).
+ *
+ * An operation acts on this CPU at once. If it is broadcast, the other CPUs get it through their
+ * work queues; a DSB waits until all that this CPU has sent are done, nothing else does.
+ *
+ * Invariant: board.tlbi_busy counts what was sent and is not done. A CPU that waits at a DSB goes
+ * back to the dispatcher each time, so that it serves its own queue.
+ *
+ * Test: tests/unit/test-arm-mmu.c
+ */
+#include <inttypes.h>
+#include <sched.h>
+#include "target/arm/internals.h"
+#include "rhea/log.h"
+
+typedef enum TlbiKind { TLBI_ALL, TLBI_ASID, TLBI_PAGES, TLBI_PAGES_ASID } TlbiKind;
+
+typedef struct Tlbi {
+    TlbiKind kind;
+    uint32_t tag;
+    uint64_t va, pages; /* pages of 4 KiB */
+    ARMEnv *from;
+} Tlbi;
+
+#define TLBI_MAX_PAGES 64 /* beyond it all is flushed */
+
+static void tlbi_do(CPU *cpu, const Tlbi *t)
+{
+    ARMEnv *env = arm_env(cpu);
+    /* A page of one ASID, or global: the latter are looked for only if there ever were any. */
+    bool by_asid = t->kind == TLBI_PAGES_ASID && !(t->va & ARM_BIT(55)) && !env->sys.low_global;
+
+    switch (t->kind) {
+    case TLBI_ALL:
+        tlb_flush_all(cpu);
+        return;
+    case TLBI_ASID:
+        tlb_flush_asid(cpu, t->tag, false);
+        return;
+    default:
+        if (t->pages > TLBI_MAX_PAGES) {
+            if (by_asid) {
+                tlb_flush_asid(cpu, t->tag, false);
+            } else {
+                tlb_flush_all(cpu);
+            }
+            return;
+        }
+        for (uint64_t i = 0; i < t->pages; i++) {
+            uint64_t va = t->va + i * TLB_PAGE_SIZE;
+            if (by_asid) {
+                tlb_flush_page_asid(cpu, va, t->tag);
+            } else {
+                tlb_flush_page(cpu, va);
+            }
+        }
+    }
+}
+
+static void tlbi_remote(CPU *cpu, void *data)
+{
+    Tlbi *t = data;
+
+    tlbi_do(cpu, t);
+    __atomic_fetch_sub(&t->from->board.tlbi_busy, 1, __ATOMIC_RELEASE);
+    g_free(t);
+}
+
+static void tlbi_run(ARMEnv *env, Tlbi t, bool broadcast)
+{
+    CPU *cpu = env->cpu.cpu, *other;
+
+    tlbi_do(cpu, &t);
+    if (!broadcast) {
+        return;
+    }
+    for (unsigned i = 0; (other = cpu_peer(cpu, i)); i++) {
+        if (other == cpu) {
+            continue;
+        }
+        Tlbi *copy = g_new(Tlbi, 1);
+        *copy = t;
+        copy->from = env;
+        __atomic_fetch_add(&env->board.tlbi_busy, 1, __ATOMIC_RELAXED);
+        cpu_run_on(other, tlbi_remote, copy);
+    }
+}
+
+static void helper_arm_dsb_wait(ARMEnv *env)
+{
+    if (__atomic_load_n(&env->board.tlbi_busy, __ATOMIC_ACQUIRE)) {
+        sched_yield();
+        cpu_kick(env->cpu.cpu, CPU_INT_WORK);
+        cpu_loop_exit_restore(env->cpu.cpu, RHEA_RA());
+    }
+}
+ARM_HELPER(dsb_wait, VOID, true, TCG_HELPER_FAULTS | TCG_HELPER_IO);
+
+/* Operand of the operations by range (C5.5, TLBI RVAE1): first page and number of 4 KiB pages. */
+static void tlbi_range(uint64_t val, Tlbi *t)
+{
+    unsigned tg = ARM_BITS(val, 46, 2), scale = ARM_BITS(val, 44, 2), num = ARM_BITS(val, 39, 5);
+    unsigned granule = tg == 2 ? 14 : tg == 3 ? 16 : 12;
+    int64_t base = (int64_t)(val << 27) >> 27;
+
+    t->va = (uint64_t)base << granule;
+    t->pages = ((uint64_t)(num + 1) << (5 * scale + 1)) << (granule - 12);
+}
+
+/* Pages of the largest granule whose leaf may hold the address: TLBs know the leaves' sizes. */
+static void tlbi_va(uint64_t val, Tlbi *t)
+{
+    t->va = (uint64_t)((int64_t)(val << 20) >> 8); /* VA[55:12] in bits 43:0 */
+    t->pages = 1;
+}
+
+void arm_tlbi_write(ARMEnv *env, uint32_t enc, uint64_t val)
+{
+    unsigned op1 = enc >> 11 & 7, crm = enc >> 3 & 15, op2 = enc & 7;
+    bool broadcast = crm == 0 || crm == 1 || crm == 2 || crm == 3 || crm == 5;
+    bool range = crm == 2 || crm == 5 || crm == 6;
+    Tlbi t = {.kind = TLBI_ALL};
+    ARMRegime r = env->sys.el == 3 || op1 == 0
+                      ? (arm_secure_below_el3(env) ? ARM_REG_EL10_S : ARM_REG_EL10)
+                      : ARM_REG_EL10;
+    bool el2 = op1 == 4 && (op2 == 1 || op2 == 5 || op2 == 0) && crm != 0 && crm != 4;
+
+    if (op1 == 0 && env->sys.el == 1 && (arm_hcr(env) & HCR_FB)) {
+        broadcast = true;
+    }
+    if (op1 == 4 && (crm == 0 || crm == 4)) {
+        /* By IPA: what is cached are whole translations. */
+        broadcast |= op2 == 0 || op2 == 3 || op2 == 4 || op2 == 7;
+        tlbi_run(env, t, broadcast);
+        return;
+    }
+    if (op1 == 0 && env->sys.el == 2 && arm_in_host_el0(env)) {
+        r = ARM_REG_EL20;
+    }
+    if (el2) {
+        r = arm_hcr(env) & HCR_E2H ? ARM_REG_EL20 : ARM_REG_EL2;
+    }
+    uint32_t vmid = r == ARM_REG_EL10 ? arm_current_vmid(env) : 0;
+    unsigned asid = val >> 48;
+    if (!(env->sys.tcr[el2 || r == ARM_REG_EL20 ? 2 : 1] & TCR_AS) ||
+        !arm_cfg_has(env, ARM_FEAT_ASID16)) {
+        asid &= 0xff;
+    }
+    t.tag = arm_asid_tag(r, vmid, asid);
+    if (op1 == 0) {
+        static const uint8_t kinds[8] = {TLBI_ALL,   TLBI_PAGES_ASID, TLBI_ASID, TLBI_PAGES,
+                                         TLBI_ALL,   TLBI_PAGES_ASID, TLBI_ALL,  TLBI_PAGES};
+        t.kind = kinds[op2];
+    } else if (op2 == 1 || op2 == 5) {
+        t.kind = r == ARM_REG_EL20 ? TLBI_PAGES_ASID : TLBI_PAGES;
+    }
+    if (range) {
+        tlbi_range(val, &t);
+    } else if (t.kind >= TLBI_PAGES) {
+        tlbi_va(val, &t);
+    }
+    tlbi_run(env, t, broadcast);
+}
+
+/* ------------------------------------------------------------------------------------------ */
+/* AT: what it finds goes to PAR_EL1 (D24.2.140). */
+
+void arm_at_write(ARMEnv *env, uint32_t enc, uint64_t va, uintptr_t ra)
+{
+    unsigned op1 = enc >> 11 & 7, crm = enc >> 3 & 15, op2 = enc & 7;
+    TlbAccess access = op2 & 1 ? TLB_WRITE : TLB_READ;
+    unsigned flags = ARM_WALK_STAGE1;
+    ARMRegime r;
+    ARMWalk w;
+
+    if (op1 == 0) {
+        r = env->sys.el == 2 && arm_in_host_el0(env) ? ARM_REG_EL20
+            : arm_secure_below_el3(env)              ? ARM_REG_EL10_S
+                                                     : ARM_REG_EL10;
+        flags |= op2 & 2 ? 0 : ARM_WALK_PRIV;
+        if (crm == 9 && (env->sys.pstate & PSTATE_PAN)) {
+            flags |= ARM_WALK_PAN;
+        }
+    } else if (op1 == 6) {
+        r = ARM_REG_EL3;
+        flags |= ARM_WALK_PRIV;
+    } else if (op2 < 4) {
+        r = arm_hcr(env) & HCR_E2H ? ARM_REG_EL20 : ARM_REG_EL2;
+        flags |= ARM_WALK_PRIV;
+    } else {
+        r = arm_secure_below_el3(env) ? ARM_REG_EL10_S : ARM_REG_EL10;
+        flags = op2 & 2 ? 0 : ARM_WALK_PRIV;
+    }
+    if (arm_walk(env, r, va, access, flags, &w)) {
+        uint64_t attr = w.attr;
+        unsigned sh = w.device ? 2 : w.sh;
+        env->sys.par[1] = attr << 56 | (w.paddr & UINT64_C(0xffffffffff000)) | ARM_BIT(11) |
+                          sh << 7 | (r == ARM_REG_EL10 ? ARM_BIT(9) : 0);
+        return;
+    }
+    if (w.s2 && w.s1ptw && env->sys.el == 1) {
+        /* Stage 2 refused the walk of stage 1: EL2 hears of it (D8.7). */
+        arm_raise_abort(env, va, access, &w, 1 << 8, ra);
+    }
+    env->sys.par[1] = ARM_BIT(11) | (w.s2 ? ARM_BIT(9) : 0) | (w.s1ptw ? ARM_BIT(8) : 0) |
+                      (uint64_t)arm_fsc(&w) << 1 | 1;
+}
