@@ -342,8 +342,9 @@ unsigned arm_default_target_el(const ARMEnv *env)
     unsigned el = env->sys.el;
 
     if (el == 0) {
-        return arm_hcr(env) & HCR_TGE ? 2
-               : arm_el_of_mode32(env, ARM_M_SVC) == 3 && env->sys.aarch32 ? 3 : 1;
+        return arm_hcr(env) & HCR_TGE                                      ? 2
+               : arm_el_of_mode32(env, ARM_M_SVC) == 3 && env->sys.aarch32 ? 3
+                                                                           : 1;
     }
     return el;
 }
@@ -352,12 +353,19 @@ unsigned arm_default_target_el(const ARMEnv *env)
 /* Entry */
 
 static const char *const excp_names[] = {
-    [ARM_EXCP_UNDEF] = "Synchronous", [ARM_EXCP_SVC] = "SVC",
-    [ARM_EXCP_HVC] = "Hypervisor Call", [ARM_EXCP_SMC] = "Secure Monitor Call",
-    [ARM_EXCP_PABT] = "Prefetch Abort", [ARM_EXCP_DABT] = "Data Abort",
-    [ARM_EXCP_HYP_TRAP] = "Hypervisor Trap", [ARM_EXCP_IRQ] = "IRQ", [ARM_EXCP_FIQ] = "FIQ",
-    [ARM_EXCP_SERROR] = "SError", [ARM_EXCP_VIRQ] = "Virtual IRQ",
-    [ARM_EXCP_VFIQ] = "Virtual FIQ", [ARM_EXCP_VSERROR] = "Virtual SError",
+    [ARM_EXCP_UNDEF] = "Synchronous",
+    [ARM_EXCP_SVC] = "SVC",
+    [ARM_EXCP_HVC] = "Hypervisor Call",
+    [ARM_EXCP_SMC] = "Secure Monitor Call",
+    [ARM_EXCP_PABT] = "Prefetch Abort",
+    [ARM_EXCP_DABT] = "Data Abort",
+    [ARM_EXCP_HYP_TRAP] = "Hypervisor Trap",
+    [ARM_EXCP_IRQ] = "IRQ",
+    [ARM_EXCP_FIQ] = "FIQ",
+    [ARM_EXCP_SERROR] = "SError",
+    [ARM_EXCP_VIRQ] = "Virtual IRQ",
+    [ARM_EXCP_VFIQ] = "Virtual FIQ",
+    [ARM_EXCP_VSERROR] = "Virtual SError",
 };
 
 static bool is_async(unsigned excp)
@@ -701,8 +709,7 @@ static void helper_arm_brk(ARMEnv *env, uint32_t syndrome)
     ARMSys *s = &env->sys;
     unsigned el = MAX(s->el, 1);
 
-    if (el == 1 && arm_el2_enabled(env) &&
-        ((s->mdcr2 & MDCR2_TDE) || (arm_hcr(env) & HCR_TGE))) {
+    if (el == 1 && arm_el2_enabled(env) && ((s->mdcr2 & MDCR2_TDE) || (arm_hcr(env) & HCR_TGE))) {
         el = 2;
     }
     arm_raise(env, ARM_EXCP_PABT, syndrome, el, RHEA_RA());
@@ -818,15 +825,16 @@ static uint64_t helper_arm_eret(ARMEnv *env)
     uint32_t keep = PSTATE_DAIF | PSTATE_IL | PSTATE_SS;
 
     env->excl_addr = ARM_EXCL_NONE;
-    /* SS takes effect only if a step is enabled from the level returned to and not here: D2.11.3. */
+    /* SS takes effect only if a step is enabled from the level returned to and not here: D2.11.3.
+     */
     if (env->cpu.mode & ARM_MODE_SS || !(s->mdscr & MDSCR_SS)) {
         spsr &= ~PSTATE_SS;
     }
     if (el < 0) {
         rhea_log_mask(LOG_GUEST_ERROR, "CPU %u: illegal return to PSTATE 0x%x from EL%u\n",
                       env->cpu.cpu->index, spsr, cur);
-        s->pstate = (s->pstate & ~(PSTATE_DAIF | PSTATE_SS)) | (spsr & keep & ~PSTATE_SS) |
-                    PSTATE_IL;
+        s->pstate =
+            (s->pstate & ~(PSTATE_DAIF | PSTATE_SS)) | (spsr & keep & ~PSTATE_SS) | PSTATE_IL;
         set_cells(env, spsr & PSTATE_NZCV);
         arm_mode_changed(env);
         arm_check_interrupts(env);
@@ -865,8 +873,7 @@ static uint64_t helper_arm_eret(ARMEnv *env)
                      : pc & ~(UINT64_C(0xff) << 56);
         }
     }
-    rhea_log_mask(LOG_INT,
-                  "Exception return from AArch64 EL%u to %s EL%d PC 0x%" PRIx64 "\n", cur,
+    rhea_log_mask(LOG_INT, "Exception return from AArch64 EL%u to %s EL%d PC 0x%" PRIx64 "\n", cur,
                   s->aarch32 ? "AArch32" : "AArch64", el, pc);
     arm_mmu_changed(env);
     arm_check_interrupts(env);

@@ -180,6 +180,8 @@ const ARMSysreg *arm_sysreg_find(uint32_t enc);
 const ARMSysreg *arm_sysreg_find_e2h(uint32_t enc, unsigned el);
 /* Does this configuration have it? */
 bool arm_sysreg_exists(const ARMConfig *c, const ARMSysreg *r);
+/* Leave with the trap of an MRS, MSR or SYS instruction to level el. */
+void arm_raise_sysreg(ARMEnv *env, uint32_t insn, unsigned el, uintptr_t ra) G_GNUC_NORETURN;
 uint64_t arm_sysreg_value(ARMEnv *env, const ARMSysreg *r, uint32_t enc);
 void arm_sysreg_set(ARMEnv *env, const ARMSysreg *r, uint32_t enc, uint64_t val);
 

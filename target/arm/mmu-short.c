@@ -79,8 +79,8 @@ bool arm_walk_short(ARMEnv *env, unsigned rel, uint64_t va, TlbAccess access, un
     uint64_t ttbcr = s->tcr[rel], sctlr = s->sctlr[rel], base;
     unsigned n = arm_cfg_has(env, ARM_FEAT_V6) ? ttbcr & 7 : 0;
     bool be = sctlr & SCTLR_EE, debug = flags & ARM_WALK_DEBUG;
-    bool v6 = arm_cfg_has(env, ARM_FEAT_V7) ||
-              (arm_cfg_has(env, ARM_FEAT_V6) && (sctlr & SCTLR_XP));
+    bool v6 =
+        arm_cfg_has(env, ARM_FEAT_V7) || (arm_cfg_has(env, ARM_FEAT_V6) && (sctlr & SCTLR_XP));
     bool has_pxn = arm_cfg_has(env, ARM_FEAT_LPAE);
     uint32_t d;
     Short sd = {.v5 = !v6};

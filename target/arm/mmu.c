@@ -256,11 +256,11 @@ void arm_mmu_flush(ARMEnv *env)
 /* Descriptors in memory */
 
 typedef struct Params {
-    uint64_t base;     /* of the first table */
-    unsigned granule;  /* log2 of a page */
-    unsigned bits;     /* of the input address */
-    int level;         /* of the first table */
-    unsigned out_bits; /* of output addresses */
+    uint64_t base;              /* of the first table */
+    unsigned granule;           /* log2 of a page */
+    unsigned bits;              /* of the input address */
+    int level;                  /* of the first table */
+    unsigned out_bits;          /* of output addresses */
     bool ha, hd, hpd, be, wide; /* wide: 52-bit addresses in descriptors of 64 KiB granules */
 } Params;
 
@@ -686,8 +686,7 @@ static unsigned stage1_prot(const ARMEnv *env, ARMRegime r, bool aa32, const Lea
     if (priv) {
         prot = TLB_PROT_R | (ro ? 0 : TLB_PROT_W);
         bool x = aa32 ? !xn && !pxn : !pxn;
-        if (uwrite || ((sctlr & SCTLR_WXN) && !ro) ||
-            (aa32 && (sctlr & SCTLR_UWXN) && uwrite)) {
+        if (uwrite || ((sctlr & SCTLR_WXN) && !ro) || (aa32 && (sctlr & SCTLR_UWXN) && uwrite)) {
             x = false;
         }
         if (user && (flags & ARM_WALK_PAN)) {
@@ -728,8 +727,8 @@ static bool stage1_long(ARMEnv *env, ARMRegime r, bool aa32, uint64_t va, TlbAcc
         /* Writable but clean (D8.4.6): APTable may still forbid writes. */
         bool dbm = p.hd && (d & ARM_BIT(51)) && (d & ARM_BIT(7)) &&
                    (p.hpd || !(l.table_attrs & ARM_BIT(62)));
-        w->prot = stage1_prot(env, r, aa32, &l, p.hpd, flags,
-                              dbm && access == TLB_WRITE ? ap & ~2u : ap);
+        w->prot =
+            stage1_prot(env, r, aa32, &l, p.hpd, flags, dbm && access == TLB_WRITE ? ap & ~2u : ap);
         w->global = regime_two_levels(env, r) ? !(d & ARM_BIT(11)) : true;
         w->page_bits = l.bits + (d & ARM_BIT(52) ? contiguous_bits(p.granule, l.level) : 0);
         w->paddr = l.addr | (va & (ARM_BIT(l.bits) - 1));
@@ -867,7 +866,7 @@ unsigned arm_fsr_short(const ARMWalk *w)
 }
 
 void arm_raise_abort(ARMEnv *env, uint64_t va, TlbAccess access, const ARMWalk *w, unsigned iss,
-                        uintptr_t ra)
+                     uintptr_t ra)
 {
     ARMSys *s = &env->sys;
     bool fetch = access == TLB_FETCH;
@@ -896,8 +895,8 @@ void arm_raise_abort(ARMEnv *env, uint64_t va, TlbAccess access, const ARMWalk *
     if (arm_el_is_aa32(env, target)) {
         ARMRegime r = regime_of(env, s->el);
         bool lpae = target == 2 || regime_uses_lpae(env, r);
-        s->exc.fsr = lpae ? ARM_BIT(9) | arm_fsc(w)
-                          : arm_fsr_short(w) | (!fetch ? w->domain << 4 : 0);
+        s->exc.fsr =
+            lpae ? ARM_BIT(9) | arm_fsc(w) : arm_fsr_short(w) | (!fetch ? w->domain << 4 : 0);
         s->exc.fsr |= access == TLB_WRITE ? ARM_BIT(11) : 0;
     }
     cpu_raise_restore(env->cpu.cpu, fetch ? ARM_EXCP_PABT : ARM_EXCP_DABT, ra);
@@ -927,8 +926,8 @@ bool arm_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, uns
                  access == TLB_READ    ? "load"
                  : access == TLB_WRITE ? "store"
                                        : "fetch",
-                 vaddr, env->sys.el, user ? " user" : "", ok ? "ok" : "fault",
-                 ok ? 0 : arm_fsc(&w), w.paddr, w.prot, w.page_bits, w.global ? " global" : "");
+                 vaddr, env->sys.el, user ? " user" : "", ok ? "ok" : "fault", ok ? 0 : arm_fsc(&w),
+                 w.paddr, w.prot, w.page_bits, w.global ? " global" : "");
     }
     if (!ok) {
         if (probe) {

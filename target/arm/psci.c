@@ -71,8 +71,11 @@ static void start_cpu(CPU *cpu, void *data)
     StartWork *w = data;
     ARMEnv *env = arm_env(cpu);
     ARMBoard *b = &env->board;
-    ARMBootState saved = b->boot, boot = {.entry = w->entry, .x = {w->context}, .el = w->el,
-                                          .aarch64 = w->aarch64, .secure = w->secure};
+    ARMBootState saved = b->boot, boot = {.entry = w->entry,
+                                          .x = {w->context},
+                                          .el = w->el,
+                                          .aarch64 = w->aarch64,
+                                          .secure = w->secure};
     bool had = b->have_boot, off = b->start_off;
 
     b->have_boot = true;
@@ -195,7 +198,8 @@ void arm_psci_call(ARMEnv *env)
         x[0] = (uint32_t)ret;
         return;
     }
-    rhea_log_mask(LOG_INT, "CPU %u: firmware call %08x(0x%" PRIx64 ", 0x%" PRIx64 ", 0x%" PRIx64 ")\n",
+    rhea_log_mask(LOG_INT,
+                  "CPU %u: firmware call %08x(0x%" PRIx64 ", 0x%" PRIx64 ", 0x%" PRIx64 ")\n",
                   cpu->index, fn, a1, a2, a3);
     switch (fn) {
     case SMCCC_VERSION:

@@ -62,14 +62,15 @@ enum {
     TRAP_GIC = 1 << 30,
 };
 
-#define ALL UINT64_MAX
+#define ALL          UINT64_MAX
 #define UNDEFINED_EL 0xff
 
 /* ------------------------------------------------------------------------------------------ */
 /* Reads and writes */
 
-#define READ(fn)  static uint64_t read_##fn(ARMEnv *env, const ARMSysreg *r, uint32_t enc)
-#define WRITE(fn) static void write_##fn(ARMEnv *env, const ARMSysreg *r, uint32_t enc, uint64_t val)
+#define READ(fn) static uint64_t read_##fn(ARMEnv *env, const ARMSysreg *r, uint32_t enc)
+#define WRITE(fn)                                                                                  \
+    static void write_##fn(ARMEnv *env, const ARMSysreg *r, uint32_t enc, uint64_t val)
 
 static uint64_t *field_of(ARMEnv *env, const ARMSysreg *r)
 {
@@ -110,7 +111,8 @@ READ(dczid)
 /* Bits of SCTLR_ELx that are there (D24.2.175). */
 static uint64_t sctlr_mask(const ARMEnv *env, unsigned el)
 {
-    uint64_t m = SCTLR_M | SCTLR_A | SCTLR_C | SCTLR_SA | SCTLR_I | SCTLR_WXN | SCTLR_EE | 0x30c50800;
+    uint64_t m =
+        SCTLR_M | SCTLR_A | SCTLR_C | SCTLR_SA | SCTLR_I | SCTLR_WXN | SCTLR_EE | 0x30c50800;
 
     if (el == 1 || (el == 2 && (env->sys.hcr & HCR_E2H))) {
         m |= SCTLR_SA0 | SCTLR_UMA | SCTLR_DZE | SCTLR_UCT | SCTLR_NTWI | SCTLR_NTWE | SCTLR_E0E |
@@ -203,8 +205,8 @@ WRITE(hcr)
 
 WRITE(scr)
 {
-    uint64_t m = SCR_NS | SCR_IRQ | SCR_FIQ | SCR_EA | SCR_SMD | SCR_HCE | SCR_SIF | SCR_ST | SCR_TWI |
-                 SCR_TWE;
+    uint64_t m = SCR_NS | SCR_IRQ | SCR_FIQ | SCR_EA | SCR_SMD | SCR_HCE | SCR_SIF | SCR_ST |
+                 SCR_TWI | SCR_TWE;
 
     m |= arm_cfg_has(env, ARM_FEAT_AARCH32_EL1) ? SCR_RW : 0;
     m |= arm_cfg_has(env, ARM_FEAT_RAS) ? SCR_TERR : 0;
@@ -340,7 +342,8 @@ READ(isr)
 
     v |= (vi ? (lines >> ARM_LINE_VIRQ & 1) || (hcr & HCR_VI) : lines >> ARM_LINE_IRQ & 1) << 7;
     v |= (vf ? (lines >> ARM_LINE_VFIQ & 1) || (hcr & HCR_VF) : lines >> ARM_LINE_FIQ & 1) << 6;
-    v |= (va ? (lines >> ARM_LINE_VSERROR & 1) || (hcr & HCR_VSE) : lines >> ARM_LINE_SERROR & 1) << 8;
+    v |= (va ? (lines >> ARM_LINE_VSERROR & 1) || (hcr & HCR_VSE) : lines >> ARM_LINE_SERROR & 1)
+         << 8;
     return v;
 }
 
@@ -395,7 +398,8 @@ READ(cntpct)
 READ(cntvct)
 {
     uint64_t hcr = arm_hcr(env);
-    bool plain = (env->sys.el == 2 && (hcr & HCR_E2H)) || (env->sys.el == 0 && arm_in_host_el0(env));
+    bool plain =
+        (env->sys.el == 2 && (hcr & HCR_E2H)) || (env->sys.el == 0 && arm_in_host_el0(env));
 
     return arm_timer_count(env) - (plain ? 0 : env->sys.cntvoff);
 }
@@ -591,14 +595,14 @@ WRITE(gic)
 /* The table */
 
 enum { ARM_FEAT_ANY = ARM_FEAT_COUNT };
-#define x cpu
-#define T(name)  TRAP_##name
-#define END      ARM_SR_END
-#define FP       ARM_SR_FP
+#define x         cpu
+#define T(name)   TRAP_##name
+#define END       ARM_SR_END
+#define FP        ARM_SR_FP
 #define ROW(n, e) .name = #n, .enc = e
 
 static const ARMSysreg rows[] = {
-#define FLD(n, o0, o1, cn, cm, o2, acc, trap_, feat_, flags_, field, mask_)                         \
+#define FLD(n, o0, o1, cn, cm, o2, acc, trap_, feat_, flags_, field, mask_)                        \
     {ROW(n, ARM_SYSREG(o0, o1, cn, cm, o2)),                                                       \
      .access = acc,                                                                                \
      .trap = trap_,                                                                                \
@@ -606,14 +610,14 @@ static const ARMSysreg rows[] = {
      .flags = flags_,                                                                              \
      .offset = offsetof(ARMEnv, field),                                                            \
      .mask = mask_},
-#define CFG(n, o0, o1, cn, cm, o2, acc, trap_, feat_, width, field)                                 \
+#define CFG(n, o0, o1, cn, cm, o2, acc, trap_, feat_, width, field)                                \
     {ROW(n, ARM_SYSREG(o0, o1, cn, cm, o2)),                                                       \
      .access = acc,                                                                                \
      .trap = trap_,                                                                                \
      .feat = ARM_FEAT_##feat_,                                                                     \
      .flags = ARM_SR_##width,                                                                      \
      .offset = offsetof(ARMConfig, field)},
-#define FUN(n, o0, o1, cn, cm, o2, acc, trap_, feat_, flags_, read_, write_, field)                 \
+#define FUN(n, o0, o1, cn, cm, o2, acc, trap_, feat_, flags_, read_, write_, field)                \
     {ROW(n, ARM_SYSREG(o0, o1, cn, cm, o2)),                                                       \
      .access = acc,                                                                                \
      .trap = trap_,                                                                                \
@@ -623,12 +627,9 @@ static const ARMSysreg rows[] = {
      .mask = ALL,                                                                                  \
      .read = read_,                                                                                \
      .write = write_},
-#define RAZ(n, o0, o1, cn, cm, o2, acc, trap_, feat_)                                               \
-    {ROW(n, ARM_SYSREG(o0, o1, cn, cm, o2)),                                                       \
-     .access = acc,                                                                                \
-     .trap = trap_,                                                                                \
-     .feat = ARM_FEAT_##feat_,                                                                     \
-     .flags = ARM_SR_RAZ},
+#define RAZ(n, o0, o1, cn, cm, o2, acc, trap_, feat_)                                              \
+    {ROW(n, ARM_SYSREG(o0, o1, cn, cm, o2)), .access = acc, .trap = trap_,                         \
+     .feat = ARM_FEAT_##feat_, .flags = ARM_SR_RAZ},
 #include "target/arm/sysreg.def"
 #undef FLD
 #undef CFG
@@ -642,21 +643,22 @@ static const ARMSysreg rows[] = {
 /* Groups of registers with one row. */
 static const ARMSysreg row_id_raz = {"ID registers", .access = R1, .trap = TRAP_TID3,
                                      .feat = ARM_FEAT_ANY, .flags = ARM_SR_RAZ};
-static const ARMSysreg row_bp = {"DBGBVRn_EL1", .access = RW1, .trap = TRAP_TDA,
+static const ARMSysreg row_bp = {"DBGBVRn_EL1",        .access = RW1,       .trap = TRAP_TDA,
                                  .feat = ARM_FEAT_ANY, .flags = ARM_SR_END, .mask = ALL,
-                                 .read = read_bp, .write = write_bp};
-static const ARMSysreg row_pmev = {"PMEVCNTRn_EL0", .access = RW0, .trap = TRAP_PMER | TRAP_TPM,
-                                   .feat = ARM_FEAT_PMU, .flags = ARM_SR_END, .mask = ALL,
-                                   .read = read_pmu, .write = write_pmu};
-static const ARMSysreg row_gic = {"ICC_*", .access = RW1, .trap = TRAP_GIC, .feat = ARM_FEAT_ANY,
-                                  .flags = ARM_SR_END, .mask = ALL,
-                                  .read = read_gic, .write = write_gic};
-static const ARMSysreg row_gic_el2 = {"ICH_*", .access = RW2, .trap = TRAP_GIC,
-                                      .feat = ARM_FEAT_EL2, .flags = ARM_SR_END, .mask = ALL,
-                                      .read = read_gic, .write = write_gic};
-static const ARMSysreg row_gic_el3 = {"ICC_*_EL3", .access = RW3, .trap = TRAP_GIC,
+                                 .read = read_bp,      .write = write_bp};
+static const ARMSysreg row_pmev = {
+    "PMEVCNTRn_EL0",      .access = RW0,       .trap = TRAP_PMER | TRAP_TPM,
+    .feat = ARM_FEAT_PMU, .flags = ARM_SR_END, .mask = ALL,
+    .read = read_pmu,     .write = write_pmu};
+static const ARMSysreg row_gic = {
+    "ICC_*",     .access = RW1,    .trap = TRAP_GIC,  .feat = ARM_FEAT_ANY, .flags = ARM_SR_END,
+    .mask = ALL, .read = read_gic, .write = write_gic};
+static const ARMSysreg row_gic_el2 = {
+    "ICH_*",     .access = RW2,    .trap = TRAP_GIC,  .feat = ARM_FEAT_EL2, .flags = ARM_SR_END,
+    .mask = ALL, .read = read_gic, .write = write_gic};
+static const ARMSysreg row_gic_el3 = {"ICC_*_EL3",          .access = RW3,       .trap = TRAP_GIC,
                                       .feat = ARM_FEAT_EL3, .flags = ARM_SR_END, .mask = ALL,
-                                      .read = read_gic, .write = write_gic};
+                                      .read = read_gic,     .write = write_gic};
 
 /* Constant numbers of the rows, for the compiler to make the search of. */
 enum {
@@ -1005,8 +1007,7 @@ static const ARMSysreg *access_row(ARMEnv *env, uint32_t insn, bool write, uint3
     const ARMSysreg *r = resolve(env, enc);
     unsigned el;
 
-    if (!r || !arm_sysreg_exists(env->cfg, r) ||
-        !(r->access >> (2 * env->sys.el + write) & 1)) {
+    if (!r || !arm_sysreg_exists(env->cfg, r) || !(r->access >> (2 * env->sys.el + write) & 1)) {
         if (!r) {
             uint32_t e = *enc;
             rhea_log_mask(LOG_UNIMP, "CPU %u: %s of system register S%u_%u_C%u_C%u_%u at EL%u\n",
@@ -1239,8 +1240,15 @@ ARM_HELPER(sys, VOID, true, TCG_HELPER_FAULTS | TCG_HELPER_IO, TCG_I32, TCG_I64)
 /* ------------------------------------------------------------------------------------------ */
 /* MSR (immediate) */
 
-enum { IMM_UAO = 3, IMM_PAN = 4, IMM_SPSEL = 5, IMM_SSBS = 0x19, IMM_DIT = 0x1a,
-       IMM_DAIFSET = 0x1e, IMM_DAIFCLR = 0x1f };
+enum {
+    IMM_UAO = 3,
+    IMM_PAN = 4,
+    IMM_SPSEL = 5,
+    IMM_SSBS = 0x19,
+    IMM_DIT = 0x1a,
+    IMM_DAIFSET = 0x1e,
+    IMM_DAIFCLR = 0x1f
+};
 
 /* field: op1:op2 */
 static void helper_arm_msr_imm(ARMEnv *env, uint32_t insn)

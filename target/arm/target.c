@@ -5,7 +5,9 @@
  *
  * Pin ranks follow how often compiled C uses a register; they are to be settled by measurement.
  */
-#include "target/arm/cpu.h"
+#include "softmmu/machine.h"
+#include "target/arm/a64.h"
+#include "target/arm/internals.h"
 
 /* clang-format off */
 #define X_CELLS(X)                                                                                 \
@@ -37,3 +39,54 @@ const TCGCell arm_cells[ARM_CELL_COUNT] = {
     [ARM_CELL_IT] = {"it", offsetof(ARMEnv, it), TCG_I32, 0},
     [ARM_CELL_BTYPE] = {"btype", offsetof(ARMEnv, btype), TCG_I32, 0},
 };
+
+const TargetDesc arm_target_desc = {
+    .name = "arm",
+    .log_name = "aarch64",
+    .env_size = sizeof(ARMEnv),
+    .check_size = offsetof(ARMEnv, check_end),
+    .cells = arm_cells,
+    .ncells = ARM_CELL_COUNT,
+    .reset = arm_reset,
+    .translate = a64_translate,
+    .tlb_fill = arm_tlb_fill,
+    .bus_error = arm_bus_error,
+    .unaligned = arm_unaligned,
+    .do_exception = arm_do_exception,
+    .do_interrupt = arm_do_interrupt,
+    .has_work = arm_has_work,
+    .dump_state = arm_dump_state,
+    .debug_translate = arm_debug_translate,
+};
+
+static void target_cpu_help(const GuestTarget *t, FILE *out)
+{
+    arm_cpu_model_help(out, t->bits);
+}
+
+static void *target_cpu_parse(const GuestTarget *t, const char *text, GError **err)
+{
+    return arm_cpu_model_parse(text, t->bits, err);
+}
+
+static const GuestTarget aarch64_target = {
+    .name = "aarch64",
+    .arch = "arm",
+    .bits = 64,
+    .default_cpu = "cortex-a57",
+    .cpu = &arm_target_desc,
+    .cpu_help = target_cpu_help,
+    .cpu_parse = target_cpu_parse,
+};
+RHEA_TARGET(aarch64_target);
+
+static const GuestTarget arm_target = {
+    .name = "arm",
+    .arch = "arm",
+    .bits = 32,
+    .default_cpu = "cortex-a15",
+    .cpu = &arm_target_desc,
+    .cpu_help = target_cpu_help,
+    .cpu_parse = target_cpu_parse,
+};
+RHEA_TARGET(arm_target);

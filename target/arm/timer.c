@@ -118,8 +118,7 @@ void arm_cpu_set_clocks(CPU *cpu, Clocks *clocks)
 
 uint64_t arm_timer_tval(ARMEnv *env, unsigned t)
 {
-    return (uint32_t)(env->sys.timer[t].cval -
-                      (arm_timer_count(env) - arm_timer_offset(env, t)));
+    return (uint32_t)(env->sys.timer[t].cval - (arm_timer_count(env) - arm_timer_offset(env, t)));
 }
 
 uint64_t arm_timer_ctl(ARMEnv *env, unsigned t)
@@ -127,8 +126,7 @@ uint64_t arm_timer_ctl(ARMEnv *env, unsigned t)
     ARMTimer *tm = &env->sys.timer[t];
     uint64_t ctl = tm->ctl;
 
-    if ((ctl & CTL_ENABLE) &&
-        arm_timer_count(env) - arm_timer_offset(env, t) >= tm->cval) {
+    if ((ctl & CTL_ENABLE) && arm_timer_count(env) - arm_timer_offset(env, t) >= tm->cval) {
         ctl |= CTL_ISTATUS;
     }
     return ctl;

@@ -151,8 +151,8 @@ void arm_tlbi_write(ARMEnv *env, uint32_t enc, uint64_t val)
     }
     t.tag = arm_asid_tag(r, vmid, asid);
     if (op1 == 0) {
-        static const uint8_t kinds[8] = {TLBI_ALL,   TLBI_PAGES_ASID, TLBI_ASID, TLBI_PAGES,
-                                         TLBI_ALL,   TLBI_PAGES_ASID, TLBI_ALL,  TLBI_PAGES};
+        static const uint8_t kinds[8] = {TLBI_ALL, TLBI_PAGES_ASID, TLBI_ASID, TLBI_PAGES,
+                                         TLBI_ALL, TLBI_PAGES_ASID, TLBI_ALL,  TLBI_PAGES};
         t.kind = kinds[op2];
     } else if (op2 == 1 || op2 == 5) {
         t.kind = r == ARM_REG_EL20 ? TLBI_PAGES_ASID : TLBI_PAGES;

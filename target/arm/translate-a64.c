@@ -350,8 +350,8 @@ void a64_gen_branch_if(A64Ctx *c, TCGv cond, int64_t imm)
 void a64_gen_exit_poll(A64Ctx *c, TCGv pc)
 {
     TCGLabel poll = tcg_new_label(c->b);
-    tcg_gen_br_if(c->b,
-                  tcg_gen_ldenv(c->b, TCG_I32, TCG_MO_32, offsetof(CPUEnv, exit_request)), poll);
+    tcg_gen_br_if(c->b, tcg_gen_ldenv(c->b, TCG_I32, TCG_MO_32, offsetof(CPUEnv, exit_request)),
+                  poll);
     tcg_gen_exit_lookup(c->b, pc);
     tcg_gen_label(c->b, poll);
     tcg_gen_exit_main(c->b, pc);
