@@ -292,10 +292,22 @@ static void check_rounding(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsig
     fp_stub(s, FP_SOFT, r, d, asm_jcc(&s->a, CC_NE));
 }
 
+/*
+ * SSE finds out whether a result is tiny after it was rounded. Before makes a difference only to
+ * one that was rounded up to the smallest normal number: then underflow is missing. Sums,
+ * differences and roots that small are exact.
+ */
+static bool tiny_needs_check(const TCGOp *op)
+{
+    return (op->aux & TCG_FP_TINY_BEFORE) && op->opc != TCG_OP_fadd && op->opc != TCG_OP_fsub &&
+           op->opc != TCG_OP_fsqrt && op->opc != TCG_OP_fround && op->opc != TCG_OP_fcvt_hf &&
+           !(op->opc == TCG_OP_fcvt_ff && op->type == TCG_F64);
+}
+
 /* Does a NaN result need a look; and by C, or is it the default NaN in any case? */
 static bool nan_needs_soft(const TCGOp *op)
 {
-    return op->opc == TCG_OP_fma ||
+    return op->opc == TCG_OP_fma || tiny_needs_check(op) ||
            (op->aux & (TCG_FP_DEFAULT_NAN | TCG_FP_NAN_ARM)) == TCG_FP_NAN_ARM;
 }
 static bool nan_needs_check(const TCGOp *op)
@@ -305,7 +317,14 @@ static bool nan_needs_check(const TCGOp *op)
 
 static void check_nan(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsigned t, unsigned d)
 {
-    if (nan_needs_check(op)) {
+    if (tiny_needs_check(op)) {
+        /* Equal to the smallest normal number, or unordered. */
+        bool f64 = op->type == TCG_F64;
+        movaps(s, XMM14, t);
+        x86_rm_const(s, I_ANDPS, XMM14, f64 ? INT64_MAX : INT32_MAX, 0);
+        x86_rm_const(s, 0x2e | packed(op->type), XMM14, f64 ? UINT64_C(1) << 52 : 1u << 23, 0);
+        fp_stub(s, FP_SOFT, r, d, asm_jcc(&s->a, CC_E));
+    } else if (nan_needs_check(op)) {
         asm_rr(&s->a, 0x2e | packed(op->type), t, t);
         fp_stub(s, nan_needs_soft(op) ? FP_SOFT : FP_NAN, r, d, asm_jcc(&s->a, CC_P));
     }
@@ -324,7 +343,7 @@ static void emit_arith(X86Gen *s, const TCGOp *op)
                                       [TCG_OP_fsub - TCG_OP_fadd] = 0x5c,
                                       [TCG_OP_fmul - TCG_OP_fadd] = 0x59,
                                       [TCG_OP_fdiv - TCG_OP_fadd] = 0x5e};
-    if (!rounds_natively(op) || (op->aux & TCG_FP_TINY_BEFORE)) {
+    if (!rounds_natively(op)) {
         emit_soft(s, op);
         return;
     }
@@ -359,9 +378,7 @@ static void emit_fp_unary(X86Gen *s, const TCGOp *op)
     Asm *as = &s->a;
     unsigned round = op->aux & TCG_FP_ROUND_MASK, opc;
     bool widen = op->opc == TCG_OP_fcvt_ff && op->type == TCG_F64;
-    if (!widen &&
-        (!rounds_natively(op) || (op->opc == TCG_OP_fcvt_ff && op->aux & TCG_FP_TINY_BEFORE) ||
-         (op->opc == TCG_OP_fround && !s->t->have.sse41))) {
+    if (!widen && (!rounds_natively(op) || (op->opc == TCG_OP_fround && !s->t->have.sse41))) {
         emit_soft(s, op);
         return;
     }
@@ -394,7 +411,7 @@ static void emit_fp_unary(X86Gen *s, const TCGOp *op)
 static void emit_fma(X86Gen *s, const TCGOp *op)
 {
     Asm *as = &s->a;
-    if (!rounds_natively(op) || (op->aux & TCG_FP_TINY_BEFORE) || !s->t->have.fma) {
+    if (!rounds_natively(op) || !s->t->have.fma) {
         emit_soft(s, op);
         return;
     }
@@ -431,6 +448,69 @@ static void emit_minmax(X86Gen *s, const TCGOp *op)
         asm_rr(as, opc, d, r[1]);
     }
     stubs_back(s, first);
+    x86_bind(s, d);
+}
+
+/* f16 to FP: F16C widens exactly; signaling NaNs raise invalid and become quiet. */
+static void emit_from_half(X86Gen *s, const TCGOp *op)
+{
+    Asm *as = &s->a;
+    if (!s->t->have.f16c) {
+        emit_soft(s, op);
+        return;
+    }
+    unsigned first = s->stubs->len;
+    uint8_t r[3];
+    take_operands(s, op, r);
+    x86_advance(s);
+    unsigned d = x86_def(s, 0);
+    asm_rr(as, I_MOVZX16, RAX, r[0]);
+    asm_rr(as, I_MOVD_XR, XMM15, RAX);
+    asm_vex_rr(as, 0x13 | OP_38 | OP_66, op->type == TCG_F64 ? XMM15 : d, 0, XMM15);
+    if (op->type == TCG_F64) {
+        asm_rr(as, I_XORPS, d, d);
+        asm_rr(as, 0x5a | OP_0F | OP_F3, d, XMM15);
+    }
+    check_nan(s, op, r, d, d);
+    stubs_back(s, first);
+    x86_bind(s, d);
+}
+
+/* f32 to f16; the instruction converts four. */
+static void emit_to_half(X86Gen *s, const TCGOp *op)
+{
+    Asm *as = &s->a;
+    static const uint8_t mode[] = {[TCG_RND_RNE] = 0,
+                                   [TCG_RND_RDN] = 1,
+                                   [TCG_RND_RUP] = 2,
+                                   [TCG_RND_RTZ] = 3,
+                                   [TCG_RND_DYN] = 4};
+    if (!s->t->have.f16c || !rounds_natively(op) || from_type(s, op) == TCG_F64) {
+        emit_soft(s, op);
+        return;
+    }
+    unsigned first = s->stubs->len;
+    uint8_t r[3];
+    take_operands(s, op, r);
+    x86_advance(s);
+    unsigned d = x86_def(s, 0);
+    asm_rr(as, I_XORPS, XMM15, XMM15);
+    asm_rr(as, I_MOVSS_RM, XMM15, r[0]);
+    asm_vex_rr(as, 0x1d | OP_3A | OP_66, XMM15, 0, XMM15);
+    asm_8(as, mode[op->aux & TCG_FP_ROUND_MASK]);
+    if (nan_needs_check(op)) {
+        asm_rr(as, 0x2e | OP_0F, r[0], r[0]);
+        fp_stub(s, FP_SOFT, r, d, asm_jcc(as, CC_P));
+    }
+    asm_rr(as, I_MOVD_RX, XMM15, d);
+    if (op->aux & TCG_FP_TINY_BEFORE) {
+        asm_mov_rr(as, 0, RAX, d);
+        asm_alu_ri(as, 0, ALU_AND, RAX, 0x7fff);
+        asm_alu_ri(as, 0, ALU_CMP, RAX, 0x0400);
+        fp_stub(s, FP_SOFT, r, d, asm_jcc(as, CC_E));
+    }
+    stubs_back(s, first);
+    s->val[s->i].zx = true;
     x86_bind(s, d);
 }
 
@@ -584,8 +664,10 @@ void x86_emit_fp(X86Gen *s, const TCGOp *op)
         emit_to_int(s, op);
         break;
     case TCG_OP_fcvt_hf:
+        emit_from_half(s, op);
+        break;
     case TCG_OP_fcvt_fh:
-        emit_soft(s, op);
+        emit_to_half(s, op);
         break;
     default:
         emit_from_int(s, op);

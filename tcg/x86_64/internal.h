@@ -52,7 +52,8 @@
 #define X86_CALLEE_SAVED (1u << RBX | 1u << RBP | 1u << R12 | 1u << R13 | 1u << R14 | 1u << R15)
 
 typedef struct X86Features {
-    bool bmi1, bmi2, lzcnt, popcnt, movbe, sse41, fma, avx;
+    bool bmi1, bmi2, lzcnt, popcnt, movbe, ssse3, sse41, sse42, fma, avx, avx2, f16c, aes, pclmul,
+        sha;
 } X86Features;
 
 typedef struct X86Pin {

@@ -24,7 +24,11 @@ static void probe(X86Features *f)
     unsigned a, b, c, d;
     *f = (X86Features){0};
     if (__get_cpuid(1, &a, &b, &c, &d)) {
+        f->ssse3 = c & bit_SSSE3;
         f->sse41 = c & bit_SSE4_1;
+        f->sse42 = c & bit_SSE4_2;
+        f->aes = c & bit_AES;
+        f->pclmul = c & bit_PCLMUL;
         f->movbe = c & bit_MOVBE;
         f->popcnt = c & bit_POPCNT;
         bool ymm = false;
@@ -35,10 +39,13 @@ static void probe(X86Features *f)
         }
         f->avx = (c & bit_AVX) && ymm;
         f->fma = (c & bit_FMA) && ymm;
+        f->f16c = (c & bit_F16C) && ymm;
     }
     if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
         f->bmi1 = b & bit_BMI;
         f->bmi2 = b & bit_BMI2;
+        f->avx2 = (b & bit_AVX2) && f->avx;
+        f->sha = b & bit_SHA;
     }
     if (__get_cpuid(0x80000001, &a, &b, &c, &d)) {
         f->lzcnt = c & bit_LZCNT;
