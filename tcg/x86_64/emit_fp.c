@@ -680,6 +680,10 @@ void x86_stub_fp(X86Gen *s, Stub *st)
     Asm *as = &s->a;
     const TCGOp *op = &s->u->ops[st->op];
     unsigned d = st->r[3];
+    if (op->opc >= TCG_OP_vfadd && op->opc <= TCG_OP_vfnarrow) {
+        x86_stub_vec(s, st);
+        return;
+    }
     switch (st->imm) {
     case FP_NAN:
         if (op->type == TCG_F64) {

@@ -65,123 +65,673 @@ static void take_operands(X86Gen *s, const TCGOp *op, uint8_t r[3])
     }
 }
 
-static void emit_by_c(X86Gen *s, const TCGOp *op)
+/* ---- integers ---- */
+
+#define SSE(n)   ((n) | OP_0F | OP_66)
+#define SSE38(n) ((n) | OP_38 | OP_66)
+#define SSE3A(n) ((n) | OP_3A | OP_66)
+
+enum {
+    P_AND = SSE(0xdb),
+    P_ANDN = SSE(0xdf), /* ~first & second */
+    P_OR = SSE(0xeb),
+    P_XOR = SSE(0xef),
+    P_CMPEQD = SSE(0x76),
+    P_SHUFB = SSE38(0x00),
+    P_SHUFD = SSE(0x70),
+    P_ADDUSB = SSE(0xdc),
+    P_MULLW = SSE(0xd5),
+    P_MULUDQ = SSE(0xf4),
+    P_UNPCKLQDQ = SSE(0x6c),
+    P_UNPCKHQDQ = SSE(0x6d),
+    P_PACKSSDW = SSE(0x6b),
+    P_PACKUSWB = SSE(0x67),
+    P_SHUFPS = 0xc6 | OP_0F,
+};
+static const unsigned op_add[4] = {SSE(0xfc), SSE(0xfd), SSE(0xfe), SSE(0xd4)};
+static const unsigned op_sub[4] = {SSE(0xf8), SSE(0xf9), SSE(0xfa), SSE(0xfb)};
+static const unsigned op_eq[4] = {SSE(0x74), SSE(0x75), SSE(0x76), SSE38(0x29)};
+static const unsigned op_gt[4] = {SSE(0x64), SSE(0x65), SSE(0x66), SSE38(0x37)};
+/* [unsigned][size] */
+static const unsigned op_min[2][4] = {{SSE38(0x38), SSE(0xea), SSE38(0x39), 0},
+                                      {SSE(0xda), SSE38(0x3a), SSE38(0x3b), 0}};
+static const unsigned op_max[2][4] = {{SSE38(0x3c), SSE(0xee), SSE38(0x3d), 0},
+                                      {SSE(0xde), SSE38(0x3e), SSE38(0x3f), 0}};
+static const unsigned op_qadd[2][2] = {{SSE(0xec), SSE(0xed)}, {SSE(0xdc), SSE(0xdd)}};
+static const unsigned op_qsub[2][2] = {{SSE(0xe8), SSE(0xe9)}, {SSE(0xd8), SSE(0xd9)}};
+static const unsigned op_zip[2][4] = {{SSE(0x60), SSE(0x61), SSE(0x62), P_UNPCKLQDQ},
+                                      {SSE(0x68), SSE(0x69), SSE(0x6a), P_UNPCKHQDQ}};
+
+/* 0x0101... with a one in each element of 8 << size bits. */
+static uint64_t every(unsigned size)
+{
+    return size == 3 ? 1 : UINT64_MAX / ((UINT64_C(1) << (8u << size)) - 1);
+}
+
+/* d = a opc b. Without AVX xmm14 is lost if d is b and not a. */
+static void op3(X86Gen *s, unsigned opc, unsigned d, unsigned a, unsigned b)
+{
+    Asm *as = &s->a;
+    if (s->t->have.avx) {
+        asm_vex_rr(as, opc, d, a, b);
+    } else if (d == b && d != a) {
+        asm_rr(as, I_MOVAPS, XMM14, b);
+        asm_rr(as, I_MOVAPS, d, a);
+        asm_rr(as, opc, d, XMM14);
+    } else {
+        movaps(s, d, a);
+        asm_rr(as, opc, d, b);
+    }
+}
+
+/* The same with an immediate. */
+static void op3i(X86Gen *s, unsigned opc, unsigned d, unsigned a, unsigned b, unsigned imm)
+{
+    op3(s, opc, d, a, b);
+    asm_8(&s->a, imm);
+}
+
+/* d = a opc constant */
+static void op3_const(X86Gen *s, unsigned opc, unsigned d, unsigned a, uint64_t lo, uint64_t hi)
+{
+    if (s->t->have.avx) {
+        unsigned k = x86_const(s, lo, hi);
+        asm_vex_rm(&s->a, opc, d, a, mem_rip());
+        x86_fix(s, FIX_POOL, k);
+    } else {
+        movaps(s, d, a);
+        x86_rm_const(s, opc, d, lo, hi);
+    }
+}
+
+static void op3_both(X86Gen *s, unsigned opc, unsigned d, unsigned a, uint64_t both)
+{
+    op3_const(s, opc, d, a, both, both);
+}
+
+static void load_const(X86Gen *s, unsigned d, uint64_t lo, uint64_t hi)
+{
+    x86_rm_const(s, I_MOVAPS, d, lo, hi);
+}
+
+static void set_zero(X86Gen *s, unsigned d)
+{
+    asm_rr(&s->a, P_XOR, d, d);
+}
+
+static void set_ones(X86Gen *s, unsigned d)
+{
+    asm_rr(&s->a, P_CMPEQD, d, d);
+}
+
+/* d = shuffle of a: pshufd, pshuflw, pshufhw */
+static void shuffle(X86Gen *s, unsigned opc, unsigned d, unsigned a, unsigned imm)
+{
+    asm_rr(&s->a, opc, d, a);
+    asm_8(&s->a, imm);
+}
+
+/* d = a shifted by n, below the element's width. Bytes and signed quadwords need xmm14. */
+enum { SHIFT_RIGHT = 2, SHIFT_SIGNED = 4, SHIFT_LEFT = 6 };
+
+static void shift_whole(X86Gen *s, unsigned size, unsigned how, unsigned d, unsigned a, unsigned n)
+{
+    Asm *as = &s->a;
+    if (s->t->have.avx) {
+        asm_vex_rr(as, SSE(0x70 + size), how, d, a);
+    } else {
+        movaps(s, d, a);
+        asm_rr(as, SSE(0x70 + size), how, d);
+    }
+    asm_8(as, n);
+}
+
+static void shift(X86Gen *s, unsigned size, unsigned how, unsigned d, unsigned a, unsigned n)
+{
+    if (size == 0) {
+        uint64_t ones = every(0);
+        bool left = how == SHIFT_LEFT;
+        shift_whole(s, 1, left ? SHIFT_LEFT : SHIFT_RIGHT, d, a, n);
+        op3_both(s, P_AND, d, d, (left ? 0xff << n & 0xff : 0xff >> n) * ones);
+        if (how == SHIFT_SIGNED) {
+            /* (x ^ sign) - sign copies the moved sign bit upwards. */
+            op3_both(s, P_XOR, d, d, (0x80 >> n) * ones);
+            op3_both(s, op_sub[0], d, d, (0x80 >> n) * ones);
+        }
+    } else if (size == 3 && how == SHIFT_SIGNED) {
+        if (n == 0) {
+            movaps(s, d, a);
+            return;
+        }
+        shift_whole(s, 2, SHIFT_SIGNED, XMM14, a, 31);
+        shuffle(s, P_SHUFD, XMM14, XMM14, 0xf5);
+        shift_whole(s, 3, SHIFT_RIGHT, d, a, n);
+        shift_whole(s, 3, SHIFT_LEFT, XMM14, XMM14, 64 - n);
+        op3(s, P_OR, d, d, XMM14);
+    } else {
+        shift_whole(s, size, how, d, a, n);
+    }
+}
+
+/* Elements a > b into d, which may be a or b; both scratch registers are lost. */
+static void greater(X86Gen *s, unsigned size, bool is_unsigned, unsigned d, unsigned a, unsigned b)
+{
+    if (is_unsigned) {
+        uint64_t top = every(size) << ((8u << size) - 1);
+        op3_both(s, P_XOR, XMM15, a, top);
+        op3_both(s, P_XOR, XMM14, b, top);
+        a = XMM15;
+        b = XMM14;
+    }
+    if (size < 3 || s->t->have.sse42) {
+        op3(s, op_gt[size], d, a, b);
+        return;
+    }
+    /* High halves greater, or equal and a borrow in b - a. */
+    Asm *as = &s->a;
+    unsigned t = x86_temp(s, true);
+    asm_rr(as, I_MOVAPS, t, a);
+    asm_rr(as, P_CMPEQD, t, b);
+    unsigned u = x86_temp(s, true);
+    asm_rr(as, I_MOVAPS, u, b);
+    asm_rr(as, op_sub[3], u, a);
+    asm_rr(as, P_AND, t, u);
+    asm_rr(as, I_MOVAPS, u, a);
+    asm_rr(as, op_gt[2], u, b);
+    asm_rr(as, P_OR, t, u);
+    shuffle(s, P_SHUFD, d, t, 0xf5);
+}
+
+/* d = ~a; xmm14 is lost. */
+static void invert(X86Gen *s, unsigned d, unsigned a)
+{
+    set_ones(s, XMM14);
+    op3(s, P_XOR, d, a, XMM14);
+}
+
+/* d = m ? a : b, all bits of m's elements being equal. d may be any of them, and so may xmm15. */
+static void choose(X86Gen *s, unsigned d, unsigned m, unsigned a, unsigned b)
+{
+    /* ((a ^ b) & m) ^ b */
+    op3(s, P_XOR, XMM14, a, b);
+    asm_rr(&s->a, P_AND, XMM14, m);
+    op3(s, P_XOR, d, b, XMM14);
+}
+
+/* Elements of the low or high half of a, twice as wide. */
+static void widen(X86Gen *s, unsigned size, unsigned aux, unsigned d, unsigned a)
+{
+    static const uint8_t opc[3] = {0x20, 0x23, 0x25};
+    if (aux & TCG_VEC_HIGH) {
+        shuffle(s, P_SHUFD, d, a, 0xee);
+        a = d;
+    }
+    asm_rr(&s->a, SSE38(opc[size] + (aux & TCG_VEC_UNSIGNED ? 0x10 : 0)), d, a);
+}
+
+static bool vec_mul(X86Gen *s, const TCGOp *op, unsigned d, unsigned a, unsigned b)
+{
+    switch (op->aux & TCG_VEC_ESIZE) {
+    case 0:
+        /* Odd bytes: the upper byte of b stays where the product is to be. */
+        shift_whole(s, 1, SHIFT_RIGHT, XMM14, a, 8);
+        op3_both(s, P_AND, XMM15, b, every(1) * 0xff00);
+        asm_rr(&s->a, P_MULLW, XMM15, XMM14);
+        op3(s, P_MULLW, XMM14, a, b);
+        op3_both(s, P_AND, XMM14, XMM14, every(1) * 0xff);
+        op3(s, P_OR, d, XMM15, XMM14);
+        return true;
+    case 1:
+        op3(s, P_MULLW, d, a, b);
+        return true;
+    case 2:
+        op3(s, SSE38(0x40), d, a, b);
+        return true;
+    default:
+        shift_whole(s, 3, SHIFT_RIGHT, XMM15, a, 32);
+        asm_rr(&s->a, P_MULUDQ, XMM15, b);
+        shift_whole(s, 3, SHIFT_RIGHT, XMM14, b, 32);
+        asm_rr(&s->a, P_MULUDQ, XMM14, a);
+        asm_rr(&s->a, op_add[3], XMM15, XMM14);
+        shift_whole(s, 3, SHIFT_LEFT, XMM15, XMM15, 32);
+        op3(s, P_MULUDQ, XMM14, a, b);
+        op3(s, op_add[3], d, XMM15, XMM14);
+        return true;
+    }
+}
+
+static bool vec_mull(X86Gen *s, const TCGOp *op, unsigned d, unsigned a, unsigned b)
+{
+    bool u = op->aux & TCG_VEC_UNSIGNED, high = op->aux & TCG_VEC_HIGH;
+    switch (op->aux & TCG_VEC_ESIZE) {
+    case 0:
+        widen(s, 0, op->aux, XMM15, a);
+        widen(s, 0, op->aux, XMM14, b);
+        op3(s, P_MULLW, d, XMM15, XMM14);
+        return true;
+    case 1:
+        op3(s, P_MULLW, XMM15, a, b);
+        op3(s, u ? SSE(0xe4) : SSE(0xe5), XMM14, a, b);
+        op3(s, op_zip[high][1], d, XMM15, XMM14);
+        return true;
+    default:
+        shuffle(s, P_SHUFD, XMM15, a, high ? 0xfa : 0x50);
+        shuffle(s, P_SHUFD, XMM14, b, high ? 0xfa : 0x50);
+        op3(s, u ? P_MULUDQ : SSE38(0x28), d, XMM15, XMM14);
+        return true;
+    }
+}
+
+static bool vec_shlv(X86Gen *s, const TCGOp *op, unsigned d, unsigned a, unsigned b)
+{
+    unsigned size = op->aux & TCG_VEC_ESIZE, w = size == 3 ? OP_W : 0;
+    Asm *as = &s->a;
+    if (size < 2 || !s->t->have.avx2 || (op->aux & (TCG_VEC_SAT | TCG_VEC_ROUND))) {
+        return false;
+    }
+    /* Counts beyond the width, negative ones too, give 0, so that one of both shifts is 0. */
+    if (size == 2) {
+        shift_whole(s, 2, SHIFT_LEFT, XMM15, b, 24);
+        shift_whole(s, 2, SHIFT_SIGNED, XMM15, XMM15, 24);
+    } else {
+        op3_const(s, P_SHUFB, XMM15, b, 0x8080808080800800, 0x8080808080808080);
+        asm_rr(as, SSE38(0x22), XMM15, XMM15); /* pmovsxbq */
+    }
+    unsigned t = x86_temp(s, true);
+    asm_vex_rr(as, SSE38(0x47) | w, t, a, XMM15); /* vpsllv */
+    set_zero(s, XMM14);
+    asm_vex_rr(as, op_sub[size], XMM14, XMM14, XMM15);
+    if (op->aux & TCG_VEC_UNSIGNED) {
+        asm_vex_rr(as, SSE38(0x45) | w, XMM14, a, XMM14); /* vpsrlv */
+        asm_vex_rr(as, P_OR, d, t, XMM14);
+        return true;
+    }
+    if (size == 2) {
+        asm_vex_rr(as, SSE38(0x46), XMM14, a, XMM14); /* vpsravd */
+    } else {
+        unsigned sign = x86_temp(s, true);
+        set_zero(s, sign);
+        asm_vex_rr(as, op_gt[3], sign, sign, a);
+        unsigned x = x86_temp(s, true);
+        asm_vex_rr(as, P_XOR, x, sign, a);
+        asm_vex_rr(as, SSE38(0x45) | w, XMM14, x, XMM14);
+        asm_vex_rr(as, P_XOR, XMM14, XMM14, sign);
+    }
+    /* vblendv: by the sign of the count */
+    asm_vex_rr(as, SSE3A(size == 2 ? 0x4a : 0x4b), d, t, XMM14);
+    asm_8(as, (XMM15 & 15) << 4);
+    return true;
+}
+
+static bool vec_qdmulh(X86Gen *s, const TCGOp *op, unsigned d, unsigned a, unsigned b)
+{
+    if ((op->aux & TCG_VEC_ESIZE) != 1 || (op->aux & TCG_VEC_QC)) {
+        return false;
+    }
+    if (op->aux & TCG_VEC_ROUND) {
+        op3(s, SSE38(0x0b), XMM15, a, b); /* pmulhrsw */
+    } else {
+        op3(s, P_MULLW, XMM15, a, b);
+        shift_whole(s, 1, SHIFT_RIGHT, XMM15, XMM15, 15);
+        op3(s, SSE(0xe5), XMM14, a, b);
+        asm_rr(&s->a, op_add[1], XMM14, XMM14);
+        asm_rr(&s->a, P_OR, XMM15, XMM14);
+    }
+    /* Only the smallest number's square is 0x8000 now: it becomes 0x7fff. */
+    op3_both(s, op_eq[1], XMM14, XMM15, every(1) * 0x8000);
+    op3(s, P_XOR, d, XMM15, XMM14);
+    return true;
+}
+
+static bool vec_narrow(X86Gen *s, const TCGOp *op, unsigned d, unsigned a, unsigned b)
+{
+    unsigned size = op->aux & TCG_VEC_ESIZE;
+    bool u = op->aux & TCG_VEC_UNSIGNED, mixed = op->aux & TCG_VEC_MIXED;
+    if (size > 1 || (op->aux & TCG_VEC_QC) || (!u && mixed)) {
+        return false;
+    }
+    unsigned pack = u ? (size ? SSE38(0x2b) : P_PACKUSWB) : (size ? P_PACKSSDW : SSE(0x63));
+    if (u && !mixed) {
+        uint64_t max = every(size + 1) * (size ? 0xffff : 0xff);
+        op3_both(s, op_min[1][size + 1], XMM15, a, max);
+        op3_both(s, op_min[1][size + 1], XMM14, b, max);
+        a = XMM15;
+        b = XMM14;
+    }
+    op3(s, pack, d, a, b);
+    return true;
+}
+
+static bool vec_unzip(X86Gen *s, const TCGOp *op, unsigned d, unsigned a, unsigned b)
+{
+    bool odd = op->aux & TCG_VEC_HIGH;
+    switch (op->aux & TCG_VEC_ESIZE) {
+    case 0:
+        if (odd) {
+            shift_whole(s, 1, SHIFT_RIGHT, XMM15, a, 8);
+            shift_whole(s, 1, SHIFT_RIGHT, XMM14, b, 8);
+        } else {
+            op3_both(s, P_AND, XMM15, a, every(1) * 0xff);
+            op3_both(s, P_AND, XMM14, b, every(1) * 0xff);
+        }
+        op3(s, P_PACKUSWB, d, XMM15, XMM14);
+        return true;
+    case 1:
+        for (unsigned k = 0; k < 2; k++) {
+            unsigned t = k ? XMM14 : XMM15, x = k ? b : a;
+            if (!odd) {
+                shift_whole(s, 2, SHIFT_LEFT, t, x, 16);
+                x = t;
+            }
+            shift_whole(s, 2, SHIFT_SIGNED, t, x, 16);
+        }
+        op3(s, P_PACKSSDW, d, XMM15, XMM14);
+        return true;
+    case 2:
+        op3i(s, P_SHUFPS, d, a, b, odd ? 0xdd : 0x88);
+        return true;
+    default:
+        op3(s, op_zip[odd][3], d, a, b);
+        return true;
+    }
+}
+
+static bool vec_trn(X86Gen *s, const TCGOp *op, unsigned d, unsigned a, unsigned b)
+{
+    unsigned size = op->aux & TCG_VEC_ESIZE, w = 8u << size;
+    bool odd = op->aux & TCG_VEC_HIGH;
+    if (size == 3) {
+        op3(s, op_zip[odd][3], d, a, b);
+    } else if (size == 2) {
+        op3i(s, P_SHUFPS, XMM15, a, b, odd ? 0xdd : 0x88);
+        shuffle(s, P_SHUFD, d, XMM15, 0xd8);
+    } else {
+        uint64_t low = every(size + 1) * ((1u << w) - 1);
+        if (odd) {
+            shift_whole(s, size + 1, SHIFT_RIGHT, XMM15, a, w);
+            op3_both(s, P_AND, XMM14, b, ~low);
+        } else {
+            op3_both(s, P_AND, XMM15, a, low);
+            shift_whole(s, size + 1, SHIFT_LEFT, XMM14, b, w);
+        }
+        op3(s, P_OR, d, XMM15, XMM14);
+    }
+    return true;
+}
+
+static bool vec_dupe(X86Gen *s, const TCGOp *op, unsigned d, unsigned a)
+{
+    unsigned n = op->imm;
+    switch (op->aux & TCG_VEC_ESIZE) {
+    case 0:
+        op3_both(s, P_SHUFB, d, a, n * every(0));
+        return true;
+    case 1:
+        shuffle(s, 0x70 | OP_0F | (n < 4 ? OP_F2 : OP_F3), XMM15, a, (n & 3) * 0x55);
+        shuffle(s, P_SHUFD, d, XMM15, n < 4 ? 0x44 : 0xee);
+        return true;
+    case 2:
+        shuffle(s, P_SHUFD, d, a, n * 0x55);
+        return true;
+    default:
+        shuffle(s, P_SHUFD, d, a, n ? 0xee : 0x44);
+        return true;
+    }
+}
+
+/* Each nibble of each byte through a table: d = low[nibble 0] combined with high[nibble 1]. */
+static void nibbles(X86Gen *s, unsigned combine, unsigned d, unsigned a, const uint64_t low[2],
+                    const uint64_t high[2])
+{
+    unsigned t = x86_temp(s, true);
+    op3_both(s, P_AND, XMM14, a, every(0) * 15);
+    load_const(s, XMM15, low[0], low[1]);
+    asm_rr(&s->a, P_SHUFB, XMM15, XMM14);
+    shift_whole(s, 1, SHIFT_RIGHT, XMM14, a, 4);
+    op3_both(s, P_AND, XMM14, XMM14, every(0) * 15);
+    load_const(s, t, high[0], high[1]);
+    asm_rr(&s->a, P_SHUFB, t, XMM14);
+    op3(s, combine, d, XMM15, t);
+}
+
+static bool vec_dot(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsigned d)
+{
+    Asm *as = &s->a;
+    bool u = op->aux & TCG_VEC_UNSIGNED, mixed = op->aux & TCG_VEC_MIXED;
+    unsigned ub = u || mixed ? TCG_VEC_UNSIGNED : 0, uc = u && !mixed ? TCG_VEC_UNSIGNED : 0;
+    unsigned t = x86_temp(s, true);
+    for (unsigned k = 0; k < 2; k++) {
+        unsigned high = k ? TCG_VEC_HIGH : 0, to = k ? XMM15 : t;
+        widen(s, 0, ub | high, to, r[1]);
+        widen(s, 0, uc | high, XMM14, r[2]);
+        asm_rr(as, SSE(0xf5), to, XMM14); /* pmaddwd */
+    }
+    asm_rr(as, SSE38(0x02), t, XMM15); /* phaddd */
+    op3(s, op_add[2], d, t, r[0]);
+    return true;
+}
+
+/* Inline code for op; false: none, and none was emitted. r[] are its operands, d its result. */
+static bool emit_inline(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsigned d)
+{
+    static const uint64_t reversed[2] = {0xe060a020c0408000, 0xf070b030d0509010};
+    static const uint64_t reversed_low[2] = {0x0e060a020c040800, 0x0f070b030d050901};
+    static const uint64_t counts[2] = {0x0302020102010100, 0x0403030203020201};
+    unsigned a = r[0], b = r[1], c = r[2], size = op->aux & TCG_VEC_ESIZE;
+    bool u = op->aux & TCG_VEC_UNSIGNED, high = op->aux & TCG_VEC_HIGH;
+    const X86Features *have = &s->t->have;
+    switch (op->opc) {
+    case TCG_OP_vand:
+        op3(s, P_AND, d, a, b);
+        return true;
+    case TCG_OP_vor:
+        op3(s, P_OR, d, a, b);
+        return true;
+    case TCG_OP_vxor:
+        op3(s, P_XOR, d, a, b);
+        return true;
+    case TCG_OP_vandc:
+        op3(s, P_ANDN, d, b, a);
+        return true;
+    case TCG_OP_vorc:
+        invert(s, XMM15, b);
+        op3(s, P_OR, d, XMM15, a);
+        return true;
+    case TCG_OP_vnot:
+        invert(s, d, a);
+        return true;
+    case TCG_OP_vbitsel:
+        choose(s, d, a, b, c);
+        return true;
+    case TCG_OP_vadd:
+        op3(s, op_add[size], d, a, b);
+        return true;
+    case TCG_OP_vsub:
+        op3(s, op_sub[size], d, a, b);
+        return true;
+    case TCG_OP_vneg:
+        set_zero(s, XMM15);
+        op3(s, op_sub[size], d, XMM15, a);
+        return true;
+    case TCG_OP_vcmpgt:
+        greater(s, size, u, d, a, b);
+        return true;
+    case TCG_OP_vcmpeq:
+        if (size < 3 || have->sse41) {
+            op3(s, op_eq[size], d, a, b);
+        } else {
+            op3(s, P_CMPEQD, XMM15, a, b);
+            shuffle(s, P_SHUFD, XMM14, XMM15, 0xb1);
+            op3(s, P_AND, d, XMM15, XMM14);
+        }
+        return true;
+    case TCG_OP_vshli:
+        shift(s, size, SHIFT_LEFT, d, a, op->imm);
+        return true;
+    case TCG_OP_vshri:
+        shift(s, size, SHIFT_RIGHT, d, a, op->imm);
+        return true;
+    case TCG_OP_vsari:
+        shift(s, size, SHIFT_SIGNED, d, a, op->imm);
+        return true;
+    case TCG_OP_vzip:
+        op3(s, op_zip[high][size], d, a, b);
+        return true;
+    case TCG_OP_vunzip:
+        return vec_unzip(s, op, d, a, b);
+    case TCG_OP_vtrn:
+        return vec_trn(s, op, d, a, b);
+    default:
+        break;
+    }
+    /* The rest needs SSSE3 or SSE4.1 here and there. */
+    if (!have->sse41 || !have->sse42) {
+        return false;
+    }
+    switch (op->opc) {
+    case TCG_OP_vdupe:
+        return vec_dupe(s, op, d, a);
+    case TCG_OP_vmul:
+        return vec_mul(s, op, d, a, b);
+    case TCG_OP_vabs:
+        if (size < 3) {
+            asm_rr(&s->a, SSE38(0x1c + size), d, a);
+        } else {
+            set_zero(s, XMM15);
+            asm_rr(&s->a, op_gt[3], XMM15, a);
+            op3(s, P_XOR, XMM14, a, XMM15);
+            op3(s, op_sub[3], d, XMM14, XMM15);
+        }
+        return true;
+    case TCG_OP_vmin:
+    case TCG_OP_vmax: {
+        bool max = op->opc == TCG_OP_vmax;
+        if (size < 3) {
+            op3(s, (max ? op_max : op_min)[u][size], d, a, b);
+        } else {
+            greater(s, 3, u, XMM15, a, b);
+            choose(s, d, XMM15, max ? a : b, max ? b : a);
+        }
+        return true;
+    }
+    case TCG_OP_vavg:
+        if (u && (op->aux & TCG_VEC_ROUND) && size < 2) {
+            op3(s, SSE(size ? 0xe3 : 0xe0), d, a, b);
+        } else {
+            bool round = op->aux & TCG_VEC_ROUND;
+            op3(s, P_XOR, XMM15, a, b);
+            shift(s, size, u ? SHIFT_RIGHT : SHIFT_SIGNED, XMM15, XMM15, 1);
+            op3(s, round ? P_OR : P_AND, XMM14, a, b);
+            op3(s, round ? op_sub[size] : op_add[size], d, XMM14, XMM15);
+        }
+        return true;
+    case TCG_OP_vqadd:
+    case TCG_OP_vqsub:
+        if (size > 1 || (op->aux & (TCG_VEC_QC | TCG_VEC_MIXED))) {
+            return false;
+        }
+        op3(s, (op->opc == TCG_OP_vqadd ? op_qadd : op_qsub)[u][size], d, a, b);
+        return true;
+    case TCG_OP_vcmpge:
+        if (u && size < 3) {
+            op3(s, op_max[1][size], XMM15, a, b);
+            op3(s, op_eq[size], d, XMM15, a);
+        } else {
+            greater(s, size, u, XMM15, b, a);
+            invert(s, d, XMM15);
+        }
+        return true;
+    case TCG_OP_vtst:
+        op3(s, P_AND, XMM15, a, b);
+        set_zero(s, XMM14);
+        asm_rr(&s->a, op_eq[size], XMM15, XMM14);
+        invert(s, d, XMM15);
+        return true;
+    case TCG_OP_vshlv:
+        return vec_shlv(s, op, d, a, b);
+    case TCG_OP_vmull:
+        return vec_mull(s, op, d, a, b);
+    case TCG_OP_vpmull:
+        if (size != 3 || !have->pclmul) {
+            return false;
+        }
+        op3i(s, SSE3A(0x44), d, a, b, high ? 0x11 : 0);
+        return true;
+    case TCG_OP_vqdmulh:
+        return vec_qdmulh(s, op, d, a, b);
+    case TCG_OP_vdot:
+        return vec_dot(s, op, r, d);
+    case TCG_OP_vwiden:
+        widen(s, size, op->aux, d, a);
+        return true;
+    case TCG_OP_vqnarrow:
+        return vec_narrow(s, op, d, a, b);
+    case TCG_OP_vext:
+        op3i(s, SSE3A(0x0f), d, b, a, op->imm);
+        return true;
+    case TCG_OP_vrev: {
+        uint64_t index[2] = {0, 0};
+        for (unsigned i = 0; i < 16; i++) {
+            uint64_t from = i ^ ((op->imm - 1) & ~((1u << size) - 1));
+            index[i / 8] |= from << (i % 8 * 8);
+        }
+        op3_const(s, P_SHUFB, d, a, index[0], index[1]);
+        return true;
+    }
+    case TCG_OP_vtbl:
+        op3_both(s, P_ADDUSB, XMM15, b, every(0) * 0x70);
+        op3(s, P_SHUFB, d, a, XMM15);
+        return true;
+    case TCG_OP_vrbit:
+        nibbles(s, P_OR, d, a, reversed, reversed_low);
+        return true;
+    case TCG_OP_vpopcnt:
+        nibbles(s, op_add[0], d, a, counts, counts);
+        return true;
+    case TCG_OP_vaes:
+        if (!have->aes) {
+            return false;
+        }
+        set_zero(s, XMM15);
+        switch (op->imm) {
+        case TCG_AES_SUB_SHIFT:
+            op3(s, SSE38(0xdd), d, a, XMM15);
+            break;
+        case TCG_AES_INV_SUB_SHIFT:
+            op3(s, SSE38(0xdf), d, a, XMM15);
+            break;
+        case TCG_AES_MIX:
+            op3(s, SSE38(0xdf), XMM14, a, XMM15);
+            op3(s, SSE38(0xdc), d, XMM14, XMM15);
+            break;
+        default:
+            asm_rr(&s->a, SSE38(0xdb), d, a);
+            break;
+        }
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Operands only of vectors: inline if there is a way, else by C. */
+static void emit_vector(X86Gen *s, const TCGOp *op)
 {
     uint8_t r[3];
     take_operands(s, op, r);
     x86_advance(s);
     unsigned d = x86_def(s, BIT(r[0]));
-    call_c(s, op, r, d);
-    x86_bind(s, d);
-}
-
-#define SSE(n)   ((n) | OP_0F | OP_66)
-#define SSE38(n) ((n) | OP_38 | OP_66)
-
-static void emit_vector_binary(X86Gen *s, const TCGOp *op)
-{
-    Asm *as = &s->a;
-    static const uint8_t add[4] = {0xfc, 0xfd, 0xfe, 0xd4}, sub[4] = {0xf8, 0xf9, 0xfa, 0xfb};
-    unsigned a = x86_use(s, x86_root(s, op->a)), b = x86_use(s, x86_root(s, op->b));
-    unsigned size = op->aux & 3;
-    x86_advance(s);
-    unsigned d = x86_def(s, BIT(a)), opc;
-    /* The work is done in xmm15 unless one instruction does it all. */
-    movaps(s, XMM15, op->opc == TCG_OP_vandc ? b : a);
-    switch (op->opc) {
-    case TCG_OP_vand:
-        opc = 0xdb;
-        break;
-    case TCG_OP_vor:
-        opc = 0xeb;
-        break;
-    case TCG_OP_vxor:
-        opc = 0xef;
-        break;
-    case TCG_OP_vandc:
-        asm_rr(as, SSE(0xdf), XMM15, a);
-        movaps(s, d, XMM15);
-        x86_bind(s, d);
-        return;
-    case TCG_OP_vadd:
-        opc = add[size];
-        break;
-    case TCG_OP_vsub:
-        opc = sub[size];
-        break;
-    case TCG_OP_vcmpeq:
-        opc = 0x74 + size;
-        if (size == 3) {
-            asm_rr(as, SSE(0x76), XMM15, b);
-            asm_rr(as, SSE(0x70), XMM14, XMM15);
-            asm_8(as, 0xb1);
-            asm_rr(as, SSE(0xdb), XMM15, XMM14);
-            movaps(s, d, XMM15);
-            x86_bind(s, d);
-            return;
-        }
-        break;
-    default: /* vcmpgt */
-        opc = 0x64 + size;
-        if (size == 3) {
-            /* High halves greater, or equal and a borrow in b - a. */
-            asm_rr(as, SSE(0x76), XMM15, b);
-            asm_rr(as, I_MOVAPS, XMM14, b);
-            asm_rr(as, SSE(0xfb), XMM14, a);
-            asm_rr(as, SSE(0xdb), XMM15, XMM14);
-            asm_rr(as, I_MOVAPS, XMM14, a);
-            asm_rr(as, SSE(0x66), XMM14, b);
-            asm_rr(as, SSE(0xeb), XMM15, XMM14);
-            asm_rr(as, SSE(0x70), d, XMM15);
-            asm_8(as, 0xf5);
-            x86_bind(s, d);
-            return;
-        }
-        break;
-    }
-    asm_rr(as, SSE(opc), XMM15, b);
-    movaps(s, d, XMM15);
-    x86_bind(s, d);
-}
-
-static void shift_vector(X86Gen *s, unsigned d, unsigned size, unsigned sub, unsigned n)
-{
-    asm_rr(&s->a, SSE(0x70 + size), sub, d);
-    asm_8(&s->a, n);
-}
-
-static void emit_vector_shift(X86Gen *s, const TCGOp *op)
-{
-    Asm *as = &s->a;
-    unsigned size = op->aux & 3, n = op->imm & ((8 << size) - 1);
-    unsigned a = x86_use(s, x86_root(s, op->a));
-    x86_advance(s);
-    unsigned d = x86_def(s, BIT(a));
-    movaps(s, d, a);
-    unsigned sub = op->opc == TCG_OP_vshli ? 6 : op->opc == TCG_OP_vshri ? 2 : 4;
-    if (size == 0) {
-        uint64_t ones = 0x0101010101010101;
-        bool left = sub == 6;
-        shift_vector(s, d, 1, left ? 6 : 2, n);
-        uint64_t keep = (left ? 0xff << n & 0xff : 0xff >> n) * ones;
-        x86_rm_const(s, SSE(0xdb), d, keep, keep);
-        if (sub == 4) {
-            uint64_t m = (0x80 >> n) * ones;
-            x86_rm_const(s, SSE(0xef), d, m, m);
-            x86_rm_const(s, SSE(0xf8), d, m, m);
-        }
-    } else if (size == 3 && sub == 4) {
-        asm_rr(as, I_MOVAPS, XMM15, d);
-        shift_vector(s, XMM15, 2, 4, 31);
-        asm_rr(as, SSE(0x70), XMM15, XMM15);
-        asm_8(as, 0xf5);
-        shift_vector(s, d, 3, 2, n);
-        shift_vector(s, XMM15, 3, 6, 64 - n);
-        asm_rr(as, SSE(0xeb), d, XMM15);
-    } else {
-        shift_vector(s, d, size, sub, n);
+    bool done = op->opc >= TCG_OP_vfadd ? x86_emit_vfp(s, op, r, d) : emit_inline(s, op, r, d);
+    if (!done) {
+        call_c(s, op, r, d);
     }
     x86_bind(s, d);
+}
+
+void x86_stub_vec(X86Gen *s, Stub *st)
+{
+    call_c(s, &s->u->ops[st->op], st->r, st->r[3]);
+    asm_jmp_to(&s->a, st->back);
 }
 
 static void emit_vdup(X86Gen *s, const TCGOp *op)
@@ -348,29 +898,8 @@ void x86_emit_vec(X86Gen *s, const TCGOp *op)
     case TCG_OP_vdup:
         emit_vdup(s, op);
         break;
-    case TCG_OP_vshli:
-    case TCG_OP_vshri:
-    case TCG_OP_vsari:
-        emit_vector_shift(s, op);
-        break;
-    case TCG_OP_vand:
-    case TCG_OP_vor:
-    case TCG_OP_vxor:
-    case TCG_OP_vandc:
-    case TCG_OP_vadd:
-    case TCG_OP_vsub:
-    case TCG_OP_vcmpeq:
-        emit_vector_binary(s, op);
-        break;
-    case TCG_OP_vcmpgt:
-        if (op->aux & TCG_VEC_UNSIGNED) {
-            emit_by_c(s, op);
-        } else {
-            emit_vector_binary(s, op);
-        }
-        break;
     default:
-        emit_by_c(s, op);
+        emit_vector(s, op);
         break;
     }
 }

@@ -326,8 +326,14 @@ uint64_t x86_soft_fp(CPUEnv *env, uint64_t a, uint64_t b, uint64_t c, uint32_t d
 
 /* ---- emit_vec.c ---- */
 void x86_emit_vec(X86Gen *s, const TCGOp *op);
+/* The op by C, off the common path. */
+void x86_stub_vec(X86Gen *s, Stub *st);
 /* C side of the slow vector path. */
 void x86_soft_vec(CPUEnv *env, uint32_t desc);
+
+/* ---- emit_vfp.c ---- */
+/* Inline code for FP vector op on registers r with result d; false: there is none. */
+bool x86_emit_vfp(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsigned d);
 
 /* ---- emit_ctl.c ---- */
 void x86_emit_ctl(X86Gen *s, const TCGOp *op);

@@ -147,13 +147,14 @@ typedef struct Config {
     unsigned pin_every; /* keep the pin of every n-th cell; 0: none */
     bool bare;          /* baseline SSE2 only */
     bool icount, pc32;
+    bool sse4; /* what there was before AVX */
 } Config;
 
 static const Config configs[] = {
     {"pinned", 1, false, false, false},     {"no pins", 0, false, false, false},
     {"some pins", 3, false, false, false},  {"baseline", 1, true, false, false},
     {"icount", 1, false, true, false},      {"pc32", 1, false, false, true},
-    {"baseline pc32", 2, true, true, true},
+    {"baseline pc32", 2, true, true, true}, {"sse4", 1, .sse4 = true},
 };
 
 static TCGCell config_cells[G_N_ELEMENTS(configs)][IRGEN_CELLS];
@@ -185,6 +186,10 @@ static Fixture *fixture_new(unsigned n)
     f->thunk_bytes = (f->thunk_bytes + 63) & ~(size_t)63;
     if (c->bare) {
         ((X86Thunks *)f->thunks)->have = (X86Features){0};
+    }
+    if (c->sse4) {
+        X86Features *have = &((X86Thunks *)f->thunks)->have;
+        have->avx = have->avx2 = have->fma = have->f16c = have->bmi1 = have->bmi2 = false;
     }
     f->scratch = host->scratch_new();
     f->b = tcg_builder_new();
@@ -317,6 +322,284 @@ static unsigned env_number(const char *name, unsigned otherwise)
 {
     const char *v = g_getenv(name);
     return v ? (unsigned)strtoul(v, NULL, 0) : otherwise;
+}
+
+/* ---- floating point, op by op, where it is hard ---- */
+
+static uint64_t near(IrGenRng *r, uint64_t bits, uint64_t spread)
+{
+    return bits + irgen_random(r) % (2 * spread + 1) - spread;
+}
+
+static double as_f64(uint64_t bits)
+{
+    double d;
+    memcpy(&d, &bits, 8);
+    return d;
+}
+static uint64_t f64_bits(double d)
+{
+    uint64_t bits;
+    memcpy(&bits, &d, 8);
+    return bits;
+}
+static float as_f32(uint32_t bits)
+{
+    float f;
+    memcpy(&f, &bits, 4);
+    return f;
+}
+static uint32_t f32_bits(float f)
+{
+    uint32_t bits;
+    memcpy(&bits, &f, 4);
+    return bits;
+}
+
+/* Operands of elements of 1 << esize bytes: anything; or such that the result of opc (a scalar's)
+ * is about the smallest normal number, and numbers around those that narrower formats cannot hold.
+ */
+static void operands_for(IrGenRng *r, unsigned opc, unsigned esize, uint64_t v[3])
+{
+    uint64_t pick = irgen_random(r);
+    TCGType t = esize == 3 ? TCG_F64 : TCG_F32;
+    for (unsigned k = 0; k < 3; k++) {
+        v[k] = esize == 1 ? irgen_random(r) & 0xffff : irgen_fp(r, t);
+        if (esize == 1 && pick >> (20 + k) & 1) {
+            v[k] &= 0x83ff;
+        }
+    }
+    if (pick & 1 || esize == 1) {
+        return;
+    }
+    unsigned frac = esize == 3 ? 52 : 23;
+    uint64_t min = UINT64_C(1) << frac, bias = esize == 3 ? 1023 : 127;
+    uint64_t sign = (pick >> 1 & 1) << (esize == 3 ? 63 : 31);
+    uint64_t e = bias - 20 + (pick >> 8) % 40;
+    uint64_t a = e << frac | (irgen_random(r) & (min - 1)), tiny = near(r, min, 3);
+    switch (opc) {
+    case TCG_OP_fmul:
+    case TCG_OP_fma:
+        v[0] = a;
+        v[1] = esize == 3 ? f64_bits(as_f64(tiny) / as_f64(a)) : f32_bits(as_f32(tiny) / as_f32(a));
+        v[1] = near(r, v[1], 2) ^ sign;
+        v[2] = pick >> 2 & 1 ? near(r, 4, 4) : pick >> 3 & 1 ? 0 : v[2];
+        break;
+    case TCG_OP_fdiv:
+        v[1] = a;
+        v[0] = esize == 3 ? f64_bits(as_f64(tiny) * as_f64(a)) : f32_bits(as_f32(tiny) * as_f32(a));
+        v[0] = near(r, v[0], 2) ^ sign;
+        break;
+    case TCG_OP_fcvt_ff:
+        v[0] = near(r, UINT64_C(0x3810000000000000), 1) ^ (irgen_random(r) & 0x3fffffff) ^ sign;
+        break;
+    case TCG_OP_fcvt_fh:
+        v[0] = esize == 3 ? near(r, UINT64_C(0x3f10000000000000), UINT64_C(1) << 42)
+                          : near(r, 0x38800000, 1 << 14);
+        v[0] ^= sign;
+        break;
+    default:
+        break;
+    }
+}
+
+typedef struct FpOp {
+    uint8_t opc, near; /* near: the scalar op whose edges it has */
+    uint8_t arity;
+    uint8_t sizes; /* element sizes, as a mask of 1 << log2 */
+    uint8_t part;  /* TCG_FP_V64 and V1 are tried */
+} FpOp;
+
+static const FpOp fp_ops[] = {
+    {TCG_OP_fadd, TCG_OP_fadd, 2, 12},
+    {TCG_OP_fsub, TCG_OP_fsub, 2, 12},
+    {TCG_OP_fmul, TCG_OP_fmul, 2, 12},
+    {TCG_OP_fdiv, TCG_OP_fdiv, 2, 12},
+    {TCG_OP_fsqrt, 0, 1, 12},
+    {TCG_OP_fma, TCG_OP_fma, 3, 12},
+    {TCG_OP_fmin, 0, 2, 12},
+    {TCG_OP_fmax, 0, 2, 12},
+    {TCG_OP_fround, 0, 1, 12},
+    {TCG_OP_fcvt_ff, TCG_OP_fcvt_ff, 1, 12},
+    {TCG_OP_fcvt_hf, 0, 1, 2},
+    {TCG_OP_fcvt_fh, TCG_OP_fcvt_fh, 1, 12},
+    {TCG_OP_fcvt_fs, 0, 1, 12},
+    {TCG_OP_fcvt_fu, 0, 1, 12},
+    {TCG_OP_vfadd, TCG_OP_fadd, 2, 14, 1},
+    {TCG_OP_vfsub, TCG_OP_fsub, 2, 14, 1},
+    {TCG_OP_vfmul, TCG_OP_fmul, 2, 14, 1},
+    {TCG_OP_vfdiv, TCG_OP_fdiv, 2, 14, 1},
+    {TCG_OP_vfsqrt, 0, 1, 14, 1},
+    {TCG_OP_vfma, TCG_OP_fma, 3, 14, 1},
+    {TCG_OP_vfmin, 0, 2, 14, 1},
+    {TCG_OP_vfmax, 0, 2, 14, 1},
+    {TCG_OP_vfround, 0, 1, 14, 1},
+    {TCG_OP_vfcmp, 0, 2, 14, 1},
+    {TCG_OP_vfcvt_fs, 0, 1, 14, 1},
+    {TCG_OP_vfcvt_fu, 0, 1, 14, 1},
+    {TCG_OP_vfcvt_sf, 0, 1, 14, 1},
+    {TCG_OP_vfcvt_uf, 0, 1, 14, 1},
+    {TCG_OP_vfwiden, 0, 1, 6},
+    {TCG_OP_vfnarrow, TCG_OP_fcvt_ff, 1, 8},
+    {TCG_OP_vfnarrow, TCG_OP_fcvt_fh, 1, 4},
+};
+
+/* op on v0, v1, v2 (or their lowest elements) into v0; live: the operands live on */
+static void fp_unit(Fixture *f, const FpOp *o, unsigned esize, unsigned aux, unsigned imm,
+                    bool live)
+{
+    enum { CELL_V = IRGEN_CELLS - IRGEN_NV };
+    TCGBuilder *b = f->b;
+    TCGType t = esize == 3 ? TCG_F64 : TCG_F32;
+    tcg_builder_set_passes(b, TCG_OPT_ALL);
+    f->u->pc32 = false;
+    tcg_begin(b, f->u);
+    tcg_gen_insn_start(b, 0);
+    TCGv x[3], r;
+    for (unsigned k = 0; k < 3; k++) {
+        x[k] = tcg_gen_getcell(b, CELL_V + k);
+    }
+    if (o->opc >= TCG_OP_vfadd) {
+        aux |= TCG_FP_ESIZE(esize);
+        r = o->arity == 1   ? tcg_gen_v1i(b, o->opc, aux, x[0], imm)
+            : o->arity == 2 ? tcg_gen_v2i(b, o->opc, aux, x[0], x[1], imm)
+                            : tcg_gen_v3(b, o->opc, aux, x[0], x[1], x[2]);
+    } else {
+        static TCGv (*const two[])(TCGBuilder *, unsigned, TCGv, TCGv) = {
+            [TCG_OP_fadd] = tcg_gen_fadd, [TCG_OP_fsub] = tcg_gen_fsub,
+            [TCG_OP_fmul] = tcg_gen_fmul, [TCG_OP_fdiv] = tcg_gen_fdiv,
+            [TCG_OP_fmin] = tcg_gen_fmin, [TCG_OP_fmax] = tcg_gen_fmax};
+        TCGType it = imm & 1 ? TCG_I32 : TCG_I64;
+        TCGv s[3];
+        for (unsigned k = 0; k < o->arity && esize > 1; k++) {
+            s[k] = tcg_gen_vlow(b, t, x[k]);
+        }
+        switch (o->opc) {
+        case TCG_OP_fsqrt:
+            r = tcg_gen_fsqrt(b, aux, s[0]);
+            break;
+        case TCG_OP_fround:
+            r = tcg_gen_fround(b, aux, s[0]);
+            break;
+        case TCG_OP_fma:
+            r = tcg_gen_fma(b, aux, s[0], s[1], s[2]);
+            break;
+        case TCG_OP_fcvt_ff:
+            r = tcg_gen_fcvt_ff(b, esize == 3 ? TCG_F32 : TCG_F64, aux, s[0]);
+            break;
+        case TCG_OP_fcvt_hf:
+            r = tcg_gen_vextract(b, TCG_I32, 1, x[0], 0);
+            r = tcg_gen_fcvt_hf(b, imm & 1 ? TCG_F32 : TCG_F64, aux, r);
+            break;
+        case TCG_OP_fcvt_fh:
+            r = tcg_gen_vdup(b, 2, tcg_gen_fcvt_fh(b, aux, s[0]));
+            break;
+        case TCG_OP_fcvt_fs:
+        case TCG_OP_fcvt_fu:
+            r = tcg_gen_fcvt_fixed(b, o->opc, it, aux, s[0], imm >> 1);
+            r = tcg_gen_vdup(b, it == TCG_I64 ? 3 : 2, r);
+            break;
+        default:
+            r = two[o->opc](b, aux, s[0], s[1]);
+            break;
+        }
+        if (tcg_type(b, r) != TCG_V128) {
+            r = tcg_gen_vld_lo(b, r);
+        }
+    }
+    tcg_gen_setcell(b, CELL_V, r);
+    if (live) {
+        tcg_gen_setcell(b, CELL_V + 1, tcg_gen_v2(b, TCG_OP_vxor, 0, x[0], x[o->arity - 1]));
+    }
+    tcg_gen_exit_direct(b, 4);
+    tcg_optimize(f->u, TCG_OPT_ALL | TCG_OPT_VERIFY);
+    tcg_live(f->u);
+    g_assert_true(compile(f));
+}
+
+static void fp_runs(Fixture *f, const FpOp *o, unsigned esize, IrGenRng *r)
+{
+    for (unsigned n = 0; n < 120; n++) {
+        for (unsigned i = 0; i < 16u >> esize; i++) {
+            uint64_t v[3];
+            operands_for(r, o->near, esize, v);
+            for (unsigned k = 0; k < 3; k++) {
+                memcpy((char *)f->want->v[k] + (i << esize), &v[k], 1u << esize);
+            }
+        }
+        memcpy(f->got->v, f->want->v, sizeof(f->got->v));
+        uint64_t in[IRGEN_NV][2];
+        memcpy(in, f->want->v, sizeof(in));
+        f->want->env.mxcsr = f->got->env.mxcsr = 0x1f80 | (n & 3) << 13;
+        f->want->env.fp_more = f->got->env.fp_more = 0;
+        irgen_interpret(f->want, f->u, f->in);
+        run_jit(f, f->got);
+        if (memcmp(f->want->v, f->got->v, sizeof(f->got->v)) ||
+            (f->want->env.mxcsr ^ f->got->env.mxcsr) & ~2u ||
+            f->want->env.fp_more != f->got->env.fp_more) {
+            for (unsigned k = 0; k < IRGEN_NV; k++) {
+                fprintf(stderr, "v%u %016" PRIx64 ":%016" PRIx64 "\n", k, in[k][1], in[k][0]);
+            }
+            fprintf(stderr,
+                    "%016" PRIx64 ":%016" PRIx64 " flags %#x, interpreted %016" PRIx64
+                    ":%016" PRIx64 " flags %#x, mode %u\n",
+                    f->got->v[0][1], f->got->v[0][0], f->got->env.mxcsr & 0x3d, f->want->v[0][1],
+                    f->want->v[0][0], f->want->env.mxcsr & 0x3d, n & 3);
+            tcg_dump(f->u, stderr);
+            host->disas(&f->code, stderr);
+            g_error("%s: differs", tcg_op_desc[o->opc].name);
+        }
+    }
+}
+
+static void test_fp(gconstpointer data)
+{
+    /* As RISC-V, Arm (FPCR.DN clear and set, FZ), and nobody in particular use them. */
+    static const unsigned kinds[] = {
+        TCG_FP_DEFAULT_NAN | TCG_FP_CVT_SAT_MAX | TCG_FP_NUM,
+        TCG_FP_NAN_ARM | TCG_FP_TINY_BEFORE | TCG_FP_CVT_SAT_ZERO,
+        TCG_FP_NAN_ARM | TCG_FP_DEFAULT_NAN | TCG_FP_TINY_BEFORE | TCG_FP_CVT_SAT_ZERO |
+            TCG_FP_NUM | TCG_FP_NUM2008,
+        TCG_FP_NAN_ARM | TCG_FP_TINY_BEFORE | TCG_FP_CVT_SAT_ZERO | TCG_FP_FZ | TCG_FP_NUM |
+            TCG_FP_NUM2008,
+        TCG_FP_INEXACT_OFF,
+    };
+    static const unsigned parts[] = {0, TCG_FP_V64, TCG_FP_V1};
+    static const unsigned rounds[] = {TCG_RND_DYN, TCG_RND_DYN, TCG_RND_RNE, TCG_RND_RTZ,
+                                      TCG_RND_RDN, TCG_RND_RUP, TCG_RND_RMM, TCG_RND_ROD};
+    Fixture *f = fixture_new(GPOINTER_TO_UINT(data));
+    IrGenRng r = {.s = env_number("RHEA_JIT_SEED", 0)};
+    irgen_state_init(f->want, 1);
+    irgen_state_init(f->got, 1);
+    for (unsigned i = 0; i < G_N_ELEMENTS(fp_ops); i++) {
+        const FpOp *o = &fp_ops[i];
+        for (unsigned k = 0; k < G_N_ELEMENTS(kinds) * G_N_ELEMENTS(rounds); k++) {
+            for (unsigned esize = 1; esize < 4; esize++) {
+                if (!(o->sizes >> esize & 1)) {
+                    continue;
+                }
+                unsigned aux = kinds[k / G_N_ELEMENTS(rounds)] | rounds[k % G_N_ELEMENTS(rounds)];
+                unsigned imm = k & 1;
+                if (o->opc == TCG_OP_vfcmp) {
+                    aux &= TCG_FP_FZ;
+                    imm = k % TCG_FCOND_COUNT;
+                } else if (o->opc >= TCG_OP_vfadd && o->opc <= TCG_OP_vfround) {
+                    imm = 0;
+                } else if (o->opc == TCG_OP_vfnarrow) {
+                    imm = 0;
+                } else if (o->opc == TCG_OP_fcvt_fs || o->opc == TCG_OP_fcvt_fu) {
+                    imm |= k % 5 == 4 ? 2 * (k & 31) : 0;
+                } else if (o->opc >= TCG_OP_vfcvt_fs && o->opc <= TCG_OP_vfcvt_uf) {
+                    imm = k % 5 == 4 ? k % 17 : 0;
+                }
+                for (unsigned p = 0; p < (o->part ? G_N_ELEMENTS(parts) : 1); p++) {
+                    fp_unit(f, o, esize, aux | parts[p], imm, k & 1);
+                    fp_runs(f, o, esize, &r);
+                }
+            }
+        }
+    }
+    fixture_free(f);
 }
 
 static void test_random(gconstpointer data)
@@ -520,6 +803,9 @@ int main(int argc, char **argv)
         g_test_add_data_func(path, GUINT_TO_POINTER(k), test_random);
         g_free(path);
     }
+    g_test_add_data_func("/x86-64/fp/all", GUINT_TO_POINTER(0), test_fp);
+    g_test_add_data_func("/x86-64/fp/baseline", GUINT_TO_POINTER(3), test_fp);
+    g_test_add_data_func("/x86-64/fp/sse4", GUINT_TO_POINTER(G_N_ELEMENTS(configs) - 1), test_fp);
     g_test_add_func("/x86-64/linking", test_linking);
     g_test_add_func("/x86-64/lookup", test_lookup);
     g_test_add_func("/x86-64/icount", test_icount);

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * Floating-point vectors of the x86-64 host, with AVX.
+ *
+ * The inline code raises no flag that the op as a whole would not raise, so that it may be followed
+ * by the exact op in C (call_c of emit_vec.c) whenever a look at operands or result says so: a NaN,
+ * a result that may have been tiny before it was rounded, a number that the integers do not hold.
+ * What instructions cannot do at all is C from the start: f16 arithmetic, flushing to zero,
+ * rounding that neither they nor MXCSR can be told.
+ *
+ * Thread: any, one X86Gen each. Test: tests/unit/test-x86-64-jit.c.
+ */
+#include "tcg/interp/internal.h"
+#include "tcg/x86_64/internal.h"
+
+#define BIT(r) (1u << (r))
+
+/* Predicates of vcmpps. */
+enum { CMP_EQ_OQ = 0, CMP_UNORD_Q = 3, CMP_EQ_UQ = 8, CMP_NLT_UQ = 0x15 };
+
+typedef struct Vfp {
+    const TCGOp *op;
+    uint8_t r[3];  /* operands as they are, which C needs: not written before the last check */
+    uint8_t x[3];  /* operands with the elements that do not count made harmless */
+    unsigned d, t; /* result: in the end, and up to the last check */
+    unsigned esize, pfx, first;
+} Vfp;
+
+static void vex(X86Gen *s, unsigned opc, unsigned d, unsigned a, unsigned b)
+{
+    asm_vex_rr(&s->a, opc, d, a, b);
+}
+
+static void vex_const(X86Gen *s, unsigned opc, unsigned d, unsigned a, uint64_t lo, uint64_t hi,
+                      int imm)
+{
+    unsigned k = x86_const(s, lo, hi);
+    Mem m = mem_rip();
+    m.disp = imm < 0 ? 0 : -1; /* relative to the end of the instruction */
+    asm_vex_rm(&s->a, opc, d, a, m);
+    x86_fix(s, FIX_POOL, k);
+    if (imm >= 0) {
+        asm_8(&s->a, imm);
+    }
+}
+
+static void compare(X86Gen *s, const Vfp *v, unsigned d, unsigned a, unsigned b, unsigned predicate)
+{
+    vex(s, 0xc2 | v->pfx, d, a, b);
+    asm_8(&s->a, predicate);
+}
+
+/* To C on condition cc. */
+static void otherwise_c(X86Gen *s, const Vfp *v, unsigned cc)
+{
+    uint32_t jump = asm_jcc(&s->a, cc);
+    Stub *st = x86_stub_new(s, STUB_FP);
+    memcpy(st->r, v->r, 3);
+    st->r[3] = v->d;
+    st->jump = jump;
+}
+
+/* To C if register m is not zero. */
+static void c_unless_zero(X86Gen *s, const Vfp *v, unsigned m)
+{
+    asm_vex_rr(&s->a, 0x17 | OP_38 | OP_66, m, 0, m); /* vptest */
+    otherwise_c(s, v, CC_NE);
+}
+
+/* An element with these bits, in all places. */
+static uint64_t all(const Vfp *v, uint64_t f32, uint64_t f64)
+{
+    return v->esize == 3 ? f64 : f32 | f32 << 32;
+}
+
+static bool nan_matters(const TCGOp *op)
+{
+    return op->opc == TCG_OP_vfma || (op->aux & (TCG_FP_DEFAULT_NAN | TCG_FP_NAN_ARM));
+}
+
+/* A result that is a NaN, or, rounded by the operation, equal to the smallest normal number. */
+static void check_result(X86Gen *s, const Vfp *v, bool rounded)
+{
+    if (rounded && (v->op->aux & TCG_FP_TINY_BEFORE)) {
+        uint64_t mask = all(v, INT32_MAX, INT64_MAX), min = all(v, 1u << 23, UINT64_C(1) << 52);
+        vex_const(s, I_ANDPS, XMM14, v->t, mask, mask, -1);
+        vex_const(s, 0xc2 | v->pfx, XMM14, XMM14, min, min, CMP_EQ_UQ);
+        c_unless_zero(s, v, XMM14);
+    } else if (nan_matters(v->op)) {
+        compare(s, v, XMM14, v->t, v->t, CMP_UNORD_Q);
+        c_unless_zero(s, v, XMM14);
+    }
+}
+
+static bool rounds_by_mxcsr(const TCGOp *op)
+{
+    return (op->aux & TCG_FP_ROUND_MASK) == TCG_RND_DYN;
+}
+
+static void arithmetic(X86Gen *s, const Vfp *v, unsigned opcode)
+{
+    vex(s, opcode | v->pfx, v->t, v->x[0], v->x[1]);
+    check_result(s, v, v->op->opc == TCG_OP_vfmul || v->op->opc == TCG_OP_vfdiv);
+}
+
+static void minmax(X86Gen *s, const Vfp *v)
+{
+    bool min = v->op->opc == TCG_OP_vfmin, low = v->x[0] != v->r[0];
+    unsigned opcode = (min ? 0x5d : 0x5f) | v->pfx, m = low ? x86_temp(s, true) : XMM14;
+    compare(s, v, m, v->x[0], v->x[1], CMP_UNORD_Q);
+    c_unless_zero(s, v, m);
+    /* Of zeros each gives its second operand: any negative one makes the minimum negative. */
+    vex(s, opcode, m, v->x[1], v->x[0]);
+    vex(s, opcode, v->t, v->x[0], v->x[1]);
+    vex(s, min ? I_ORPS : I_ANDPS, v->t, v->t, m);
+}
+
+static const uint8_t round_mode[] = {
+    [TCG_RND_RNE] = 0, [TCG_RND_RDN] = 1, [TCG_RND_RUP] = 2, [TCG_RND_RTZ] = 3, [TCG_RND_DYN] = 4};
+
+static void round_to_integral(X86Gen *s, const Vfp *v, unsigned d, unsigned a, bool quiet)
+{
+    asm_vex_rr(&s->a, (v->esize == 3 ? 0x09 : 0x08) | OP_3A | OP_66, d, 0, a);
+    asm_8(&s->a, round_mode[v->op->aux & TCG_FP_ROUND_MASK] | (quiet ? 8 : 0));
+}
+
+/* f32 to 32 bits: what does not fit becomes the smallest integer, with invalid and nothing else. */
+static void to_integers(X86Gen *s, const Vfp *v)
+{
+    unsigned round = v->op->aux & TCG_FP_ROUND_MASK, a = v->x[0];
+    const unsigned truncate = 0x5b | OP_0F | OP_F3, current = 0x5b | OP_0F | OP_66;
+    bool named = round != TCG_RND_DYN && round != TCG_RND_RTZ;
+    if (v->op->opc == TCG_OP_vfcvt_fu) {
+        /* Negative, NaN, or 2^31 and more: seen before, because of the flags. */
+        uint64_t limit = all(v, 0x4f000000, 0);
+        vex_const(s, 0xc2 | v->pfx, XMM14, a, limit, limit, CMP_NLT_UQ);
+        vex(s, I_ORPS, XMM14, XMM14, a);
+        asm_vex_rr(&s->a, 0x0e | OP_38 | OP_66, XMM14, 0, XMM14); /* vtestps */
+        otherwise_c(s, v, CC_NE);
+    }
+    if (named) {
+        asm_vex_rr(&s->a, truncate, XMM14, 0, a); /* inexact */
+        round_to_integral(s, v, v->t, a, true);
+        a = v->t;
+    }
+    asm_vex_rr(&s->a, round == TCG_RND_DYN ? current : truncate, v->t, 0, a);
+    if (v->op->opc == TCG_OP_vfcvt_fs) {
+        vex_const(s, 0x76 | OP_0F | OP_66, XMM14, v->t, 0x8000000080000000, 0x8000000080000000, -1);
+        c_unless_zero(s, v, XMM14);
+    }
+}
+
+static void from_integers(X86Gen *s, const Vfp *v)
+{
+    if (v->op->opc == TCG_OP_vfcvt_uf) {
+        asm_vex_rr(&s->a, 0x0e | OP_38 | OP_66, v->x[0], 0, v->x[0]); /* vtestps */
+        otherwise_c(s, v, CC_NE);
+    }
+    asm_vex_rr(&s->a, 0x5b | OP_0F, v->t, 0, v->x[0]);
+}
+
+static void change_size(X86Gen *s, Vfp *v)
+{
+    Asm *as = &s->a;
+    unsigned a = v->r[0];
+    if (v->op->opc == TCG_OP_vfwiden) {
+        if (v->op->imm) {
+            asm_vex_rr(as, 0x70 | OP_0F | OP_66, XMM15, 0, a);
+            asm_8(as, 0xee);
+            a = XMM15;
+        }
+        asm_vex_rr(as, v->esize == 1 ? 0x13 | OP_38 | OP_66 : 0x5a | OP_0F, v->t, 0, a);
+        v->pfx = v->esize == 1 ? OP_0F : OP_0F | OP_66;
+        check_result(s, v, false);
+    } else if (v->esize == 3) {
+        asm_vex_rr(as, 0x5a | OP_0F | OP_66, v->t, 0, a);
+        v->pfx = OP_0F;
+        v->esize = 2;
+        check_result(s, v, true);
+    } else {
+        asm_vex_rr(as, 0x1d | OP_3A | OP_66, a, 0, v->t);
+        asm_8(as, round_mode[v->op->aux & TCG_FP_ROUND_MASK]);
+        if (nan_matters(v->op)) {
+            compare(s, v, XMM14, a, a, CMP_UNORD_Q);
+            c_unless_zero(s, v, XMM14);
+        }
+        if (v->op->aux & TCG_FP_TINY_BEFORE) {
+            vex_const(s, 0xdb | OP_0F | OP_66, XMM14, v->t, 0x7fff7fff7fff7fff, 0, -1);
+            vex_const(s, 0x75 | OP_0F | OP_66, XMM14, XMM14, 0x0400040004000400, -1, -1);
+            c_unless_zero(s, v, XMM14);
+        }
+    }
+}
+
+static void emit(X86Gen *s, Vfp *v)
+{
+    static const uint8_t predicate[TCG_FCOND_COUNT] = {
+        [TCG_FCOND_EQ_Q] = 0,    [TCG_FCOND_LT_S] = 1,    [TCG_FCOND_LE_S] = 2,
+        [TCG_FCOND_LT_Q] = 0x11, [TCG_FCOND_LE_Q] = 0x12, [TCG_FCOND_EQ_S] = 0x10,
+        [TCG_FCOND_UN_Q] = 3};
+    Asm *as = &s->a;
+    const TCGOp *op = v->op;
+    switch (op->opc) {
+    case TCG_OP_vfadd:
+        arithmetic(s, v, 0x58);
+        break;
+    case TCG_OP_vfsub:
+        arithmetic(s, v, 0x5c);
+        break;
+    case TCG_OP_vfmul:
+        arithmetic(s, v, 0x59);
+        break;
+    case TCG_OP_vfdiv:
+        arithmetic(s, v, 0x5e);
+        break;
+    case TCG_OP_vfsqrt:
+        asm_vex_rr(as, 0x51 | v->pfx, v->t, 0, v->x[0]);
+        check_result(s, v, false);
+        break;
+    case TCG_OP_vfma:
+        if (v->t != v->x[0]) {
+            asm_rr(as, I_MOVAPS, v->t, v->x[0]);
+        }
+        vex(s, 0xa8 | OP_38 | OP_66 | (v->esize == 3 ? OP_W : 0), v->t, v->x[1], v->x[2]);
+        check_result(s, v, true);
+        break;
+    case TCG_OP_vfmin:
+    case TCG_OP_vfmax:
+        minmax(s, v);
+        break;
+    case TCG_OP_vfround:
+        round_to_integral(s, v, v->t, v->x[0], op->aux & TCG_FP_INEXACT_OFF);
+        check_result(s, v, false);
+        break;
+    case TCG_OP_vfcmp:
+        compare(s, v, v->t, v->x[0], v->x[1], predicate[op->imm]);
+        break;
+    case TCG_OP_vfcvt_fs:
+    case TCG_OP_vfcvt_fu:
+        to_integers(s, v);
+        break;
+    case TCG_OP_vfcvt_sf:
+    case TCG_OP_vfcvt_uf:
+        from_integers(s, v);
+        break;
+    default:
+        change_size(s, v);
+        break;
+    }
+}
+
+/* Is there inline code for op? */
+static bool can_inline(const X86Gen *s, const TCGOp *op)
+{
+    unsigned esize = tcg_fp_esize(op->aux), round = op->aux & TCG_FP_ROUND_MASK;
+    const X86Features *have = &s->t->have;
+    if (!have->avx || (op->aux & (TCG_FP_FZ | TCG_FP_V1))) {
+        return false;
+    }
+    switch (op->opc) {
+    case TCG_OP_vfadd:
+    case TCG_OP_vfsub:
+    case TCG_OP_vfmul:
+    case TCG_OP_vfdiv:
+    case TCG_OP_vfsqrt:
+        return esize > 1 && rounds_by_mxcsr(op);
+    case TCG_OP_vfma:
+        return esize > 1 && rounds_by_mxcsr(op) && have->fma;
+    case TCG_OP_vfmin:
+    case TCG_OP_vfmax:
+    case TCG_OP_vfcmp:
+        return esize > 1;
+    case TCG_OP_vfround:
+        return esize > 1 && (round <= TCG_RND_RUP || round == TCG_RND_DYN);
+    case TCG_OP_vfcvt_fs:
+    case TCG_OP_vfcvt_fu:
+        return esize == 2 && !op->imm && (round <= TCG_RND_RUP || round == TCG_RND_DYN);
+    case TCG_OP_vfcvt_sf:
+    case TCG_OP_vfcvt_uf:
+        return esize == 2 && !op->imm && rounds_by_mxcsr(op);
+    case TCG_OP_vfwiden:
+        return esize == 2 || have->f16c;
+    default: /* vfnarrow */
+        return esize == 3 ? rounds_by_mxcsr(op)
+                          : have->f16c && (round <= TCG_RND_RUP || round == TCG_RND_DYN);
+    }
+}
+
+bool x86_emit_vfp(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsigned d)
+{
+    Asm *as = &s->a;
+    if (!can_inline(s, op)) {
+        return false;
+    }
+    unsigned esize = tcg_fp_esize(op->aux);
+    Vfp v = {.op = op,
+             .d = d,
+             .esize = esize,
+             .pfx = esize == 3 ? OP_0F | OP_66 : OP_0F,
+             .first = s->stubs->len};
+    memcpy(v.r, r, 3);
+    memcpy(v.x, r, 3);
+    v.t = d == r[0] || d == r[1] || d == r[2] ? XMM15 : d;
+    bool low = op->aux & TCG_FP_V64;
+    if (low) {
+        /* Zeros raise nothing, but as divisors. */
+        for (unsigned k = 0; k < 3 && r[k] != REG_NONE; k++) {
+            v.x[k] = k == 0 ? XMM15 : k == 1 ? XMM14 : x86_temp(s, true);
+            asm_rr(as, I_MOVQ_XX, v.x[k], r[k]);
+        }
+        if (op->opc == TCG_OP_vfdiv) {
+            vex_const(s, I_ORPS, v.x[1], v.x[1], 0, all(&v, 0x3f800000, 0x3ff0000000000000), -1);
+        }
+    }
+    emit(s, &v);
+    if (low) {
+        asm_rr(as, I_MOVQ_XX, d, v.t);
+    } else if (d != v.t) {
+        asm_rr(as, I_MOVAPS, d, v.t);
+    }
+    for (unsigned k = v.first; k < s->stubs->len; k++) {
+        g_array_index(s->stubs, Stub, k).back = asm_pos(as);
+    }
+    return true;
+}
