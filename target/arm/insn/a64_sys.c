@@ -124,7 +124,8 @@ void a64_trans_msr(A64Ctx *c, const A64Insn *a)
 }
 
 /* MSR (immediate): the fields that exist, op1 and op2. */
-INSN(msr_imm, "1101010100 0 00 op1:3 0100 .... op2:3 11111", BASE)
+INSN(msr_imm, "1101010100 0 00 op1:3 0100 .... op2:3 11111", BASE, "",
+     "op1!=0|op2==3|op2==4|op2==5")
 void a64_trans_msr_imm(A64Ctx *c, const A64Insn *a)
 {
     unsigned field = a->op1 << 3 | a->op2, el = c->mode & ARM_MODE_EL;
