@@ -97,6 +97,7 @@ typedef struct ARMEnv {
     uint32_t ge, it, btype;
     uint32_t q; /* Q flag of AArch32, 0 or 1; stored by generated code with stenv */
     uint64_t excl_addr, excl_val, excl_val_hi;
+    uint64_t pair[2]; /* what cmpxchg128 found */
 
     uint32_t fpcr;                                    /* ARM_FPCR_* without RMode */
     uint32_t fp_nzcv;                                 /* AArch32: FPSCR.NZCV in bits 31:28 */
@@ -180,5 +181,7 @@ extern const TCGHelper arm_helper_msr_imm, arm_helper_sys, arm_helper_cntvct;
 
 /* crc_helper.c: (crc I32, data I64, bytes I32) */
 extern const TCGHelper arm_helper_crc32, arm_helper_crc32c;
+/* atomic_helper.c: (address, expected low, high, new low, high, memop I32): I32 */
+extern const TCGHelper arm_helper_cmpxchg128;
 
 #endif

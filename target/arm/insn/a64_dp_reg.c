@@ -190,7 +190,7 @@ void a64_trans_sbcs(A64Ctx *c, const A64Insn *a)
 
 /* ---- flag manipulation ---- */
 
-INSN(cfinv, "1101 0101 0000 0 000 0100 0000 000 11111", FLAGM)
+INSN(cfinv, "1101 0101 0000 0 000 0100 0000 000 11111", FLAGM, "", "over=msr_imm")
 void a64_trans_cfinv(A64Ctx *c, const A64Insn *a)
 {
     TCGv v = tcg_gen_xori(c->b, tcg_gen_getcell(c->b, ARM_CELL_C), 1);
@@ -200,7 +200,7 @@ void a64_trans_cfinv(A64Ctx *c, const A64Insn *a)
 
 /* Both flags between Arm's encoding of an FP compare's result and the one in which a single flag
  * tells each (C6.2.450, C6.2.23). */
-INSN(xaflag, "1101 0101 0000 0 000 0100 0000 001 11111", FLAGM2)
+INSN(xaflag, "1101 0101 0000 0 000 0100 0000 001 11111", FLAGM2, "", "over=msr_imm")
 void a64_trans_xaflag(A64Ctx *c, const A64Insn *a)
 {
     TCGBuilder *b = c->b;
@@ -215,7 +215,7 @@ void a64_trans_xaflag(A64Ctx *c, const A64Insn *a)
     a64_forget_flags(c);
 }
 
-INSN(axflag, "1101 0101 0000 0 000 0100 0000 010 11111", FLAGM2)
+INSN(axflag, "1101 0101 0000 0 000 0100 0000 010 11111", FLAGM2, "", "over=msr_imm")
 void a64_trans_axflag(A64Ctx *c, const A64Insn *a)
 {
     TCGBuilder *b = c->b;
