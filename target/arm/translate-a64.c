@@ -13,7 +13,9 @@
  *
  * Runs on any vCPU's thread, no shared state. Test: tests/unit/test-a64-insn.c.
  */
+#include <inttypes.h>
 #include "target/arm/a64.h"
+#include "rhea/log.h"
 
 static uint64_t row_extensions(const ARMConfig *cfg)
 {
@@ -26,6 +28,8 @@ static uint64_t row_extensions(const ARMConfig *cfg)
 
 void a64_gen_undefined(A64Ctx *c)
 {
+    rhea_log_mask(LOG_GUEST_ERROR, "A64: undefined instruction %08x at 0x%" PRIx64 "\n", c->word,
+                  (c->unit->pc & TLB_PAGE_MASK) + c->off);
     tcg_gen_call0(c->b, &arm_helper_undefined);
     c->ended = true;
 }
