@@ -572,6 +572,26 @@ static void cmd_send_break(Monitor *mon, const char *rest)
     }
 }
 
+static void cmd_device_add(Monitor *mon, const char *rest)
+{
+    g_autoptr(GError) err = NULL;
+    OptDict *opts = opt_parse(rest, "driver", &err);
+    if (!opts || !device_add(mon->m, opts, &err)) {
+        mon_printf(mon, "Error: %s\n", err->message);
+    }
+    if (opts) {
+        opt_free(opts);
+    }
+}
+
+static void cmd_device_del(Monitor *mon, const char *rest)
+{
+    g_autoptr(GError) err = NULL;
+    if (!device_del(mon->m, rest, &err)) {
+        mon_printf(mon, "Error: %s\n", err->message);
+    }
+}
+
 static void cmd_help(Monitor *mon, const char *rest);
 static void cmd_info(Monitor *mon, const char *rest);
 
@@ -701,6 +721,9 @@ static const MonitorCommand commands[] = {
     {"chardev-send-break", "id", "send a break on chardev", cmd_send_break, true},
     {"cont|c", "", "resume emulation", cmd_cont, false},
     {"cpu", "index", "set the default CPU", cmd_cpu, true},
+    {"device_add", "driver[,prop=value][,...]", "add device, like -device on the command line",
+     cmd_device_add, true},
+    {"device_del", "device", "remove device", cmd_device_del, true},
     {"help|?", "[cmd]", "show the help", cmd_help, true},
     {"info", "[subcommand]", "show various information about the system state", cmd_info, true},
     {"log", "item1[,...]", "activate logging of the specified items", cmd_log, true},

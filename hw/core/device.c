@@ -583,7 +583,7 @@ static const DeviceClass *class_without_pci(Machine *m, const DeviceClass *cls, 
     return pci ? cls : device_class_find(cls->backend);
 }
 
-Device *device_create_from_opts(Machine *m, OptDict *opts, GError **err)
+static Device *device_create(Machine *m, OptDict *opts, bool hot, GError **err)
 {
     const char *driver = opt_take(opts, "driver"), *id = opt_take(opts, "id");
     const char *bus_name = opt_take(opts, "bus"), *key, *value;
@@ -616,9 +616,15 @@ Device *device_create_from_opts(Machine *m, OptDict *opts, GError **err)
     if (!bus_find(m, cls, bus_name, &bus, err)) {
         return NULL;
     }
+    if (hot && (!bus || !bus->unplug_request)) {
+        rhea_error_set(err, "Bus '%s' does not support hotplugging",
+                       bus ? bus->name : "main-system-bus");
+        return NULL;
+    }
 
     Device *d = device_new_class(m, m->ms, m->as, cls);
     d->id = g_strdup(id);
+    d->hotplugged = hot;
     for (unsigned i = 0; opt_at(opts, i, &key, &value); i++) {
         if (strcmp(key, "driver") == 0 || strcmp(key, "id") == 0 || strcmp(key, "bus") == 0) {
             continue;
@@ -640,6 +646,32 @@ Device *device_create_from_opts(Machine *m, OptDict *opts, GError **err)
         return NULL;
     }
     return d;
+}
+
+Device *device_create_from_opts(Machine *m, OptDict *opts, GError **err)
+{
+    return device_create(m, opts, false, err);
+}
+
+Device *device_add(Machine *m, OptDict *opts, GError **err)
+{
+    return device_create(m, opts, true, err);
+}
+
+bool device_del(Machine *m, const char *id, GError **err)
+{
+    Device *d = device_find(m, id);
+
+    if (!d) {
+        rhea_error_set(err, "Device '%s' not found", id);
+        return false;
+    }
+    if (!d->parent || !d->parent->unplug_request) {
+        rhea_error_set(err, "Bus '%s' does not support hotplugging",
+                       d->parent ? d->parent->name : "main-system-bus");
+        return false;
+    }
+    return d->parent->unplug_request(d->parent, d, err);
 }
 
 /* ---- info qtree ---- */

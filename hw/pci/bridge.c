@@ -26,22 +26,37 @@ PciBus *pci_bridge_bus(PciDevice *p)
     return p->secondary;
 }
 
+/* Of a bridge without an id: "pcie.N", as the reference counts. */
+static char *bus_name(PciDevice *p)
+{
+    unsigned n = 0;
+    DeviceBus *bus;
+
+    for (unsigned i = 0; p->dev->machine && (bus = device_bus_at(p->dev->machine, i)); i++) {
+        n += strcmp(bus->type, "PCIE") == 0 || strcmp(bus->type, "PCI") == 0;
+    }
+    return g_strdup_printf("pci.%u", n);
+}
+
 void pci_bridge_init(PciDevice *p, PciBridge *b, const char *name, bool express)
 {
+    /* A port's windows are closed after reset: the base is above the limit. */
+    uint16_t base = express ? 0xfff0 : 0;
+
     pci_set_config(p, PCI_PRIMARY_BUS, 3, 0, 0xffffff, 0);
-    pci_set_config(p, PCI_IO_BASE, 2, 0x0101, 0xf0f0, 0); /* 32-bit addresses, */
+    pci_set_config(p, PCI_IO_BASE, 2, base & 0xf0, 0xf0f0, 0); /* 16-bit addresses */
     pci_set_config(p, PCI_SECONDARY_STATUS, 2, express ? 0 : 0xa0, 0, PCI_STATUS_ERRORS);
-    pci_set_config(p, PCI_MEMORY_BASE, 4, 0, 0xfff0fff0, 0);
-    pci_set_config(p, PCI_PREF_BASE, 4, 0x00010001, 0xfff0fff0, 0); /* 64-bit addresses */
+    pci_set_config(p, PCI_MEMORY_BASE, 4, base, 0xfff0fff0, 0);
+    pci_set_config(p, PCI_PREF_BASE, 4, base | 0x00010001, 0xfff0fff0, 0); /* 64-bit addresses */
     pci_set_config(p, PCI_PREF_BASE_UPPER, 4, 0, UINT32_MAX, 0);
     pci_set_config(p, PCI_PREF_LIMIT_UPPER, 4, 0, UINT32_MAX, 0);
-    pci_set_config(p, PCI_IO_BASE_UPPER, 4, 0, UINT32_MAX, 0);
     pci_set_config(p, PCI_BRIDGE_CONTROL, 2, 0,
                    PCI_BRIDGE_PARITY | PCI_BRIDGE_SERR | PCI_BRIDGE_ISA | PCI_BRIDGE_VGA |
                        PCI_BRIDGE_VGA16 | PCI_BRIDGE_MASTER_ABORT | PCI_BRIDGE_BUS_RESET |
                        PCI_BRIDGE_FAST_BACK,
                    0);
-    pci_bus_init(&b->bus, p->dev, name, express);
+    g_autofree char *own = name ? NULL : bus_name(p);
+    pci_bus_init(&b->bus, p->dev, name ? name : own, express);
     b->bus.bridge = p;
     b->bus.dma = &p->dma_root;
     p->secondary = &b->bus;
@@ -67,9 +82,8 @@ static void window_range(const PciDevice *p, unsigned i, uint64_t *base, uint64_
 
     switch (i) {
     case WINDOW_IO:
-        *base = (c[PCI_IO_BASE] & 0xf0) << 8 | (uint32_t)pci_get16(c + PCI_IO_BASE_UPPER) << 16;
-        *limit = (c[PCI_IO_LIMIT] & 0xf0) << 8 | 0xfff |
-                 (uint32_t)pci_get16(c + PCI_IO_LIMIT_UPPER) << 16;
+        *base = (c[PCI_IO_BASE] & 0xf0) << 8;
+        *limit = (c[PCI_IO_LIMIT] & 0xf0) << 8 | 0xfff;
         break;
     case WINDOW_MEMORY:
         *base = (uint32_t)(pci_get16(c + PCI_MEMORY_BASE) & 0xfff0) << 16;

@@ -485,7 +485,12 @@ static bool devfn_choose(PciBus *b, PciDevice *p, const char *name, unsigned *de
         return true;
     }
     for (*devfn = PCI_DEVFN(b->first_slot, 0); *devfn < DEVFNS; *devfn += 8) {
-        if (!b->device[*devfn]) {
+        bool empty = true;
+
+        for (unsigned fn = 0; fn < 8; fn++) {
+            empty &= !b->device[*devfn + fn];
+        }
+        if (empty) {
             return true;
         }
     }

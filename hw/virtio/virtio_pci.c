@@ -13,7 +13,7 @@
  * port a function is a modern one with the capabilities of an endpoint.
  *
  * The virtio device shares this device's lock. While the function is no bus master its rings stand
- * still. Test: tests/unit/test-virtio-pci.c, tests/fuzz/virtio_ring.c
+ * still. Test: tests/unit/test-pci.c, tests/fuzz/virtio_ring.c
  */
 #include "hw/virtio_pci.h"
 #include "hw/virtio/private.h"
@@ -475,7 +475,7 @@ void virtio_pci_config_written(void *dev, unsigned offset, unsigned size, const 
 
         area_write(s, area, at, width, val & (width == 4 ? UINT32_MAX : (1u << width * 8) - 1));
     }
-    if (s->pci->msix_cap) {
+    if (s->pci->msix_cap && offset < s->pci->msix_cap + 4u && s->pci->msix_cap < offset + size) {
         /* The line and messages take turns. */
         pci_transport_irq(s, s->v->isr != 0);
     }

@@ -382,6 +382,7 @@ struct Device {
     Device *lock_owner; /* whose lock is used; NULL: its own */
     Device *backend;    /* of the class's kind, NULL if it has none */
     bool realized;
+    bool hotplugged; /* came while the machine was there already */
     GError *global_error; /* a -global that did not fit; realize reports it */
     MemRegion mmio[DEVICE_MAX_BANKS];
     struct RegBank *bank[DEVICE_MAX_BANKS];
@@ -429,6 +430,10 @@ void device_free(Device *d);
 /* -device: make, set every property of opts (takes driver, id, bus, addr and the class's own),
  * find the bus, realize. NULL and *err: as the user should read it. */
 Device *device_create_from_opts(Machine *m, OptDict *opts, GError **err);
+/* The same while the machine is there: the bus must take it. */
+Device *device_add(Machine *m, OptDict *opts, GError **err);
+/* Ask for the removal of a device. */
+bool device_del(Machine *m, const char *id, GError **err);
 
 /* Called by realize: sizes of D() fields are set. Fields that have memory already keep it. */
 void device_state_alloc(void *dev);
@@ -484,6 +489,9 @@ struct DeviceBus {
        plugged after it. */
     bool (*attach)(DeviceBus *bus, Device *child, GError **err);
     bool (*plugged)(DeviceBus *bus, Device *child, GError **err);
+    /* Ask the guest to let go of the child, which goes when it has; NULL: children come and go only
+       before the machine starts. */
+    bool (*unplug_request)(DeviceBus *bus, Device *child, GError **err);
 };
 /* Registers the bus with its machine (machine may be NULL). */
 void device_bus_init(DeviceBus *bus, Machine *m, Device *owner, const char *type, const char *name,
