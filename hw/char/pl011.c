@@ -296,9 +296,13 @@ static void dr_write(void *opaque, unsigned i, uint64_t val)
 {
     Pl011State *s = opaque;
 
+    if (s->tx_count >= fifo_depth(s) && !(s->cr & CR_LBE)) {
+        /* The guest did not look at FR.TXFF; perhaps it is only the main loop that is late. */
+        char_make_room(&s->front);
+        tx_drain(s);
+    }
     if (s->tx_count >= fifo_depth(s)) {
-        /* The guest did not look at FR.TXFF: as in hardware, the new character is lost. */
-        return;
+        return; /* as in hardware, the new character is lost */
     }
     s->tx[(s->tx_head + s->tx_count++) % FIFO_DEPTH] = val;
     if (s->tx_count > tx_trigger(s)) {

@@ -274,7 +274,7 @@ static void gic_input(void *opaque, unsigned n, bool level)
 /* Which groups a read of an acknowledge register may take, and what it says of the other. */
 typedef struct AckKind {
     unsigned groups;
-    bool other_is_1022; /* table 4-?: a secure read finds a group 1 interrupt, AckCtl is 0 */
+    bool other_is_1022; /* GICC_IAR: a secure read finds a group 1 interrupt, AckCtl is 0 */
 } AckKind;
 
 static AckKind ack_kind(const GicCpu *c, bool alias, bool secure)
@@ -577,7 +577,7 @@ static MemTxResult gicc_write(void *opaque, hwaddr offset, unsigned size, uint64
 
 /* ---- GICH and GICV ---- */
 
-/* 5.3.? GICH_LRn: the sender of an SGI is part of the number that the guest reads. */
+/* GICH_LRn: the sender of an SGI is part of the number that the guest reads. */
 static uint64_t lr_from_gich(uint32_t val)
 {
     uint64_t lr = (uint64_t)(val >> 28 & 3) << ICH_LR_STATE_SHIFT |
@@ -855,7 +855,7 @@ static void sgi_unpend(GicCpu *c, unsigned intid, unsigned from)
     }
 }
 
-/* 4.3.15 GICD_SGIR; table 4-? for who may send what. */
+/* 4.3.15 GICD_SGIR, with its table of who may send what. */
 static void sgi_send(GicState *s, const GicCpu *from, uint32_t val, bool secure)
 {
     unsigned intid = val & 15, all = (1u << s->n_cpu) - 1, self = 1u << from->index, cpus;

@@ -4,9 +4,8 @@
  * GICv2m: a frame that turns messages into edges of a GICv2's shared interrupts.
  *
  * Specification: Arm Server Base System Architecture (DEN 0029), appendix on the GICv2m MSI frame;
- * Linux drivers/irqchip/irq-gic-v2m.c. Output n is shared interrupt base-spi + n, to be configured
- * as an edge by the guest. Nothing to remember: no lock.
- * Test: tests/unit/test-arm-gic.c
+ * Linux drivers/irqchip/irq-gic-v2m.c. Output n is interrupt base-spi + n (an INTID), which the
+ * guest configures as an edge. Nothing to remember: no lock. Test: tests/unit/test-arm-gic.c
  */
 #include "hw/device.h"
 #include "rhea/error.h"
@@ -26,7 +25,7 @@ enum {
 STATE(gicv2m, Gicv2mState, NO_STATE, uint32_t base_spi; uint32_t n_spi;)
 
 PROPS(gicv2m, Gicv2mState,
-      PROP("base-spi", U32, base_spi, "0", INTERNAL, "first shared interrupt, from 0"),
+      PROP("base-spi", U32, base_spi, "32", INTERNAL, "INTID of the first interrupt, from 32"),
       PROP("num-spi", U32, n_spi, "64", INTERNAL, "how many"))
 
 static MemTxResult gicv2m_read(void *opaque, hwaddr offset, unsigned size, uint64_t *val)
@@ -35,7 +34,7 @@ static MemTxResult gicv2m_read(void *opaque, hwaddr offset, unsigned size, uint6
 
     switch (offset) {
     case MSI_TYPER:
-        *val = (s->base_spi + 32) << 16 | s->n_spi;
+        *val = s->base_spi << 16 | s->n_spi;
         break;
     case MSI_IIDR:
         *val = PRODUCT_ID << 20;
@@ -51,7 +50,7 @@ static MemTxResult gicv2m_read(void *opaque, hwaddr offset, unsigned size, uint6
 static MemTxResult gicv2m_msi(void *opaque, hwaddr offset, uint32_t data, uint32_t requester)
 {
     Gicv2mState *s = opaque;
-    unsigned n = (data & 0x3ff) - 32 - s->base_spi;
+    unsigned n = (data & 0x3ff) - s->base_spi;
 
     if (offset != MSI_SETSPI_NS || n >= s->n_spi) {
         rhea_log_mask(LOG_GUEST_ERROR, "%s: message %u at offset 0x%" PRIx64 " is no interrupt\n",
@@ -75,8 +74,8 @@ static bool gicv2m_realize(void *opaque, GError **err)
 {
     Gicv2mState *s = opaque;
 
-    if (s->n_spi < 1 || s->n_spi > 988 || s->base_spi > 988 - s->n_spi) {
-        rhea_error_set(err, "a GICv2m frame has 1 to 988 of the shared interrupts 0 to 987");
+    if (s->n_spi < 1 || s->n_spi > 988 || s->base_spi < 32 || s->base_spi > 1020 - s->n_spi) {
+        rhea_error_set(err, "a GICv2m frame has 1 to 988 of the interrupts 32 to 1019");
         return false;
     }
     device_set_irqs(s, s->n_spi);

@@ -262,7 +262,9 @@ unsigned gic_vif_lines(const GicVif *v)
     if (best < 0 || !gic_vif_can_take(v, best)) {
         return 0;
     }
-    return !(v->lr[best] & ICH_LR_GROUP) && (v->vmcr & ICH_VMCR_VFIQEN) ? 2 : 1;
+    /* GICv3's group 0 is always FIQs. */
+    bool fiq = !v->one_apr || (v->vmcr & ICH_VMCR_VFIQEN);
+    return !(v->lr[best] & ICH_LR_GROUP) && fiq ? 2 : 1;
 }
 
 uint32_t gic_vif_take(GicVif *v, int i)
@@ -303,7 +305,7 @@ static GicVifDone vif_lr_done(GicVif *v, int i)
     return -1;
 }
 
-/* IHI 0069, 8.? ICV_EOIR<n>_EL1; IHI 0048B 5.5.5 GICV_EOIR. */
+/* ICV_EOIR<n>_EL1; GICV_EOIR. */
 GicVifDone gic_vif_eoi(GicVif *v, uint32_t intid, GicGroup group)
 {
     unsigned running = gic_vif_running(v);

@@ -141,7 +141,7 @@ void gic_word_write_config(const GicWord *w, unsigned first, uint32_t val, uint3
 void gic_word_best(const GicWord *w, unsigned first_intid, uint32_t among, unsigned groups,
                    GicBest *best);
 
-/* The priority as a non-secure access sees and sets it (IHI 0048B 3.8.? and 4.4.5; IHI 0069 4.8.2).
+/* The priority as a non-secure access sees and sets it (IHI 0048B 4.4.2; IHI 0069 4.8.2).
  */
 static inline uint8_t gic_prio_to_ns(uint8_t prio)
 {

@@ -129,7 +129,7 @@ struct StateField {
         Part *part;                                                                                \
         __VA_ARGS__                                                                                \
     } Type;                                                                                        \
-    static const StateField *prefix##_state(unsigned *n_fields)                                    \
+    G_GNUC_UNUSED static const StateField *prefix##_state(unsigned *n_fields)                      \
     {                                                                                              \
         typedef Type Self G_GNUC_UNUSED;                                                           \
         static const StateField rows[] = {LIST(STATE_ROW_F, STATE_ROW_A, STATE_ROW_D,              \

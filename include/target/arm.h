@@ -157,6 +157,9 @@ typedef struct ARMGicv3Ops {
     ARMGicTrap (*trap)(void *opaque, uint32_t enc, bool write, const ARMGicContext *ctx);
     uint64_t (*read)(void *opaque, uint32_t enc, const ARMGicContext *ctx);
     void (*write)(void *opaque, uint32_t enc, uint64_t val, const ARMGicContext *ctx);
+    /* The CPU entered or left EL3, or changed its security state: whether an interrupt is an IRQ or
+       an FIQ depends on it. With EL3 only. */
+    void (*state_changed)(void *opaque, const ARMGicContext *ctx);
 } ARMGicv3Ops;
 #define ARM_SYSREG(op0, op1, crn, crm, op2)                                                        \
     ((uint32_t)(op0) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2))

@@ -623,7 +623,7 @@ static void test_msi(void)
 
     gic_init(&g, false, false);
     Device *m = test_device_new(&g.t, "arm-gicv2m");
-    device_set_u64(m, "base-spi", 8);
+    device_set_u64(m, "base-spi", 40);
     device_set_u64(m, "num-spi", 16);
     test_device_realize(m);
     for (unsigned i = 0; i < 16; i++) {
