@@ -380,6 +380,9 @@ static void virtio_mmio_unrealize(void *opaque)
 static void virtio_mmio_fdt(void *opaque, const FdtNode *n)
 {
     fdt_node_begin(n, "virtio_mmio");
+    if (n->dma_coherent) {
+        fdt_property(n->fdt, "dma-coherent", NULL, 0);
+    }
     fdt_node_irqs(n);
     fdt_node_reg(n);
     fdt_property_string(n->fdt, "compatible", "virtio,mmio");

@@ -288,6 +288,7 @@ typedef struct FdtNode {
     uint32_t irq_type;    /* last cell of an interrupt, if irq_cells is 2 or 3 */
     unsigned irq_cells;   /* cells an interrupt: 1 (PLIC), 2, or 3 (GIC: 0 for SPI, number, type) */
     bool irq_inherit;     /* the root node's interrupt-parent holds */
+    bool dma_coherent;    /* write dma-coherent for a device that has DMA */
     uint32_t clock;       /* phandle of the clock of a device that has some */
     uint32_t phandle;     /* what the board reserved for this node; 0: none */
     int numa_node;        /* -1: none is told */

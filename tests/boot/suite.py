@@ -8,6 +8,7 @@
   tiny/*       the Debian kernel with an /init that ends the machine at once
   linux/*      the same kernel with an /init that checks what it finds and computes
   installer/*  the Debian installer to its first question; shell, poweroff and reboot in it
+  arm/*        the Arm board: arm.py
 """
 import gzip
 import os
@@ -15,7 +16,8 @@ import re
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
+sys.path[:0] = [os.path.join(HERE, '..', 'lib'), HERE]
+import arm  # noqa: E402
 import harness as h  # noqa: E402
 from harness import Failure, Guest, Skip, Test  # noqa: E402
 
@@ -435,7 +437,7 @@ def installer_keys():
 
 
 def collect():
-    return tests
+    return tests + arm.tests
 
 
 def record():

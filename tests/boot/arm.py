@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: The rhea authors
+"""Boot tests of the Arm board: the same programs as on RISC-V (suite.py), for aarch64 and arm.
+
+  arm/TARGET/tiny-*       the Debian kernel with an /init that ends the machine at once
+  arm/TARGET/checks-*     the same kernel with an /init that checks what it finds and computes
+  arm/TARGET/installer-*  the Debian installer to its first question; poweroff, reboot
+  arm/TARGET/uboot        U-Boot: prompt, virtio disk, a file from it
+"""
+import os
+import re
+
+import harness as h
+from harness import Guest, Test
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+VIRT = ['-M', 'virt', '-nographic', '-net', 'none']
+CPU = {'aarch64': 'cortex-a57', 'arm': 'cortex-a15'}
+GUEST = {'aarch64': ('debian-installer-arm64', 'linux'), 'arm': ('debian-installer-armhf', 'vmlinuz')}
+UNAME = {'aarch64': 'aarch64', 'arm': 'armv7l'}
+tests = []
+
+
+def test(name, func, cores=1, limit=10):
+    tests.append(Test('boot/arm/' + name, func, cores, limit))
+
+
+def kernel(target):
+    guest, name = GUEST[target]
+    d = h.fetch_guest(guest)
+    return os.path.join(d, name), os.path.join(d, 'initrd.gz')
+
+
+def run(target, initrd, *args, end, limit=60, m='512M', append='console=ttyAMA0', cpu=None):
+    """Boots the kernel on initrd until it ends the machine by itself, having printed `end`."""
+    with Guest(*VIRT, '-cpu', cpu or CPU[target], '-m', m, '-no-reboot', '-kernel', kernel(target)[0], '-initrd',
+               initrd, '-append', append, *args, target=target, stdin=False) as g:
+        g.expect(end, limit)
+        g.exit(0, limit)
+        if re.search('Kernel panic|Oops|BUG:', g.text):
+            g.fail('the kernel reported an error')
+        bad = [line for line in g.text.splitlines() if 'FAIL' in line]
+        if bad:
+            g.fail('\n'.join(bad))
+        return g.text
+
+
+def tiny(target, *args, **kw):
+    init = h.initramfs('tiny', os.path.join(HERE, 'poweroff.c'), '-nostdlib', '-fomit-frame-pointer', target=target)
+    run(target, init, *args, end='init: end of the machine', **kw)
+
+
+def checks(target, smp, *args):
+    init = h.initramfs('linux-checks', os.path.join(HERE, 'checks.c'), '-pthread', '-lm', target=target)
+    run(target, init, '-smp', str(smp), *args, end='checks: end', limit=120,
+        append=f'console=ttyAMA0 quiet cpus={smp}')
+
+
+def installer(target, smp, *args):
+    linux, initrd = kernel(target)
+    with Guest(*VIRT, '-cpu', CPU[target], '-m', '1G', '-no-reboot', '-smp', str(smp), '-kernel', linux, '-initrd',
+               initrd, '-append', 'console=ttyAMA0', *args, target=target) as g:
+        g.expect('Linux version', 60)
+        g.expect('Select a language', 240)
+        g.send('\x01x')  # Ctrl-A x
+        g.exit(0, 10)
+
+
+def shell(target, command):
+    linux, initrd = kernel(target)
+    with Guest(*VIRT, '-cpu', CPU[target], '-m', '1G', '-no-reboot', '-kernel', linux, '-initrd', initrd, '-append',
+               'console=ttyAMA0 rdinit=/bin/sh', target=target) as g:
+        g.expect(re.compile(rb'[#] '), 120)
+        g.send('echo $((6 * 7))-$(uname -m)\n')
+        g.expect('42-' + UNAME[target], 20)
+        g.send(command + '\n')
+        g.exit(0, 30)
+
+
+def add(target, *more_cpus):
+    for smp in (1, 2, 8):
+        test(f'{target}/tiny-smp{smp}', lambda s=smp: tiny(target, '-smp', str(s)), cores=min(smp, 2), limit=5)
+    for cpu in more_cpus:
+        test(f'{target}/tiny-{cpu}', lambda c=cpu: tiny(target, cpu=c), limit=5)
+    for smp in (1, 4):
+        test(f'{target}/checks-smp{smp}', lambda s=smp: checks(target, s), cores=min(smp, 2), limit=20)
+    for smp in (1, 4):
+        test(f'{target}/installer-smp{smp}', lambda s=smp: installer(target, s), cores=min(smp, 2), limit=30)
+    for command in ('poweroff', 'reboot'):
+        test(f'{target}/installer-{command}', lambda c=command: shell(target, c + ' -f'), limit=15)
+
+
+add('aarch64', 'cortex-a53', 'cortex-a72', 'cortex-a76', 'neoverse-n1', 'max')
+test('aarch64/tiny-gicv3', lambda: tiny('aarch64', '-M', 'virt,gic-version=3', '-smp', '2'), cores=2, limit=5)
+test('aarch64/tiny-el2', lambda: tiny('aarch64', '-M', 'virt,virtualization=on'), limit=5)
+add('arm')
