@@ -1021,6 +1021,19 @@ static TCGv fold_cast(TCGBuilder *b, TCGOp *op)
         if (dx->opc == TCG_OP_const) {
             return tcg_fconst(b, op->type, dx->imm);
         }
+        if (dx->opc == TCG_OP_xor || dx->opc == TCG_OP_and) {
+            /* A sign changed among integers. */
+            int64_t sign = dx->type == TCG_I32 ? INT32_MIN : INT64_MIN, m;
+            const TCGOp *d = tcg_def(b, dx->a);
+            if (d->opc == TCG_OP_bitcast && tcg_is_const(b, dx->b, &m)) {
+                if (dx->opc == TCG_OP_xor && m == sign) {
+                    return tcg_gen_fneg(b, d->a);
+                }
+                if (dx->opc == TCG_OP_and && m == ~sign) {
+                    return tcg_gen_fabs(b, d->a);
+                }
+            }
+        }
         return dx->opc == TCG_OP_bitcast ? dx->a : TCG_NONE;
     case TCG_OP_fbox:
         return k ? tcg_fconst(b, TCG_F64, dx->imm | UINT64_C(0xffffffff) << 32) : TCG_NONE;
@@ -1103,6 +1116,64 @@ static bool is_low64(const TCGBuilder *b, TCGv v)
            (d->opc >= TCG_OP_vfadd && d->opc <= TCG_OP_vfcvt_uf &&
             (d->aux & (TCG_FP_V64 | TCG_FP_V1))) ||
            d->opc == TCG_OP_vfnarrow;
+}
+
+/* An FP vector op on the lowest element only, of single or double precision, is a scalar's. */
+static TCGv fold_vector_fp(TCGBuilder *b, TCGOp *op)
+{
+    unsigned esize = tcg_fp_esize(op->aux), opc = op->opc;
+    unsigned fp = op->aux & ~(TCG_FP_ESIZE_MASK | TCG_FP_V64 | TCG_FP_V1);
+    if (!(op->aux & TCG_FP_V1) || esize < 2) {
+        return TCG_NONE;
+    }
+    TCGType t = esize == 3 ? TCG_F64 : TCG_F32, it = esize == 3 ? TCG_I64 : TCG_I32;
+    TCGv x = tcg_gen_vlow(b, t, op->a), y = TCG_NONE, r;
+    if (op->b.i) {
+        y = tcg_gen_vlow(b, t, op->b);
+    }
+    switch (opc) {
+    case TCG_OP_vfadd:
+        r = tcg_gen_fadd(b, fp, x, y);
+        break;
+    case TCG_OP_vfsub:
+        r = tcg_gen_fsub(b, fp, x, y);
+        break;
+    case TCG_OP_vfmul:
+        r = tcg_gen_fmul(b, fp, x, y);
+        break;
+    case TCG_OP_vfdiv:
+        r = tcg_gen_fdiv(b, fp, x, y);
+        break;
+    case TCG_OP_vfmin:
+        r = tcg_gen_fmin(b, fp, x, y);
+        break;
+    case TCG_OP_vfmax:
+        r = tcg_gen_fmax(b, fp, x, y);
+        break;
+    case TCG_OP_vfsqrt:
+        r = tcg_gen_fsqrt(b, fp, x);
+        break;
+    case TCG_OP_vfround:
+        r = tcg_gen_fround(b, fp, x);
+        break;
+    case TCG_OP_vfma:
+        r = tcg_gen_fma(b, fp, x, y, tcg_gen_vlow(b, t, op->c));
+        break;
+    case TCG_OP_vfcmp:
+        r = tcg_gen_fcmp(b, it, (fp & TCG_FP_FZ) | (unsigned)op->imm, x, y);
+        r = tcg_gen_bitcast(b, t, tcg_gen_neg(b, r));
+        break;
+    case TCG_OP_vfcvt_fs:
+    case TCG_OP_vfcvt_fu:
+        opc = opc == TCG_OP_vfcvt_fs ? TCG_OP_fcvt_fs : TCG_OP_fcvt_fu;
+        r = tcg_gen_bitcast(b, t, tcg_gen_fcvt_fixed(b, opc, it, fp, x, op->imm));
+        break;
+    default: /* vfcvt_sf, vfcvt_uf */
+        opc = opc == TCG_OP_vfcvt_sf ? TCG_OP_fcvt_sf : TCG_OP_fcvt_uf;
+        r = tcg_gen_fcvt_fixed(b, opc, t, fp, tcg_gen_bitcast(b, it, x), op->imm);
+        break;
+    }
+    return tcg_gen_vld_lo(b, r);
 }
 
 static TCGv fold_vector(TCGBuilder *b, TCGOp *op)
@@ -1244,6 +1315,8 @@ TCGv tcg_fold(TCGBuilder *b, TCGOp *op)
     case TCG_OP_vcmpeq:
     case TCG_OP_vcmpgt:
         return fold_vector2(b, op);
+    case TCG_OP_vfadd ... TCG_OP_vfcvt_uf:
+        return fold_vector_fp(b, op);
     case TCG_OP_vld_lo:
     case TCG_OP_vlow:
     case TCG_OP_vextract:

@@ -845,23 +845,54 @@ static void emit_vinsert(X86Gen *s, const TCGOp *op)
     x86_bind(s, d);
 }
 
+/* Is what lies above the scalar v in its register zero? So it is when it came from memory or from a
+ * general register; where it went since then was copied whole, or came from memory again. */
+static bool zeros_above(const X86Gen *s, TCGv v)
+{
+    const TCGOp *op = &s->u->ops[x86_root(s, v)];
+    switch (op->opc) {
+    case TCG_OP_getcell:
+        return op->type == s->u->ops[v.i].type && s->t->pin_of_cell[op->aux] == REG_NONE;
+    case TCG_OP_ld:
+    case TCG_OP_ldenv:
+        return op->type == s->u->ops[v.i].type && !(op->aux & TCG_MO_SIGN);
+    case TCG_OP_bitcast:
+    case TCG_OP_fconst:
+        return op->type == s->u->ops[v.i].type;
+    default:
+        return false;
+    }
+}
+
+static void emit_vld_lo(X86Gen *s, const TCGOp *op)
+{
+    Asm *as = &s->a;
+    bool zeros = zeros_above(s, op->a);
+    unsigned a = x86_use(s, x86_root(s, op->a));
+    x86_advance(s);
+    unsigned d = x86_def(s, BIT(a));
+    if (zeros) {
+        movaps(s, d, a);
+    } else if (s->u->ops[op->a.i].type == TCG_F64) {
+        asm_rr(as, I_MOVQ_XX, d, a);
+    } else if (s->t->have.sse41) {
+        asm_rr(as, SSE3A(0x21), d, a); /* insertps */
+        asm_8(as, 0x0e);
+    } else {
+        asm_rr(as, I_XORPS, XMM15, XMM15);
+        asm_rr(as, I_MOVSS_RM, XMM15, a);
+        movaps(s, d, XMM15);
+    }
+    x86_bind(s, d);
+}
+
 void x86_emit_vec(X86Gen *s, const TCGOp *op)
 {
     Asm *as = &s->a;
     unsigned a, b, d;
     switch (op->opc) {
     case TCG_OP_vld_lo:
-        a = x86_use(s, x86_root(s, op->a));
-        x86_advance(s);
-        d = x86_def(s, BIT(a));
-        if (s->u->ops[op->a.i].type == TCG_F64) {
-            asm_rr(as, I_MOVQ_XX, d, a);
-        } else {
-            asm_rr(as, I_XORPS, XMM15, XMM15);
-            asm_rr(as, I_MOVSS_RM, XMM15, a);
-            movaps(s, d, XMM15);
-        }
-        x86_bind(s, d);
+        emit_vld_lo(s, op);
         break;
     case TCG_OP_vextract:
         emit_vextract(s, op);

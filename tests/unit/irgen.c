@@ -776,9 +776,9 @@ static void gen_fp_bits(Gen *g)
 }
 
 /* aux of integer vector ops: sizes from min to max, each of flags or not; SAT comes before QC. */
-static unsigned vec_aux(Gen *g, unsigned min, unsigned max, unsigned flags)
+static unsigned vec_aux(IrGenRng *r, unsigned min, unsigned max, unsigned flags)
 {
-    unsigned aux = (min + below(&g->r, max - min + 1)) | (irgen_random(&g->r) & flags);
+    unsigned aux = (min + below(r, max - min + 1)) | (irgen_random(r) & flags);
     if ((flags & TCG_VEC_SAT) && !(aux & TCG_VEC_SAT)) {
         aux &= ~TCG_VEC_QC;
     }
@@ -841,28 +841,39 @@ static const VecOp vec_ops[] = {
     {TCG_OP_vsha, 3, 0, 0, 0, TCG_SHA_COUNT},
 };
 
-static void gen_vector_op(Gen *g)
+unsigned irgen_vector_ops(void)
 {
-    const VecOp *v = &vec_ops[below(&g->r, G_N_ELEMENTS(vec_ops))];
-    unsigned aux = vec_aux(g, v->min, v->max, v->flags), esize = aux & TCG_VEC_ESIZE, imm = 0;
+    return G_N_ELEMENTS(vec_ops);
+}
+
+TCGv irgen_vector_op(TCGBuilder *b, IrGenRng *r, unsigned k, TCGv x, TCGv y, TCGv z)
+{
+    const VecOp *v = &vec_ops[k];
+    unsigned aux = vec_aux(r, v->min, v->max, v->flags), esize = aux & TCG_VEC_ESIZE, imm = 0;
     switch (v->imms) {
     case IMM_BITS:
-        imm = below(&g->r, 8u << esize);
+        imm = below(r, 8u << esize);
         break;
     case IMM_ELEMENTS:
-        imm = below(&g->r, 16u >> esize);
+        imm = below(r, 16u >> esize);
         break;
     case IMM_GROUP:
-        imm = 2u << (esize + below(&g->r, 3 - esize));
+        imm = 2u << (esize + below(r, 3 - esize));
         break;
     default:
-        imm = v->imms ? below(&g->r, v->imms) : 0;
+        imm = v->imms ? below(r, v->imms) : 0;
         break;
     }
+    return v->arity == 1   ? tcg_gen_v1i(b, v->opc, aux, x, imm)
+           : v->arity == 2 ? tcg_gen_v2i(b, v->opc, aux, x, y, imm)
+                           : tcg_gen_v3i(b, v->opc, aux, x, y, z, imm);
+}
+
+static void gen_vector_op(Gen *g)
+{
+    unsigned k = below(&g->r, G_N_ELEMENTS(vec_ops));
     TCGv x = pick(g, TCG_V128), y = pick(g, TCG_V128), z = pick(g, TCG_V128);
-    keep(g, v->arity == 1   ? tcg_gen_v1i(g->b, v->opc, aux, x, imm)
-            : v->arity == 2 ? tcg_gen_v2i(g->b, v->opc, aux, x, y, imm)
-                            : tcg_gen_v3i(g->b, v->opc, aux, x, y, z, imm));
+    keep(g, irgen_vector_op(g->b, &g->r, k, x, y, z));
 }
 
 static void gen_vector_fp(Gen *g)

@@ -77,6 +77,9 @@ typedef struct IrGenOptions {
                     .control = true,                                                               \
                     .helpers = true})
 
+typedef struct IrGenRng {
+    uint64_t s;
+} IrGenRng;
 extern const TCGCell irgen_cells[IRGEN_CELLS];
 
 /* A state for seed; the caller allocates it aligned to 64 (irgen_state_new() does). */
@@ -84,6 +87,11 @@ IrGenState *irgen_state_new(void);
 void irgen_state_init(IrGenState *s, uint64_t seed);
 /* Record a unit into u with builder b; sets u->pc32. Ends complete. */
 void irgen_unit(TCGBuilder *b, TCGUnit *u, uint64_t seed, const IrGenOptions *o);
+
+/* Each integer vector op with operands and result of vectors: number k below irgen_vector_ops() of
+ * x, y, z (as many as it takes), with random element size, flags and number. */
+unsigned irgen_vector_ops(void);
+TCGv irgen_vector_op(TCGBuilder *b, IrGenRng *r, unsigned k, TCGv x, TCGv y, TCGv z);
 
 /* How a run ended; otherwise a TCG_LEAVE_*. */
 #define IRGEN_FAULTED 64
@@ -97,9 +105,6 @@ extern const TcgInterpMem irgen_mem;
 char *irgen_compare(const IrGenState *a, const IrGenState *b);
 
 /* The generator's numbers, for tests of their own. */
-typedef struct IrGenRng {
-    uint64_t s;
-} IrGenRng;
 uint64_t irgen_random(IrGenRng *r);
 /* A number that is likely to be special: small, near a power of two, a mask, any. */
 uint64_t irgen_number(IrGenRng *r);

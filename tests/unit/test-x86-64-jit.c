@@ -552,6 +552,62 @@ static void fp_runs(Fixture *f, const FpOp *o, unsigned esize, IrGenRng *r)
     }
 }
 
+/* Every integer vector op in many forms; registers are few, so that operands die and live on. */
+static void test_vectors(gconstpointer data)
+{
+    enum { CELL_V = IRGEN_CELLS - IRGEN_NV };
+    Fixture *f = fixture_new(GPOINTER_TO_UINT(data));
+    IrGenRng r = {.s = env_number("RHEA_JIT_SEED", 0)};
+    TCGBuilder *b = f->b;
+    irgen_state_init(f->want, 1);
+    irgen_state_init(f->got, 1);
+    f->u->pc32 = false;
+    for (unsigned n = 0; n < 150 * irgen_vector_ops(); n++) {
+        unsigned order = irgen_random(&r) % 32;
+        tcg_begin(b, f->u);
+        tcg_gen_insn_start(b, 0);
+        TCGv x[3];
+        for (unsigned k = 0; k < 3; k++) {
+            x[k] = tcg_gen_getcell(b, CELL_V + (k + order) % 3);
+            if (order & 16) {
+                /* in a register, and only there */
+                x[k] = tcg_gen_v2(b, TCG_OP_vadd, 3, x[k], tcg_vconst(b, order));
+            }
+        }
+        TCGv v = irgen_vector_op(b, &r, n % irgen_vector_ops(), x[0], x[1], x[order & 4 ? 1 : 2]);
+        tcg_gen_setcell(b, CELL_V, v);
+        if (order & 8) {
+            v = tcg_gen_v2(b, TCG_OP_vxor, 0, tcg_gen_v2(b, TCG_OP_vadd, 0, x[0], x[1]), x[2]);
+            tcg_gen_setcell(b, CELL_V + 1, v);
+        }
+        tcg_gen_exit_direct(b, 4);
+        tcg_optimize(f->u, TCG_OPT_ALL | TCG_OPT_VERIFY);
+        tcg_live(f->u);
+        g_assert_true(compile(f));
+        for (unsigned run = 0; run < 12; run++) {
+            for (unsigned k = 0; k < IRGEN_NV; k++) {
+                for (unsigned half = 0; half < 2; half++) {
+                    uint64_t e = irgen_number(&r);
+                    unsigned w = 8u << irgen_random(&r) % 4;
+                    for (unsigned pos = w; pos < 64; pos += w) {
+                        uint64_t m = (UINT64_C(1) << w) - 1;
+                        e = (e & ~(m << pos)) | (irgen_number(&r) & m) << pos;
+                    }
+                    f->want->v[k][half] = f->got->v[k][half] = e;
+                }
+            }
+            irgen_interpret(f->want, f->u, f->in);
+            run_jit(f, f->got);
+            char *diff = irgen_compare(f->want, f->got);
+            if (diff) {
+                describe(f, diff, &configs[GPOINTER_TO_UINT(data)], n);
+                g_error("%s", diff);
+            }
+        }
+    }
+    fixture_free(f);
+}
+
 static void test_fp(gconstpointer data)
 {
     /* As RISC-V, Arm (FPCR.DN clear and set, FZ), and nobody in particular use them. */
@@ -803,6 +859,10 @@ int main(int argc, char **argv)
         g_test_add_data_func(path, GUINT_TO_POINTER(k), test_random);
         g_free(path);
     }
+    g_test_add_data_func("/x86-64/vectors/all", GUINT_TO_POINTER(0), test_vectors);
+    g_test_add_data_func("/x86-64/vectors/baseline", GUINT_TO_POINTER(3), test_vectors);
+    g_test_add_data_func("/x86-64/vectors/sse4", GUINT_TO_POINTER(G_N_ELEMENTS(configs) - 1),
+                         test_vectors);
     g_test_add_data_func("/x86-64/fp/all", GUINT_TO_POINTER(0), test_fp);
     g_test_add_data_func("/x86-64/fp/baseline", GUINT_TO_POINTER(3), test_fp);
     g_test_add_data_func("/x86-64/fp/sse4", GUINT_TO_POINTER(G_N_ELEMENTS(configs) - 1), test_fp);
