@@ -64,7 +64,7 @@ static uint64_t shift(uint64_t e, unsigned w, int count, unsigned aux, bool *q)
         if (!(aux & TCG_VEC_SAT)) {
             return count >= (int)w ? 0 : e << count;
         }
-        if (count > 62) {
+        if (count > 63) {
             /* Too far for any but zero, and what is left may not be shifted that far. */
             return saturate(x == 0 ? 0 : x > 0 ? (i128)1 << 100 : -((i128)1 << 100), w, u, q);
         }
