@@ -8,7 +8,7 @@
  * half are not flushed by it (FPUnpackCV, FPRoundCV).
  *
  * Helpers here are described with TCG_HELPER_FP: MXCSR is in env while they run.
- * Thread: the CPU's own. Test: tests/unit/test-arm-simd.c.
+ * Thread: the CPU's own. Test: tests/fuzz/arm/a64fuzz.c, against recorded results.
  */
 #include <string.h>
 #include "target/arm/fp.h"

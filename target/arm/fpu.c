@@ -10,7 +10,7 @@
  * flushed, is in env->cpu.fp_more. Trapped exceptions are not implemented: the enable bits read as
  * zero.
  *
- * Thread: the CPU's own. Test: tests/unit/test-arm-simd.c.
+ * Thread: the CPU's own. Test: tests/fuzz/arm/a64fuzz.c, against recorded results.
  */
 #include "target/arm/cpu.h"
 

@@ -383,13 +383,13 @@ void a64_trans_umsubl(A64Ctx *c, const A64Insn *a)
     a64_set_x(c, a->rd, tcg_gen_sub(c->b, a64_x(c, a->ra), product_u(c, a)));
 }
 
-INSN(smulh, "1 00 11011 010 rm:5 0 ..... rn:5 rd:5", BASE)
+INSN(smulh, "1 00 11011 010 rm:5 0 11111 rn:5 rd:5", BASE)
 void a64_trans_smulh(A64Ctx *c, const A64Insn *a)
 {
     a64_set_x(c, a->rd, tcg_gen_mulhs(c->b, a64_x(c, a->rn), a64_x(c, a->rm)));
 }
 
-INSN(umulh, "1 00 11011 110 rm:5 0 ..... rn:5 rd:5", BASE)
+INSN(umulh, "1 00 11011 110 rm:5 0 11111 rn:5 rd:5", BASE)
 void a64_trans_umulh(A64Ctx *c, const A64Insn *a)
 {
     a64_set_x(c, a->rd, tcg_gen_mulhu(c->b, a64_x(c, a->rn), a64_x(c, a->rm)));

@@ -6,6 +6,8 @@
  *
  * All of an instruction's accesses come before it changes a register, so that a fault in any of
  * them leaves it undone.
+ *
+ * Test: tests/fuzz/arm/a64fuzz.c, against recorded results.
  */
 #include "target/arm/insn/simd.h"
 

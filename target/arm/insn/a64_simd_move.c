@@ -3,6 +3,8 @@
 /*
  * A64 Advanced SIMD, moves: copies of elements, modified immediates, permutations, extraction,
  * table look-up (DDI 0487, C4.1.96).
+ *
+ * Test: tests/fuzz/arm/a64fuzz.c, against recorded results.
  */
 #include "target/arm/insn/simd.h"
 

@@ -6,6 +6,8 @@
  *
  * immh:immb holds the element size, in its highest one, and the count: right shifts have
  * 2 * esize - count there, left shifts esize + count.
+ *
+ * Test: tests/fuzz/arm/a64fuzz.c, against recorded results.
  */
 #include "target/arm/insn/simd.h"
 

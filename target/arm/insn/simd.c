@@ -6,6 +6,8 @@
  * An operation is an IR op where the IR has one with Arm's exact meaning, in single and double
  * precision. Everything else is a call of fp_helper.c; so is what depends on FPCR.FZ16 and AHP,
  * which units do not know.
+ *
+ * Test: tests/fuzz/arm/a64fuzz.c, against recorded results.
  */
 #include "target/arm/insn/simd.h"
 

@@ -51,7 +51,7 @@ static uint64_t all_extensions(void)
 /* Rows that do not fit in: control flow, the system, and what only some CPUs have. */
 static bool left_out(const InsnRow *r)
 {
-    static const char *const files[] = {"a64_branch", "a64_system"};
+    static const char *const files[] = {"a64_branch", "a64_sys"};
     for (unsigned i = 0; i < G_N_ELEMENTS(files); i++) {
         if (strstr(r->file, files[i])) {
             return true;
@@ -114,7 +114,9 @@ static uint32_t choose_registers(const InsnRow *r, uint32_t w, uint64_t *s)
         }
     }
     if (to_gpr) {
-        w = put(r, w, "rd", fuzz_random(s) & 15);
+        uint64_t k = fuzz_random(s);
+        w = put(r, w, "rd", k & 15);
+        w = memory ? put(r, put(r, w, "ra", k >> 8 & 15), "rs", k >> 16 & 15) : w;
     }
     if (memory) {
         bool writes_back =
