@@ -26,7 +26,10 @@ typedef struct Gen {
     ArmUserCase c;
     uint8_t memory[ARMUSER_SIZE];
     sigjmp_buf out;
-    bool stop; /* -v */
+    bool inner[ARMUSER_WORDS]; /* words that rely on the one before: no targets of branches */
+    bool jumps[ARMUSER_WORDS];
+    TcgInterp *in;
+    const TCGUnit *unit; /* that runs */
 } Gen;
 
 static Gen *current;
@@ -35,10 +38,10 @@ static Gen *current;
 
 static uint8_t *host(uint64_t addr, unsigned size)
 {
-    if (addr >= ARMUSER_BUF && addr + size <= ARMUSER_BUF + ARMUSER_SIZE) {
+    if (addr >= ARMUSER_BUF && addr - ARMUSER_BUF <= ARMUSER_SIZE - size) {
         return current->memory + (addr - ARMUSER_BUF);
     }
-    if (addr >= ARMUSER_CODE && addr + size <= ARMUSER_CODE + sizeof(current->c.code)) {
+    if (addr >= ARMUSER_CODE && addr - ARMUSER_CODE <= sizeof(current->c.code) - size) {
         return (uint8_t *)current->c.code + (addr - ARMUSER_CODE);
     }
     siglongjmp(current->out, 1);
@@ -243,6 +246,7 @@ static bool left_out(const InsnRow *r)
 
 static void put(Gen *g, uint32_t w)
 {
+    g->inner[g->c.nwords] = false;
     g->c.code[g->c.nwords++] = w;
 }
 
@@ -317,13 +321,14 @@ static void put_insn(Gen *g, unsigned row, unsigned room)
             w = insn_field_put(imm, w, 1 + rnd(g, room));
         }
         if (field(r, "immr") && field(r, "N")) { /* logical immediates that are not reserved */
-            w = w & ~(1u << 10) & ~(~w >> 31 << 22);
+            w = w & ~(3u << 10) & ~(~w >> 31 << 22);
         }
         a = (A64Insn){0};
         if (a64_decode32(w, UINT64_MAX, &a) == row && usable(g, r, &a, w)) {
             break;
         }
     }
+    unsigned first = g->c.nwords;
     if (is_memory(r)) {
         put_base(g, a.rn, in_file(r, "a64_atomic") ? 16 : 1);
         if (in_file(r, "a64_ldst") && field(r, "rm") && a.rm != 31) {
@@ -334,8 +339,7 @@ static void put_insn(Gen *g, unsigned row, unsigned room)
         }
     }
     if (!strncmp(r->name, "ldapu", 5) || !strncmp(r->name, "stlu", 4)) {
-        w &= ~0x0000f000u; /* aligned */
-        w &= ~0x001f0000u;
+        w &= ~0x001ff000u; /* aligned */
     }
     put(g, w);
     /* A load-exclusive is followed by its store. */
@@ -348,12 +352,34 @@ static void put_insn(Gen *g, unsigned row, unsigned room)
             put(g, (w & ~(1u << 22) & ~(31u << 16)) | rs << 16);
         }
     }
+    for (unsigned i = first + 1; i < g->c.nwords; i++) {
+        g->inner[i] = true;
+    }
+    g->jumps[first] = is_branch(r);
+}
+
+/* Move the targets of branches to where an item begins. */
+static void patch_branches(Gen *g)
+{
+    for (unsigned i = 0; i < g->c.nwords; i++) {
+        A64Insn a = {0};
+        if (!g->jumps[i]) {
+            continue;
+        }
+        const InsnRow *r = &a64_insn_rows[a64_decode32(g->c.code[i], UINT64_MAX, &a)];
+        unsigned to = i + a.imm;
+        while (g->inner[to]) {
+            to++;
+        }
+        g->c.code[i] = insn_field_put(field(r, "simm"), g->c.code[i], to - i);
+    }
 }
 
 static void generate(Gen *g, uint32_t seed)
 {
     g_rand_set_seed(g->rand, seed);
     memset(&g->c, 0, sizeof(g->c));
+    memset(g->jumps, 0, sizeof(g->jumps));
     g->c.seed = seed;
     for (unsigned i = 0; i < 31; i++) {
         g->c.before.x[i] = random_value(g);
@@ -375,6 +401,7 @@ static void generate(Gen *g, uint32_t seed)
     while (g->c.nwords < ARMUSER_WORDS - 1) {
         put(g, 0xd503201f);
     }
+    patch_branches(g);
 }
 
 /* ---- running ---- */
@@ -433,11 +460,18 @@ static int run(Gen *g, TCGBuilder *b, TCGUnit *u, TcgInterp *in, ARMEnv *env)
         };
         a64_translate(&uc);
         tcg_optimize(u, TCG_OPT_ALL);
+        g->unit = u;
         tcg_interp_run(u, &env->cpu, in);
     }
     from_env(env, &g->c.after);
     g->c.hash = armuser_hash(g->memory);
     return 0;
+}
+
+static uint32_t faulting_word(const Gen *g)
+{
+    unsigned n = tcg_interp_insn(g->in), i = g->unit->start / 4 + n;
+    return i < ARMUSER_WORDS ? g->c.code[i] : 0;
 }
 
 static void choose_rows(Gen *g, const char *only)
@@ -490,6 +524,7 @@ int main(int argc, char **argv)
     TCGUnit *u = tcg_unit_new(arm_cells, ARM_CELL_COUNT);
     TcgInterp *in = tcg_interp_new();
     tcg_interp_set_mem(in, &mem, NULL);
+    g.in = in;
     unsigned faults = 0;
     for (int i = 0; i < cases; i++) {
         memset(env, 0, sizeof(*env));
@@ -498,7 +533,7 @@ int main(int argc, char **argv)
         if (fault) {
             faults++;
             if (g_getenv("ARMGEN_VERBOSE")) {
-                g_print("seed %u: fault %d\n", g.c.seed, fault);
+                g_print("seed %u: fault %d in %08x\n", g.c.seed, fault, faulting_word(&g));
             }
             continue;
         }
