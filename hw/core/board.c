@@ -163,21 +163,26 @@ void *board_fdt_finish(void *fdt, size_t size, GError **err)
 
 void *board_fdt_load(Machine *m, size_t room, GError **err)
 {
-    g_autofree char *file = NULL;
-    gsize len;
     GError *why = NULL;
+    /* Mapped: whatever is no device tree, however large, is seen by its first page. */
+    GMappedFile *map = g_mapped_file_new(m->dtb, FALSE, &why);
 
-    if (!g_file_get_contents(m->dtb, &file, &len, &why)) {
+    if (!map) {
         rhea_error_set(err, "cannot load the device tree '%s': %s", m->dtb, why->message);
         g_error_free(why);
         return NULL;
     }
-    if (len < sizeof(struct fdt_header) || fdt_check_full(file, len)) {
+    const char *file = g_mapped_file_get_contents(map);
+    gsize len = g_mapped_file_get_length(map);
+    if (len < sizeof(struct fdt_header) || fdt_check_header(file) || fdt_check_full(file, len)) {
         rhea_error_set(err, "'%s' is not a device tree blob", m->dtb);
+        g_mapped_file_unref(map);
         return NULL;
     }
+    len = fdt_totalsize(file);
     void *fdt = g_malloc(len + room);
     int ret = fdt_open_into(file, fdt, len + room);
+    g_mapped_file_unref(map);
     if (ret) {
         rhea_error_set(err, "cannot use the device tree '%s': %s", m->dtb, fdt_strerror(ret));
         g_free(fdt);

@@ -221,6 +221,8 @@ VIRT_CASES = [
     ("-M virt -bios nosuch.bin", r".*nosuch\.bin.*", 1),
     ("-M virt -dtb /nonexistent", r".*/nonexistent.*", 1),
     ("-M virt -dtb {dir}/raw", r".*raw.*", 1),
+    ("-M virt -dtb {dir}/big", r"'{dir}/big' is not a device tree blob", 1),
+    ("-M virt -dtb {dir}", r"cannot load the device tree '{dir}': .*", 1),
     ("-M virt -m 1", r".+", 1),
     ("-M virt,dumpdtb=/nonexistent/a", r".*/nonexistent/a.*", 1),
     ("-M virt,dumpdtb={dir}/dtb", r"stdout:", 0),
