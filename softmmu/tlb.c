@@ -790,6 +790,12 @@ void *tlb_host(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, unsign
     if (access == TLB_WRITE && (e->tag_w & TLB_CODE)) {
         store_to_code(cpu, e, vaddr, size);
         e = tlb_get(cpu, vaddr, size, access, idx, false, ra);
+        if (e->tag_w & TLB_CODE) {
+            uint64_t off;
+            RamBlock *b = ram_block_from_host(cpu->tcg->accel->ms,
+                                              (void *)(uintptr_t)(vaddr + e->addend), &off);
+            page_writing(cpu->tcg->accel, b->start + off);
+        }
     }
     return (void *)(uintptr_t)(vaddr + e->addend);
 }

@@ -4,8 +4,9 @@
  * The dispatcher: finds units and runs them until something needs the thread's attention, and the
  * ways out of generated code.
  *
- * Inside tcg_exec() env is precise between units. A fault leaves by siglongjmp from
- * cpu_raise_restore() to the top of tcg_exec(), after the side table has put every cell home.
+ * Inside tcg_exec() env is precise between units. The loop says so by taking on the present epoch.
+ * A fault leaves by siglongjmp from cpu_raise_restore() to the top of tcg_exec(), after the side
+ * table has put every cell home.
  */
 #include "accel/tcg/internal.h"
 #include "rhea/log.h"
@@ -124,6 +125,12 @@ void cpu_set_current(CPU *cpu)
     current_cpu = cpu;
 }
 
+static void exec_leave(CPU *cpu)
+{
+    cpu->tcg->in_exec = false;
+    __atomic_store_n(&cpu->tcg->epoch, EPOCH_OUTSIDE, __ATOMIC_RELEASE);
+}
+
 void tcg_exec(CPU *cpu)
 {
     TcgCpu *tc = cpu->tcg;
@@ -134,13 +141,15 @@ void tcg_exec(CPU *cpu)
     sigsetjmp(tc->jmp, 0);
     tc->in_exec = true;
     tc->interp_unit = NULL;
+    /* A full barrier: from here on others see that this vCPU may be in generated code. */
+    __atomic_store_n(&tc->epoch, __atomic_load_n(&a->epoch, __ATOMIC_ACQUIRE), __ATOMIC_SEQ_CST);
     if (tc->excp >= 0) {
         int32_t excp = tc->excp;
         tc->excp = -1;
         cpu->target->do_exception(cpu, excp);
     }
     if (!handle_interrupts(cpu)) {
-        tc->in_exec = false;
+        exec_leave(cpu);
         return;
     }
     /* After a look-up that missed inline, or that found a dead unit, the jump cache is no help. */
@@ -165,6 +174,8 @@ void tcg_exec(CPU *cpu)
             }
         }
         env->pc_page = env->pc & TLB_PAGE_MASK;
+        __atomic_store_n(&tc->epoch, __atomic_load_n(&a->epoch, __ATOMIC_ACQUIRE),
+                         __ATOMIC_RELEASE);
         if (G_UNLIKELY(a->opt.check)) {
             ret = check_run(cpu, u);
         } else if (G_LIKELY(code)) {
@@ -183,7 +194,7 @@ void tcg_exec(CPU *cpu)
         case TCG_LEAVE_POLL:
         case TCG_LEAVE_MAIN:
             if (!handle_interrupts(cpu)) {
-                tc->in_exec = false;
+                exec_leave(cpu);
                 return;
             }
             break;
@@ -191,7 +202,7 @@ void tcg_exec(CPU *cpu)
             TcgExit *e = (TcgExit *)(ret & ~(uint64_t)TCG_LEAVE_MASK);
             if (__atomic_load_n(&env->exit_request, __ATOMIC_RELAXED)) {
                 if (!handle_interrupts(cpu)) {
-                    tc->in_exec = false;
+                    exec_leave(cpu);
                     return;
                 }
                 break;
@@ -205,7 +216,7 @@ void tcg_exec(CPU *cpu)
             break;
         }
         case TCG_LEAVE_ICOUNT:
-            tc->in_exec = false;
+            exec_leave(cpu);
             return;
         }
     }

@@ -10,6 +10,12 @@
  *   Accel.unit_lock   links, lists of units, page descriptors: taken to add, link and drop units
  * Look-ups of units are lock-free: units are only added and marked dead, their memory is
  * recycled in an exclusive section when no vCPU runs.
+ *
+ * Epochs. What generated code decides in two steps (this link is mine; jump) may change between
+ * them only if nobody can stand there. Accel.epoch grows with each such change; each vCPU says
+ * before it enters generated code which epoch it has seen (TcgCpu.epoch), and EPOCH_OUTSIDE when it
+ * is not going to. What was taken back in epoch n is free for another use once no vCPU's epoch is
+ * below n: epochs_passed(). Generated code pays nothing for it.
  */
 #ifndef RHEA_ACCEL_TCG_INTERNAL_H
 #define RHEA_ACCEL_TCG_INTERNAL_H
@@ -61,10 +67,18 @@ typedef struct CodeCache {
 /* What is known of a RAM page that holds (or held) translated code. */
 typedef struct PageDesc {
     Unit *units;
-    uint64_t granules; /* bit n: some unit has bytes in [64 n, 64 n + 64) of the page */
-    uint32_t busy;     /* translations under way that read the page */
-    uint32_t writes;   /* stores seen while busy */
+    uint64_t granules;          /* bit n: some unit has bytes in [64 n, 64 n + 64) of the page */
+    uint32_t busy;              /* translations under way that read the page */
+    uint32_t writes;            /* stores seen while busy */
+    uint64_t marked;            /* atomic: from this epoch on all stores are seen */
+#define PAGE_MARKING UINT64_MAX /* write access is being taken from the vCPUs */
 } PageDesc;
+
+/* A unit whose bytes a vCPU may be about to change unseen: see units.c. */
+typedef struct Young {
+    Unit *unit;
+    uint64_t sum; /* of its bytes as translated */
+} Young;
 
 #define UNIT_HASH_BITS 15
 #define PAGE_LEAF_BITS 10
@@ -79,9 +93,13 @@ struct Accel {
     TcgHostOptions host_options;
     CodeCache cache;
     GMutex unit_lock;
-    Unit **hash;       /* 1 << UNIT_HASH_BITS heads, atomic */
-    PageDesc **pages;  /* 1 << PAGE_ROOT_BITS leaves, made on demand, atomic */
+    Unit **hash;      /* 1 << UNIT_HASH_BITS heads, atomic */
+    PageDesc **pages; /* 1 << PAGE_ROOT_BITS leaves, made on demand, atomic */
+    GArray *young;    /* Young */
+    unsigned n_young; /* atomic: its length */
+    unsigned young_limit;
     uint64_t next_gen; /* atomic; generations of TLB contexts */
+    uint64_t epoch;    /* atomic */
 
     GMutex lock;
     GCond cond; /* any change of the fields below */
@@ -137,6 +155,8 @@ struct TcgCpu {
     sigjmp_buf jmp;
     int32_t excp; /* set before a longjmp; -1: none */
     bool in_exec;
+    uint64_t epoch; /* atomic */
+#define EPOCH_OUTSIDE UINT64_MAX
     GThread *thread;
     GMutex sleep_lock;
     GCond sleep_cond; /* with sleep_lock: somebody kicked */
@@ -161,14 +181,15 @@ struct TcgCpu {
     /* translation */
     TCGBuilder *builder;
     TCGUnit *ir;
-    void *scratch; /* host's */
+    uint8_t *copies; /* two pages, for young ones */
+    void *scratch;   /* host's */
     TcgInterp *interp;
     unsigned chunk;    /* being filled; 0: none */
     Unit *interp_unit; /* that the interpreter runs */
     RamBlock *last_block;
     bool fetch_sub; /* the last tlb_fetch() hit a page with TLB_SUB */
 
-    uint64_t insns; /* executed before the running slice (icount) */
+    uint64_t insns;                        /* executed before the running slice (icount) */
 #define TCG_COUNT_START ((int64_t)1 << 62) /* of env->icount_left where nothing limits it */
     struct CheckState *check;
 };
@@ -181,16 +202,27 @@ Unit *unit_find(Accel *a, ram_addr ra, uint32_t mode);
 /* Room for at least `need` bytes in this vCPU's chunk; NULL: the cache is full. */
 uint8_t *cache_room(CPU *cpu, size_t need, size_t *room);
 /* Make the unit at the front of the room visible; as a dead one if its bytes were written since
- * page_begin_read() gave `writes` for its pages. */
-void unit_publish(CPU *cpu, Unit *u, size_t bytes, const uint32_t writes[2]);
+ * page_begin_read() gave `writes` for its pages. young: NULL, or the sum of the copy that it was
+ * translated from. */
+void unit_publish(CPU *cpu, Unit *u, size_t bytes, const uint32_t writes[2], const uint64_t *young);
 /* The unit whose code holds executable address ra, or NULL. */
 Unit *unit_from_host(Accel *a, uintptr_t ra);
-/* Link exit e to u unless u is dead or e has a link already that holds. */
+/* True if every vCPU but `self` has been outside of generated code since the given epoch began. */
+bool epochs_passed(Accel *a, const CPU *self, uint64_t epoch);
+/* Link exit e to u unless u is dead, e has a link already that holds, or e was linked elsewhere
+ * until just now. cpu is between units. */
 void unit_link(CPU *cpu, TcgExit *e, Unit *u);
 /* From here to page_end_read() stores to the page at ra are noticed; *writes is for the latter. */
 void page_begin_read(Accel *a, ram_addr ra, uint32_t *writes);
 /* False if the page was written meanwhile. unit_lock is held. */
 bool page_end_read_locked(Accel *a, ram_addr ra, uint32_t writes);
+/* After page_begin_read(): true if stores to the page that nobody will notice may be under way.
+ * Then it must be read from a copy, and the unit published with the sum of that. */
+bool page_is_young(Accel *a, const CPU *self, ram_addr ra);
+/* The calling vCPU is going to store to the page from C, before it is between units again. */
+void page_writing(Accel *a, ram_addr ra);
+/* Sum of the unit's bytes in its page(s). */
+uint64_t unit_source_sum(const Unit *u, const uint8_t *page, const uint8_t *next_page);
 /* A store hit a page with its code byte set: clear the byte if no code is left; returns whether. */
 bool page_try_unmark(Accel *a, ram_addr ra);
 /* Drop units that have bytes in [ra, ra + len). */

@@ -130,11 +130,13 @@ CPU *accel_cpu_new(Accel *a, const TargetDesc *target, AddressSpace *as, void *m
     }
     tc->accel = a;
     tc->excp = -1;
+    tc->epoch = EPOCH_OUTSIDE;
     g_mutex_init(&tc->sleep_lock);
     g_cond_init(&tc->sleep_cond);
     tc->builder = tcg_builder_new();
     tcg_builder_set_passes(tc->builder, a->opt.opt_passes);
     tc->ir = tcg_unit_new(target->cells, target->ncells);
+    tc->copies = g_malloc(2 * TLB_PAGE_SIZE);
     tc->interp = tcg_interp_new();
     if (a->opt.engine == ACCEL_JIT) {
         tc->scratch = a->host->scratch_new();
@@ -153,6 +155,7 @@ static void cpu_free(Accel *a, CPU *cpu)
     tlb_destroy(cpu);
     tcg_builder_free(tc->builder);
     tcg_unit_free(tc->ir);
+    g_free(tc->copies);
     tcg_interp_free(tc->interp);
     if (tc->scratch) {
         a->host->scratch_free(tc->scratch);

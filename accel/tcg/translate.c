@@ -19,7 +19,21 @@ typedef struct TranslateState {
     uint64_t page_va;
     ram_addr ra2;
     uint32_t writes[2];
+    bool young; /* of a page that is read from a copy */
 } TranslateState;
+
+/* Where to read the page i (0, 1) of a unit from. */
+static const uint8_t *source_page(TranslateState *t, int i, ram_addr ra, const uint8_t *host)
+{
+    TcgCpu *tc = t->cpu->tcg;
+    uint8_t *copy = tc->copies + i * TLB_PAGE_SIZE;
+
+    if (!page_is_young(tc->accel, t->cpu, ra)) {
+        return host;
+    }
+    t->young = true;
+    return memcpy(copy, host, TLB_PAGE_SIZE);
+}
 
 bool unit_fetch(UnitContext *c, uint32_t off, void *buf, unsigned len)
 {
@@ -37,7 +51,7 @@ bool unit_fetch(UnitContext *c, uint32_t off, void *buf, unsigned len)
             return false;
         }
         page_begin_read(t->cpu->tcg->accel, t->ra2, &t->writes[1]);
-        c->next_page = host;
+        c->next_page = source_page(t, 1, t->ra2, host);
     }
     c->straddles = true;
     memcpy(buf, c->page + off, first);
@@ -162,7 +176,7 @@ Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page, uint32_t mode)
         size_t room, head = (sizeof(Unit) + 15) & ~(size_t)15, total = head;
 
         page_begin_read(a, ra, &t.writes[0]);
-        make_ir(cpu, &t, ir, page, max);
+        make_ir(cpu, &t, ir, source_page(&t, 0, ra, page), max);
         if (ir->overflow || ir->guest_bytes == 0) {
             end_reads(&t, ra);
             if (!ir->overflow) {
@@ -201,7 +215,8 @@ Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page, uint32_t mode)
                 page_end_read_locked(a, t.ra2, t.writes[1]);
                 g_mutex_unlock(&a->unit_lock);
             }
-            unit_publish(cpu, u, total, t.writes);
+            uint64_t sum = t.young ? unit_source_sum(u, t.c.page, t.c.next_page) : 0;
+            unit_publish(cpu, u, total, t.writes, t.young ? &sum : NULL);
             return u;
         }
         end_reads(&t, ra);

@@ -7,7 +7,9 @@
  * Invariants: the cache is mapped writable (rw) and executable (rx), never both in one mapping. A
  * chunk has one writer. A dead unit is never linked to, its entry leads to its dead stub, and
  * nothing of it is reused before the next flush, which is an exclusive section. A page's code byte
- * (RamBlock.code) is set before the page is read for translation and as long as it has units.
+ * (RamBlock.code) is set before the page is read for translation and as long as it has units. The
+ * destination of a link to another page changes only when no vCPU can stand between its check and
+ * its jump.
  *
  * Locks: unit_lock for all lists and links.
  */
@@ -41,6 +43,8 @@ bool units_init(Accel *a, GError **err)
     }
     c->chunks = g_new0(Chunk, c->n_chunks);
     c->next_chunk = 1;
+    a->young = g_array_new(false, false, sizeof(Young));
+    a->young_limit = 64;
     a->hash = mmap(NULL, sizeof(Unit *) << UNIT_HASH_BITS, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     a->pages = mmap(NULL, sizeof(PageDesc *) << PAGE_ROOT_BITS, PROT_READ | PROT_WRITE,
@@ -68,12 +72,14 @@ void units_free(Accel *a)
     for (size_t i = 0; i < (size_t)1 << PAGE_ROOT_BITS; i++) {
         g_free(a->pages[i]);
     }
+    g_array_free(a->young, true);
     munmap(a->hash, sizeof(Unit *) << UNIT_HASH_BITS);
     munmap(a->pages, sizeof(PageDesc *) << PAGE_ROOT_BITS);
     g_mutex_clear(&a->unit_lock);
 }
 
 static void unit_kill_locked(Accel *a, Unit *u);
+static void check_young_locked(CPU *cpu);
 
 static unsigned unit_hash(ram_addr ra, uint32_t mode)
 {
@@ -149,7 +155,7 @@ uint8_t *cache_room(CPU *cpu, size_t need, size_t *room)
     return c->rw + n * CHUNK_SIZE + c->chunks[n].used;
 }
 
-void unit_publish(CPU *cpu, Unit *u, size_t bytes, const uint32_t writes[2])
+void unit_publish(CPU *cpu, Unit *u, size_t bytes, const uint32_t writes[2], const uint64_t *young)
 {
     Accel *a = cpu->tcg->accel;
     Chunk *k = &a->cache.chunks[cpu->tcg->chunk];
@@ -169,16 +175,24 @@ void unit_publish(CPU *cpu, Unit *u, size_t bytes, const uint32_t writes[2])
         ram_addr ra = i == 0 ? u->ra : u->ra2;
         if (ra != RAM_ADDR_NONE) {
             PageDesc *p = page_desc(a, ra, false);
-            stale |= !page_end_read_locked(a, ra, writes[i]);
             u->page_next[i] = p->units;
             p->units = u;
-            p->granules |= unit_granules(u, i);
+            /* Before the page stops being busy: stores ask without the lock. */
+            __atomic_store_n(&p->granules, p->granules | unit_granules(u, i), __ATOMIC_RELEASE);
+            stale |= !page_end_read_locked(a, ra, writes[i]);
         }
     }
     u->hash_next = *head;
     __atomic_store_n(head, u, __ATOMIC_RELEASE);
     if (stale) {
         unit_kill_locked(a, u);
+    } else if (young) {
+        Young y = {.unit = u, .sum = *young};
+        g_array_append_val(a->young, y);
+        __atomic_store_n(&a->n_young, a->young->len, __ATOMIC_RELEASE);
+        if (a->young->len >= a->young_limit) {
+            check_young_locked(cpu);
+        }
     }
     a->stat_units++;
     g_mutex_unlock(&a->unit_lock);
@@ -215,6 +229,29 @@ Unit *unit_from_host(Accel *a, uintptr_t ra)
     return found;
 }
 
+bool epochs_passed(Accel *a, const CPU *self, uint64_t epoch)
+{
+    for (unsigned i = 0; i < a->n_cpus; i++) {
+        if (a->cpus[i] != self &&
+            __atomic_load_n(&a->cpus[i]->tcg->epoch, __ATOMIC_SEQ_CST) < epoch) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The first epoch in which what was just taken back cannot have been seen. A full barrier, as
+ * tcg_exec() has one: a vCPU whose epoch we do not see yet will see our stores. */
+static uint64_t epoch_next(Accel *a)
+{
+    return __atomic_add_fetch(&a->epoch, 1, __ATOMIC_SEQ_CST);
+}
+
+static bool exit_stays_on_page(const TcgExit *e)
+{
+    return (uint64_t)e->target < TLB_PAGE_SIZE;
+}
+
 static void exit_unlink_locked(Accel *a, TcgExit *e)
 {
     Unit *src = e->unit, *dest = e->dest;
@@ -225,9 +262,12 @@ static void exit_unlink_locked(Accel *a, TcgExit *e)
     }
     *p = e->next_in;
     e->dest = NULL;
-    e->next_in = NULL;
+    e->unlinked = 0;
     __atomic_store_n(&e->link_ctx, 0, __ATOMIC_RELEASE);
     a->host->patch_exit(&src->code, e, NULL);
+    if (!exit_stays_on_page(e)) {
+        e->unlinked = epoch_next(a);
+    }
 }
 
 void unit_link(CPU *cpu, TcgExit *e, Unit *u)
@@ -235,7 +275,7 @@ void unit_link(CPU *cpu, TcgExit *e, Unit *u)
     Accel *a = cpu->tcg->accel;
     CPUEnv *env = cpu->env;
     Unit *src = e->unit;
-    bool same_page = (uint64_t)e->target < TLB_PAGE_SIZE;
+    bool same_page = exit_stays_on_page(e);
 
     /* A straddling unit depends on the mapping of the next page, which a plain jump does not check.
      */
@@ -244,15 +284,17 @@ void unit_link(CPU *cpu, TcgExit *e, Unit *u)
     }
     g_mutex_lock(&a->unit_lock);
     if (!u->dead && !src->dead) {
-        if (!e->dest) {
+        /* Another vCPU may still stand between the check of the two words and the jump, on its way
+         * to what was linked before. On the same page every destination is right for everybody. */
+        if (!e->dest && (same_page || epochs_passed(a, cpu, e->unlinked))) {
             e->dest = u;
             e->next_in = u->in;
             u->in = e;
             e->link_page = env->pc & TLB_PAGE_MASK;
             a->host->patch_exit(&src->code, e, u->code.code);
         }
-        /* Another vCPU may stand between the check of the two words and the jump, so neither the
-         * page nor the destination of a link that exists may change; the context may. */
+        /* For the same reason neither the page nor the destination of a link that exists may
+         * change; the context may. */
         if (e->dest == u && e->link_page == (env->pc & TLB_PAGE_MASK)) {
             __atomic_store_n(&e->link_ctx, env->ctx, __ATOMIC_RELEASE);
         }
@@ -288,17 +330,112 @@ static void unit_kill_locked(Accel *a, Unit *u)
         }
         PageDesc *p = page_desc(a, ra, false);
         Unit **l = &p->units;
-        p->granules = 0;
+        uint64_t left = 0; /* others look at p->granules without the lock */
         while (*l) {
             Unit *v = *l;
             int k = (v->ra >> MEM_PAGE_BITS) == (ra >> MEM_PAGE_BITS) ? 0 : 1;
             if (v == u) {
                 *l = v->page_next[k];
             } else {
-                p->granules |= unit_granules(v, k);
+                left |= unit_granules(v, k);
                 l = &v->page_next[k];
             }
         }
+        __atomic_store_n(&p->granules, left, __ATOMIC_RELEASE);
+    }
+}
+
+/*
+ * Young units. A vCPU that passed the check of a store before the page was marked may do the store
+ * any time later: epochs tell when it must have. Until then a unit made from that page is young. It
+ * was translated from a copy of its bytes, whose sum is kept, and is compared with memory at each
+ * fence for code and once when nobody can be on the way any more.
+ */
+static uint64_t source_sum(uint64_t sum, const uint8_t *p, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        sum = (sum ^ p[i]) * 0x100000001b3ull; /* FNV-1a */
+    }
+    return sum;
+}
+
+uint64_t unit_source_sum(const Unit *u, const uint8_t *page, const uint8_t *next_page)
+{
+    unsigned off = u->ra & ~TLB_PAGE_MASK, first = MIN(u->guest_bytes, TLB_PAGE_SIZE - off);
+    uint64_t sum = source_sum(0xcbf29ce484222325ull, page + off, first);
+
+    return first < u->guest_bytes ? source_sum(sum, next_page, u->guest_bytes - first) : sum;
+}
+
+/* True if no vCPU but self can be on its way to a store to the page that nobody will notice. */
+static bool page_settled(Accel *a, const CPU *self, ram_addr ra)
+{
+    uint64_t marked = __atomic_load_n(&page_desc(a, ra, false)->marked, __ATOMIC_ACQUIRE);
+
+    return marked != PAGE_MARKING && epochs_passed(a, self, marked);
+}
+
+bool page_is_young(Accel *a, const CPU *self, ram_addr ra)
+{
+    return !page_settled(a, self, ra);
+}
+
+void page_writing(Accel *a, ram_addr ra)
+{
+    PageDesc *p = page_desc(a, ra, false);
+
+    if (p) {
+        g_mutex_lock(&a->unit_lock);
+        __atomic_store_n(&p->marked, epoch_next(a), __ATOMIC_RELEASE);
+        g_mutex_unlock(&a->unit_lock);
+    }
+}
+
+static bool unit_is_as_translated(Accel *a, const Unit *u, uint64_t sum)
+{
+    const uint8_t *page[2] = {NULL, NULL};
+    uint64_t off;
+
+    for (int i = 0; i < 2; i++) {
+        ram_addr ra = i == 0 ? u->ra : u->ra2;
+        RamBlock *b = ra == RAM_ADDR_NONE ? NULL : ram_block_find(a->ms, ra, &off);
+        page[i] = b ? b->host + (off & TLB_PAGE_MASK) : NULL;
+    }
+    return unit_source_sum(u, page[0], page[1]) == sum;
+}
+
+static void check_young_locked(CPU *cpu)
+{
+    Accel *a = cpu->tcg->accel;
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < a->young->len; i++) {
+        Young *y = &g_array_index(a->young, Young, i);
+        if (y->unit->dead) {
+            continue;
+        }
+        /* In this order: what is stored after the look at memory is the next look's. */
+        bool last = page_settled(a, cpu, y->unit->ra) &&
+                    (y->unit->ra2 == RAM_ADDR_NONE || page_settled(a, cpu, y->unit->ra2));
+        if (!unit_is_as_translated(a, y->unit, y->sum)) {
+            unit_kill_locked(a, y->unit);
+        } else if (!last) {
+            g_array_index(a->young, Young, kept++) = *y;
+        }
+    }
+    g_array_set_size(a->young, kept);
+    a->young_limit = MAX(64, 2 * kept);
+    __atomic_store_n(&a->n_young, kept, __ATOMIC_RELEASE);
+}
+
+void cpu_code_fence(CPU *cpu)
+{
+    Accel *a = cpu->tcg->accel;
+
+    if (__atomic_load_n(&a->n_young, __ATOMIC_ACQUIRE)) {
+        g_mutex_lock(&a->unit_lock);
+        check_young_locked(cpu);
+        g_mutex_unlock(&a->unit_lock);
     }
 }
 
@@ -313,6 +450,9 @@ void page_begin_read(Accel *a, ram_addr ra, uint32_t *writes)
     p->busy++;
     *writes = p->writes;
     bool fresh = !*code;
+    if (fresh) {
+        __atomic_store_n(&p->marked, PAGE_MARKING, __ATOMIC_RELEASE);
+    }
     __atomic_store_n(code, 1, __ATOMIC_SEQ_CST);
     g_mutex_unlock(&a->unit_lock);
     if (fresh) {
@@ -321,6 +461,7 @@ void page_begin_read(Accel *a, ram_addr ra, uint32_t *writes)
         for (unsigned i = 0; i < a->n_cpus; i++) {
             tlb_protect_code(a->cpus[i], b->host + (off & TLB_PAGE_MASK));
         }
+        page_writing(a, ra);
     }
 }
 
@@ -328,7 +469,7 @@ bool page_end_read_locked(Accel *a, ram_addr ra, uint32_t writes)
 {
     PageDesc *p = page_desc(a, ra, false);
 
-    p->busy--;
+    __atomic_store_n(&p->busy, p->busy - 1, __ATOMIC_RELEASE);
     return p->writes == writes;
 }
 
@@ -353,6 +494,8 @@ bool page_try_unmark(Accel *a, ram_addr ra)
 
 void units_invalidate(Accel *a, ram_addr ra, uint64_t len)
 {
+    /* The bytes were stored; a translation that reads the old ones is busy or done in our eyes. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     while (len > 0) {
         unsigned from = ra & ~TLB_PAGE_MASK;
         unsigned n = MIN(len, TLB_PAGE_SIZE - from);
@@ -394,6 +537,8 @@ void units_flush_all(Accel *a)
         k->used = 0;
     }
     c->next_chunk = 1;
+    g_array_set_size(a->young, 0);
+    a->n_young = 0;
     memset(a->hash, 0, sizeof(Unit *) << UNIT_HASH_BITS);
     for (size_t i = 0; i < (size_t)1 << PAGE_ROOT_BITS; i++) {
         if (a->pages[i]) {

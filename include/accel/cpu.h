@@ -177,6 +177,13 @@ void cpu_loop_exit_restore(CPU *cpu, uintptr_t ra) G_GNUC_NORETURN;
 uint64_t cpu_insn_count(CPU *cpu, uintptr_t ra);
 bool cpu_unit_counts(CPU *cpu, uintptr_t ra);
 
+/*
+ * The architecture's fence between stores and instruction fetches (FENCE.I, ISB behind IC, ...): code
+ * that other vCPUs have stored, and that is ordered before this fence, is what runs behind it. The
+ * unit must end here.
+ */
+void cpu_code_fence(CPU *cpu);
+
 /* ---- from any thread ---- */
 
 /* The vCPU whose code the calling thread runs: who makes an MMIO access. NULL: none does (main

@@ -52,9 +52,12 @@ typedef struct TcgExit {
     uint32_t patch; /* offset from the unit's code to the aligned 8-byte word that holds the jump */
     uint32_t
         stub; /* offset to the stub that leaves with TCG_LEAVE_LINK: where the jump goes unlinked */
-    void *unit;    /* accelerator's: the source unit */
-    void *dest;    /* accelerator's: the unit linked to */
-    void *next_in; /* accelerator's: next exit linked to the same unit */
+    void *unit; /* accelerator's: the source unit */
+    void *dest; /* accelerator's: the unit linked to, or NULL */
+    union {
+        void *next_in;     /* accelerator's: next exit linked to the same unit */
+        uint64_t unlinked; /* accelerator's, while dest is NULL: the epoch of the last unlinking */
+    };
 } TcgExit;
 
 /* Result of compiling a unit; arrays lie in the code cache behind the code. */

@@ -200,7 +200,7 @@ unsigned riscv_disas(CPU *cpu, uint64_t pc, const uint8_t *code, unsigned avail,
         X(wfi) X(wrs)   /* (insn, rs1, rs2) sfence.vma and sinval.vma; whether rs1/rs2 are x0 is    \
                          * taken from insn.   sfence_inval: (insn) sfence.w.inval, sfence.inval.ir. \
                          * The unit ends (exit_lookup). */                                          \
-        X(sfence_vma) X(sfence_inval) /* (insn, address) */                                         \
+        X(fence_i) X(sfence_vma) X(sfence_inval) /* (insn, address) */                                         \
         X(cbo_manage) X(cbo_zero) /* Zbc, Zbkb, Zbkx: pure. clmul*: (rs1, rs2). 32-bit forms work   \
                                      on the low halves. */                                          \
         X(clmul) X(clmulh) X(clmulr) X(clmulh32) X(clmulr32) X(brev8) X(zip32) X(unzip32)           \

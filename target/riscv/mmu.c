@@ -449,6 +449,13 @@ static void helper_riscv_sfence_vma(RISCVEnv *env, uint32_t insn, uint64_t addr,
 }
 RISCV_HELPER(sfence_vma, VOID, true, TCG_HELPER_FAULTS | TCG_HELPER_IO, TCG_I32, TCG_I64, TCG_I64);
 
+/* FENCE.I, unprivileged specification, chapter "Zifencei" */
+static void helper_riscv_fence_i(RISCVEnv *env)
+{
+    cpu_code_fence(env->cpu.cpu);
+}
+RISCV_HELPER(fence_i, VOID, true, 0);
+
 /* SFENCE.W.INVAL and SFENCE.INVAL.IR: SINVAL.VMA did all. TVM does not apply to them. */
 static void helper_riscv_sfence_inval(RISCVEnv *env, uint32_t insn)
 {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The rhea authors
 """The part of tests/run that finds, selects and runs tests. A suite is tests/NAME/suite.py with a
-function collect() that returns a list of harness.Test; the unit tests are those of Meson."""
+function collect() that returns a list of harness.Test; the unit tests and those of tests/bugs are Meson's."""
 import argparse
 import importlib.util
 import json
@@ -42,7 +42,8 @@ def meson_tests(build):
             if p.returncode:
                 raise Failure(f'status {p.returncode}\n' + p.stdout.decode('utf-8', 'replace')[-3000:])
 
-        out.append(Test('unit/' + t['name'].replace(' ', '-'), func, 1, 5))
+        folder = 'bugs' if any(s.endswith('bugs') for s in t['suite']) else 'unit'
+        out.append(Test(f"{folder}/{t['name'].replace(' ', '-')}", func, 1, 5))
     return out
 
 

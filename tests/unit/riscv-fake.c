@@ -121,6 +121,10 @@ void cpu_set_line(CPU *cpu, unsigned line, bool level)
     }
 }
 
+void cpu_code_fence(CPU *cpu)
+{
+}
+
 void cpu_run_on(CPU *cpu, void (*fn)(CPU *cpu, void *data), void *data)
 {
     fn(cpu, data);

@@ -151,6 +151,7 @@ void riscv_trans_csrrci(RISCVCtx *c, const RISCVInsn *a)
 INSN(fence_i, "imm[11:0] rs1:5 001 rd:5 0001111", ZIFENCEI, "")
 void riscv_trans_fence_i(RISCVCtx *c, const RISCVInsn *a)
 {
+    tcg_gen_call0(c->b, &riscv_helper_fence_i);
     riscv_gen_end(c, RISCV_CSR_END_LOOKUP);
 }
 

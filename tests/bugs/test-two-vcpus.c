@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * What one vCPU does to units while another one is in the middle of generated code. Each test names
+ * the bug. The second vCPU is held where it hurts by a helper that waits; the first one is driven
+ * from here, step by step.
+ *
+ * The guest has three instructions of one 32-bit word: GO_NEXT jumps to the same offset of the next
+ * page, STOP waits for the test and halts, NOP does nothing (and ends its unit).
+ */
+#include <string.h>
+#include "accel/tcg/internal.h"
+#include "tcg/build.h"
+
+#define RAM_SIZE   0x10000
+#define PAGE(n)    ((uint64_t)(n)*TLB_PAGE_SIZE)
+#define MOVED_PAGE 2 /* address space 1 has page 3 there */
+
+enum { NOP, GO_NEXT, STOP };
+
+typedef struct ToyEnv {
+    CPUEnv cpu;
+    uint64_t cell;
+    unsigned space;
+} ToyEnv;
+
+typedef struct Fixture {
+    MemSystem *ms;
+    MemRegion root, ram;
+    AddressSpace *as;
+    Accel *a;
+    CPU *cpu[2];
+    uint8_t *host;
+    GThread *thread;
+} Fixture;
+
+static struct {
+    GMutex lock;
+    GCond cond;
+    bool arrived, go;
+    void (*before_end)(Fixture *f);
+    Fixture *f;
+} stop;
+
+static void toy_stop(CPUEnv *env)
+{
+    g_mutex_lock(&stop.lock);
+    stop.arrived = true;
+    g_cond_broadcast(&stop.cond);
+    while (!stop.go) {
+        g_cond_wait(&stop.cond, &stop.lock);
+    }
+    g_mutex_unlock(&stop.lock);
+    if (stop.before_end) {
+        stop.before_end(stop.f);
+    }
+    env->cpu->halted = true;
+}
+static const TCGHelper toy_helper_stop = {
+    .name = "toy_stop", .fn = (void *)toy_stop, .ret = TCG_VOID, .pass_env = true};
+
+static void toy_translate(UnitContext *c)
+{
+    uint32_t word;
+
+    if (!unit_fetch(c, c->offset, &word, sizeof(word))) {
+        return;
+    }
+    tcg_gen_insn_start(c->b, c->offset);
+    if (word == GO_NEXT) {
+        tcg_gen_exit_direct(c->b, (int64_t)(c->offset + TLB_PAGE_SIZE));
+    } else {
+        if (word == STOP) {
+            tcg_gen_call0(c->b, &toy_helper_stop);
+        }
+        tcg_gen_exit_main(c->b, tcg_gen_pcrel(c->b, c->offset + 4));
+    }
+    c->offset += 4;
+}
+
+static bool toy_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, unsigned idx,
+                         bool probe, uintptr_t ra)
+{
+    bool moved = ((ToyEnv *)cpu->env)->space == 1 && vaddr / TLB_PAGE_SIZE == MOVED_PAGE;
+
+    tlb_set(cpu, idx, access,
+            &(TlbFill){.vaddr = vaddr,
+                       .paddr = vaddr + (moved ? TLB_PAGE_SIZE : 0),
+                       .page_bits = TLB_PAGE_BITS,
+                       .prot = TLB_PROT_R | TLB_PROT_W | TLB_PROT_X});
+    return true;
+}
+
+static void toy_do_exception(CPU *cpu, int32_t excp)
+{
+}
+static bool toy_false(CPU *cpu)
+{
+    return false;
+}
+
+static const TCGCell toy_cells[] = {{"cell", offsetof(ToyEnv, cell), TCG_I64, 0}};
+static const TargetDesc toy = {
+    .name = "toy",
+    .env_size = sizeof(ToyEnv),
+    .check_size = sizeof(ToyEnv),
+    .cells = toy_cells,
+    .ncells = G_N_ELEMENTS(toy_cells),
+    .translate = toy_translate,
+    .tlb_fill = toy_tlb_fill,
+    .do_exception = toy_do_exception,
+    .do_interrupt = toy_false,
+    .has_work = toy_false,
+};
+
+static void put(Fixture *f, uint64_t addr, uint32_t word)
+{
+    memcpy(f->host + addr, &word, sizeof(word));
+}
+
+static void set_up(Fixture *f, gconstpointer data)
+{
+    AccelOptions o;
+    GError *err = NULL;
+
+    memset(f, 0, sizeof(*f));
+    f->ms = memory_system_new();
+    memory_region_init_container(&f->root, f->ms, "system", UINT64_MAX);
+    f->as = address_space_new(f->ms, "memory", &f->root);
+    RamBlock *b = ram_block_new(f->ms, "ram", RAM_SIZE, NULL, &err);
+    g_assert_no_error(err);
+    memory_region_init_ram(&f->ram, "ram", b, 0, RAM_SIZE);
+    memory_region_add(&f->root, 0, &f->ram, 0);
+    f->host = b->host;
+    accel_options_default(&o);
+    o.cache_size = 256 << 20; /* never full: nobody could clear it here */
+    f->a = accel_new(&o, f->ms, NULL, &err);
+    g_assert_no_error(err);
+    for (unsigned i = 0; i < 2; i++) {
+        f->cpu[i] = accel_cpu_new(f->a, &toy, f->as, NULL);
+        tlb_select_data(f->cpu[i], 0, 0, 0);
+        tlb_select_fetch(f->cpu[i], 0, 0, 0);
+    }
+    stop.arrived = stop.go = false;
+    stop.before_end = NULL;
+    stop.f = f;
+}
+
+static void tear_down(Fixture *f, gconstpointer data)
+{
+    accel_free(f->a);
+    address_space_free(f->as);
+    memory_system_free(f->ms);
+}
+
+static void *run_second(void *opaque)
+{
+    tcg_exec(opaque);
+    return NULL;
+}
+
+/* The second vCPU runs into a STOP at addr. */
+static void hold_second(Fixture *f, uint64_t addr)
+{
+    put(f, addr, STOP);
+    f->cpu[1]->env->pc = addr;
+    f->thread = g_thread_new("vCPU 1", run_second, f->cpu[1]);
+    g_mutex_lock(&stop.lock);
+    while (!stop.arrived) {
+        g_cond_wait(&stop.cond, &stop.lock);
+    }
+    g_mutex_unlock(&stop.lock);
+}
+
+static void let_second_go(Fixture *f)
+{
+    g_mutex_lock(&stop.lock);
+    stop.go = true;
+    g_cond_broadcast(&stop.cond);
+    g_mutex_unlock(&stop.lock);
+    g_thread_join(f->thread);
+}
+
+/* The first vCPU's unit at addr, made if need be. */
+static Unit *unit_at(Fixture *f, uint64_t addr)
+{
+    f->cpu[0]->env->pc = addr;
+    return exec_find_unit(f->cpu[0]);
+}
+
+/*
+ * A link to another page is followed in two steps: compare with the link's words, jump. A vCPU that
+ * stands between them must not find itself at what the link was given meanwhile.
+ */
+static void test_relink(Fixture *f, gconstpointer data)
+{
+    CPU *cpu = f->cpu[0];
+    ToyEnv *env = (ToyEnv *)cpu->env;
+
+    put(f, PAGE(1), GO_NEXT);
+    hold_second(f, PAGE(4));
+    TcgExit *e = &unit_at(f, PAGE(1))->code.exits[0];
+    Unit *u = unit_at(f, PAGE(MOVED_PAGE));
+    unit_link(cpu, e, u);
+    g_assert_true(e->dest == u);
+
+    units_invalidate(f->a, PAGE(MOVED_PAGE), 4);
+    g_assert_true(u->dead);
+    g_assert_null(e->dest);
+    env->space = 1;
+    tlb_select_fetch(cpu, 1, 1, 0);
+    Unit *other = unit_at(f, PAGE(MOVED_PAGE));
+    g_assert_cmphex(other->ra, !=, u->ra);
+    unit_link(cpu, e, other);
+    g_assert_null(e->dest);
+    g_assert_cmphex(e->link_ctx, ==, 0);
+
+    let_second_go(f);
+    unit_link(cpu, e, other);
+    g_assert_true(e->dest == other);
+    g_assert_cmphex(e->link_ctx, ==, cpu->env->ctx);
+}
+
+static void store_word(Fixture *f)
+{
+    put(f, PAGE(5), GO_NEXT);
+}
+
+/*
+ * A vCPU checks a store, another one translates from that page, the first one stores: the write
+ * check did not know yet that there would be code. The next fence for code must find it out.
+ */
+static void test_store_under_way(Fixture *f, gconstpointer data)
+{
+    hold_second(f, PAGE(4));
+    stop.before_end = store_word;
+    Unit *u = unit_at(f, PAGE(5)), *beside = unit_at(f, PAGE(5) + 64);
+    cpu_code_fence(f->cpu[0]);
+    g_assert_false(u->dead);
+    g_assert_false(beside->dead);
+
+    let_second_go(f);
+    cpu_code_fence(f->cpu[0]);
+    g_assert_true(u->dead);
+    g_assert_false(beside->dead);
+    g_assert_true(unit_at(f, PAGE(5))->code.nexits == 1);
+    g_assert_true(unit_at(f, PAGE(5) + 64) == beside);
+
+    /* Nobody is on the way any more: nothing is looked at again. */
+    put(f, PAGE(5) + 64, GO_NEXT);
+    cpu_code_fence(f->cpu[0]);
+    g_assert_false(beside->dead);
+}
+
+static void *kill_beside(void *opaque)
+{
+    Fixture *f = opaque;
+
+    while (!__atomic_load_n(&stop.go, __ATOMIC_RELAXED)) {
+        units_invalidate(f->a, PAGE(6) + 64 * 63, 4);
+    }
+    return NULL;
+}
+
+/*
+ * A store asks without a lock whether it hits code. While another vCPU dropped a unit of the same
+ * page, the page's map of code was empty for a moment, and the store was not noticed.
+ */
+static void test_two_stores(Fixture *f, gconstpointer data)
+{
+    GThread *t = g_thread_new("stores", kill_beside, f);
+
+    for (unsigned i = 0; i < 3000; i++) {
+        for (unsigned k = 0; k < 62; k++) {
+            unit_at(f, PAGE(6) + 64 * k);
+        }
+        unit_at(f, PAGE(6) + 64 * 63);
+        for (unsigned k = 61; k > 56; k--) {
+            Unit *u = unit_at(f, PAGE(6) + 64 * k);
+            units_invalidate(f->a, PAGE(6) + 64 * k, 4);
+            g_assert_true(u->dead);
+            unit_at(f, PAGE(6) + 64 * 63);
+        }
+    }
+    __atomic_store_n(&stop.go, true, __ATOMIC_RELAXED);
+    g_thread_join(t);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add("/two-vcpus/relink", Fixture, NULL, set_up, test_relink, tear_down);
+    g_test_add("/two-vcpus/store-under-way", Fixture, NULL, set_up, test_store_under_way,
+               tear_down);
+    g_test_add("/two-vcpus/two-stores", Fixture, NULL, set_up, test_two_stores, tear_down);
+    return g_test_run();
+}
