@@ -317,18 +317,13 @@ static void max64(ARMConfig *c)
 }
 
 static const struct {
-    const char *name, *compatible;
+    const char *name;
     unsigned bits; /* 64: only in the aarch64 program */
     void (*make)(ARMConfig *c);
 } models[] = {
-    {"cortex-a35", "arm,cortex-a35", 64, a35},
-    {"cortex-a53", "arm,cortex-a53", 64, a53},
-    {"cortex-a55", "arm,cortex-a55", 64, a55},
-    {"cortex-a57", "arm,cortex-a57", 64, a57},
-    {"cortex-a72", "arm,cortex-a72", 64, a72},
-    {"cortex-a76", "arm,cortex-a76", 64, a76},
-    {"max", "arm,cortex-a57", 64, max64},
-    {"neoverse-n1", "arm,neoverse-n1", 64, n1},
+    {"cortex-a35", 64, a35}, {"cortex-a53", 64, a53}, {"cortex-a55", 64, a55},
+    {"cortex-a57", 64, a57}, {"cortex-a72", 64, a72}, {"cortex-a76", 64, a76},
+    {"max", 64, max64},      {"neoverse-n1", 64, n1},
 };
 
 ARMConfig *arm_cpu_model_parse(const char *cpu_option, unsigned bits, GError **err)
@@ -340,7 +335,6 @@ ARMConfig *arm_cpu_model_parse(const char *cpu_option, unsigned bits, GError **e
         if (words[0] && !strcmp(words[0], models[i].name) && models[i].bits <= bits) {
             c = g_new0(ARMConfig, 1);
             c->model = models[i].name;
-            c->dt_compatible = models[i].compatible;
             models[i].make(c);
         }
     }
