@@ -176,6 +176,12 @@ static void request_failed(VirtioBlkState *s, BlkReq *r, int error)
     if (policy == ON_ERROR_ENOSPC) {
         policy = error == ENOSPC ? ON_ERROR_STOP : ON_ERROR_REPORT;
     }
+    if (policy == ON_ERROR_STOP && !virtqueue_can_hold(s->vio)) {
+        rhea_warn_report(
+            "%s: a packed ring cannot wait for the disk: the guest is told of the error",
+            device_name(s));
+        policy = ON_ERROR_REPORT;
+    }
     if (policy == ON_ERROR_STOP) {
         request_hold(s, r);
     } else if (policy == ON_ERROR_IGNORE) {

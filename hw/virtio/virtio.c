@@ -35,11 +35,8 @@ bool virtio_init(void *dev, VirtQueue *vq, unsigned n_vq, uint64_t features, GEr
                        ((Device *)dev)->cls->name);
         return false;
     }
-    if (v->packed || v->in_order || v->iommu_platform) {
-        rhea_error_set(err, "%s=on is not supported",
-                       v->packed     ? "packed"
-                       : v->in_order ? "in_order"
-                                     : "iommu_platform");
+    if (v->in_order || v->iommu_platform) {
+        rhea_error_set(err, "%s=on is not supported", v->in_order ? "in_order" : "iommu_platform");
         return false;
     }
     v->dev = dev;
@@ -49,6 +46,7 @@ bool virtio_init(void *dev, VirtQueue *vq, unsigned n_vq, uint64_t features, GEr
     v->features = features | BIT(VIRTIO_F_VERSION_1);
     v->features |= v->indirect_desc ? BIT(VIRTIO_F_INDIRECT_DESC) : 0;
     v->features |= v->event_idx ? BIT(VIRTIO_F_EVENT_IDX) : 0;
+    v->features |= v->packed ? BIT(VIRTIO_F_RING_PACKED) : 0;
     v->features |= v->queue_reset ? BIT(VIRTIO_F_RING_RESET) : 0;
     v->features |= v->any_layout ? BIT(VIRTIO_F_ANY_LAYOUT) : 0;
     v->features |= v->notify_on_empty ? BIT(VIRTIO_F_NOTIFY_ON_EMPTY) : 0;
@@ -255,8 +253,12 @@ void virtio_set_driver_features(VirtioCore *v, uint32_t sel, uint32_t bits)
         /* No FEATURES_OK there that could be refused. */
         want &= virtio_device_features(v);
     }
+    bool packed = virtq_packed(v);
     v->driver_features = (v->driver_features & ~mask) | want;
     for (unsigned i = 0; i < v->n_vq; i++) {
+        if (virtq_packed(v) != packed) {
+            virtqueue_clear(&v->vq[i]); /* another kind of ring */
+        }
         virtqueue_unmap(&v->vq[i]);
     }
 }
@@ -400,7 +402,8 @@ void virtio_queue_set_num(VirtioCore *v, VirtQueue *q, uint32_t num)
     if (q->ready) {
         rhea_log_mask(LOG_GUEST_ERROR, "%s: size of queue %u written while it is in use\n",
                       device_name(v->dev), q->index);
-    } else if (!virtio_power_of_2(num) || num > q->max) {
+    } else if (!num || num > q->max ||
+               (!virtio_power_of_2(num) && !virtio_has(v, VIRTIO_F_RING_PACKED))) {
         rhea_log_mask(LOG_GUEST_ERROR, "%s: size %u of queue %u is no power of two up to %u\n",
                       device_name(v->dev), num, q->index, q->max);
     } else {

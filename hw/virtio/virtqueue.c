@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The rhea authors */
 /*
- * Split virtqueues.
+ * Virtqueues, and split rings; packed ones are in virtqueue_packed.c.
  *
  * Specification: VIRTIO 1.2, 2.7 (split virtqueues), 2.7.5.3 (indirect descriptors), 2.7.7 and
  * 2.7.10 (notification suppression), 2.7.2 (legacy layout), 2.7.13 (operation, barriers).
@@ -22,29 +22,22 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { DESC_NEXT = 1, DESC_WRITE = 2, DESC_INDIRECT = 4 };
 enum { AVAIL_NO_INTERRUPT = 1 };
 
 #define RING_HEAD      4 /* flags and idx of both rings */
 #define USED_ELEM_SIZE 8
 #define CHAIN_MAX      (UINT64_C(1) << 32) /* bytes, 2.7.5 */
 
-typedef struct Desc {
-    uint64_t addr;
-    uint32_t len;
-    uint16_t flags, next;
-} Desc;
-
 /* ---- access ---- */
 
-static uint16_t ring_ld16(const VirtioCore *v, const uint8_t *p)
+uint16_t virtq_ld16(const VirtioCore *v, const uint8_t *p)
 {
     uint16_t val = __atomic_load_n((const uint16_t *)p, __ATOMIC_RELAXED);
 
     return virtio_get16(v, &val);
 }
 
-static void ring_st16(const VirtioCore *v, uint8_t *p, uint16_t val)
+void virtq_st16(const VirtioCore *v, uint8_t *p, uint16_t val)
 {
     uint16_t raw;
 
@@ -59,21 +52,21 @@ static void full_fence(void)
 
 static uint16_t avail_idx(const VirtioCore *v, const VirtQueue *q)
 {
-    uint16_t idx = ring_ld16(v, q->avail_host + 2);
+    uint16_t idx = virtq_ld16(v, q->avail_host + 2);
 
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     return idx;
 }
 
-static Desc desc_load(const VirtioCore *v, const uint8_t *p)
+static VirtDesc desc_load(const VirtioCore *v, const uint8_t *p)
 {
     const uint64_t *from = (const uint64_t *)p;
     uint64_t raw[2] = {__atomic_load_n(&from[0], __ATOMIC_RELAXED),
                        __atomic_load_n(&from[1], __ATOMIC_RELAXED)};
     const uint8_t *b = (const uint8_t *)raw;
 
-    return (Desc){virtio_get64(v, b), virtio_get32(v, b + 8), virtio_get16(v, b + 12),
-                  virtio_get16(v, b + 14)};
+    return (VirtDesc){virtio_get64(v, b), virtio_get32(v, b + 8), virtio_get16(v, b + 12),
+                      virtio_get16(v, b + 14)};
 }
 
 void virtqueue_unmap(VirtQueue *q)
@@ -81,7 +74,7 @@ void virtqueue_unmap(VirtQueue *q)
     q->desc_host = q->avail_host = q->used_host = NULL;
 }
 
-static uint8_t *area_map(VirtioCore *v, hwaddr addr, uint64_t size, unsigned align)
+uint8_t *virtq_map_area(VirtioCore *v, hwaddr addr, uint64_t size, unsigned align)
 {
     uint64_t len = size;
     uint8_t *host;
@@ -102,9 +95,12 @@ static bool queue_map(VirtioCore *v, VirtQueue *q)
     if (q->desc_host) {
         return true;
     }
-    uint8_t *desc = area_map(v, q->desc, VIRTQ_DESC_SIZE * num, 16);
-    uint8_t *avail = area_map(v, q->avail, RING_HEAD + 2 * num + event, 2);
-    uint8_t *used = area_map(v, q->used, RING_HEAD + USED_ELEM_SIZE * num + event, 4);
+    if (virtq_packed(v)) {
+        return virtq_packed_map(v, q);
+    }
+    uint8_t *desc = virtq_map_area(v, q->desc, VIRTQ_DESC_SIZE * num, 16);
+    uint8_t *avail = virtq_map_area(v, q->avail, RING_HEAD + 2 * num + event, 2);
+    uint8_t *used = virtq_map_area(v, q->used, RING_HEAD + USED_ELEM_SIZE * num + event, 4);
     if (!desc || !avail || !used) {
         virtio_error(v,
                      "queue %u with %u descriptors: 0x%" PRIx64 ", 0x%" PRIx64 ", 0x%" PRIx64
@@ -118,7 +114,7 @@ static bool queue_map(VirtioCore *v, VirtQueue *q)
     return true;
 }
 
-static bool usable(VirtioCore *v, VirtQueue *q)
+bool virtq_usable(VirtioCore *v, VirtQueue *q)
 {
     return q->ready && virtio_running(v) && queue_map(v, q);
 }
@@ -130,6 +126,7 @@ void virtqueue_restart(VirtQueue *q)
     virtqueue_unmap(q);
     q->last_avail = 0;
     q->used_idx = 0;
+    q->avail_wrap = q->used_wrap = true;
     q->signalled = 0;
     q->signalled_ok = false;
 }
@@ -148,11 +145,11 @@ void virtqueue_clear(VirtQueue *q)
 bool virtqueue_check_loaded(const VirtioCore *v, VirtQueue *q, GError **err)
 {
     uint16_t under_way = q->last_avail - q->used_idx;
+    bool ring_ok = virtq_packed(v) ? virtq_packed_state_ok(q)
+                                   : virtio_power_of_2(q->num) && under_way <= q->num;
 
     virtqueue_unmap(q);
-    if (q->max ? !virtio_power_of_2(q->num) || q->num > q->max || under_way > q->num ||
-                     !virtio_power_of_2(q->align)
-               : q->num || q->ready) {
+    if (q->max ? !ring_ok || q->num > q->max || !virtio_power_of_2(q->align) : q->num || q->ready) {
         rhea_error_set(err, "snapshot: queue %u has %u of %u descriptors, %u under way", q->index,
                        q->num, q->max, under_way);
         return false;
@@ -162,16 +159,9 @@ bool virtqueue_check_loaded(const VirtioCore *v, VirtQueue *q, GError **err)
 
 /* ---- chains ---- */
 
-/* A chain being collected: its pieces, readable ones first. */
-typedef struct Chain {
-    struct iovec iov[VIRTIO_QUEUE_MAX];
-    unsigned n, n_out;
-    uint64_t out_len, in_len;
-} Chain;
-
-static bool chain_add(VirtioCore *v, VirtQueue *q, Chain *c, const Desc *d)
+bool virtq_chain_add(VirtioCore *v, VirtQueue *q, VirtChain *c, const VirtDesc *d)
 {
-    bool write = d->flags & DESC_WRITE;
+    bool write = d->flags & VIRTQ_DESC_WRITE;
     uint64_t addr = d->addr, left = d->len;
 
     if (!write && c->n > c->n_out) {
@@ -204,53 +194,52 @@ static bool chain_add(VirtioCore *v, VirtQueue *q, Chain *c, const Desc *d)
     return true;
 }
 
-/* Walk the table from `at`; a chain that visits more entries than there are has a loop. */
-static bool chain_walk(VirtioCore *v, VirtQueue *q, Chain *c, const uint8_t *table, uint32_t num,
-                       uint32_t at, bool indirect);
-
-static bool chain_indirect(VirtioCore *v, VirtQueue *q, Chain *c, const Desc *d)
+const uint8_t *virtq_indirect(VirtioCore *v, VirtQueue *q, const VirtDesc *d)
 {
     uint64_t len = d->len;
 
     if (!virtio_has(v, VIRTIO_F_INDIRECT_DESC)) {
         virtio_error(v, "queue %u: indirect descriptor without VIRTIO_F_INDIRECT_DESC", q->index);
-        return false;
+        return NULL;
     }
-    if ((d->flags & DESC_NEXT) || d->len == 0 || d->len % VIRTQ_DESC_SIZE) {
+    if ((d->flags & VIRTQ_DESC_NEXT) || d->len == 0 || d->len % VIRTQ_DESC_SIZE) {
         virtio_error(v, "queue %u: indirect descriptor with flags 0x%x and length 0x%x", q->index,
                      d->flags, d->len);
-        return false;
+        return NULL;
     }
     const uint8_t *table =
         d->addr > UINT64_MAX - len ? NULL : memory_map(v->dev->dma, d->addr, &len, false);
     if (!table || len < d->len || (d->addr & 7)) {
         virtio_error(v, "queue %u: table at 0x%" PRIx64 " with 0x%x bytes is no aligned RAM",
                      q->index, d->addr, d->len);
-        return false;
+        return NULL;
     }
-    return chain_walk(v, q, c, table, d->len / VIRTQ_DESC_SIZE, 0, true);
+    return table;
 }
 
-static bool chain_walk(VirtioCore *v, VirtQueue *q, Chain *c, const uint8_t *table, uint32_t num,
-                       uint32_t at, bool indirect)
+/* Walk the table from `at`; a chain that visits more entries than there are has a loop. */
+static bool chain_walk(VirtioCore *v, VirtQueue *q, VirtChain *c, const uint8_t *table,
+                       uint32_t num, uint32_t at, bool indirect)
 {
     for (uint32_t seen = 0; seen < num; seen++) {
         if (at >= num) {
             virtio_error(v, "queue %u: descriptor %u of %u", q->index, at, num);
             return false;
         }
-        Desc d = desc_load(v, table + (size_t)at * VIRTQ_DESC_SIZE);
-        if (d.flags & DESC_INDIRECT) {
+        VirtDesc d = desc_load(v, table + (size_t)at * VIRTQ_DESC_SIZE);
+        if (d.flags & VIRTQ_DESC_INDIRECT) {
             if (indirect) {
                 virtio_error(v, "queue %u: indirect descriptor in an indirect table", q->index);
                 return false;
             }
-            return chain_indirect(v, q, c, &d);
+            const uint8_t *inner = virtq_indirect(v, q, &d);
+
+            return inner && chain_walk(v, q, c, inner, d.len / VIRTQ_DESC_SIZE, 0, true);
         }
-        if (!chain_add(v, q, c, &d)) {
+        if (!virtq_chain_add(v, q, c, &d)) {
             return false;
         }
-        if (!(d.flags & DESC_NEXT)) {
+        if (!(d.flags & VIRTQ_DESC_NEXT)) {
             return true;
         }
         at = d.next;
@@ -259,31 +248,44 @@ static bool chain_walk(VirtioCore *v, VirtQueue *q, Chain *c, const uint8_t *tab
     return false;
 }
 
-void *virtqueue_pop_head(VirtioCore *v, VirtQueue *q, uint16_t head, size_t size)
+VirtElem *virtq_elem_new(VirtioCore *v, VirtQueue *q, const VirtChain *c, size_t size)
 {
-    Chain c;
-
-    c.n = c.n_out = 0;
-    c.out_len = c.in_len = 0;
-    if (!usable(v, q) || !chain_walk(v, q, &c, q->desc_host, q->num, head, false)) {
-        return NULL;
-    }
     size = (size + 15) & ~(size_t)15;
-    VirtElem *e = g_malloc(size + c.n * sizeof(struct iovec));
+
+    VirtElem *e = g_malloc(size + c->n * sizeof(struct iovec));
     memset(e, 0, size);
     *e = (VirtElem){
         .q = q,
         .epoch = v->epoch,
-        .head = head,
-        .n_out = c.n_out,
-        .n_in = c.n - c.n_out,
-        .out_len = c.out_len,
-        .in_len = c.in_len,
+        .n_out = c->n_out,
+        .n_in = c->n - c->n_out,
+        .out_len = c->out_len,
+        .in_len = c->in_len,
         .out = (struct iovec *)((uint8_t *)e + size),
     };
-    e->in = e->out + c.n_out;
-    memcpy(e->out, c.iov, c.n * sizeof(struct iovec));
+    e->in = e->out + c->n_out;
+    memcpy(e->out, c->iov, c->n * sizeof(struct iovec));
     return e;
+}
+
+void *virtqueue_pop_head(VirtioCore *v, VirtQueue *q, uint16_t head, size_t size)
+{
+    VirtChain c;
+
+    c.n = c.n_out = 0;
+    c.out_len = c.in_len = 0;
+    if (virtq_packed(v) || !virtq_usable(v, q) ||
+        !chain_walk(v, q, &c, q->desc_host, q->num, head, false)) {
+        return NULL;
+    }
+    VirtElem *e = virtq_elem_new(v, q, &c, size);
+    e->head = head;
+    return e;
+}
+
+bool virtqueue_can_hold(const VirtioCore *v)
+{
+    return !virtq_packed(v);
 }
 
 /* How many buffers are available, or -1. */
@@ -306,7 +308,7 @@ static bool wait_for_driver(VirtioCore *v, VirtQueue *q)
         return true; /* used->flags never say otherwise */
     }
     uint8_t *event = q->used_host + RING_HEAD + USED_ELEM_SIZE * q->num;
-    ring_st16(v, event, q->last_avail);
+    virtq_st16(v, event, q->last_avail);
     memory_unmap(v->dev->dma, event, 2);
     full_fence();
     return avail_idx(v, q) == q->last_avail;
@@ -314,8 +316,11 @@ static bool wait_for_driver(VirtioCore *v, VirtQueue *q)
 
 void *virtqueue_pop(VirtioCore *v, VirtQueue *q, size_t size)
 {
-    if (!usable(v, q)) {
+    if (!virtq_usable(v, q)) {
         return NULL;
+    }
+    if (virtq_packed(v)) {
+        return virtq_packed_pop(v, q, size);
     }
     int n = available(v, q);
     if (n == 0 && !wait_for_driver(v, q)) {
@@ -324,7 +329,7 @@ void *virtqueue_pop(VirtioCore *v, VirtQueue *q, size_t size)
     if (n <= 0) {
         return NULL;
     }
-    uint16_t head = ring_ld16(v, q->avail_host + RING_HEAD + 2 * (q->last_avail & (q->num - 1)));
+    uint16_t head = virtq_ld16(v, q->avail_host + RING_HEAD + 2 * (q->last_avail & (q->num - 1)));
     void *e = virtqueue_pop_head(v, q, head, size);
     if (e) {
         q->last_avail++;
@@ -334,15 +339,23 @@ void *virtqueue_pop(VirtioCore *v, VirtQueue *q, size_t size)
 
 void virtqueue_unpop(VirtioCore *v, VirtElem *e)
 {
-    if (e->epoch == v->epoch && e->q->ready) {
+    if (e->epoch != v->epoch || !e->q->ready) {
+        return;
+    }
+    if (virtq_packed(v)) {
+        virtq_packed_unpop(e);
+    } else {
         e->q->last_avail--;
     }
 }
 
 bool virtqueue_empty(VirtioCore *v, VirtQueue *q)
 {
-    if (!usable(v, q)) {
+    if (!virtq_usable(v, q)) {
         return true;
+    }
+    if (virtq_packed(v)) {
+        return virtq_packed_empty(v, q);
     }
     int n = available(v, q);
     return n < 0 || (n == 0 && wait_for_driver(v, q));
@@ -361,12 +374,12 @@ static bool driver_wants_notification(VirtioCore *v, VirtQueue *q)
         return true;
     }
     if (!virtio_has(v, VIRTIO_F_EVENT_IDX)) {
-        return !(ring_ld16(v, q->avail_host) & AVAIL_NO_INTERRUPT);
+        return !(virtq_ld16(v, q->avail_host) & AVAIL_NO_INTERRUPT);
     }
     q->signalled = new;
     q->signalled_ok = true;
     /* Did the index pass used_event since it was last looked at? Modulo 2^16. */
-    uint16_t event = ring_ld16(v, q->avail_host + RING_HEAD + 2 * q->num);
+    uint16_t event = virtq_ld16(v, q->avail_host + RING_HEAD + 2 * q->num);
     return !known || (uint16_t)(new - event - 1) < (uint16_t)(new - old);
 }
 
@@ -377,7 +390,13 @@ void virtqueue_push(VirtioCore *v, VirtElem *e, uint32_t len)
     for (unsigned i = 0; i < e->n_in; i++) {
         memory_unmap(v->dev->dma, e->in[i].iov_base, e->in[i].iov_len);
     }
-    if (e->epoch != v->epoch || !usable(v, q)) {
+    if (e->epoch != v->epoch || !virtq_usable(v, q)) {
+        return;
+    }
+    if (virtq_packed(v)) {
+        if (virtq_packed_push(v, e, len)) {
+            virtio_interrupt(v, VIRTIO_ISR_QUEUE, q->vector);
+        }
         return;
     }
     uint8_t *at = q->used_host + RING_HEAD + USED_ELEM_SIZE * (q->used_idx & (q->num - 1));
@@ -388,7 +407,7 @@ void virtqueue_push(VirtioCore *v, VirtElem *e, uint32_t len)
     __atomic_store_n((uint32_t *)(at + 4), elem[1], __ATOMIC_RELAXED);
     __atomic_thread_fence(__ATOMIC_RELEASE);
     q->used_idx++;
-    ring_st16(v, q->used_host + 2, q->used_idx);
+    virtq_st16(v, q->used_host + 2, q->used_idx);
     memory_unmap(v->dev->dma, at, USED_ELEM_SIZE);
     memory_unmap(v->dev->dma, q->used_host, RING_HEAD);
     if (driver_wants_notification(v, q)) {

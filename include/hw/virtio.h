@@ -4,7 +4,8 @@
  * Virtio devices: the part that is the same for all of them and all transports.
  *
  * Specification: Virtual I/O Device (VIRTIO) version 1.2, chapters 2 and 3, and the legacy
- * interface that it describes. Split virtqueues with indirect descriptors and event index.
+ * interface that it describes. Split and packed virtqueues with indirect descriptors and event
+ * index.
  *
  * A device type has, first in its STATE list, VIRTIO_STATE(queues): the VirtioCore `vio` and its
  * queues `vq`. Its DeviceClass says .bus = "virtio-bus", .sub = its VirtioClass, and takes
@@ -55,6 +56,7 @@ enum {
     VIRTIO_F_INDIRECT_DESC = 28,
     VIRTIO_F_EVENT_IDX = 29,
     VIRTIO_F_VERSION_1 = 32,
+    VIRTIO_F_RING_PACKED = 34,
     VIRTIO_F_RING_RESET = 40,
 };
 
@@ -64,15 +66,17 @@ enum { VIRTIO_ISR_QUEUE = 1, VIRTIO_ISR_CONFIG = 2 };
 #define VIRTQUEUE_STATE(F, A, D, N)                                                                \
     F(uint16_t, num, 0)   /* descriptors, as the driver set it */                                  \
     F(bool, ready, false) /* QueueReady, or a legacy QueuePFN that is not 0 */                     \
-    F(uint64_t, desc, 0)  /* guest-physical: descriptor table, */                                  \
-    F(uint64_t, avail, 0) /*   available ring (driver area), */                                    \
-    F(uint64_t, used, 0)  /*   used ring (device area) */                                          \
+    F(uint64_t, desc, 0)  /* guest-physical: descriptor table, or packed ring, */                  \
+    F(uint64_t, avail, 0) /*   driver area: available ring, or event suppression, */               \
+    F(uint64_t, used, 0)  /*   device area: used ring, or event suppression */                     \
     F(uint32_t, pfn, 0)   /* legacy */                                                             \
     F(uint32_t, align, VIRTIO_LEGACY_ALIGN)                                                        \
-    F(uint16_t, last_avail, 0)   /* next entry of the available ring to take */                    \
-    F(uint16_t, used_idx, 0)     /* next entry of the used ring to write */                        \
+    F(uint16_t, last_avail, 0) /* next entry of the available ring to take */                      \
+    F(uint16_t, used_idx, 0)   /* next entry of the used ring to write */                          \
+    F(bool, avail_wrap, true)  /* packed: wrap counters of these two */                            \
+    F(bool, used_wrap, true)                                                                       \
     F(uint16_t, signalled, 0)    /* used_idx when the driver was last notified, */                 \
-    F(bool, signalled_ok, false) /*   if it ever was */                                            \
+    F(bool, signalled_ok, false) /*   if it ever was; packed: entries used since then */           \
     F(uint16_t, vector, VIRTIO_NO_VECTOR)
 
 SUBSTATE(virtqueue, VirtQueue, VIRTQUEUE_STATE, uint16_t index; /* number of the queue */
@@ -211,7 +215,8 @@ void virtio_put64(const VirtioCore *v, void *p, uint64_t val);
 typedef struct VirtElem {
     VirtQueue *q;
     uint32_t epoch;
-    uint16_t head; /* descriptor */
+    uint16_t head;   /* descriptor; packed: the buffer's id */
+    uint16_t n_desc; /* packed: entries of the ring it takes */
     uint32_t n_out, n_in;
     uint64_t out_len, in_len; /* bytes, together at most 2^32 */
     struct iovec *out, *in;
@@ -223,6 +228,8 @@ typedef struct VirtElem {
  * is broken or not running.
  */
 void *virtqueue_pop(VirtioCore *v, VirtQueue *q, size_t size);
+/* A buffer can be taken again by its head after others were given back: not in a packed ring. */
+bool virtqueue_can_hold(const VirtioCore *v);
 /* The chain at descriptor `head` that was taken before (it was kept over a snapshot). */
 void *virtqueue_pop_head(VirtioCore *v, VirtQueue *q, uint16_t head, size_t size);
 /* Undo the last virtqueue_pop(): the same buffer comes again. Frees nothing. */

@@ -2,9 +2,10 @@
 /* SPDX-FileCopyrightText: The rhea authors */
 /*
  * Random rings: descriptors, indices, event fields, indirect tables and headers that are mostly
- * nearly right, kicked and reset, for each virtio device and both versions of the transport. The
- * device must survive, write nothing outside the guest's RAM (the address sanitizer looks), keep to
- * the invariants of its used ring, and work for an orderly driver afterwards.
+ * nearly right, kicked and reset, for each virtio device, both versions of virtio-mmio and PCI,
+ * split and packed rings. The device must survive, write nothing outside the guest's RAM (the
+ * address sanitizer looks), keep to the invariants of its used ring, and work for an orderly driver
+ * afterwards.
  */
 #include "tests/unit/virtio-driver.h"
 
@@ -23,6 +24,12 @@ static const Case cases[] = {
     {"rng", "virtio-rng-device", false, false},
     {"serial", "virtio-serial-device", false, false},
     {"serial-legacy", "virtio-serial-device", true, false},
+    {"blk-packed", "virtio-blk-device,drive=d0,num-queues=4,packed=on", false, false},
+    {"serial-packed", "virtio-serial-device,packed=on", false, false},
+    {"blk-pci", "virtio-blk-pci,drive=d0,num-queues=4", false, false},
+    {"blk-pci-packed", "virtio-blk-pci,drive=d0,num-queues=4,packed=on", false, true},
+    {"rng-pci-packed", "virtio-rng-pci,packed=on", false, false},
+    {"serial-pci", "virtio-serial-pci", false, false},
 };
 
 /* An address: a buffer, the rings themselves, the ends of RAM, anything. */
@@ -70,6 +77,48 @@ static void some_header(GRand *r, Driver *d)
     put64(d, at + 8, g_rand_int_range(r, 0, 4) ? g_rand_int_range(r, 0, 140) : some_addr(r));
 }
 
+/* A chain in a packed ring, most of the time a good one. */
+static void some_packed(GRand *r, Driver *d, unsigned q, unsigned n)
+{
+    n = d->avail[q] - d->seen[q] > 8 && g_rand_int_range(r, 0, 8) ? 1 : n;
+    for (unsigned i = n; i-- > 0;) {
+        uint16_t flags = i + 1 < n ? NEXT : 0;
+        uint64_t addr = i ? some_addr(r) : BUFFERS + 16 * g_rand_int_range(r, 0, 64);
+        uint32_t len = i ? some_len(r) : 16;
+
+        flags |= i && (i + 1 == n || g_rand_boolean(r)) ? WRITE : 0;
+        flags ^= g_rand_int_range(r, 0, 24) ? 0 : g_rand_int(r);
+        flags |= g_rand_int_range(r, 0, 16) ? 0 : INDIRECT;
+        packed_desc(d, q, i, addr, len, g_rand_int_range(r, 0, 20), flags);
+    }
+    d->avail[q] += n;
+    kick(d, q);
+    /* Catch up with what came back, one entry at a time. */
+    for (unsigned i = 0; i < n; i++) {
+        hwaddr e = packed_entry(d, q, d->seen[q]);
+        uint16_t want = d->seen[q] / d->num % 2 == 0 ? P_AVAIL | P_USED : 0;
+
+        if ((memory_ld16_le(d->t.m->as, e + 14, NULL) & (P_AVAIL | P_USED)) == want) {
+            d->seen[q]++;
+        }
+    }
+}
+
+/* A register of virtio-mmio, or any place of the function and its configuration space. */
+static void some_register(GRand *r, Driver *d)
+{
+    uint32_t val = g_rand_int(r) >> g_rand_int_range(r, 0, 32);
+
+    if (!d->pci) {
+        reg_write(d->slot, 0, 4 * g_rand_int_range(r, 0, 0x50), 4, val);
+    } else if (g_rand_int_range(r, 0, 4)) {
+        reg_write(d->pci, g_rand_int_range(r, 0, 4), 2 * g_rand_int_range(r, 0, 0x20), 2, val);
+    } else {
+        pci_config_write(pci_core(d->pci), 4 * g_rand_int_range(r, 0, 64), 4, val);
+        pci_config_write(pci_core(d->pci), PCI_COMMAND, 2, PCI_COMMAND_MASTER);
+    }
+}
+
 static void operation(GRand *r, Driver *d)
 {
     unsigned q = g_rand_int_range(r, 0, QUEUES), n = g_rand_int_range(r, 1, 8);
@@ -89,8 +138,7 @@ static void operation(GRand *r, Driver *d)
         put16(d, used_at(d, q) + g_rand_int_range(r, 0, 140), g_rand_int(r));
         break;
     case 3:
-        reg_write(d->slot, 0, 4 * g_rand_int_range(r, 0, 0x50), 4,
-                  g_rand_int(r) >> g_rand_int_range(r, 0, 32));
+        some_register(r, d);
         break;
     case 4:
     case 5:
@@ -110,6 +158,11 @@ static void operation(GRand *r, Driver *d)
         test_snapshot(d->dev);
         break;
     default:
+        if (d->packed) {
+            some_header(r, d);
+            some_packed(r, d, q, n);
+            break;
+        }
         /* A chain, made available. */
         for (unsigned i = 0; i < n; i++) {
             some_desc(r, d, QUEUE_AT(q), (head + i) % d->num);
@@ -132,7 +185,11 @@ static void test_ring(gconstpointer opaque)
     Driver d;
     unsigned live = 0;
 
-    driver_open(&d, c->legacy, c->async);
+    if (strstr(c->name, "pci")) {
+        driver_open_pci(&d, c->async);
+    } else {
+        driver_open(&d, c->legacy, c->async);
+    }
     driver_add_drive(&d, 64 * 1024, ",discard=unmap");
     driver_plug_ok(&d, c->plug);
     driver_start(&d, UINT64_MAX, QUEUES);
@@ -150,8 +207,23 @@ static void test_ring(gconstpointer opaque)
 
     /* After all that an orderly driver finds an orderly device. */
     uint32_t used = 0;
-    driver_start(&d, UINT64_C(1) << VIRTIO_F_INDIRECT_DESC, 2);
-    if (g_str_has_prefix(c->name, "blk")) {
+    uint64_t features = UINT64_C(1) << VIRTIO_F_INDIRECT_DESC;
+    if (strstr(c->name, "packed")) {
+        features |= UINT64_C(1) << VIRTIO_F_RING_PACKED;
+    }
+    driver_start(&d, features, 2);
+    if (d.packed) {
+        unsigned q = g_str_has_prefix(c->name, "serial");
+        bool blk = g_str_has_prefix(c->name, "blk"), in = !q;
+
+        put32(&d, BUFFERS, 0);
+        put64(&d, BUFFERS + 8, 0);
+        packed_desc(&d, q, 1, BUFFERS + 0x1000, 513, 7, WRITE);
+        packed_desc(&d, q, 0, BUFFERS, 16, 7, blk ? NEXT : in ? WRITE : 0);
+        kick(&d, q);
+        g_assert_cmpint(packed_used(&d, q, 1 + blk, &used), ==, 7);
+        g_assert_cmpuint(used, ==, blk ? 513 : in ? 16 : 0);
+    } else if (g_str_has_prefix(c->name, "blk")) {
         put32(&d, BUFFERS, 0);
         put64(&d, BUFFERS + 8, 0);
         desc_set(&d, QUEUE_AT(0), 0, BUFFERS, 16, NEXT, 1);

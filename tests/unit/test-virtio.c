@@ -170,7 +170,7 @@ static void test_bad_properties(void)
     expect_plug_error("virtio-blk-device,drive=d0,queue-size=100", "queue-size");
     expect_plug_error("virtio-blk-device,drive=d0,num-queues=99", "num-queues");
     expect_plug_error("virtio-blk-device,drive=d0,logical_block_size=1000", "logical_block_size");
-    expect_plug_error("virtio-blk-device,drive=d0,packed=on", "packed");
+    expect_plug_error("virtio-blk-device,drive=d0,in_order=on", "in_order");
     expect_plug_error("virtio-blk-device,drive=d0,rerror=enospc", "rerror");
     expect_plug_error("virtio-rng-device,period=0", "period");
     expect_plug_error("virtio-rng-device,rng=nobody", "nobody");
@@ -916,6 +916,128 @@ static void test_console(void)
     g_rmdir(dir);
 }
 
+/* ---- packed rings ---- */
+
+#define F_PACKED (UINT64_C(1) << VIRTIO_F_RING_PACKED)
+
+/* A read of two sectors in three entries; the status byte must be 0. */
+static void packed_read(Driver *d, unsigned sector, uint16_t id)
+{
+    uint32_t used = 0;
+
+    header_set(d, IN, sector);
+    packed_desc(d, 0, 2, STATUS, 1, id, WRITE);
+    packed_desc(d, 0, 1, DATA, 1024, 0x7777, NEXT | WRITE);
+    packed_desc(d, 0, 0, HEADER, 16, 0x7777, NEXT);
+    d->avail[0] += 3;
+    kick(d, 0);
+    g_assert_cmpint(packed_used(d, 0, 3, &used), ==, id);
+    g_assert_cmpuint(used, ==, 1025);
+    g_assert_cmphex(*ram(d, STATUS), ==, 0);
+    g_assert_cmphex(ram(d, DATA)[0], ==, sector + 1);
+}
+
+static void test_packed(gconstpointer pci)
+{
+    Driver d;
+
+    if (pci) {
+        driver_open_pci(&d, false);
+    } else {
+        driver_open(&d, false, false);
+    }
+    driver_add_drive(&d, 64 * KIB, NULL);
+    driver_plug_ok(&d, pci ? "virtio-blk-pci,drive=d0,packed=on"
+                           : "virtio-blk-device,drive=d0,packed=on");
+    d.num = 16;
+    driver_start(&d, BLK_ALL | F_PACKED, 1);
+    g_assert_true(d.packed);
+    /* 60 entries in a ring of 16: chains go over its end, wrap counters change. */
+    for (unsigned i = 0; i < 20; i++) {
+        packed_read(&d, i, 100 + i);
+        g_assert_true(d.line.level);
+        g_assert_cmphex(vreg(&d, 0x60), ==, 1);
+        vreg_set(&d, 0x64, 1);
+        g_assert_false(d.line.level);
+        if (i % 7 == 3) {
+            test_snapshot(d.dev);
+        }
+    }
+    /* The driver wants no interrupt. */
+    put16(&d, avail_at(&d, 0) + 2, 1);
+    packed_read(&d, 1, 1);
+    g_assert_false(d.line.level);
+    driver_close(&d);
+}
+
+static void test_packed_size(void)
+{
+    Driver d;
+
+    blk_open(&d, false, false, NULL, ",packed=on");
+    d.num = 11; /* need not be a power of two */
+    driver_start(&d, BLK_ALL | F_PACKED, 1);
+    for (unsigned i = 0; i < 10; i++) {
+        packed_read(&d, i, i);
+    }
+    driver_close(&d);
+}
+
+static void test_packed_events(void)
+{
+    Driver d;
+
+    blk_open(&d, false, false, NULL, ",packed=on");
+    driver_start(&d, BLK_ALL | F_PACKED | F_EVENT, 1);
+    /* Tell me of entry 6, which the third request uses. */
+    put16(&d, avail_at(&d, 0), 6 | 0x8000);
+    put16(&d, avail_at(&d, 0) + 2, 2);
+    packed_read(&d, 0, 0);
+    packed_read(&d, 1, 1);
+    g_assert_false(d.line.level);
+    packed_read(&d, 2, 2);
+    g_assert_true(d.line.level);
+    vreg_set(&d, 0x64, 1);
+    /* Entry 2 of the next round: the entries 18 to 20 of requests 6. */
+    put16(&d, avail_at(&d, 0), 2);
+    packed_read(&d, 3, 3);
+    packed_read(&d, 4, 4);
+    packed_read(&d, 5, 5);
+    g_assert_false(d.line.level);
+    packed_read(&d, 6, 6);
+    g_assert_true(d.line.level);
+    driver_close(&d);
+}
+
+static void test_packed_indirect(void)
+{
+    Driver d;
+    uint32_t used = 0;
+    hwaddr table = BUFFERS + 0x4000;
+
+    blk_open(&d, false, false, NULL, ",packed=on");
+    driver_start(&d, BLK_ALL | F_PACKED | F_INDIRECT, 1);
+    header_set(&d, IN, 5);
+    for (unsigned i = 0; i < 3; i++) {
+        put64(&d, table + 16 * i, i == 0 ? HEADER : i == 1 ? DATA : STATUS);
+        put32(&d, table + 16 * i + 8, i == 0 ? 16 : i == 1 ? 512 : 1);
+        put16(&d, table + 16 * i + 14, i ? WRITE : 0);
+    }
+    packed_desc(&d, 0, 0, table, 48, 9, INDIRECT);
+    d.avail[0]++;
+    kick(&d, 0);
+    g_assert_cmpint(packed_used(&d, 0, 1, &used), ==, 9);
+    g_assert_cmpuint(used, ==, 513);
+    g_assert_cmphex(ram(&d, DATA)[0], ==, 6);
+    /* A chain without an end breaks the device. */
+    for (unsigned i = 0; i < d.num; i++) {
+        packed_desc(&d, 0, i, DATA, 16, 0, NEXT | WRITE);
+    }
+    kick(&d, 0);
+    g_assert_cmphex(vreg(&d, 0x70) & NEEDS_RESET, ==, NEEDS_RESET);
+    driver_close(&d);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -970,5 +1092,10 @@ int main(int argc, char **argv)
     g_test_add_func("/virtio/rng/bytes", test_rng);
     g_test_add_func("/virtio/rng/limit", test_rng_limit);
     g_test_add_func("/virtio/console", test_console);
+    g_test_add_data_func("/virtio/packed/mmio", NULL, test_packed);
+    g_test_add_data_func("/virtio/packed/pci", "", test_packed);
+    g_test_add_func("/virtio/packed/size", test_packed_size);
+    g_test_add_func("/virtio/packed/events", test_packed_events);
+    g_test_add_func("/virtio/packed/indirect", test_packed_indirect);
     return g_test_run();
 }
