@@ -33,6 +33,7 @@ typedef enum ARMFeat {
 
 typedef struct ARMConfig {
     const char *model; /* name given to -cpu */
+    const char *dt_compatible;
     uint64_t feat[(ARM_FEAT_COUNT + 63) / 64];
     uint32_t midr, revidr;
     uint32_t cntfrq; /* Hz of the generic timers */
