@@ -291,6 +291,37 @@ static bool gicv2_create(VirtBoard *b, GError **err)
     return true;
 }
 
+static bool gicv3_create(VirtBoard *b, GError **err)
+{
+    unsigned n = b->m->smp.cpus, low = VIRT_REDIST_SIZE / VIRT_REDIST_CPU;
+    Device *d = b->gic_dev = board_device(b->m, "arm-gicv3");
+
+    if (n > low && !(b->highmem && b->highmem_redists)) {
+        rhea_error_set(err, "-smp %u: at most %u CPUs without highmem-redists", n, low);
+        return false;
+    }
+    device_set_u64(d, "num-cpu", n);
+    device_set_u64(d, "num-irq", VIRT_IRQS);
+    device_set_u64(d, "has-security-extensions", b->secure);
+    device_set_u64(d, "has-lpi", b->msi == MSI_ITS);
+    device_set_u64(d, "region0-cpus", MIN(n, low));
+    if (!device_realize(d, NULL, err)) {
+        return false;
+    }
+    arm_gicv3_set_security(d, arm_cpu_is_secure);
+    device_map(d, 0, &b->root, VIRT_GIC_DIST);
+    device_map(d, 1, &b->root, VIRT_GIC_REDIST);
+    if (n > low) {
+        device_map(d, 2, &b->root, VIRT_HIGH);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        arm_gicv3_set_affinity(d, i, cpu_affinity(b, i));
+        arm_cpu_set_gicv3(b->cpus[i], &arm_gicv3_cpu_ops, arm_gicv3_cpu(d, i));
+    }
+    gic_connect(b);
+    return true;
+}
+
 /* The ITS, or the frame through which writes become SPIs. */
 static bool msi_create(VirtBoard *b, GError **err)
 {
@@ -315,7 +346,8 @@ static bool msi_create(VirtBoard *b, GError **err)
 
 static bool gic_create(VirtBoard *b, GError **err)
 {
-    return gicv2_create(b, err) && (b->msi == MSI_OFF || msi_create(b, err));
+    return (b->gic == GIC_V2 ? gicv2_create(b, err) : gicv3_create(b, err)) &&
+           (b->msi == MSI_OFF || msi_create(b, err));
 }
 
 /* ---- devices ---- */
@@ -465,8 +497,6 @@ static bool options_check(VirtBoard *b, GError **err)
 
     if (b->gic == GIC_HOST) {
         rhea_error_set(err, "gic-version=host requires KVM");
-    } else if (b->gic == GIC_V3 || (b->gic == GIC_NONE && cpus > 8)) {
-        rhea_error_set(err, "gic-version=3 is not supported yet: use gic-version=2");
     } else if (b->gic == GIC_V4) {
         rhea_error_set(err, "gic-version=4 is not supported: 2 and 3 are");
     } else if (b->iommu) {
@@ -848,8 +878,6 @@ static void fdt_cache(VirtBoard *b, void *fdt, const char *kind, uint32_t ccsidr
 static void fdt_cpus(VirtBoard *b, void *fdt)
 {
     unsigned n = b->m->smp.cpus;
-    g_autofree char *compatible =
-        g_strdup_printf("arm,%s", strcmp(b->cpu->model, "max") == 0 ? "cortex-a57" : b->cpu->model);
     char name[32];
 
     fdt_begin_node(fdt, "cpus");
@@ -870,7 +898,7 @@ static void fdt_cpus(VirtBoard *b, void *fdt)
         if (b->conduit != ARM_CONDUIT_NONE && n > 1) {
             fdt_property_string(fdt, "enable-method", "psci");
         }
-        fdt_property_string(fdt, "compatible", compatible);
+        fdt_property_string(fdt, "compatible", b->cpu->dt_compatible);
         fdt_property_string(fdt, "device_type", "cpu");
         fdt_end_node(fdt);
     }
