@@ -542,10 +542,16 @@ static bool cpu_check(VirtBoard *b, GError **err)
                        b->cpu->model);
         return false;
     }
-    if (b->gic != GIC_V2 && !arm_has(b->cpu, ARM_FEAT_GICV3)) {
+    if (b->gic != GIC_V2 && !arm_has(b->cpu, ARM_FEAT_V8)) {
         rhea_error_set(err, "CPU type %s has no GICv3 CPU interface: use gic-version=2",
                        b->cpu->model);
         return false;
+    }
+    if (b->gic != GIC_V2) {
+        /* An option of the parts: ID_AA64PFR0_EL1.GIC, ID_PFR1_EL1.GIC. */
+        b->cpu->feat[ARM_FEAT_GICV3 / 64] |= UINT64_C(1) << ARM_FEAT_GICV3 % 64;
+        b->cpu->id_aa64pfr0 |= 1 << 24;
+        b->cpu->id_pfr1 |= 1 << 28;
     }
     if (b->secure && !arm_has(b->cpu, ARM_FEAT_EL3)) {
         rhea_error_set(err, "secure=on: CPU type %s has no EL3", b->cpu->model);
@@ -898,7 +904,8 @@ static void fdt_cpus(VirtBoard *b, void *fdt)
         if (b->conduit != ARM_CONDUIT_NONE && n > 1) {
             fdt_property_string(fdt, "enable-method", "psci");
         }
-        fdt_property_string(fdt, "compatible", b->cpu->dt_compatible);
+        fdt_property_string(fdt, "compatible",
+                            b->cpu->dt_compatible ? b->cpu->dt_compatible : "arm,armv8");
         fdt_property_string(fdt, "device_type", "cpu");
         fdt_end_node(fdt);
     }
