@@ -320,8 +320,15 @@ static void check_nan(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsigned t
     if (tiny_needs_check(op)) {
         /* Equal to the smallest normal number, or unordered. */
         bool f64 = op->type == TCG_F64;
-        movaps(s, XMM14, t);
-        x86_rm_const(s, I_ANDPS, XMM14, f64 ? INT64_MAX : INT32_MAX, 0);
+        uint64_t magnitude = f64 ? INT64_MAX : INT32_MAX;
+        if (s->t->have.avx) {
+            unsigned k = x86_const(s, magnitude, 0);
+            asm_vex_rm(&s->a, I_ANDPS, XMM14, t, mem_rip());
+            x86_fix(s, FIX_POOL, k);
+        } else {
+            movaps(s, XMM14, t);
+            x86_rm_const(s, I_ANDPS, XMM14, magnitude, 0);
+        }
         x86_rm_const(s, 0x2e | packed(op->type), XMM14, f64 ? UINT64_C(1) << 52 : 1u << 23, 0);
         fp_stub(s, FP_SOFT, r, d, asm_jcc(&s->a, CC_E));
     } else if (nan_needs_check(op)) {
@@ -355,7 +362,9 @@ static void emit_arith(X86Gen *s, const TCGOp *op)
     unsigned d = x86_def(s, BIT(r[0]) | (comm ? BIT(r[1]) : 0));
     unsigned t = nan_needs_soft(op) && among(r, d) ? XMM15 : d;
     check_rounding(s, op, r, d);
-    if (t == r[1] && t != r[0]) {
+    if (s->t->have.avx) {
+        asm_vex_rr(as, opc, t, r[0], r[1]);
+    } else if (t == r[1] && t != r[0]) {
         if (comm) {
             asm_rr(as, opc, t, r[0]);
         } else {

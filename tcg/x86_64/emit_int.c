@@ -618,6 +618,11 @@ static void emit_setcond(X86Gen *s, const TCGOp *op)
     Asm *as = &s->a;
     bool parity = false;
     unsigned cc = op->opc == TCG_OP_setcond ? emit_compare(s, op) : x86_fcmp(s, op, &parity);
+    if (!x86_live(s, s->i)) {
+        /* An fcmp only for what it raises. */
+        x86_advance(s);
+        return;
+    }
     s->flags_live = true;
     x86_advance(s);
     unsigned d = x86_def(s, 0);

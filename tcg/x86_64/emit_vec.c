@@ -511,6 +511,114 @@ static bool vec_dot(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsigned d)
     return true;
 }
 
+/* Each doubleword of a rotated left by n; xmm14 is lost. */
+static void rotate(X86Gen *s, unsigned d, unsigned a, unsigned n)
+{
+    shift_whole(s, 2, SHIFT_LEFT, XMM14, a, n);
+    shift_whole(s, 2, SHIFT_RIGHT, d, a, 32 - n);
+    asm_rr(&s->a, P_OR, d, XMM14);
+}
+
+/*
+ * SHA-1 and SHA-256 by Intel's SHA extensions (SDM volume 2, SHA1RNDS4 to SHA256RNDS2), which keep
+ * a, the first of the working variables, in the highest doubleword where Arm has it in the lowest.
+ */
+static bool vec_sha(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsigned d)
+{
+    Asm *as = &s->a;
+    const unsigned sha1rnds4 = 0xcc | OP_3A, rnds2 = 0xcb | OP_38, msg1 = 0xcc | OP_38,
+                   msg2 = 0xcd | OP_38, reverse = 0x1b;
+    static const uint32_t k[3] = {0x5a827999, 0x6ed9eba1, 0x8f1bbcdc};
+    switch (op->imm) {
+    case TCG_SHA1C:
+    case TCG_SHA1P:
+    case TCG_SHA1M: {
+        /* The instruction adds the constant, which Arm's operand contains. */
+        unsigned f = op->imm == TCG_SHA1C ? 0 : op->imm == TCG_SHA1P ? 1 : 2;
+        shuffle(s, P_SHUFD, XMM15, r[2], reverse);
+        op3_both(s, op_sub[2], XMM15, XMM15, k[f] | (uint64_t)k[f] << 32);
+        movaps(s, XMM14, r[1]);
+        asm_rr(as, SSE(0x73), 7, XMM14); /* pslldq */
+        asm_8(as, 12);
+        asm_rr(as, op_add[2], XMM15, XMM14);
+        shuffle(s, P_SHUFD, XMM14, r[0], reverse);
+        asm_rr(as, sha1rnds4, XMM14, XMM15);
+        asm_8(as, f);
+        shuffle(s, P_SHUFD, d, XMM14, reverse);
+        return true;
+    }
+    case TCG_SHA1H:
+        asm_rr(as, I_MOVD_RX, r[1], RAX);
+        asm_shift_ri(as, 0, SH_ROL, RAX, 30);
+        asm_rr(as, I_MOVD_XR, d, RAX);
+        return true;
+    case TCG_SHA1SU0:
+        op3(s, P_XOR, XMM15, r[0], r[2]);
+        movaps(s, XMM14, r[1]);
+        asm_rr(as, SSE3A(0x0f), XMM14, r[0]); /* palignr */
+        asm_8(as, 8);
+        op3(s, P_XOR, d, XMM15, XMM14);
+        return true;
+    case TCG_SHA1SU1:
+        movaps(s, XMM15, r[1]);
+        asm_rr(as, SSE(0x73), 3, XMM15); /* psrldq */
+        asm_8(as, 4);
+        asm_rr(as, P_XOR, XMM15, r[0]);
+        rotate(s, d, XMM15, 1);
+        asm_rr(as, SSE(0x73), 7, XMM15);
+        asm_8(as, 12);
+        rotate(s, XMM15, XMM15, 2);
+        asm_rr(as, P_XOR, d, XMM15);
+        return true;
+    case TCG_SHA256H:
+    case TCG_SHA256H2: {
+        /* From abcd and efgh, lowest first, to abef and cdgh, highest first; xmm0 is the message.
+         */
+        unsigned x = op->imm == TCG_SHA256H ? r[0] : r[1], y = op->imm == TCG_SHA256H ? r[1] : r[0];
+        unsigned t = x86_temp(s, true), save = x86_temp(s, true);
+        op3(s, P_UNPCKLQDQ, XMM15, y, x);        /* e f a b */
+        shuffle(s, P_SHUFD, XMM15, XMM15, 0xb1); /* f e b a */
+        op3(s, P_UNPCKHQDQ, XMM14, y, x);
+        shuffle(s, P_SHUFD, XMM14, XMM14, 0xb1); /* h g d c */
+        movaps(s, t, r[2]);
+        bool keep = t != XMM0;
+        if (keep) {
+            movaps(s, save, XMM0);
+            movaps(s, XMM0, t);
+        }
+        asm_rr(as, rnds2, XMM14, XMM15);
+        shuffle(s, P_SHUFD, XMM0, XMM0, 0x0e);
+        asm_rr(as, rnds2, XMM15, XMM14);
+        if (keep) {
+            movaps(s, XMM0, save);
+        }
+        /* Two rounds make what was abef cdgh: xmm15 is the new abef, xmm14 the new cdgh. */
+        if (op->imm == TCG_SHA256H) {
+            op3(s, P_UNPCKHQDQ, d, XMM15, XMM14); /* b a d c */
+        } else {
+            op3(s, P_UNPCKLQDQ, d, XMM15, XMM14); /* f e h g */
+        }
+        shuffle(s, P_SHUFD, d, d, 0xb1);
+        return true;
+    }
+    case TCG_SHA256SU0:
+        movaps(s, XMM15, r[0]);
+        asm_rr(as, msg1, XMM15, r[1]);
+        movaps(s, d, XMM15);
+        return true;
+    case TCG_SHA256SU1:
+        movaps(s, XMM15, r[2]);
+        asm_rr(as, SSE3A(0x0f), XMM15, r[1]);
+        asm_8(as, 4);
+        asm_rr(as, op_add[2], XMM15, r[0]);
+        asm_rr(as, msg2, XMM15, r[2]);
+        movaps(s, d, XMM15);
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* Inline code for op; false: none, and none was emitted. r[] are its operands, d its result. */
 static bool emit_inline(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsigned d)
 {
@@ -709,6 +817,8 @@ static bool emit_inline(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsigned
             break;
         }
         return true;
+    case TCG_OP_vsha:
+        return have->sha && vec_sha(s, op, r, d);
     default:
         return false;
     }

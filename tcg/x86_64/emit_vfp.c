@@ -151,6 +151,37 @@ static void to_integers(X86Gen *s, const Vfp *v)
     }
 }
 
+/* f64 to signed 64 bits, one by one. */
+static void to_quadwords(X86Gen *s, const Vfp *v)
+{
+    Asm *as = &s->a;
+    unsigned opc = ((v->op->aux & TCG_FP_ROUND_MASK) == TCG_RND_DYN ? 0x2d : 0x2c) | OP_0F | OP_F2;
+    asm_rr(as, 0x70 | OP_0F | OP_66, XMM14, v->x[0]); /* pshufd */
+    asm_8(as, 0xee);
+    asm_rr(as, opc | OP_W, RAX, v->x[0]);
+    asm_alu_ri(as, OP_W, ALU_CMP, RAX, 1);
+    otherwise_c(s, v, CC_O);
+    asm_rr(as, opc | OP_W, RDX, XMM14);
+    asm_alu_ri(as, OP_W, ALU_CMP, RDX, 1);
+    otherwise_c(s, v, CC_O);
+    asm_rr(as, I_MOVD_XR | OP_W, XMM14, RDX);
+    asm_rr(as, I_MOVD_XR | OP_W, v->t, RAX);
+    asm_rr(as, 0x6c | OP_0F | OP_66, v->t, XMM14); /* punpcklqdq */
+}
+
+static void from_quadwords(X86Gen *s, const Vfp *v)
+{
+    Asm *as = &s->a;
+    const unsigned opc = 0x2a | OP_0F | OP_F2 | OP_W;
+    asm_rr(as, I_MOVD_RX | OP_W, v->x[0], RAX);
+    asm_rr(as, 0x16 | OP_3A | OP_66 | OP_W, v->x[0], RDX); /* pextrq */
+    asm_8(as, 1);
+    asm_rr(as, 0x57 | OP_0F, XMM14, XMM14);
+    asm_vex_rr(as, opc, v->t, XMM14, RAX);
+    asm_vex_rr(as, opc, XMM14, XMM14, RDX);
+    asm_rr(as, 0x6c | OP_0F | OP_66, v->t, XMM14);
+}
+
 static void from_integers(X86Gen *s, const Vfp *v)
 {
     if (v->op->opc == TCG_OP_vfcvt_uf) {
@@ -238,11 +269,11 @@ static void emit(X86Gen *s, Vfp *v)
         break;
     case TCG_OP_vfcvt_fs:
     case TCG_OP_vfcvt_fu:
-        to_integers(s, v);
+        (v->esize == 3 ? to_quadwords : to_integers)(s, v);
         break;
     case TCG_OP_vfcvt_sf:
     case TCG_OP_vfcvt_uf:
-        from_integers(s, v);
+        (v->esize == 3 ? from_quadwords : from_integers)(s, v);
         break;
     default:
         change_size(s, v);
@@ -274,9 +305,17 @@ static bool can_inline(const X86Gen *s, const TCGOp *op)
     case TCG_OP_vfround:
         return esize > 1 && (round <= TCG_RND_RUP || round == TCG_RND_DYN);
     case TCG_OP_vfcvt_fs:
+        if (esize == 3 && !(op->aux & TCG_FP_V64)) {
+            return !op->imm && (round == TCG_RND_DYN || round == TCG_RND_RTZ);
+        }
+        /* fall through */
     case TCG_OP_vfcvt_fu:
         return esize == 2 && !op->imm && (round <= TCG_RND_RUP || round == TCG_RND_DYN);
     case TCG_OP_vfcvt_sf:
+        if (esize == 3 && !(op->aux & TCG_FP_V64)) {
+            return !op->imm && rounds_by_mxcsr(op);
+        }
+        /* fall through */
     case TCG_OP_vfcvt_uf:
         return esize == 2 && !op->imm && rounds_by_mxcsr(op);
     case TCG_OP_vfwiden:
