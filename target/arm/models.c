@@ -316,15 +316,307 @@ static void max64(ARMConfig *c)
     c->id_aa64mmfr2 = UINT64_C(0x20000110011011);
 }
 
+/* Parts without AArch64 list their features. */
+static void give(ARMConfig *c, const ARMFeat *f, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        set_feat(c, f[i], true);
+    }
+}
+#define GIVE(c, ...)                                                                               \
+    give(c, (const ARMFeat[]){__VA_ARGS__}, G_N_ELEMENTS(((const ARMFeat[]){__VA_ARGS__})))
+
+static void arm926(ARMConfig *c)
+{
+    GIVE(c, F(V5TE), F(VFP2));
+    c->midr = 0x41069265;
+    c->ctr = 0x1dd20d2;
+    c->fpsid = 0x41011090;
+    c->reset_sctlr = 0x90078;
+    c->pa_bits = 32;
+}
+
+static void arm1176(ARMConfig *c)
+{
+    GIVE(c, F(V5TE), F(V6), F(V6K), F(VFP2), F(EL3));
+    c->midr = 0x410fb767;
+    c->ctr = 0x1dd20d2;
+    c->fpsid = 0x410120b5;
+    c->mvfr0 = 0x11111111;
+    c->id_pfr0 = 0x111;
+    c->id_pfr1 = 0x11;
+    c->id_dfr0 = 0x33;
+    c->id_mmfr0 = 0x1130003;
+    c->id_mmfr1 = 0x10030302;
+    c->id_mmfr2 = 0x1222100;
+    c->id_isar0 = 0x140011;
+    c->id_isar1 = 0x12002111;
+    c->id_isar2 = 0x11231121;
+    c->id_isar3 = 0x1102131;
+    c->id_isar4 = 0x141;
+    c->reset_sctlr = 0x50078;
+    c->pa_bits = 32;
+}
+
+static void v7_base(ARMConfig *c)
+{
+    GIVE(c, F(V5TE), F(V6), F(V6K), F(T2), F(V7), F(VFP2), F(VFP3), F(D32), F(NEON), F(THUMB2EE),
+         F(EL3), F(PMU));
+    c->reset_sctlr = 0xc50078;
+    c->pa_bits = 32;
+    c->id_isar0 = 0x101111;
+    c->id_isar1 = 0x13112111;
+    c->id_isar2 = 0x21232041;
+    c->id_isar3 = 0x11112131;
+    c->id_isar4 = 0x111142;
+}
+
+static void a8(ARMConfig *c)
+{
+    v7_base(c);
+    c->midr = 0x410fc080;
+    c->revidr = c->midr;
+    c->ctr = 0x82048004;
+    c->fpsid = 0x410330c0;
+    c->mvfr0 = 0x11110222;
+    c->mvfr1 = 0x11111;
+    c->id_pfr0 = 0x1031;
+    c->id_pfr1 = 0x11;
+    c->id_dfr0 = 0x400;
+    c->id_mmfr0 = 0x31100003;
+    c->id_mmfr1 = 0x20000000;
+    c->id_mmfr2 = 0x1202000;
+    c->id_mmfr3 = 0x11;
+    c->id_isar1 = 0x12112111;
+    c->id_isar2 = 0x21232031;
+    c->clidr = 0xa000003;
+    c->ccsidr[0] = 0xe007e01a;
+    c->ccsidr[1] = 0x2007e01a;
+    c->ccsidr[2] = 0xf0000000;
+    c->pmu_counters = 4;
+    c->breakpoints = 6;
+    c->watchpoints = 2;
+}
+
+static void a9(ARMConfig *c)
+{
+    v7_base(c);
+    GIVE(c, F(MPEXT));
+    c->midr = 0x410fc090;
+    c->revidr = c->midr;
+    c->ctr = 0x80038003;
+    c->fpsid = 0x41033090;
+    c->mvfr0 = 0x11110222;
+    c->mvfr1 = 0x1111111;
+    c->id_pfr0 = 0x1031;
+    c->id_pfr1 = 0x11;
+    c->id_mmfr0 = 0x100103;
+    c->id_mmfr1 = 0x20000000;
+    c->id_mmfr2 = 0x1230000;
+    c->id_mmfr3 = 0x2111;
+    c->clidr = 0x9000003;
+    c->ccsidr[0] = 0xe00fe019;
+    c->ccsidr[1] = 0x200fe019;
+    c->pmu_counters = 6;
+    c->breakpoints = 6;
+    c->watchpoints = 2;
+}
+
+static void v7ve_base(ARMConfig *c)
+{
+    v7_base(c);
+    GIVE(c, F(MPEXT), F(EL2), F(LPAE), F(GENERIC_TIMER), F(IDIV_T), F(IDIV_A), F(VFP4));
+    c->pa_bits = 40;
+    c->cntfrq = 62500000;
+    c->mvfr0 = 0x10110222;
+    c->mvfr1 = 0x11111111;
+    c->id_pfr0 = 0x1131;
+    c->id_pfr1 = 0x11011;
+    c->id_dfr0 = 0x2010555;
+    c->id_mmfr1 = 0x40000000;
+    c->id_mmfr2 = 0x1240000;
+    c->id_mmfr3 = 0x2102211;
+    c->id_isar0 = 0x2101110;
+    c->id_isar4 = 0x10011142;
+    c->clidr = 0xa200023;
+    c->ccsidr[0] = 0x701fe00a;
+    c->ccsidr[1] = 0x201fe00a;
+    c->ccsidr[2] = 0x711fe07a;
+    c->breakpoints = 6;
+    c->watchpoints = 4;
+}
+
+static void a7(ARMConfig *c)
+{
+    v7ve_base(c);
+    c->midr = c->revidr = 0x410fc075;
+    c->ctr = 0x84448003;
+    c->fpsid = 0x41023075;
+    c->id_mmfr0 = 0x10101105;
+    c->pmu_counters = 4;
+}
+
+static void a15(ARMConfig *c)
+{
+    v7ve_base(c);
+    c->midr = c->revidr = 0x414fc0f0;
+    c->ctr = 0x8444c004;
+    c->fpsid = 0x410430f0;
+    c->id_mmfr0 = 0x10201105;
+    c->pmu_counters = 6;
+}
+
 static const struct {
-    const char *name;
+    const char *name, *compatible;
     unsigned bits; /* 64: only in the aarch64 program */
     void (*make)(ARMConfig *c);
 } models[] = {
-    {"cortex-a35", 64, a35}, {"cortex-a53", 64, a53}, {"cortex-a55", 64, a55},
-    {"cortex-a57", 64, a57}, {"cortex-a72", 64, a72}, {"cortex-a76", 64, a76},
-    {"max", 64, max64},      {"neoverse-n1", 64, n1},
+    {"arm1176", "arm,arm1176", 32, arm1176},   {"arm926", "arm,arm926", 32, arm926},
+    {"cortex-a15", "arm,cortex-a15", 32, a15}, {"cortex-a35", "arm,cortex-a35", 64, a35},
+    {"cortex-a53", "arm,cortex-a53", 64, a53}, {"cortex-a55", "arm,cortex-a55", 64, a55},
+    {"cortex-a57", "arm,cortex-a57", 64, a57}, {"cortex-a7", "arm,cortex-a7", 32, a7},
+    {"cortex-a72", "arm,cortex-a72", 64, a72}, {"cortex-a76", "arm,cortex-a76", 64, a76},
+    {"cortex-a8", "arm,cortex-a8", 32, a8},    {"cortex-a9", "arm,cortex-a9", 32, a9},
+    {"max", "arm,cortex-a57", 32, max64},      {"neoverse-n1", "arm,neoverse-n1", 64, n1},
 };
+
+/* ------------------------------------------------------------------------------------------ */
+/* Properties */
+
+/* The CPU's highest exception level uses AArch32: it is an Armv8-A part without AArch64. */
+static void drop_aarch64(ARMConfig *c)
+{
+    arm_config_drop(c, F(AARCH64));
+    arm_config_drop(c, F(PAUTH));
+    arm_config_drop(c, F(BTI));
+    arm_config_drop(c, F(VHE));
+    set_feat(c, F(CBAR), false);
+    set_feat(c, F(DSU), false);
+    c->pa_bits = MIN(c->pa_bits, 40);
+}
+
+static void drop_neon(ARMConfig *c)
+{
+    arm_config_drop(c, F(NEON));
+    c->id_aa64pfr0 |= UINT64_C(15) << 20;
+    c->mvfr1 &= 0xf00000ff;
+}
+
+static void drop_vfp(ARMConfig *c)
+{
+    static const ARMFeat f[] = {F(FP), F(FP16), F(VFP2), F(VFP3), F(VFP4), F(D32), F(JSCVT)};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(f); i++) {
+        arm_config_drop(c, f[i]);
+    }
+    c->id_aa64pfr0 |= UINT64_C(15) << 16;
+    c->mvfr0 = 0;
+    drop_neon(c);
+}
+
+/* What other emulators know and this one lacks: off is what they are. */
+static bool lacking(const char *name)
+{
+    static const char *const names[] = {"lpa2",         "sme",          "sme_fa64", "mte",
+                                        "pauth-qarma3", "pauth-qarma5", "cfgend",   "reset-hivecs"};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+        if (!strcmp(name, names[i])) {
+            return true;
+        }
+    }
+    /* sve, sve128 to sve2048, sme128... */
+    if (!strncmp(name, "sve", 3) || !strncmp(name, "sme", 3)) {
+        return strspn(name + 3, "0123456789") == strlen(name + 3);
+    }
+    return false;
+}
+
+static bool set_prop(ARMConfig *c, const char *name, bool on, GError **err)
+{
+    static const struct {
+        const char *name;
+        uint8_t feat;
+    } simple[] = {
+        {"pmu", F(PMU)},
+        {"pauth", F(PAUTH)},
+        {"has_el2", F(EL2)},
+        {"has_el3", F(EL3)},
+    };
+
+    if (lacking(name)) {
+        if (on) {
+            rhea_error_set(err, "CPU property '%s' cannot be switched on: it is not implemented",
+                           name);
+        }
+        return !on;
+    }
+    if (!strcmp(name, "pauth-impdef")) {
+        if (!on && arm_has(c, F(PAUTH))) {
+            rhea_error_set(err, "pauth-impdef cannot be switched off: QARMA is not implemented");
+            return false;
+        }
+        return true;
+    }
+    if (!strcmp(name, "aarch64") || !strcmp(name, "vfp") || !strcmp(name, "neon")) {
+        ARMFeat f = name[0] == 'a' ? F(AARCH64) : name[0] == 'v' ? F(VFP2) : F(NEON);
+        if (on && !arm_has(c, f)) {
+            rhea_error_set(err, "CPU model '%s' has no %s", c->model, name);
+            return false;
+        }
+        if (!on && f == F(AARCH64) && !arm_has(c, F(AARCH32_EL1)) && arm_has(c, f)) {
+            rhea_error_set(err,
+                           "CPU model '%s' has no AArch32 above EL0: aarch64=off is impossible",
+                           c->model);
+            return false;
+        }
+        if (!on) {
+            f == F(AARCH64) ? drop_aarch64(c) : f == F(VFP2) ? drop_vfp(c) : drop_neon(c);
+        }
+        return true;
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(simple); i++) {
+        if (!strcmp(name, simple[i].name)) {
+            if (on && !arm_has(c, simple[i].feat)) {
+                rhea_error_set(err, "CPU model '%s' has no %s", c->model, name);
+                return false;
+            }
+            if (!on) {
+                arm_config_drop(c, simple[i].feat);
+            }
+            return true;
+        }
+    }
+    rhea_error_set(err, "CPU model '%s' has no property '%s'", c->model, name);
+    return false;
+}
+
+static bool parse_prop(ARMConfig *c, const char *word, GError **err)
+{
+    const char *eq = strchr(word, '=');
+    g_autofree char *name = eq ? g_strndup(word, eq - word) : g_strdup(word);
+    const char *val = eq ? eq + 1 : "on";
+    bool on =
+        !strcmp(val, "on") || !strcmp(val, "yes") || !strcmp(val, "true") || !strcmp(val, "y");
+    bool off =
+        !strcmp(val, "off") || !strcmp(val, "no") || !strcmp(val, "false") || !strcmp(val, "n");
+
+    if (!strcmp(name, "cntfrq")) {
+        char *end;
+        unsigned long long hz = strtoull(val, &end, 0);
+        if (!*val || *end || hz == 0 || hz > 4000000000ull) {
+            rhea_error_set(err, "cntfrq: '%s' is not a frequency in Hz", val);
+            return false;
+        }
+        c->cntfrq = hz;
+        return true;
+    }
+    if (!on && !off) {
+        rhea_error_set(err, "CPU property '%s' expects 'on' or 'off'", name);
+        return false;
+    }
+    return set_prop(c, name, on, err);
+}
 
 ARMConfig *arm_cpu_model_parse(const char *cpu_option, unsigned bits, GError **err)
 {
@@ -335,6 +627,7 @@ ARMConfig *arm_cpu_model_parse(const char *cpu_option, unsigned bits, GError **e
         if (words[0] && !strcmp(words[0], models[i].name) && models[i].bits <= bits) {
             c = g_new0(ARMConfig, 1);
             c->model = models[i].name;
+            c->dt_compatible = models[i].compatible;
             models[i].make(c);
         }
     }
@@ -342,7 +635,18 @@ ARMConfig *arm_cpu_model_parse(const char *cpu_option, unsigned bits, GError **e
         rhea_error_set(err, "unable to find CPU model '%s'", words[0] ? words[0] : "");
         return NULL;
     }
-    derive(c);
+    if (arm_has(c, F(AARCH64))) {
+        derive(c);
+        if (bits == 32) {
+            drop_aarch64(c);
+        }
+    }
+    for (unsigned i = 1; words[i]; i++) {
+        if (!parse_prop(c, words[i], err)) {
+            g_free(c);
+            return NULL;
+        }
+    }
     return c;
 }
 
