@@ -202,6 +202,18 @@ static TlbL2Entry *l2_find(TcgCpu *tc, uint64_t vaddr, uint64_t key)
     return NULL;
 }
 
+/*
+ * An address as flushes see it: where the target's data accesses ignore the top bits of an address,
+ * entries are held by the full value, and those that differ in ignored bits alone are flushed
+ * together. The index of no table depends on these bits.
+ */
+static uint64_t plain_addr(const CPU *cpu, uint64_t vaddr)
+{
+    unsigned n = cpu->target->va_tag_bits;
+
+    return (uint64_t)((int64_t)(vaddr << n) >> n);
+}
+
 static uint64_t leaf_mask(unsigned page_bits)
 {
     return page_bits >= 64 ? 0 : ~(((uint64_t)1 << page_bits) - 1);
@@ -223,12 +235,13 @@ static void l2_note_large(TcgCpu *tc, uint64_t vaddr, unsigned page_bits)
     tc->l2_large[half].base = vaddr & mask;
 }
 
-static void l2_put(TcgCpu *tc, uint64_t key, const TlbFill *f, const TlbEntry *e)
+static void l2_put(CPU *cpu, uint64_t key, const TlbFill *f, const TlbEntry *e)
 {
+    TcgCpu *tc = cpu->tcg;
     TlbL2Entry *l = l2_find(tc, f->vaddr, key);
 
     if (f->page_bits > TLB_PAGE_BITS) {
-        l2_note_large(tc, f->vaddr, f->page_bits);
+        l2_note_large(tc, plain_addr(cpu, f->vaddr), f->page_bits);
     }
 
     if (!l) {
@@ -350,11 +363,11 @@ void tlb_set(CPU *cpu, unsigned idx, TlbAccess access, const TlbFill *f)
         n.tag_w |= TLB_WATCH;
     }
     if (f->page_bits > TLB_PAGE_BITS) {
-        note_large(s, f->vaddr, f->page_bits);
+        note_large(s, plain_addr(cpu, f->vaddr), f->page_bits);
     }
     entry_install(cpu, s, page, &n);
     if (!f->sub) {
-        l2_put(tc, s->key, f, &n);
+        l2_put(cpu, s->key, f, &n);
     }
 }
 
@@ -423,8 +436,9 @@ static void slot_flush_page(CPU *cpu, unsigned n, uint64_t vaddr)
         return;
     }
     TlbEntry *e = table_entry(s->table, page);
-    if ((e->tag_r & TLB_PAGE_MASK) == page || (e->tag_w & TLB_PAGE_MASK) == page ||
-        (e->tag_x & TLB_PAGE_MASK) == page) {
+    if (plain_addr(cpu, e->tag_r & TLB_PAGE_MASK) == page ||
+        plain_addr(cpu, e->tag_w & TLB_PAGE_MASK) == page ||
+        plain_addr(cpu, e->tag_x & TLB_PAGE_MASK) == page) {
         entry_clear(e);
     }
     /* The page may be in the jump cache or behind links even when its entry was overwritten. */
@@ -434,12 +448,13 @@ static void slot_flush_page(CPU *cpu, unsigned n, uint64_t vaddr)
     }
 }
 
-static void l2_flush_page(TcgCpu *tc, uint64_t vaddr, bool one_asid, uint32_t asid)
+static void l2_flush_page(CPU *cpu, uint64_t vaddr, bool one_asid, uint32_t asid)
 {
+    TcgCpu *tc = cpu->tcg;
     TlbL2Entry *set = l2_set(tc, vaddr);
 
     for (unsigned i = 0; i < TLB_L2_WAYS; i++) {
-        if (set[i].page == (vaddr & TLB_PAGE_MASK) &&
+        if (plain_addr(cpu, set[i].page) == (vaddr & TLB_PAGE_MASK) &&
             (!one_asid || (set[i].asid == asid && !set[i].global))) {
             set[i].gen = 0;
         }
@@ -451,7 +466,8 @@ static void l2_flush_page(TcgCpu *tc, uint64_t vaddr, bool one_asid, uint32_t as
     }
     for (unsigned i = 0; i < TLB_L2_WAYS << TLB_L2_BITS; i++) {
         TlbL2Entry *l = &tc->l2[i];
-        if (l->page_bits > TLB_PAGE_BITS && !((l->page ^ vaddr) & leaf_mask(l->page_bits)) &&
+        if (l->page_bits > TLB_PAGE_BITS &&
+            !((plain_addr(cpu, l->page) ^ vaddr) & leaf_mask(l->page_bits)) &&
             (!one_asid || (l->asid == asid && !l->global))) {
             l->gen = 0;
         }
@@ -486,11 +502,12 @@ void tlb_flush_page(CPU *cpu, uint64_t vaddr)
     TcgCpu *tc = cpu->tcg;
 
     rhea_log_mask(LOG_MMU, "cpu %u: TLB flush, page %#" PRIx64 "\n", cpu->index, vaddr);
+    vaddr = plain_addr(cpu, vaddr);
     if (large_concerned(tc, vaddr, false, 0)) {
         tlb_flush_all(cpu);
         return;
     }
-    l2_flush_page(tc, vaddr, false, 0);
+    l2_flush_page(cpu, vaddr, false, 0);
     for (unsigned i = 0; i < TLB_SLOTS; i++) {
         slot_flush_page(cpu, i, vaddr);
     }
@@ -502,11 +519,12 @@ void tlb_flush_page_asid(CPU *cpu, uint64_t vaddr, uint32_t asid)
 
     rhea_log_mask(LOG_MMU, "cpu %u: TLB flush, page %#" PRIx64 " ASID %u\n", cpu->index, vaddr,
                   asid);
+    vaddr = plain_addr(cpu, vaddr);
     if (large_concerned(tc, vaddr, true, asid)) {
         tlb_flush_asid(cpu, asid, false);
         return;
     }
-    l2_flush_page(tc, vaddr, true, asid);
+    l2_flush_page(cpu, vaddr, true, asid);
     for (unsigned i = 0; i < TLB_SLOTS; i++) {
         if (tc->slots[i].asid == asid) {
             slot_flush_page(cpu, i, vaddr);
@@ -566,7 +584,7 @@ static TlbEntry *tlb_get(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess acce
             if (l && !(entry_tag(&l->e, access) & TLB_INVALID)) {
                 TlbEntry n = l->e;
                 if (l->page_bits > TLB_PAGE_BITS) {
-                    note_large(s, vaddr, l->page_bits);
+                    note_large(s, plain_addr(cpu, vaddr), l->page_bits);
                 }
                 entry_install(cpu, s, vaddr & TLB_PAGE_MASK, &n);
                 return table_entry(s->table, vaddr);

@@ -118,6 +118,7 @@ struct TargetDesc {
     const TCGCell *cells;
     unsigned ncells;
     bool pc32;
+    uint8_t va_tag_bits; /* top bits of a data address that a translation may ignore */
 
     /* Power-on state of env (env->pc included); also used by system reset. */
     void (*reset)(CPU *cpu);

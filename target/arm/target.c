@@ -47,6 +47,7 @@ const TargetDesc arm_target_desc = {
     .check_size = offsetof(ARMEnv, check_end),
     .cells = arm_cells,
     .ncells = ARM_CELL_COUNT,
+    .va_tag_bits = 8,
     .reset = arm_reset,
     .translate = a64_translate,
     .tlb_fill = arm_tlb_fill,
