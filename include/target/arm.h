@@ -10,7 +10,7 @@
  *
  * Specification: Arm Architecture Reference Manual for A-profile (DDI 0487), for Armv7-A (DDI 0406)
  * and, for the older cores, Armv5/v6 (DDI 0100).
- * Test: tests/unit/test-arm-model.c
+ * Test: tests/unit/test-arm-sys.c
  */
 #ifndef RHEA_TARGET_ARM_H
 #define RHEA_TARGET_ARM_H

@@ -4,7 +4,7 @@
  * An Arm CPU: reset, what boards set, boot state, and the printout of its registers (DDI 0487,
  * D1.5, G1.10).
  *
- * Test: tests/unit/test-arm-excp.c
+ * Test: tests/unit/test-arm-sys.c
  */
 #include <inttypes.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 /*
  * Self-hosted debug (DDI 0487, D2): breakpoints and watchpoints.
  *
- * Runs on the CPU's thread. Test: tests/unit/test-arm-debug.c
+ * Runs on the CPU's thread. Test: tests/unit/test-arm-sys.c
  */
 #include "target/arm/internals.h"
 

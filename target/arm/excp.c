@@ -4,7 +4,7 @@
  * Arm exceptions: raising them, the exception level that takes them, entry to AArch64 and AArch32,
  * interrupts (DDI 0487, D1.3 and G1.12 to G1.16).
  *
- * Test: tests/unit/test-arm-excp.c
+ * Test: tests/unit/test-arm-sys.c
  */
 #include <inttypes.h>
 #include <sched.h>

@@ -5,7 +5,7 @@
  * (DDI 0406, B3.5, DDI 0487, G5.4), and the subpages of Armv5 and of Armv6 with SCTLR.XP clear (DDI
  * 0100, B4.7).
  *
- * Runs on the CPU's thread. Test: tests/unit/test-arm-mmu.c
+ * Runs on the CPU's thread. Test: tests/unit/test-arm-sys.c
  */
 #include "target/arm/internals.h"
 

@@ -12,7 +12,7 @@
  * The tag by which the TLB's second level is flushed has 32 bits: ASID, regime, and what fits of
  * the VMID; VMIDs that collide are flushed together.
  *
- * Runs on the CPU's thread. Test: tests/unit/test-arm-mmu.c
+ * Runs on the CPU's thread. Test: tests/unit/test-arm-sys.c
  */
 #include <inttypes.h>
 #include "target/arm/internals.h"

@@ -7,7 +7,7 @@
  * A feature is a field of an identification register that has at least a value (D24.2). Named parts
  * get their features from their registers; `max` and the switches write the fields.
  *
- * Test: tests/unit/test-arm-model.c
+ * Test: tests/unit/test-arm-sys.c
  */
 #include <stdlib.h>
 #include <string.h>

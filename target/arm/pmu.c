@@ -7,7 +7,7 @@
  * A counter that counts is base + (source now - seen). Cycles are those of a clock of 1 GHz;
  * instructions are exact while such a counter counts (CPU_MODE_COUNT).
  *
- * Runs on the CPU's thread. Test: tests/unit/test-arm-pmu.c
+ * Runs on the CPU's thread. Test: tests/unit/test-arm-sys.c
  */
 #include "target/arm/internals.h"
 

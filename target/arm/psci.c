@@ -7,7 +7,7 @@
  * board.power is a CPU's state as PSCI knows it; any CPU may take another one from OFF to
  * ON_PENDING, only the CPU itself goes on to ON, and to OFF.
  *
- * Runs on the calling CPU's thread. Test: tests/unit/test-arm-psci.c
+ * Runs on the calling CPU's thread. Test: tests/unit/test-arm-sys.c
  */
 #include <inttypes.h>
 #include <sys/random.h>

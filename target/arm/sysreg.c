@@ -4,7 +4,7 @@
  * AArch64 system registers: the table made of sysreg.def, traps, VHE's other names, and what reads
  * and writes do (DDI 0487, chapters D19, D22, D24).
  *
- * Test: tests/unit/test-arm-sysreg.c
+ * Test: tests/unit/test-arm-sys.c
  */
 #include <inttypes.h>
 #include <stdio.h>

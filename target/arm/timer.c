@@ -8,7 +8,7 @@
  * host timer behind it fires (main loop); timer_lock covers state and output, so that outputs
  * change in the order of the conditions.
  *
- * Test: tests/unit/test-arm-timer.c
+ * Test: tests/unit/test-arm-sys.c
  */
 #include "target/arm/internals.h"
 

@@ -9,7 +9,7 @@
  * Invariant: board.tlbi_busy counts what was sent and is not done. A CPU that waits at a DSB goes
  * back to the dispatcher each time, so that it serves its own queue.
  *
- * Test: tests/unit/test-arm-mmu.c
+ * Test: tests/unit/test-arm-sys.c
  */
 #include <inttypes.h>
 #include <sched.h>

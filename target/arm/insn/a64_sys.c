@@ -7,7 +7,7 @@
  * Registers that are nothing but storage, whose access nothing can trap at this exception level,
  * are read and written in place; all others go through sysreg.c.
  *
- * Test: tests/unit/test-arm-sysreg.c
+ * Test: tests/unit/test-arm-sys.c
  */
 #include "target/arm/a64.h"
 #include "target/arm/internals.h"
