@@ -379,6 +379,9 @@ void x86_emit_stub(X86Gen *s, Stub *st)
     case STUB_SLOW:
         x86_stub_slow(s, st);
         break;
+    case STUB_COLD:
+        x86_stub_cold(s, st);
+        break;
     case STUB_EXIT: {
         const TCGOp *op = &s->u->ops[st->op];
         x86_store_snapshot(s, st->snap, st->nsnap);

@@ -6,6 +6,14 @@
  * the value in rdx, a third argument in the spill slot X86_SLOT_ARG, 128 bits in X86_SLOT_VEC, and
  * the memory operation on the stack; every other register survives.
  *
+ * Groups. Loads and stores at constant distances from one value share a check: the first one checks
+ * the whole range they span (one page, and the tags of all kinds of access in it), and keeps the
+ * host address of the base in a register. The others only test that it is not 0. It is 0 if the
+ * check failed, and becomes 0 whenever a slow path has run in C (which may have flushed the TLB,
+ * moved memory or protected a page); then each access goes by a check of its own, out of line. So
+ * faults stay where they belong, and what was checked cannot be stale. A group ends at labels and
+ * helper calls.
+ *
  * x86 is TSO: loads acquire, stores release, locked instructions are full barriers (Intel SDM
  * volume 3, 9.2). Only a sequentially consistent store and a store-load fence need more.
  *
@@ -14,6 +22,8 @@
 #include "tcg/x86_64/internal.h"
 
 #define LOCK_PREFIX 0xf0
+/* A group spans at most so many bytes: the more, the likelier it crosses a page. */
+#define GROUP_SPAN  512
 
 typedef struct Access {
     unsigned base; /* register */
@@ -46,6 +56,28 @@ static Access take_address(X86Gen *s, const TCGOp *op, int64_t imm)
     }
     x.disp = imm;
     return x;
+}
+
+/* Host addresses of groups that a slow path must take back. */
+static void capture_hosts(X86Gen *s, Stub *st)
+{
+    uint32_t nops = s->u->nops;
+    st->hosts = 0;
+    for (uint32_t m = s->busy & s->t->temps & GPRS; m; m &= m - 1) {
+        unsigned r = __builtin_ctz(m);
+        if (s->regval[r] >= nops) {
+            st->hosts |= 1u << r;
+        }
+    }
+    st->host_slots = s->host_slots->len;
+    for (uint32_t k = 0; k < s->ngroups; k++) {
+        const Val *x = &s->val[nops + k];
+        if (x->spill) {
+            uint16_t slot = x->spill - 1;
+            g_array_append_val(s->host_slots, slot);
+        }
+    }
+    st->nhost_slots = s->host_slots->len - st->host_slots;
 }
 
 /*
@@ -101,6 +133,7 @@ static Stub *emit_check(X86Gen *s, const Access *x)
     st->imm = x->disp;
     st->r[1] = st->r[2] = st->r[3] = REG_NONE;
     x86_snapshot(s, &st->snap, &st->nsnap);
+    capture_hosts(s, st);
     entry.disp = offsetof(TlbEntry, addend);
     asm_rm(as, I_MOV_RM | OP_W, RAX, entry);
     return st;
@@ -111,107 +144,146 @@ static Mem host_mem(const Access *x)
     return mem_bid(RAX, x->base, x->disp);
 }
 
-static void emit_ld(X86Gen *s, const TCGOp *op)
+void x86_form_groups(X86Gen *s)
+{
+    const TCGUnit *u = s->u;
+    Group *open[8];
+    unsigned nopen = 0, oldest = 0;
+    for (uint32_t i = 1; i < u->nops; i++) {
+        const TCGOp *op = &u->ops[i];
+        switch (op->opc) {
+        case TCG_OP_call:
+            if (u->calls[op->imm].helper->flags & TCG_HELPER_PURE) {
+                continue;
+            }
+            /* fall through */
+        case TCG_OP_label:
+            nopen = 0;
+            continue;
+        case TCG_OP_br_if:
+        case TCG_OP_exit_if:
+            for (unsigned k = 0; k < nopen; k++) {
+                open[k]->conditional = true;
+            }
+            continue;
+        case TCG_OP_ld:
+        case TCG_OP_st:
+            break;
+        default:
+            continue;
+        }
+        unsigned size = 1u << tcg_mo_size(op->aux), mmu = tcg_mo_mmu(op->aux);
+        bool store = op->opc == TCG_OP_st;
+        if (tcg_mo_align(op->aux) || op->imm != (int16_t)op->imm ||
+            (size == 16 && op->aux & TCG_MO_BE)) {
+            continue;
+        }
+        uint16_t base = x86_root(s, op->a);
+        int32_t lo = op->imm, hi = lo + size;
+        unsigned k = 0;
+        while (k < nopen && (open[k]->base != base || open[k]->mmu != mmu)) {
+            k++;
+        }
+        if (k < nopen) {
+            Group *g = open[k];
+            int32_t glo = MIN(g->lo, lo), ghi = MAX(g->hi, hi);
+            /* A store that may not come must not fail the loads before it. */
+            if (ghi - glo <= GROUP_SPAN && (!store || g->st || !g->conditional)) {
+                g->lo = glo;
+                g->hi = ghi;
+                g->ld |= !store;
+                g->st |= store;
+                g->count++;
+                s->group_of[i] = g - s->groups + 1;
+                continue;
+            }
+        }
+        if (s->ngroups == X86_MAX_GROUPS) {
+            continue;
+        }
+        Group *g = &s->groups[s->ngroups++];
+        *g = (Group){.base = base,
+                     .first = i,
+                     .count = 1,
+                     .mmu = mmu,
+                     .lo = lo,
+                     .hi = hi,
+                     .ld = !store,
+                     .st = store};
+        s->group_of[i] = s->ngroups;
+        if (k == nopen) {
+            if (nopen < G_N_ELEMENTS(open)) {
+                nopen++;
+            } else {
+                k = oldest++ % G_N_ELEMENTS(open);
+            }
+        }
+        open[k] = g;
+    }
+    for (uint32_t k = 0; k < s->ngroups; k++) {
+        if (s->groups[k].count == 1) {
+            s->group_of[s->groups[k].first] = 0;
+        }
+    }
+}
+
+/* The access itself. */
+static void access_ld(X86Gen *s, const TCGOp *op, unsigned d, Mem m)
 {
     Asm *as = &s->a;
     unsigned w = type_w(op->type), size = tcg_mo_size(op->aux);
     bool sx = op->aux & TCG_MO_SIGN, be = (op->aux & TCG_MO_BE) && size;
-    Access x = take_address(s, op, op->imm);
-    x86_advance(s);
-    unsigned d = x86_def(s, 1u << x.base);
-    Stub *st = emit_check(s, &x);
-    st->r[4] = size == TCG_MO_128 ? SLOW_LD128 : SLOW_LD;
-    st->r[2] = d;
-    Mem m = host_mem(&x);
-    if (be && size == TCG_MO_128) {
-        /* Rare: always the slow path. */
-        as->p = as->start + st->jump - 6;
-        st->jump = asm_jmp(as);
-    } else if (!type_is_int(op->type) && !be) {
+    if (!type_is_int(op->type) && !be) {
         asm_rm(as,
                size == TCG_MO_32   ? I_MOVSS_RM
                : size == TCG_MO_64 ? I_MOVSD_RM
                                    : I_MOVUPS_RM,
                d, m);
-    } else {
-        unsigned r = d < XMM0 ? d : RAX;
-        switch (size) {
-        case TCG_MO_8:
-            asm_rm(as, sx ? I_MOVSX8 | w : I_MOVZX8, r, m);
-            break;
-        case TCG_MO_16:
-            asm_rm(as, sx && !be ? I_MOVSX16 | w : I_MOVZX16, r, m);
-            if (be) {
-                asm_rr(as, 0xc1 | OP_66, SH_ROR, r);
-                asm_8(as, 8);
-                if (sx) {
-                    asm_rr(as, I_MOVSX16 | w, r, r);
-                }
-            }
-            break;
-        case TCG_MO_32:
-            asm_rm(as, sx && w && !be ? I_MOVSXD : I_MOV_RM, r, m);
-            if (be) {
-                asm_opcode(as, (0xc8 | (r & 7)) | OP_0F, 0, 0, r, false);
-                if (sx && w) {
-                    asm_rr(as, I_MOVSXD, r, r);
-                }
-            }
-            break;
-        default:
-            asm_rm(as, I_MOV_RM | OP_W, r, m);
-            if (be) {
-                asm_opcode(as, (0xc8 | (r & 7)) | OP_0F | OP_W, 0, 0, r, false);
-            }
-            break;
-        }
-        if (d >= XMM0) {
-            asm_rr(as, I_MOVD_XR | (size == TCG_MO_64 ? OP_W : 0), d, r);
-        }
+        return;
     }
-    st->back = asm_pos(as);
-    s->val[s->i].zx = op->type == TCG_I32;
-    x86_bind(s, d);
+    unsigned r = d < XMM0 ? d : RAX;
+    switch (size) {
+    case TCG_MO_8:
+        asm_rm(as, sx ? I_MOVSX8 | w : I_MOVZX8, r, m);
+        break;
+    case TCG_MO_16:
+        asm_rm(as, sx && !be ? I_MOVSX16 | w : I_MOVZX16, r, m);
+        if (be) {
+            asm_rr(as, 0xc1 | OP_66, SH_ROR, r);
+            asm_8(as, 8);
+            if (sx) {
+                asm_rr(as, I_MOVSX16 | w, r, r);
+            }
+        }
+        break;
+    case TCG_MO_32:
+        asm_rm(as, sx && w && !be ? I_MOVSXD : I_MOV_RM, r, m);
+        if (be) {
+            asm_opcode(as, (0xc8 | (r & 7)) | OP_0F, 0, 0, r, false);
+            if (sx && w) {
+                asm_rr(as, I_MOVSXD, r, r);
+            }
+        }
+        break;
+    default:
+        asm_rm(as, I_MOV_RM | OP_W, r, m);
+        if (be) {
+            asm_opcode(as, (0xc8 | (r & 7)) | OP_0F | OP_W, 0, 0, r, false);
+        }
+        break;
+    }
+    if (d >= XMM0) {
+        asm_rr(as, I_MOVD_XR | (size == TCG_MO_64 ? OP_W : 0), d, r);
+    }
 }
 
-static void emit_fence(X86Gen *s)
-{
-    asm_8(&s->a, LOCK_PREFIX);
-    asm_alu_mi(&s->a, 0, ALU_OR, mem_bd(RSP, 0), 0);
-}
-
-static void emit_st(X86Gen *s, const TCGOp *op)
+static void access_st(X86Gen *s, const TCGOp *op, Opnd o, Mem m)
 {
     Asm *as = &s->a;
-    unsigned size = tcg_mo_size(op->aux);
-    bool be = (op->aux & TCG_MO_BE) && size;
-    TCGType type = s->u->ops[op->b.i].type;
-    uint16_t v = x86_root(s, op->b);
-    Access x = take_address(s, op, op->imm);
-    x.tag = offsetof(TlbEntry, tag_w);
-    Opnd o = {.kind = OPND_REG};
-    if (type_is_int(type)) {
-        o = x86_opnd(s, v, size == TCG_MO_64 ? OP_W : 0, be ? 0 : X86_IMM);
-    } else {
-        o.reg = x86_use(s, v);
-    }
-    x86_advance(s);
-    Stub *st = emit_check(s, &x);
-    st->r[4] = size == TCG_MO_128 ? SLOW_ST128 : SLOW_ST;
-    if (o.kind == OPND_REG) {
-        st->r[1] = o.reg;
-    } else {
-        st->imm2 = o.imm;
-    }
-    Mem m = host_mem(&x);
     static const unsigned mov[] = {0x88 | OP_R8, I_MOV_MR | OP_66, I_MOV_MR, I_MOV_MR | OP_W};
+    unsigned size = tcg_mo_size(op->aux);
     if (size == TCG_MO_128) {
-        if (be) {
-            as->p = as->start + st->jump - 6;
-            st->jump = asm_jmp(as);
-        } else {
-            asm_rm(as, I_MOVUPS_MR, o.reg, m);
-        }
+        asm_rm(as, I_MOVUPS_MR, o.reg, m);
     } else if (o.kind == OPND_IMM) {
         asm_rm(as, size == TCG_MO_8 ? 0xc6 : 0xc7 | (mov[size] & (OP_66 | OP_W)), 0, m);
         if (size == TCG_MO_8) {
@@ -222,7 +294,7 @@ static void emit_st(X86Gen *s, const TCGOp *op)
         } else {
             asm_32(as, o.imm);
         }
-    } else if (be) {
+    } else if ((op->aux & TCG_MO_BE) && size) {
         if (o.reg >= XMM0) {
             asm_rr(as, I_MOVD_RX | (size == TCG_MO_64 ? OP_W : 0), o.reg, RDX);
         } else {
@@ -240,10 +312,195 @@ static void emit_st(X86Gen *s, const TCGOp *op)
     } else {
         asm_rm(as, mov[size], o.reg, m);
     }
+}
+
+static Stub *cold_stub(X86Gen *s, const TCGOp *op)
+{
+    Stub *st = x86_stub_new(s, STUB_COLD);
+    st->xmm = (s->busy & XMMS) != 0;
+    st->r[0] = st->r[1] = st->r[2] = st->r[3] = st->r[5] = REG_NONE;
+    st->imm = op->imm;
+    x86_snapshot(s, &st->snap, &st->nsnap);
+    capture_hosts(s, st);
+    return st;
+}
+
+/* The group's host address if this op is not its first access and it is there; locked. */
+static unsigned host_address(X86Gen *s)
+{
+    unsigned g = s->group_of[s->i];
+    if (!g || s->groups[g - 1].first == s->i) {
+        return REG_NONE;
+    }
+    return x86_use(s, s->u->nops + g - 1);
+}
+
+/* Where the base is: the stub reads it there. */
+typedef struct Base {
+    uint8_t reg;
+    Mem mem;
+} Base;
+static Base capture_base(X86Gen *s, const TCGOp *op)
+{
+    uint16_t v = x86_root(s, op->a);
+    Base b = {.reg = REG_NONE};
+    if (s->val[v].regs || x86_is_const(s, v)) {
+        b.reg = x86_use(s, v);
+    } else {
+        b.mem = x86_where(s, v);
+    }
+    return b;
+}
+
+/* Check the group's range; the host address of its base is in register host afterwards. */
+static Stub *check_group(X86Gen *s, const TCGOp *op, unsigned base, unsigned host)
+{
+    Asm *as = &s->a;
+    const Group *g = &s->groups[s->group_of[s->i] - 1];
+    const unsigned shift = TLB_PAGE_BITS - TLB_ENTRY_BITS;
+    unsigned table = R11;
+    asm_rm(as, I_LEA | OP_W, RDX, mem_bd(base, g->hi - 1));
+    if (g->lo == 0 && s->t->have.bmi2) {
+        asm_vex_rr(as, 0xf0 | OP_3A | OP_F2 | OP_W, RAX, 0, base);
+        asm_8(as, shift);
+    } else {
+        asm_rm(as, I_LEA | OP_W, RAX, mem_bd(base, g->lo));
+        asm_shift_ri(as, OP_W, SH_SHR, RAX, shift);
+    }
+    if (g->mmu) {
+        table = host;
+        asm_rm(as, I_MOV_RM | OP_W, table,
+               env_mem(s, offsetof(CPUEnv, tlb) + g->mmu * sizeof(TlbEntry *)));
+    }
+    asm_alu_ri(as, OP_W, ALU_AND, RDX, (int32_t)TLB_PAGE_MASK);
+    asm_rm(as, (ALU_AND * 8 + 3) | OP_W, RAX, mem_bd(table, TLB_MASK_OFFSET));
+    Stub *st = cold_stub(s, op);
+    st->r[0] = base;
+    st->r[5] = host;
+    if (g->ld) {
+        asm_rm(as, (ALU_CMP * 8 + 3) | OP_W, RDX, mem_bid(table, RAX, offsetof(TlbEntry, tag_r)));
+        st->jump = asm_jcc(as, CC_NE);
+    }
+    if (g->st) {
+        asm_rm(as, (ALU_CMP * 8 + 3) | OP_W, RDX, mem_bid(table, RAX, offsetof(TlbEntry, tag_w)));
+        st->jump2 = asm_jcc(as, CC_NE);
+    }
+    asm_rm(as, I_MOV_RM | OP_W, host, mem_bid(table, RAX, offsetof(TlbEntry, addend)));
+    asm_alu_rr(as, OP_W, ALU_ADD, host, base);
+    return st;
+}
+
+static Stub *check_member(X86Gen *s, const TCGOp *op, Base base, unsigned host)
+{
+    asm_rr(&s->a, I_TEST | OP_W, host, host);
+    Stub *st = cold_stub(s, op);
+    st->jump = asm_jcc(&s->a, CC_E);
+    st->r[0] = base.reg;
+    st->mem = base.mem;
+    return st;
+}
+
+static bool leads_group(const X86Gen *s)
+{
+    unsigned g = s->group_of[s->i];
+    return g && s->groups[g - 1].first == s->i;
+}
+
+static void emit_ld(X86Gen *s, const TCGOp *op)
+{
+    Asm *as = &s->a;
+    unsigned size = tcg_mo_size(op->aux), host = host_address(s), d;
+    Stub *st;
+    if (host != REG_NONE) {
+        Base base = capture_base(s, op);
+        x86_advance(s);
+        d = x86_def(s, 0);
+        st = check_member(s, op, base, host);
+        access_ld(s, op, d, mem_bd(host, op->imm));
+    } else if (leads_group(s)) {
+        unsigned base = x86_use(s, x86_root(s, op->a));
+        x86_advance(s);
+        d = x86_def(s, 0);
+        host = x86_define(s, s->u->nops + s->group_of[s->i] - 1);
+        st = check_group(s, op, base, host);
+        access_ld(s, op, d, mem_bd(host, op->imm));
+    } else {
+        Access x = take_address(s, op, op->imm);
+        x86_advance(s);
+        d = x86_def(s, 1u << x.base);
+        st = emit_check(s, &x);
+        if (size == TCG_MO_128 && op->aux & TCG_MO_BE) {
+            /* Rare: always the slow path. */
+            as->p = as->start + st->jump - 6;
+            st->jump = asm_jmp(as);
+        } else {
+            access_ld(s, op, d, host_mem(&x));
+        }
+    }
+    st->r[4] = size == TCG_MO_128 ? SLOW_LD128 : SLOW_LD;
+    st->r[2] = d;
+    st->back = asm_pos(as);
+    s->val[s->i].zx = op->type == TCG_I32;
+    x86_bind(s, d);
+}
+
+static void emit_fence(X86Gen *s)
+{
+    asm_8(&s->a, LOCK_PREFIX);
+    asm_alu_mi(&s->a, 0, ALU_OR, mem_bd(RSP, 0), 0);
+}
+
+static Opnd stored_value(X86Gen *s, const TCGOp *op)
+{
+    uint16_t v = x86_root(s, op->b);
+    if (type_is_int(s->u->ops[op->b.i].type)) {
+        unsigned size = tcg_mo_size(op->aux);
+        return x86_opnd(s, v, size == TCG_MO_64 ? OP_W : 0,
+                        (op->aux & TCG_MO_BE) && size ? 0 : X86_IMM);
+    }
+    return (Opnd){.kind = OPND_REG, .reg = x86_use(s, v)};
+}
+
+static void emit_st(X86Gen *s, const TCGOp *op)
+{
+    Asm *as = &s->a;
+    unsigned size = tcg_mo_size(op->aux);
+    Opnd o = stored_value(s, op);
+    unsigned host = host_address(s);
+    Stub *st;
+    if (host != REG_NONE) {
+        Base base = capture_base(s, op);
+        x86_advance(s);
+        st = check_member(s, op, base, host);
+        access_st(s, op, o, mem_bd(host, op->imm));
+    } else if (leads_group(s)) {
+        unsigned base = x86_use(s, x86_root(s, op->a));
+        x86_advance(s);
+        host = x86_define(s, s->u->nops + s->group_of[s->i] - 1);
+        st = check_group(s, op, base, host);
+        access_st(s, op, o, mem_bd(host, op->imm));
+    } else {
+        Access x = take_address(s, op, op->imm);
+        x.tag = offsetof(TlbEntry, tag_w);
+        x86_advance(s);
+        st = emit_check(s, &x);
+        if (size == TCG_MO_128 && op->aux & TCG_MO_BE) {
+            as->p = as->start + st->jump - 6;
+            st->jump = asm_jmp(as);
+        } else {
+            access_st(s, op, o, host_mem(&x));
+        }
+    }
+    st->r[4] = size == TCG_MO_128 ? SLOW_ST128 : SLOW_ST;
+    if (o.kind == OPND_REG) {
+        st->r[1] = o.reg;
+    } else {
+        st->imm2 = o.imm;
+    }
+    st->back = asm_pos(as);
     if ((op->aux & TCG_MO_ORDER_MASK) == TCG_MO_SC) {
         emit_fence(s);
     }
-    st->back = asm_pos(as);
 }
 
 /* rax, of the access's size, extended into d. */
@@ -426,17 +683,13 @@ void x86_emit_mem(X86Gen *s, const TCGOp *op)
     }
 }
 
-void x86_stub_slow(X86Gen *s, Stub *st)
+/* Call the slow path with the address in rax, and go back. */
+static void slow_tail(X86Gen *s, const Stub *st)
 {
     Asm *as = &s->a;
     const TCGOp *op = &s->u->ops[st->op];
     unsigned kind = st->r[4];
     uint32_t memop = op->aux;
-    if (st->imm) {
-        asm_rm(as, I_LEA | OP_W, RAX, mem_bd(st->r[0], st->imm));
-    } else {
-        asm_mov_rr(as, OP_W, RAX, st->r[0]);
-    }
     switch (kind) {
     case SLOW_RMW:
         memop |= (uint32_t)op->c.i << 16;
@@ -484,5 +737,73 @@ void x86_stub_slow(X86Gen *s, Stub *st)
             asm_mov_rr(as, type_w(op->type), d, RAX);
         }
     }
+    for (uint32_t m = st->hosts; m; m &= m - 1) {
+        unsigned r = __builtin_ctz(m);
+        asm_rr(as, 0x31, r, r);
+    }
+    for (unsigned k = 0; k < st->nhost_slots; k++) {
+        asm_rm(as, 0xc7 | OP_W, 0,
+               x86_slot(s, g_array_index(s->host_slots, uint16_t, st->host_slots + k)));
+        asm_32(as, 0);
+    }
     asm_jmp_to(as, st->back);
+}
+
+void x86_stub_slow(X86Gen *s, Stub *st)
+{
+    Asm *as = &s->a;
+    if (st->imm) {
+        asm_rm(as, I_LEA | OP_W, RAX, mem_bd(st->r[0], st->imm));
+    } else {
+        asm_mov_rr(as, OP_W, RAX, st->r[0]);
+    }
+    slow_tail(s, st);
+}
+
+void x86_stub_cold(X86Gen *s, Stub *st)
+{
+    Asm *as = &s->a;
+    const TCGOp *op = &s->u->ops[st->op];
+    const Mem addr = x86_slot(s, X86_SLOT_ARG);
+    unsigned size = 1u << tcg_mo_size(op->aux), mmu = tcg_mo_mmu(op->aux);
+    bool store = op->opc == TCG_OP_st;
+    if (st->r[5] != REG_NONE) {
+        asm_rr(as, 0x31, st->r[5], st->r[5]);
+    }
+    if (st->r[0] != REG_NONE) {
+        asm_mov_rr(as, OP_W, RAX, st->r[0]);
+    } else {
+        asm_rm(as, I_MOV_RM | OP_W, RAX, st->mem);
+    }
+    if (st->imm) {
+        asm_alu_ri(as, s->u->pc32 ? 0 : OP_W, ALU_ADD, RAX, st->imm);
+    }
+    asm_rm(as, I_MOV_MR | OP_W, RAX, addr);
+    asm_shift_ri(as, OP_W, SH_SHR, RAX, TLB_PAGE_BITS - TLB_ENTRY_BITS);
+    asm_rm(as, I_MOV_RM | OP_W, RDX, env_mem(s, offsetof(CPUEnv, tlb) + mmu * sizeof(TlbEntry *)));
+    asm_rm(as, (ALU_AND * 8 + 3) | OP_W, RAX, mem_bd(RDX, TLB_MASK_OFFSET));
+    asm_alu_rr(as, OP_W, ALU_ADD, RAX, RDX);
+    asm_rm(as, I_MOV_RM | OP_W, RDX, addr);
+    if (size > 1) {
+        asm_alu_ri(as, OP_W, ALU_ADD, RDX, size - 1);
+    }
+    asm_alu_ri(as, OP_W, ALU_AND, RDX, (int32_t)TLB_PAGE_MASK);
+    asm_rm(as, (ALU_CMP * 8 + 3) | OP_W, RDX,
+           mem_bd(RAX, store ? offsetof(TlbEntry, tag_w) : offsetof(TlbEntry, tag_r)));
+    uint32_t miss = asm_jcc(as, CC_NE);
+    asm_rm(as, I_MOV_RM | OP_W, RAX, mem_bd(RAX, offsetof(TlbEntry, addend)));
+    asm_rm(as, (ALU_ADD * 8 + 3) | OP_W, RAX, addr);
+    if (store) {
+        Opnd o = {.kind = OPND_REG, .reg = st->r[1]};
+        if (st->r[1] == REG_NONE) {
+            o = (Opnd){.kind = OPND_IMM, .imm = st->imm2};
+        }
+        access_st(s, op, o, mem_bd(RAX, 0));
+    } else {
+        access_ld(s, op, st->r[2], mem_bd(RAX, 0));
+    }
+    asm_jmp_to(as, st->back);
+    asm_link(as, miss, asm_pos(as));
+    asm_rm(as, I_MOV_RM | OP_W, RAX, addr);
+    slow_tail(s, st);
 }

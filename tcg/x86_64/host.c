@@ -38,6 +38,8 @@ static void *scratch_new(void)
 {
     X86Gen *s = g_new0(X86Gen, 1);
     s->snaps = g_array_new(false, false, sizeof(Sunk));
+    s->host_slots = g_array_new(false, false, sizeof(uint16_t));
+    s->groups = g_new(Group, X86_MAX_GROUPS);
     s->stubs = g_array_new(false, false, sizeof(Stub));
     s->fixes = g_array_new(false, false, sizeof(Fix));
     s->pool = g_array_new(false, false, sizeof(X86Const));
@@ -53,6 +55,7 @@ static void scratch_free(void *scratch)
 {
     X86Gen *s = scratch;
     g_array_free(s->snaps, true);
+    g_array_free(s->host_slots, true);
     g_array_free(s->stubs, true);
     g_array_free(s->fixes, true);
     g_array_free(s->pool, true);
@@ -60,6 +63,8 @@ static void scratch_free(void *scratch)
     g_array_free(s->label_fixes, true);
     g_free(s->val);
     g_free(s->nxt);
+    g_free(s->group_of);
+    g_free(s->groups);
     g_free(s->callnxt);
     g_free(s->label_at);
     g_free(s->label_refs);
@@ -144,6 +149,7 @@ static bool compile(void *scratch, void *thunks, const TCGUnit *u, uint8_t *rw, 
     s->pc = u->start;
     s->insn = 0;
     g_array_set_size(s->snaps, 0);
+    g_array_set_size(s->host_slots, 0);
     g_array_set_size(s->stubs, 0);
     g_array_set_size(s->fixes, 0);
     g_array_set_size(s->pool, 0);

@@ -24,7 +24,9 @@
  *   3. the home of a cell that is not pinned holds the architectural value unless the cell is sunk;
  *      then the value in `sunk` is it, and that value is in a register, a slot, or constant;
  *   4. i32 values have arbitrary upper halves in their registers; trunc costs nothing;
- *   5. a value that is live at a label was given a spill slot at each branch to the label. After
+ *   5. accesses off one base value share one check (x86_form_groups()): the first one leaves the
+ *      base's host address, or 0 if the check failed, in a value of its own, numbered from nops;
+ *   6. a value that is live at a label was given a spill slot at each branch to the label. After
  *      the label registers hold nothing but pins.
  *
  * Thread: one X86Gen a thread; X86Thunks is constant after emit_thunks().
@@ -104,8 +106,20 @@ typedef struct Val {
     uint8_t hint;   /* pinned register to be computed into, or REG_NONE */
     bool dead;      /* never used, or emitted with its only user */
     bool fused;     /* setcond, fcmp: emitted by its users */
+    bool cst;       /* integer, FP or vector constant */
+    uint8_t type;   /* TCGType */
     bool zx;        /* i32: upper half of the registers is zero */
 } Val;
+
+/* Accesses at constant distances from one base value: see emit_mem.c. */
+typedef struct Group {
+    uint16_t base, first; /* value; op of the first access */
+    uint16_t count, mmu;
+    int32_t lo, hi; /* bytes [lo, hi) around the base */
+    bool ld, st;
+    bool open, conditional; /* while forming: may grow; an exit stands behind the first access */
+} Group;
+#define X86_MAX_GROUPS 256
 
 /* Where a sunk cell's value is, for side tables and exit stubs. */
 typedef struct Sunk {
@@ -116,6 +130,7 @@ typedef struct Sunk {
 
 typedef enum StubKind {
     STUB_SLOW,     /* memory slow path */
+    STUB_COLD,     /* access of a group whose check has failed: on its own */
     STUB_EXIT,     /* exit_if taken */
     STUB_UNLINKED, /* direct exit not linked */
     STUB_POLL,     /* direct exit polled */
@@ -133,10 +148,13 @@ typedef struct Stub {
     uint32_t jump2;       /* another */
     uint32_t back;        /* position to return to */
     uint32_t snap, nsnap; /* sunk cells */
+    uint32_t hosts;       /* registers with host addresses of groups, and slots: to be zeroed */
+    uint32_t host_slots, nhost_slots;
     uint16_t op;
     uint16_t insn;
     int32_t pc;
     int64_t imm, imm2;
+    Mem mem; /* STUB_COLD: where the base is if r[0] is REG_NONE */
 } Stub;
 
 typedef enum FixKind {
@@ -156,7 +174,10 @@ typedef struct X86Gen {
     bool failed;
 
     Val *val;
-    uint16_t (*nxt)[4];                /* next use after op i of its operand k */
+    uint16_t (*nxt)[4]; /* next use after op i of its operand k */
+    uint16_t *group_of; /* group + 1 of each ld and st; 0: none */
+    Group *groups;
+    uint32_t ngroups;
     uint16_t (*callnxt)[TCG_MAX_ARGS]; /* the same for calls */
     uint32_t vals_cap, calls_cap;
 
@@ -184,6 +205,7 @@ typedef struct X86Gen {
     uint16_t insn;
 
     GArray *snaps;        /* Sunk */
+    GArray *host_slots;   /* uint16_t */
     GArray *stubs;        /* Stub */
     GArray *fixes;        /* Fix */
     GArray *pool;         /* X86Const */
@@ -250,6 +272,8 @@ static inline bool type_is_int(TCGType t)
 
 /* ---- ra.c ---- */
 bool x86_prepare(X86Gen *s);
+/* A register for value v, which the op defines beside its result. */
+unsigned x86_define(X86Gen *s, uint16_t v);
 void x86_op_begin(X86Gen *s, uint32_t i);
 /* The operand's value: trunc is seen through. */
 static inline uint16_t x86_root(const X86Gen *s, TCGv v)
@@ -258,8 +282,7 @@ static inline uint16_t x86_root(const X86Gen *s, TCGv v)
 }
 static inline bool x86_is_const(const X86Gen *s, uint16_t v)
 {
-    unsigned opc = s->u->ops[v].opc;
-    return opc == TCG_OP_const || opc == TCG_OP_fconst || opc == TCG_OP_vconst;
+    return s->val[v].cst;
 }
 static inline bool x86_live(const X86Gen *s, uint16_t v)
 {
@@ -314,8 +337,10 @@ void x86_alu(X86Gen *s, unsigned w, unsigned alu, unsigned d, Opnd o);
 void x86_rm(X86Gen *s, unsigned opc, unsigned d, Opnd o);
 
 /* ---- emit_mem.c ---- */
+void x86_form_groups(X86Gen *s);
 void x86_emit_mem(X86Gen *s, const TCGOp *op);
 void x86_stub_slow(X86Gen *s, Stub *st);
+void x86_stub_cold(X86Gen *s, Stub *st);
 
 /* ---- emit_fp.c ---- */
 void x86_emit_fp(X86Gen *s, const TCGOp *op);

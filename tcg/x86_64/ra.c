@@ -57,6 +57,9 @@ static unsigned operands(const X86Gen *s, uint32_t i, uint16_t v[4])
     for (; j < n; j++) {
         v[k++] = x86_root(s, x[j]);
     }
+    if (s->group_of[i] && s->groups[s->group_of[i] - 1].first != i) {
+        v[k++] = s->u->nops + s->group_of[i] - 1;
+    }
     return k;
 }
 
@@ -89,6 +92,8 @@ static void scan_forward(X86Gen *s)
         Val *v = &s->val[i];
         v->root = i;
         v->hint = REG_NONE;
+        v->type = op->type;
+        v->cst = op->opc == TCG_OP_const || op->opc == TCG_OP_fconst || op->opc == TCG_OP_vconst;
         if (is_alias(op->opc)) {
             v->root = x86_root(s, op->a);
             continue;
@@ -209,17 +214,18 @@ static void scan_backward(X86Gen *s)
 bool x86_prepare(X86Gen *s)
 {
     const TCGUnit *u = s->u;
-    if (u->nops >= 0xffff || u->ncells > TCG_MAX_CELLS) {
+    if (u->nops + X86_MAX_GROUPS >= 0xffff || u->ncells > TCG_MAX_CELLS) {
         return false;
     }
     if (u->nexits > s->exits_cap) {
         s->exits_cap = u->nexits + 64;
         s->exits = g_renew(TcgExit, s->exits, s->exits_cap);
     }
-    if (u->nops > s->vals_cap) {
-        s->vals_cap = u->nops + u->nops / 2 + 64;
+    if (u->nops + X86_MAX_GROUPS > s->vals_cap) {
+        s->vals_cap = u->nops + u->nops / 2 + X86_MAX_GROUPS;
         s->val = g_renew(Val, s->val, s->vals_cap);
         s->nxt = g_realloc_n(s->nxt, s->vals_cap, sizeof(*s->nxt));
+        s->group_of = g_renew(uint16_t, s->group_of, s->vals_cap);
         s->op_pos = g_renew(uint32_t, s->op_pos, s->vals_cap);
     }
     if (u->ncalls > s->calls_cap) {
@@ -231,7 +237,9 @@ bool x86_prepare(X86Gen *s)
         s->label_at = g_renew(uint32_t, s->label_at, s->labels_cap);
         s->label_refs = g_renew(uint32_t, s->label_refs, s->labels_cap);
     }
-    memset(s->val, 0, u->nops * sizeof(Val));
+    memset(s->val, 0, (u->nops + X86_MAX_GROUPS) * sizeof(Val));
+    memset(s->group_of, 0, u->nops * sizeof(*s->group_of));
+    s->ngroups = 0;
     memset(s->label_refs, 0, (u->nlabels + 1u) * sizeof(*s->label_refs));
     memset(s->regval, 0, sizeof(s->regval));
     memset(s->homeval, 0, u->ncells * sizeof(*s->homeval));
@@ -244,6 +252,10 @@ bool x86_prepare(X86Gen *s)
     s->busy = s->locked = 0;
     s->flags_live = s->unreachable = false;
     scan_forward(s);
+    x86_form_groups(s);
+    for (uint32_t k = 0; k < s->ngroups; k++) {
+        s->val[u->nops + k] = (Val){.root = u->nops + k, .hint = REG_NONE, .type = TCG_I64};
+    }
     scan_backward(s);
     return true;
 }
@@ -344,7 +356,7 @@ static void store_slot(X86Gen *s, uint16_t v, unsigned r)
     if (r < XMM0) {
         asm_rm(&s->a, I_MOV_MR | OP_W, r, m);
     } else {
-        asm_rm(&s->a, s->u->ops[v].type == TCG_V128 ? 0x29 | OP_0F : I_MOVSD_MR, r, m);
+        asm_rm(&s->a, s->val[v].type == TCG_V128 ? 0x29 | OP_0F : I_MOVSD_MR, r, m);
     }
     if (s->val[v].sunk) {
         s->snap_valid = false;
@@ -442,19 +454,16 @@ static void move_reg(X86Gen *s, unsigned d, unsigned r)
 void x86_load(X86Gen *s, uint16_t v, unsigned r)
 {
     const Val *x = &s->val[v];
-    const TCGOp *op = &s->u->ops[v];
     Asm *a = &s->a;
     if (x->regs) {
         move_reg(s, r, __builtin_ctz(x->regs));
         return;
     }
-    switch (op->opc) {
-    case TCG_OP_const:
-        x86_mov_const(s, r, op->type == TCG_I32 ? (int64_t)(uint32_t)op->imm : op->imm);
-        return;
-    case TCG_OP_fconst:
-    case TCG_OP_vconst:
-        if (!op->imm) {
+    if (x->cst) {
+        const TCGOp *op = &s->u->ops[v];
+        if (op->opc == TCG_OP_const) {
+            x86_mov_const(s, r, op->type == TCG_I32 ? (int64_t)(uint32_t)op->imm : op->imm);
+        } else if (!op->imm) {
             asm_rr(a, I_XORPS, r, r);
         } else {
             x86_rm_const(s,
@@ -464,12 +473,10 @@ void x86_load(X86Gen *s, uint16_t v, unsigned r)
                          r, op->imm, op->imm);
         }
         return;
-    default:
-        break;
     }
     Mem m = x86_where(s, v);
     g_assert(m.base != REG_NONE);
-    switch (op->type) {
+    switch (x->type) {
     case TCG_I32:
         /* A slot keeps the upper half; a home may be only four bytes long. */
         asm_rm(a, I_MOV_RM | (x->spill ? OP_W : 0), r, m);
@@ -496,7 +503,7 @@ unsigned x86_use(X86Gen *s, uint16_t v)
     if (x->regs) {
         r = __builtin_ctz(x->regs);
     } else {
-        r = alloc_in(s, class_temps(s, s->u->ops[v].type), 0);
+        r = alloc_in(s, class_temps(s, x->type), 0);
         g_assert(r != REG_NONE);
         x86_load(s, v, r);
         reg_set(s, r, v);
@@ -605,6 +612,15 @@ unsigned x86_def(X86Gen *s, uint32_t prefer)
     return r;
 }
 
+unsigned x86_define(X86Gen *s, uint16_t v)
+{
+    unsigned r = alloc_in(s, class_temps(s, s->val[v].type), 0);
+    g_assert(r != REG_NONE);
+    reg_set(s, r, v);
+    s->locked |= bit(r);
+    return r;
+}
+
 void x86_bind(X86Gen *s, unsigned r)
 {
     s->pin_clean &= ~bit(r);
@@ -666,7 +682,7 @@ void x86_forget_home(X86Gen *s, unsigned cell)
 
 static void set_home(X86Gen *s, unsigned cell, uint16_t v)
 {
-    if (!x86_live(s, v) || s->u->ops[v].type != s->u->cells[cell].type) {
+    if (!x86_live(s, v) || s->val[v].type != s->u->cells[cell].type) {
         return;
     }
     if (s->val[v].home) {
@@ -866,7 +882,7 @@ static void ensure_slot(X86Gen *s, uint16_t v)
     if (x->regs) {
         store_slot(s, v, __builtin_ctz(x->regs));
     } else if (x->home) {
-        unsigned r = type_is_int(s->u->ops[v].type) ? RAX : XMM15;
+        unsigned r = type_is_int(x->type) ? RAX : XMM15;
         x86_load(s, v, r);
         store_slot(s, v, r);
     }

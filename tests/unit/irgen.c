@@ -497,6 +497,8 @@ typedef struct Gen {
     Pending pending[MAX_LABELS];
     unsigned npending;
     int64_t pc;
+    unsigned base; /* index in the pool of i64 of an address in the middle of the window; 0: none */
+    TCGv base_value;
 } Gen;
 
 static TCGv keep(Gen *g, TCGv v)
@@ -972,6 +974,24 @@ static TCGv gen_address(Gen *g, unsigned size_log2, bool aligned, int64_t *disp)
     if (g->o->faults && chance(&g->r, 3)) {
         mask = UINT64_MAX;
     }
+    if (chance(&g->r, 40)) {
+        /* Several accesses off one base. */
+        Pool *p = &g->pool[TCG_I64];
+        if (!g->base || chance(&g->r, 20)) {
+            mask = mask == UINT64_MAX ? mask : 0xff0;
+            if (g->o->pc32) {
+                mask &= UINT32_MAX;
+            }
+            TCGv low = tcg_gen_andi(b, pick(g, TCG_I64), (int64_t)mask);
+            g->base_value = keep(g, tcg_gen_ori(b, low, IRGEN_BASE + 0x2000));
+            g->base = p->n - 1;
+        }
+        *disp = (int)below(&g->r, 256) - 128;
+        if (aligned) {
+            *disp &= ~15;
+        }
+        return g->base_value;
+    }
     int64_t base = (int64_t)(IRGEN_BASE + (below(&g->r, IRGEN_MEM / 4) & ~15u));
     if (g->o->pc32) {
         TCGv x = tcg_gen_andi(b, pick(g, TCG_I32), (int32_t)mask);
@@ -1105,6 +1125,9 @@ static void place(Gen *g, unsigned k, bool reachable)
     gen_insn(g); /* ways that passed different instructions meet */
     for (unsigned t = 0; t < TCG_TYPE_COUNT; t++) {
         g->pool[t].n = reachable ? MIN(g->pool[t].n, p.limit[t]) : p.limit[t];
+        if (t == TCG_I64 && g->base >= g->pool[t].n) {
+            g->base = 0;
+        }
         for (unsigned i = 0; i < g->npending; i++) {
             /* What stands above was replaced by values that other ways do not define. */
             g->pending[i].limit[t] = MIN(g->pending[i].limit[t], g->pool[t].n);

@@ -36,8 +36,6 @@ static const TcgHost *const host = &tcg_host_x86_64;
 
 /* ---- slow paths, in place of the soft TLB's ---- */
 
-static uint32_t guest_mxcsr_at_slow;
-
 static void restore_at(IrGenState *s, uintptr_t ra)
 {
     int64_t rel;
@@ -52,6 +50,31 @@ static void restore_at(IrGenState *s, uintptr_t ra)
     s->nlog += insn << 8; /* compared with the interpreter's */
 }
 
+/*
+ * Guest memory moves now and then while C runs, as when a device remaps itself: what generated code
+ * knows of addresses before a slow path is worth nothing after it.
+ */
+static uint8_t *other_place;
+static bool moved;
+static unsigned moves;
+
+static void set_addends(IrGenState *s, const uint8_t *mem)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(s->tlb.entries); i++) {
+        s->tlb.entries[i].addend = (uintptr_t)mem - IRGEN_BASE;
+    }
+}
+
+static void move_back(IrGenState *s)
+{
+    if (moved) {
+        memcpy(s->mem, other_place, IRGEN_MEM);
+        memset(other_place, 0xc5, IRGEN_MEM);
+        set_addends(s, s->mem);
+        moved = false;
+    }
+}
+
 static void check_address(CPUEnv *env, uint64_t addr, uint32_t memop, uintptr_t ra)
 {
     IrGenState *s = (IrGenState *)env;
@@ -59,7 +82,7 @@ static void check_address(CPUEnv *env, uint64_t addr, uint32_t memop, uintptr_t 
     uint32_t csr;
     __asm__ volatile("stmxcsr %0" : "=m"(csr));
     g_assert_cmphex(csr, ==, env->host_mxcsr);
-    guest_mxcsr_at_slow = env->mxcsr;
+    move_back(s);
     if (addr & (align - 1) || addr < IRGEN_BASE || addr > IRGEN_BASE + IRGEN_MEM - size) {
         restore_at(s, ra);
         irgen_fault(s);
@@ -72,9 +95,16 @@ static uint64_t extend(uint64_t v, uint32_t memop)
     return memop & TCG_MO_SIGN ? (uint64_t)((int64_t)(v << sh) >> sh) : v << sh >> sh;
 }
 
-/* C may use any register that calls do not preserve. */
-static void scribble(void)
+/* The end of a slow path. C may use any register that calls do not preserve. */
+static void scribble(CPUEnv *env)
 {
+    IrGenState *s = (IrGenState *)env;
+    if (++moves % 4 == 0) {
+        memcpy(other_place, s->mem, IRGEN_MEM);
+        memset(s->mem, 0xc5, IRGEN_MEM);
+        set_addends(s, other_place);
+        moved = true;
+    }
     __asm__ volatile(
         "mov $-1, %%rax\n\tmov %%rax, %%rcx\n\tmov %%rax, %%rdx\n\tmov %%rax, %%rsi\n\t"
         "mov %%rax, %%rdi\n\tmov %%rax, %%r8\n\tmov %%rax, %%r9\n\tmov %%rax, %%r10\n\t"
@@ -91,7 +121,7 @@ uint64_t tcg_slow_ld(CPUEnv *env, uint64_t addr, uint32_t memop, uintptr_t ra)
 {
     check_address(env, addr, memop, ra);
     uint64_t v = extend(irgen_mem.ld(NULL, env, addr, memop), memop);
-    scribble();
+    scribble(env);
     return v;
 }
 
@@ -99,14 +129,14 @@ void tcg_slow_st(CPUEnv *env, uint64_t addr, uint64_t val, uint32_t memop, uintp
 {
     check_address(env, addr, memop, ra);
     irgen_mem.st(NULL, env, addr, val, memop);
-    scribble();
+    scribble(env);
 }
 
 uint64_t tcg_slow_rmw(CPUEnv *env, uint64_t addr, uint64_t val, uint32_t memop, uintptr_t ra)
 {
     check_address(env, addr, memop & 0xffff, ra);
     uint64_t v = extend(irgen_mem.rmw(NULL, env, addr, val, memop), memop & 0xffff);
-    scribble();
+    scribble(env);
     return v;
 }
 
@@ -115,7 +145,7 @@ uint64_t tcg_slow_cmpxchg(CPUEnv *env, uint64_t addr, uint64_t expect, uint64_t 
 {
     check_address(env, addr, memop, ra);
     uint64_t v = extend(irgen_mem.cmpxchg(NULL, env, addr, expect, val, memop), memop);
-    scribble();
+    scribble(env);
     return v;
 }
 
@@ -123,21 +153,21 @@ void tcg_slow_ld128(CPUEnv *env, uint64_t addr, uint32_t memop, uint64_t out[2],
 {
     check_address(env, addr, memop, ra);
     irgen_mem.ld128(NULL, env, addr, memop, out);
-    scribble();
+    scribble(env);
 }
 
 void tcg_slow_st128(CPUEnv *env, uint64_t addr, const uint64_t val[2], uint32_t memop, uintptr_t ra)
 {
     check_address(env, addr, memop, ra);
     irgen_mem.st128(NULL, env, addr, val, memop);
-    scribble();
+    scribble(env);
 }
 
 void tcg_slow_probe(CPUEnv *env, uint64_t addr, uint32_t memop, uint32_t store, uintptr_t ra)
 {
     check_address(env, addr, memop, ra);
     irgen_mem.probe(NULL, env, addr, memop, store);
-    scribble();
+    scribble(env);
 }
 
 /* ---- configurations ---- */
@@ -199,6 +229,8 @@ static Fixture *fixture_new(unsigned n)
     f->got = irgen_state_new();
     f->jump_cache = g_new0(JumpCacheEntry, 1 << JUMP_CACHE_BITS);
     current = f;
+    other_place = g_malloc(IRGEN_MEM);
+    moved = false;
     return f;
 }
 
@@ -211,6 +243,7 @@ static void fixture_free(Fixture *f)
     free(f->want);
     free(f->got);
     g_free(f->jump_cache);
+    g_free(other_place);
     g_free(f->thunks);
     munmap(f->rw, CACHE_SIZE);
     munmap(f->rx, CACHE_SIZE);
@@ -289,6 +322,7 @@ static bool random_unit(Fixture *f, const Config *c, uint64_t seed)
         f->got->env.exit_request = poll;
         uint64_t why = irgen_interpret(f->want, f->u, f->in);
         uint64_t got = run_jit(f, f->got);
+        move_back(f->got);
         if (why == IRGEN_FAULTED) {
             f->want->nlog += tcg_interp_insn(f->in) << 8;
         }
