@@ -7,7 +7,7 @@
  * Opcodes are one number: the low byte, the OP_* prefix and map bits, and OP_W for 64-bit operands.
  * Registers 0-15 are general, 16-31 are XMM0-15; only the low four bits are encoded.
  *
- * Thread: any, one Asm each. Test: tests/unit/x86_64_jit_test.c.
+ * Thread: any, one Asm each. Test: tests/unit/test-x86-64-jit.c.
  */
 #ifndef TCG_X86_64_ASM_H
 #define TCG_X86_64_ASM_H

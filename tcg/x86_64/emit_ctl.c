@@ -7,7 +7,7 @@
  * A direct exit ends in a 5-byte jump inside an aligned 8-byte word, which the accelerator patches;
  * at first it leads to a stub that leaves through the link thunk.
  *
- * Thread: any, one X86Gen each. Test: tests/unit/x86_64_jit_test.c.
+ * Thread: any, one X86Gen each. Test: tests/unit/test-x86-64-jit.c.
  */
 #include "tcg/x86_64/internal.h"
 

@@ -7,7 +7,7 @@
  * sticky flags are the guest's. What SSE does not do exactly as the IR op says is computed by the
  * interpreter's function (tcg/interp/fp.c) through a slow thunk: whole ops, or out of line.
  *
- * Thread: any, one X86Gen each. Test: tests/unit/x86_64_jit_test.c.
+ * Thread: any, one X86Gen each. Test: tests/unit/test-x86-64-jit.c.
  */
 #include "tcg/interp/internal.h"
 #include "tcg/x86_64/internal.h"

@@ -5,7 +5,7 @@
  * result's register and then emits; the result's register may be that of an operand that dies, so
  * operands are read before or by the instruction that writes it.
  *
- * Thread: any, one X86Gen each. Test: tests/unit/x86_64_jit_test.c.
+ * Thread: any, one X86Gen each. Test: tests/unit/test-x86-64-jit.c.
  */
 #include "tcg/x86_64/internal.h"
 

@@ -17,7 +17,7 @@
  * x86 is TSO: loads acquire, stores release, locked instructions are full barriers (Intel SDM
  * volume 3, 9.2). Only a sequentially consistent store and a store-load fence need more.
  *
- * Thread: any, one X86Gen each. Test: tests/unit/x86_64_jit_test.c.
+ * Thread: any, one X86Gen each. Test: tests/unit/test-x86-64-jit.c.
  */
 #include "tcg/x86_64/internal.h"
 

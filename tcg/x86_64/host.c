@@ -4,7 +4,7 @@
  * The x86-64 host: compiles a unit (tcg/backend.h). Layout in the code cache: entry, code, stubs,
  * constant pool, exits, side table.
  *
- * Thread: any, one scratch each. Test: tests/unit/x86_64_jit_test.c.
+ * Thread: any, one scratch each. Test: tests/unit/test-x86-64-jit.c.
  */
 #include "tcg/x86_64/internal.h"
 
@@ -69,7 +69,6 @@ static void scratch_free(void *scratch)
     g_free(s->label_at);
     g_free(s->label_refs);
     g_free(s->exits);
-    g_free(s->op_pos);
     g_free(s);
 }
 

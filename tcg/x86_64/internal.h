@@ -30,7 +30,7 @@
  *      the label registers hold nothing but pins.
  *
  * Thread: one X86Gen a thread; X86Thunks is constant after emit_thunks().
- * Tests: tests/unit/x86_64_jit_test.c.
+ * Tests: tests/unit/test-x86-64-jit.c.
  */
 #ifndef TCG_X86_64_INTERNAL_H
 #define TCG_X86_64_INTERNAL_H
@@ -217,7 +217,6 @@ typedef struct X86Gen {
     TcgExit *exits;
     uint32_t exits_cap;
     uint32_t dead_stub;
-    uint32_t *op_pos; /* code position of each op, for dumps */
     uint8_t nargs[TCG_OP_COUNT];
 } X86Gen;
 

@@ -7,7 +7,7 @@
  * and hints (a value that becomes a pinned cell before anything can observe the cell is computed
  * straight into the cell's register). Everything else runs during emission.
  *
- * Thread: any, one X86Gen each. Test: tests/unit/x86_64_jit_test.c.
+ * Thread: any, one X86Gen each. Test: tests/unit/test-x86-64-jit.c.
  */
 #include "tcg/x86_64/internal.h"
 
@@ -226,7 +226,6 @@ bool x86_prepare(X86Gen *s)
         s->val = g_renew(Val, s->val, s->vals_cap);
         s->nxt = g_realloc_n(s->nxt, s->vals_cap, sizeof(*s->nxt));
         s->group_of = g_renew(uint16_t, s->group_of, s->vals_cap);
-        s->op_pos = g_renew(uint32_t, s->op_pos, s->vals_cap);
     }
     if (u->ncalls > s->calls_cap) {
         s->calls_cap = u->ncalls + 16;

@@ -9,7 +9,7 @@
  * for each sunk cell its number and its place: register << 2, slot << 2 | 1, or 2 followed by a
  * signed constant. Numbers are LEB128, signed ones zigzag.
  *
- * Thread: restore runs on the vCPU's thread. Test: tests/unit/x86_64_jit_test.c.
+ * Thread: restore runs on the vCPU's thread. Test: tests/unit/test-x86-64-jit.c.
  */
 #include <xmmintrin.h>
 #include "tcg/x86_64/internal.h"

@@ -10,12 +10,16 @@
  * remove. They save all registers where restore() finds them, run C with the host's MXCSR, and
  * change nothing but rax, rdx, flags.
  *
- * Constant after x86_emit_thunks(). Test: tests/unit/x86_64_jit_test.c.
+ * Constant after x86_emit_thunks(). Test: tests/unit/test-x86-64-jit.c.
  */
 #include <cpuid.h>
 #include "tcg/x86_64/internal.h"
 
-/* How many integer cells are pinned: a measurement (docs/) chose. */
+/*
+ * How many cells are pinned. Three general registers must be left for values. XMM registers are
+ * caller-saved: a pinned floating-point cell costs a store and a load at every helper call and slow
+ * path, so there is none.
+ */
 #define PIN_INTEGERS 8
 #define PIN_FLOATS   0
 
