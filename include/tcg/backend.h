@@ -5,8 +5,9 @@
  * the code cache; the host returns code, the table of direct exits and the side table.
  *
  * Code is written through the writable mapping and runs through the executable one; both are at a
- * fixed distance for the whole cache. Code refers to the outside only IP-relative within the cache
- * (thunks at its start), relative to env, or by recorded relocations.
+ * fixed distance for the whole cache. Code refers to the outside only relative to env or by
+ * recorded relocations: IP-relative to the thunks at the cache's start, and by addresses in the
+ * program.
  *
  * Contract with the dispatcher (host register roles are the host's own business):
  *   - enter thunk: uint64_t enter(CPUEnv *env, const void *code): loads pinned cells from their
@@ -71,6 +72,8 @@ typedef struct TcgCode {
     TcgExit *exits;      /* writable mapping */
     const uint8_t *side; /* side table, host's format */
     uint32_t side_size;
+    uint32_t relocs_size;
+    const uint8_t *relocs; /* places that refer to the outside, host's format */
 } TcgCode;
 
 typedef struct TcgHostOptions {
@@ -107,6 +110,14 @@ typedef struct TcgHost {
     /* Make the unit's entry go to its dead stub. Any thread; one aligned 8-byte store. rw_delta =
      * rw - rx. */
     void (*patch_dead)(const TcgCode *c, ptrdiff_t rw_delta);
+    /*
+     * Copy a unit to rw (executable at rx, aligned to 16, with room for total_size bytes), where it
+     * runs as it did at `from`: what refers to the thunks and to addresses in the program follows
+     * the table of relocations. program_moved: what must be added to the latter, 0 in the process
+     * that compiled the unit. The copy's exits are not linked.
+     */
+    void (*relocate)(const TcgCode *from, uint8_t *rw, const uint8_t *rx, ptrdiff_t program_moved,
+                     TcgCode *out);
     /*
      * A fault at return address ra inside the unit: write every cell to its home in env, pc offset
      * (relative to pc_page) and instruction number of the faulting instruction to the out

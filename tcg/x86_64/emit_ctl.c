@@ -122,7 +122,7 @@ static void emit_call(X86Gen *s, const TCGOp *op)
         asm_rm(as, 0xae | OP_0F, 3, ENV(mxcsr));
         asm_rm(as, 0xae | OP_0F, 2, ENV(host_mxcsr));
     }
-    x86_rm_const(s, 0xff, 2, (uintptr_t)h->fn, 0);
+    x86_call_program(s, (uintptr_t)h->fn);
     if (!(h->flags & TCG_HELPER_PURE)) {
         SideRow row = {.ret = asm_pos(as),
                        .pc = s->pc,
@@ -274,18 +274,18 @@ static void emit_exit_lookup(X86Gen *s, const TCGOp *op)
     give_back(s, s->insn);
     asm_alu_mi(as, 0, ALU_CMP, ENV(exit_request), 0);
     asm_8(as, 0x0f);
-    asm_rel_rx(as, 0x80 | CC_NE, t->lookup_poll);
+    x86_jump_thunk(s, 0x80 | CC_NE, t->lookup_poll);
     asm_mov_rr(as, 0, RDX, RAX);
     asm_shift_ri(as, 0, SH_SHL, RDX, 4); /* (pc >> 1) * sizeof(JumpCacheEntry) */
     asm_alu_ri(as, 0, ALU_AND, RDX, ((1 << JUMP_CACHE_BITS) - 1) * (int)sizeof(JumpCacheEntry));
     asm_rm(as, (ALU_ADD * 8 + 3) | OP_W, RDX, ENV(jump_cache));
     asm_rm(as, (ALU_CMP * 8 + 3) | OP_W, RAX, mem_bd(RDX, offsetof(JumpCacheEntry, pc)));
     asm_8(as, 0x0f);
-    asm_rel_rx(as, 0x80 | CC_NE, t->miss);
+    x86_jump_thunk(s, 0x80 | CC_NE, t->miss);
     asm_rm(as, I_MOV_RM | OP_W, RCX, ENV(ctx));
     asm_rm(as, (ALU_CMP * 8 + 3) | OP_W, RCX, mem_bd(RDX, offsetof(JumpCacheEntry, ctx)));
     asm_8(as, 0x0f);
-    asm_rel_rx(as, 0x80 | CC_NE, t->miss);
+    x86_jump_thunk(s, 0x80 | CC_NE, t->miss);
     asm_alu_ri(as, OP_W, ALU_AND, RAX, (int32_t)TLB_PAGE_MASK);
     asm_rm(as, I_MOV_MR | OP_W, RAX, ENV(pc_page));
     asm_rm(as, 0xff, 4, mem_bd(RDX, offsetof(JumpCacheEntry, code)));
@@ -325,7 +325,7 @@ void x86_emit_ctl(X86Gen *s, const TCGOp *op)
         x86_flush_sunk(s);
         x86_load(s, x86_root(s, op->a), RAX);
         give_back(s, s->insn);
-        asm_rel_rx(as, 0xe9, s->t->main);
+        x86_jump_thunk(s, 0xe9, s->t->main);
         s->unreachable = true;
         break;
     }
@@ -391,19 +391,19 @@ void x86_emit_stub(X86Gen *s, Stub *st)
     case STUB_UNLINKED:
         s->exits[st->imm].stub = asm_pos(as);
         lea_exit(s, RAX, st->imm);
-        asm_rel_rx(as, 0xe9, s->t->link);
+        x86_jump_thunk(s, 0xe9, s->t->link);
         break;
     case STUB_XLINK:
         lea_exit(s, RCX, st->imm);
-        asm_rel_rx(as, 0xe9, s->t->xlink);
+        x86_jump_thunk(s, 0xe9, s->t->xlink);
         break;
     case STUB_POLL:
         lea_exit(s, RAX, st->imm);
-        asm_rel_rx(as, 0xe9, s->t->poll);
+        x86_jump_thunk(s, 0xe9, s->t->poll);
         break;
     case STUB_ICOUNT:
         asm_mov_ri(as, RAX, s->u->start);
-        asm_rel_rx(as, 0xe9, s->t->icount_stop);
+        x86_jump_thunk(s, 0xe9, s->t->icount_stop);
         break;
     case STUB_DIV:
         stub_div(s, st);

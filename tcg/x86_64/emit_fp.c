@@ -59,7 +59,7 @@ static void call_soft(X86Gen *s, const TCGOp *op, const uint8_t r[3])
     }
     asm_8(as, 0x68); /* push */
     asm_32(as, fp_desc(s, op));
-    asm_rel_rx(as, 0xe8, s->t->slow[1][SLOW_FP]);
+    x86_jump_thunk(s, 0xe8, s->t->slow[1][SLOW_FP]);
 }
 
 static void take_operands(X86Gen *s, const TCGOp *op, uint8_t r[3])

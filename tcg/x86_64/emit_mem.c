@@ -719,7 +719,7 @@ static void slow_tail(X86Gen *s, const Stub *st)
     }
     asm_8(as, 0x68); /* push */
     asm_32(as, memop);
-    asm_rel_rx(as, 0xe8, s->t->slow[st->xmm][kind]);
+    x86_jump_thunk(s, 0xe8, s->t->slow[st->xmm][kind]);
     SideRow row = {.ret = asm_pos(as),
                    .pc = st->pc,
                    .insn = st->insn,

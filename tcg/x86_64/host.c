@@ -2,7 +2,7 @@
 /* SPDX-FileCopyrightText: The rhea authors */
 /*
  * The x86-64 host: compiles a unit (tcg/backend.h). Layout in the code cache: entry, code, stubs,
- * constant pool, exits, side table.
+ * constant pool, addresses in the program, exits, side table, relocations.
  *
  * Thread: any, one scratch each. Test: tests/unit/test-x86-64-jit.c.
  */
@@ -34,6 +34,27 @@ void x86_rm_const(X86Gen *s, unsigned opc, unsigned reg, uint64_t lo, uint64_t h
     x86_fix(s, FIX_POOL, k);
 }
 
+void x86_call_program(X86Gen *s, uintptr_t addr)
+{
+    uint64_t a = addr;
+    unsigned k = 0;
+    while (k < s->addrs->len && g_array_index(s->addrs, uint64_t, k) != a) {
+        k++;
+    }
+    if (k == s->addrs->len) {
+        g_array_append_val(s->addrs, a);
+    }
+    asm_rm(&s->a, 0xff, 2, mem_rip());
+    x86_fix(s, FIX_ADDR, k);
+}
+
+void x86_jump_thunk(X86Gen *s, uint8_t opc, const uint8_t *thunk)
+{
+    asm_rel_rx(&s->a, opc, thunk);
+    uint32_t at = asm_pos(&s->a) - 4;
+    g_array_append_val(s->outs, at);
+}
+
 static void *scratch_new(void)
 {
     X86Gen *s = g_new0(X86Gen, 1);
@@ -43,6 +64,8 @@ static void *scratch_new(void)
     s->stubs = g_array_new(false, false, sizeof(Stub));
     s->fixes = g_array_new(false, false, sizeof(Fix));
     s->pool = g_array_new(false, false, sizeof(X86Const));
+    s->addrs = g_array_new(false, false, sizeof(uint64_t));
+    s->outs = g_array_new(false, false, sizeof(uint32_t));
     s->rows = g_array_new(false, false, sizeof(SideRow));
     s->label_fixes = g_array_new(false, false, sizeof(LabelFix));
     for (unsigned k = 0; k < TCG_OP_COUNT; k++) {
@@ -59,6 +82,8 @@ static void scratch_free(void *scratch)
     g_array_free(s->stubs, true);
     g_array_free(s->fixes, true);
     g_array_free(s->pool, true);
+    g_array_free(s->addrs, true);
+    g_array_free(s->outs, true);
     g_array_free(s->rows, true);
     g_array_free(s->label_fixes, true);
     g_free(s->val);
@@ -121,13 +146,14 @@ static bool room_left(const X86Gen *s)
     return !s->failed && s->a.p <= s->limit;
 }
 
-static void apply_fixes(X86Gen *s, uint32_t pool, uint32_t exits)
+static void apply_fixes(X86Gen *s, uint32_t pool, uint32_t addrs, uint32_t exits)
 {
     for (unsigned k = 0; k < s->fixes->len; k++) {
         const Fix *f = &g_array_index(s->fixes, Fix, k);
         int32_t addend;
-        uint32_t to = f->kind == FIX_POOL ? pool + f->index * sizeof(X86Const)
-                                          : exits + f->index * sizeof(TcgExit);
+        uint32_t to = f->kind == FIX_POOL   ? pool + f->index * sizeof(X86Const)
+                      : f->kind == FIX_ADDR ? addrs + f->index * sizeof(uint64_t)
+                                            : exits + f->index * sizeof(TcgExit);
         memcpy(&addend, s->a.start + f->end - 4, 4);
         asm_link(&s->a, f->end, to + addend);
     }
@@ -152,6 +178,8 @@ static bool compile(void *scratch, void *thunks, const TCGUnit *u, uint8_t *rw, 
     g_array_set_size(s->stubs, 0);
     g_array_set_size(s->fixes, 0);
     g_array_set_size(s->pool, 0);
+    g_array_set_size(s->addrs, 0);
+    g_array_set_size(s->outs, 0);
     g_array_set_size(s->rows, 0);
     g_array_set_size(s->label_fixes, 0);
     if (!x86_prepare(s)) {
@@ -186,19 +214,23 @@ static bool compile(void *scratch, void *thunks, const TCGUnit *u, uint8_t *rw, 
     Asm *as = &s->a;
     uint32_t dead = asm_pos(as);
     asm_mov_ri(as, RAX, u->start);
-    asm_rel_rx(as, 0xe9, s->t->dead);
+    x86_jump_thunk(s, 0xe9, s->t->dead);
     while (asm_pos(as) & 15) {
         asm_8(as, 0xcc);
     }
-    uint32_t pool = asm_pos(as), exits = pool + s->pool->len * sizeof(X86Const);
+    uint32_t pool = asm_pos(as), addrs = pool + s->pool->len * sizeof(X86Const);
+    uint32_t exits = addrs + s->addrs->len * sizeof(uint64_t);
     uint32_t side = exits + u->nexits * sizeof(TcgExit);
     if (side > room) {
         return false;
     }
-    apply_fixes(s, pool, exits);
+    apply_fixes(s, pool, addrs, exits);
     /* A GArray without elements has no data, and null may not be copied, however little of it. */
-    if (exits > pool) {
-        memcpy(rw + pool, s->pool->data, exits - pool);
+    if (addrs > pool) {
+        memcpy(rw + pool, s->pool->data, addrs - pool);
+    }
+    if (exits > addrs) {
+        memcpy(rw + addrs, s->addrs->data, exits - addrs);
     }
     if (side > exits) {
         memcpy(rw + exits, s->exits, side - exits);
@@ -207,14 +239,21 @@ static bool compile(void *scratch, void *thunks, const TCGUnit *u, uint8_t *rw, 
     if (side_size == SIZE_MAX) {
         return false;
     }
+    uint32_t relocs = side + side_size;
+    size_t relocs_size = x86_relocs_encode(s, rw + relocs, room - relocs);
+    if (relocs_size == SIZE_MAX) {
+        return false;
+    }
     *out = (TcgCode){.code = rx,
                      .code_size = exits,
-                     .total_size = side + side_size,
+                     .total_size = relocs + relocs_size,
                      .dead_stub = dead,
                      .nexits = u->nexits,
                      .exits = (TcgExit *)(rw + exits),
                      .side = rw + side,
-                     .side_size = side_size};
+                     .side_size = side_size,
+                     .relocs = rw + relocs,
+                     .relocs_size = relocs_size};
     return true;
 }
 
@@ -263,6 +302,7 @@ const TcgHost tcg_host_x86_64 = {
     .enter = enter,
     .patch_exit = patch_exit,
     .patch_dead = patch_dead,
+    .relocate = x86_relocate,
     .restore = x86_side_restore,
     .insn_of = x86_side_insn_of,
     .disas = x86_disas,

@@ -160,6 +160,7 @@ typedef struct Stub {
 typedef enum FixKind {
     FIX_EXIT, /* rip-relative to TcgExit index; addend in disp32 already */
     FIX_POOL, /* rip-relative to constant pool entry index */
+    FIX_ADDR, /* rip-relative to the word of program address index */
 } FixKind;
 typedef struct Fix {
     uint32_t end; /* position after the displacement */
@@ -209,6 +210,8 @@ typedef struct X86Gen {
     GArray *stubs;        /* Stub */
     GArray *fixes;        /* Fix */
     GArray *pool;         /* X86Const */
+    GArray *addrs;        /* uint64_t: addresses in the program, behind the pool */
+    GArray *outs;         /* uint32_t: positions of displacements to thunks, ascending */
     GArray *rows;         /* SideRow */
     uint32_t *label_at;   /* op index of each label */
     GArray *label_fixes;  /* LabelFix */
@@ -371,6 +374,11 @@ void x86_fix(X86Gen *s, FixKind kind, unsigned index);
 unsigned x86_const(X86Gen *s, uint64_t lo, uint64_t hi);
 void x86_rm_const(X86Gen *s, unsigned opc, unsigned reg, uint64_t lo, uint64_t hi);
 
+/* call [address in the program]. */
+void x86_call_program(X86Gen *s, uintptr_t addr);
+/* A jump or call (opc; 0x80 | condition: behind a 0x0f) to a thunk. */
+void x86_jump_thunk(X86Gen *s, uint8_t opc, const uint8_t *thunk);
+
 /* ---- disas.c ---- */
 void x86_disas(const TcgCode *c, FILE *f);
 
@@ -383,5 +391,9 @@ size_t x86_side_encode(const X86Gen *s, uint8_t *out, size_t room);
 bool x86_side_restore(void *thunks, const TcgCode *c, CPUEnv *env, uintptr_t ra, int64_t *rel,
                       unsigned *insn);
 bool x86_side_insn_of(const TcgCode *c, uintptr_t ra, unsigned *insn);
+
+size_t x86_relocs_encode(const X86Gen *s, uint8_t *out, size_t room);
+void x86_relocate(const TcgCode *from, uint8_t *rw, const uint8_t *rx, ptrdiff_t program_moved,
+                  TcgCode *out);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The rhea authors */
 /*
- * Side tables of the x86-64 host: for each return address at which something may fault or ask for
- * the guest's state, the guest instruction and where the sunk cells' values are.
+ * Tables behind a unit of the x86-64 host. Side table: for each return address at which something
+ * may fault or ask for the guest's state, the guest instruction and where the sunk cells' values
+ * are. Relocations: see the end.
  *
  * A row, in ascending order of return addresses: return address minus the one before (unsigned),
  * pc offset and instruction number minus those before (signed), kind | count << 2 (unsigned), then
@@ -203,4 +204,58 @@ bool x86_side_insn_of(const TcgCode *c, uintptr_t ra, unsigned *insn)
     }
     *insn = row.insn;
     return true;
+}
+
+/*
+ * Relocations: the number of addresses in the program, which lie at the end of the code, then the
+ * positions of the displacements that lead to thunks, each as the distance from the one before.
+ */
+size_t x86_relocs_encode(const X86Gen *s, uint8_t *out, size_t room)
+{
+    uint8_t *p = out;
+    uint32_t before = 0;
+    if (room < (s->outs->len + 1) * 5) {
+        return SIZE_MAX;
+    }
+    p = put_u(p, s->addrs->len);
+    for (unsigned k = 0; k < s->outs->len; k++) {
+        uint32_t at = g_array_index(s->outs, uint32_t, k);
+        p = put_u(p, at - before);
+        before = at;
+    }
+    return p - out;
+}
+
+void x86_relocate(const TcgCode *from, uint8_t *rw, const uint8_t *rx, ptrdiff_t program_moved,
+                  TcgCode *out)
+{
+    const uint8_t *old_rw = (const uint8_t *)from->exits - from->code_size;
+    ptrdiff_t moved = rx - (const uint8_t *)from->code;
+    *out = *from;
+    out->code = rx;
+    out->exits = (TcgExit *)(rw + from->code_size);
+    out->side = rw + (from->side - old_rw);
+    out->relocs = rw + (from->relocs - old_rw);
+    memcpy(rw, old_rw, from->total_size);
+
+    const uint8_t *p = out->relocs, *end = p + out->relocs_size;
+    for (uint64_t k = get_u(&p); k > 0; k--) {
+        uint64_t addr;
+        uint8_t *at = rw + from->code_size - k * sizeof(addr);
+        memcpy(&addr, at, sizeof(addr));
+        addr += program_moved;
+        memcpy(at, &addr, sizeof(addr));
+    }
+    for (uint8_t *at = rw; p < end;) {
+        int32_t disp;
+        at += get_u(&p);
+        memcpy(&disp, at, sizeof(disp));
+        disp -= moved;
+        memcpy(at, &disp, sizeof(disp));
+    }
+    for (unsigned k = 0; k < out->nexits; k++) {
+        TcgExit *e = &out->exits[k];
+        *e = (TcgExit){.target = e->target, .patch = e->patch, .stub = e->stub};
+        tcg_host_x86_64.patch_exit(out, e, NULL);
+    }
 }

@@ -256,6 +256,26 @@ static bool compile(Fixture *f)
                          f->rx + f->thunk_bytes, CACHE_SIZE - f->thunk_bytes, &f->code);
 }
 
+/*
+ * Move the unit elsewhere, twice, so that addresses in the program are wrong in between; nothing
+ * may be left that refers to where it was.
+ */
+static void move_unit(Fixture *f, uint64_t bits)
+{
+    const ptrdiff_t away = 0x123456789000;
+    size_t at = f->thunk_bytes + 0x80000 + (bits & 0xfff0), back = at + 0x80000;
+    TcgCode c;
+
+    host->relocate(&f->code, f->rw + at, f->rx + at, away, &c);
+    memset(f->rw + f->thunk_bytes, 0xcc, f->code.total_size);
+    for (unsigned k = 0; k < f->u->ncalls; k++) {
+        void *fn = f->u->calls[k].helper->fn;
+        g_assert_null(memmem(f->rw + at, c.total_size, &fn, sizeof(fn)));
+    }
+    host->relocate(&c, f->rw + back, f->rx + back, -away, &f->code);
+    memset(f->rw + at, 0xcc, c.total_size);
+}
+
 /* Registers that C code expects to keep. */
 static uint64_t run_jit(Fixture *f, IrGenState *s)
 {
@@ -304,6 +324,9 @@ static bool random_unit(Fixture *f, const Config *c, uint64_t seed)
         irgen_state_init(f->want, seed * 3 + run);
         irgen_state_init(f->got, seed * 3 + run);
         unsigned ninsns = f->u->ninsns;
+        if (run == 2) {
+            move_unit(f, bits);
+        }
         if (c->icount) {
             f->want->env.icount_left -= ninsns;
         }
