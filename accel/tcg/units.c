@@ -80,6 +80,7 @@ void units_free(Accel *a)
 
 static void unit_kill_locked(Accel *a, Unit *u);
 static void check_young_locked(CPU *cpu);
+static bool unit_is_as_translated(Accel *a, const Unit *u, uint64_t sum);
 
 static unsigned unit_hash(ram_addr ra, uint32_t mode)
 {
@@ -184,7 +185,7 @@ void unit_publish(CPU *cpu, Unit *u, size_t bytes, const uint32_t writes[2], con
     }
     u->hash_next = *head;
     __atomic_store_n(head, u, __ATOMIC_RELEASE);
-    if (stale) {
+    if (stale || (young && !unit_is_as_translated(a, u, *young))) {
         unit_kill_locked(a, u);
     } else if (young) {
         Young y = {.unit = u, .sum = *young};
