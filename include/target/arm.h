@@ -48,6 +48,7 @@ typedef struct ARMConfig {
     uint8_t dczid;
     uint32_t reset_sctlr;
     uint8_t pmu_counters; /* event counters besides the cycle counter */
+    uint8_t pmu_id;       /* PMCR.IDCODE */
     uint8_t breakpoints, watchpoints;
 } ARMConfig;
 

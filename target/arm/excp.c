@@ -738,11 +738,7 @@ static void helper_arm_step(ARMEnv *env)
     ARMSys *s = &env->sys;
 
     if (!(s->pstate & PSTATE_SS)) {
-        unsigned el = MAX(s->el, 1);
-        if (el == 1 && arm_el2_enabled(env) &&
-            ((s->mdcr2 & MDCR2_TDE) || (arm_hcr(env) & HCR_TGE))) {
-            el = 2;
-        }
+        unsigned el = arm_debug_target_el(env);
         /* ISV is 0: nothing is known of the instruction that was stepped. */
         arm_raise(env, ARM_EXCP_PABT, ARM_SYN(EC_STEP_LOWER, 0x22), el, RHEA_RA());
     }

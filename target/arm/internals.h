@@ -189,6 +189,8 @@ void arm_sysreg_set(ARMEnv *env, const ARMSysreg *r, uint32_t enc, uint64_t val)
 uint64_t arm_pmu_read(ARMEnv *env, uint32_t enc);
 void arm_pmu_write(ARMEnv *env, uint32_t enc, uint64_t val);
 void arm_pmu_reset(ARMEnv *env);
+/* The level or a control register changed: which counters run now? */
+void arm_pmu_update(ARMEnv *env);
 
 /* ---- timer.c ---- */
 void arm_timers_reset(ARMEnv *env);
@@ -204,6 +206,14 @@ void arm_output(ARMEnv *env, ARMOutput out, bool level);
 
 /* ---- debug.c ---- */
 void arm_debug_changed(ARMEnv *env);
+unsigned arm_debug_target_el(const ARMEnv *env);
+/* May the present level take breakpoints, watchpoints and steps? */
+bool arm_debug_enabled(const ARMEnv *env);
+/* Does a watchpoint lie in the page? */
+bool arm_watch_page(const ARMEnv *env, uint64_t vaddr);
+/* Leave with a watchpoint exception if one matches an access made with el's permissions. */
+void arm_watch_check(ARMEnv *env, uint64_t vaddr, unsigned size, TlbAccess access, unsigned el,
+                     uintptr_t ra);
 
 /* ---- psci.c ---- */
 /* An HVC or SMC that is the conduit: answer the call in x0..x3. */

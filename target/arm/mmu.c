@@ -152,19 +152,7 @@ static bool step_active(const ARMEnv *env)
 {
     const ARMSys *s = &env->sys;
 
-    if (G_LIKELY(!(s->mdscr & MDSCR_SS)) || (s->oslk & 1)) {
-        return false;
-    }
-    /* D2.4: where debug exceptions are enabled. Not from the level they go to, unless KDE. */
-    unsigned target =
-        arm_el2_enabled(env) && ((s->mdcr2 & MDCR2_TDE) || (arm_hcr(env) & HCR_TGE)) ? 2 : 1;
-    if (arm_el_is_aa32(env, MAX(target, s->el))) {
-        return false;
-    }
-    if (s->el == target) {
-        return (s->mdscr & MDSCR_KDE) && !(s->pstate & PSTATE_D);
-    }
-    return s->el < target;
+    return (s->mdscr & MDSCR_SS) && !arm_el_is_aa32(env, MAX(1, s->el)) && arm_debug_enabled(env);
 }
 
 uint32_t arm_mode(const ARMEnv *env)
@@ -239,6 +227,10 @@ void arm_mmu_changed(ARMEnv *env)
         key = context_key(env, r, user, false, &tag);
     }
     tlb_select_fetch(cpu, key, tag, arm_mode(env));
+    if (G_UNLIKELY(env->sys.pmu_filtered) && env->sys.pmu_el != env->sys.el) {
+        env->sys.pmu_el = env->sys.el;
+        arm_pmu_update(env);
+    }
 }
 
 void arm_mode_changed(ARMEnv *env)
@@ -945,6 +937,10 @@ bool arm_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, uns
             tag = ASID_EL1_CODE;
         }
     }
+    bool watch = G_UNLIKELY(env->sys.wp_on) && access != TLB_FETCH && arm_watch_page(env, vaddr);
+    if (watch && !probe) {
+        arm_watch_check(env, vaddr, size, access, user ? 0 : env->sys.el, ra);
+    }
     if (w.global && !(vaddr & ARM_BIT(55))) {
         env->sys.low_global = true;
     }
@@ -955,7 +951,7 @@ bool arm_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, uns
         .page_bits = MAX(w.page_bits, 12),
         .prot = w.prot,
         .global = w.global && (regime_on(env, r) || regime_stage2(env, r)),
-        .sub = w.page_bits < 12,
+        .sub = w.page_bits < 12 || watch,
     };
     tlb_set(cpu, idx, access, &fill);
     return true;

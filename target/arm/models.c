@@ -149,7 +149,7 @@ static void v8_base(ARMConfig *c)
     }
     c->id_pfr0 = 0x131;
     c->id_pfr1 = 0x11011;
-    c->id_dfr0 = 0x3010066;
+    c->id_dfr0 = 0x3000066;
     c->id_mmfr0 = 0x10101105;
     c->id_mmfr1 = 0x40000000;
     c->id_mmfr2 = 0x1260000;
@@ -181,6 +181,7 @@ static void a35(ARMConfig *c)
 {
     v8_base(c);
     c->midr = 0x411fd040;
+    c->pmu_id = 0x0a;
     c->id_mmfr0 = 0x10201105;
     c->id_aa64mmfr0 = 0x101122;
     c->ccsidr[0] = 0x700fe01a;
@@ -193,6 +194,7 @@ static void a53(ARMConfig *c)
 {
     v8_base(c);
     c->midr = 0x410fd034;
+    c->pmu_id = 3;
     c->revidr = 0x100;
     c->id_aa64mmfr0 = 0x1122;
     c->ccsidr[0] = 0x700fe01a;
@@ -205,6 +207,7 @@ static void a57(ARMConfig *c)
 {
     v8_base(c);
     c->midr = 0x411fd070;
+    c->pmu_id = 1;
     c->ctr = 0x8444c004;
     c->id_aa64mmfr0 = 0x1124;
     c->ccsidr[0] = 0x700fe01a;
@@ -217,6 +220,7 @@ static void a72(ARMConfig *c)
 {
     a57(c);
     c->midr = 0x410fd083;
+    c->pmu_id = 2;
     c->id_mmfr0 = 0x10201105;
     c->ccsidr[2] = 0x707fe07a;
 }
@@ -254,6 +258,7 @@ static void a55(ARMConfig *c)
 {
     v82_base(c);
     c->midr = 0x412fd050;
+    c->pmu_id = 0x0b;
     c->ctr = 0x84448004;
     c->id_pfr0 = 0x10010131;
     c->id_pfr1 = 0x11011;
@@ -270,6 +275,7 @@ static void a76(ARMConfig *c)
 {
     v82_base(c);
     c->midr = 0x414fd0b1;
+    c->pmu_id = 0x0b;
     c->id_aa64pfr1 = 0x10;
     c->id_aa64mmfr0 = 0x101122;
     c->ccsidr[2] = 0x707fe03a;
@@ -279,6 +285,7 @@ static void n1(ARMConfig *c)
 {
     v82_base(c);
     c->midr = 0x414fd0c1;
+    c->pmu_id = 0x0c;
     c->id_aa64pfr1 = 0x20;
     c->id_aa64mmfr0 = 0x101125;
     c->ccsidr[2] = 0x70ffe03a;
@@ -290,9 +297,10 @@ static void max64(ARMConfig *c)
     a57(c);
     set_feat(c, F(CBAR), false);
     c->midr = 0x000f0510;
+    c->pmu_id = 1;
     c->revidr = 0;
     c->ctr = 0xb444c004;
-    c->clidr = 0x82000123;
+    c->clidr = 0x123;
     c->ccsidr[0] = 0x701fe01a;
     c->ccsidr[1] = 0x201fe01a;
     c->ccsidr[2] = 0x70ffe03a;
@@ -403,6 +411,7 @@ static void a9(ARMConfig *c)
     v7_base(c);
     GIVE(c, F(MPEXT));
     c->midr = 0x410fc090;
+    c->pmu_id = 9;
     c->revidr = c->midr;
     c->ctr = 0x80038003;
     c->fpsid = 0x41033090;
@@ -450,6 +459,7 @@ static void a7(ARMConfig *c)
 {
     v7ve_base(c);
     c->midr = c->revidr = 0x410fc075;
+    c->pmu_id = 7;
     c->ctr = 0x84448003;
     c->fpsid = 0x41023075;
     c->id_mmfr0 = 0x10101105;
@@ -460,6 +470,7 @@ static void a15(ARMConfig *c)
 {
     v7ve_base(c);
     c->midr = c->revidr = 0x414fc0f0;
+    c->pmu_id = 0x0f;
     c->ctr = 0x8444c004;
     c->fpsid = 0x410430f0;
     c->id_mmfr0 = 0x10201105;

@@ -316,7 +316,9 @@ typedef struct ARMSys {
     uint64_t pmcr, pmcnten, pmovs, pmselr, pmuserenr, pminten;
     uint64_t pmevtyper[ARM_MAX_PMC + 1], pmc_base[ARM_MAX_PMC + 1], pmc_seen[ARM_MAX_PMC + 1];
     uint32_t pmc_running;
-    bool counting; /* instructions are counted exactly */
+    bool counting;     /* instructions are counted exactly */
+    uint8_t pmu_el;    /* level for which running counters were chosen */
+    bool pmu_filtered; /* a change of the exception level may start or stop counters */
 
     bool private_el1_code; /* see mmu.c */
     bool low_global;       /* there were global pages in the lower range */
@@ -335,7 +337,7 @@ typedef struct ARMBoard {
         void *opaque;
         bool level;
     } out[ARM_OUT_COUNT];
-    Timer timer[ARM_OUT_PMU];
+    Timer timer[ARM_OUT_PMU], pmu_timer;
     GMutex timer_lock; /* timers: state against callbacks on the main loop */
     bool start_off;
     bool have_boot;

@@ -441,7 +441,7 @@ WRITE(cntvoff)
 
 WRITE(mdscr)
 {
-    env->sys.mdscr = val & 0xfc6fd041;
+    env->sys.mdscr = val & 0xfc6ff041;
     arm_debug_changed(env);
 }
 

@@ -406,6 +406,9 @@ void a64_translate(UnitContext *unit)
         if (c.mode & ARM_MODE_SS) {
             tcg_gen_call0(c.b, &arm_helper_step);
         }
+        if (c.mode & ARM_MODE_BREAK) {
+            tcg_gen_call1(c.b, &arm_helper_break, tcg_gen_pcrel(c.b, c.off));
+        }
         if (c.off & 3) {
             tcg_gen_call1(c.b, &arm_helper_pc_align, tcg_gen_pcrel(c.b, c.off));
             break;

@@ -760,6 +760,96 @@ static void test_timer(void)
     clocks_free(c);
 }
 
+enum {
+    PMCR = ARM_SYSREG(3, 3, 9, 12, 0),
+    PMCNTENSET = ARM_SYSREG(3, 3, 9, 12, 1),
+    PMOVSCLR = ARM_SYSREG(3, 3, 9, 12, 3),
+    PMCCNTR = ARM_SYSREG(3, 3, 9, 13, 0),
+    PMINTENSET = ARM_SYSREG(3, 0, 9, 14, 1),
+    PMEVTYPER0 = ARM_SYSREG(3, 3, 14, 12, 0),
+    PMEVCNTR0 = ARM_SYSREG(3, 3, 14, 8, 0),
+};
+
+static void test_pmu(void)
+{
+    Fake *f = fake_new("cortex-a57");
+    Clocks *c = clocks_new(g_main_context_default());
+    bool *out = &f->line_out[ARM_OUT_PMU];
+
+    now_ns = 1000;
+    clocks_set_icount(c, fake_clock, fake_clock_kick, NULL);
+    clocks_set_running(c, true);
+    arm_cpu_set_clocks(&f->cpu, c);
+    arm_cpu_set_output(&f->cpu, ARM_OUT_PMU, fake_output, out);
+    boot(f, 1);
+    g_assert_cmphex(mrs(f, PMCR), ==, 0x41013000);
+    msr(f, PMCNTENSET, ARM_BIT(31) | 1);
+    msr(f, PMEVTYPER0, 0x11);
+    msr(f, PMCCNTR, 5);
+    now_ns += 100;
+    g_assert_cmpuint(mrs(f, PMCCNTR), ==, 5); /* PMCR.E is clear */
+    msr(f, PMCR, 1 | 1 << 6);
+    now_ns += 100;
+    g_assert_cmpuint(mrs(f, PMCCNTR), ==, 105);
+    g_assert_cmpuint(mrs(f, PMEVCNTR0), ==, 100);
+    /* Not at EL1. */
+    msr(f, PMEVTYPER0, 0x80000011);
+    now_ns += 100;
+    g_assert_cmpuint(mrs(f, PMEVCNTR0), ==, 100);
+    msr(f, PMEVTYPER0, 0x11);
+    /* Overflow of 32 bits: interrupt until the bit is cleared. */
+    msr(f, PMINTENSET, 1);
+    msr(f, PMEVCNTR0, UINT32_MAX - 9);
+    g_assert_false(*out);
+    now_ns += 5000;
+    g_assert_cmpuint(mrs(f, PMOVSCLR), ==, 1);
+    g_assert_true(*out);
+    msr(f, PMOVSCLR, 1);
+    g_assert_false(*out);
+    fake_free(f);
+    clocks_free(c);
+}
+
+static void test_debug(void)
+{
+    Fake *f = fake_at("cortex-a57", 1);
+    ARMEnv *env = f->env;
+
+    msr(f, ARM_SYSREG(2, 0, 1, 0, 4), 0);                              /* OSLAR */
+    msr(f, ARM_SYSREG(2, 0, 0, 2, 2), MDSCR_MDE | MDSCR_KDE);          /* MDSCR */
+    msr(f, ARM_SYSREG(2, 0, 0, 0, 4), RAM + 0x40);                     /* DBGBVR0 */
+    msr(f, ARM_SYSREG(2, 0, 0, 0, 5), 1 | 1 << 1 | 15 << 5);           /* DBGBCR0: EL1 */
+    msr(f, ARM_SYSREG(2, 0, 0, 0, 6), RAM + 0x1008);                   /* DBGWVR0 */
+    msr(f, ARM_SYSREG(2, 0, 0, 0, 7), 1 | 1 << 1 | 2 << 3 | 0xf << 5); /* DBGWCR0: stores */
+    g_assert_true(arm_mode(env) & ARM_MODE_BREAK);
+    /* PSTATE.D masks them at the level they go to. */
+    g_assert_cmpint(try(f, CALL(arm_helper_break, void, (ARMEnv *, uint64_t), env, RAM + 0x40)), ==,
+                    -1);
+    env->sys.pstate &= ~PSTATE_D;
+    g_assert_cmpint(try(f, CALL(arm_helper_break, void, (ARMEnv *, uint64_t), env, RAM + 0x44)), ==,
+                    -1);
+    g_assert_cmpint(try(f, CALL(arm_helper_break, void, (ARMEnv *, uint64_t), env, RAM + 0x40)), ==,
+                    ARM_EXCP_PABT);
+    g_assert_cmphex(env->sys.esr[1], ==, ARM_SYN(EC_BREAK, 0x22));
+    env->sys.pstate &= ~PSTATE_D;
+    g_assert_true(fill(f, RAM + 0x1008, TLB_READ));
+    g_assert_true(f->fill.sub);
+    g_assert_true(fill(f, RAM + 0x1000, TLB_WRITE));
+    g_assert_false(fill(f, RAM + 0x1008, TLB_WRITE));
+    g_assert_cmphex(env->sys.esr[1], ==, ARM_SYN(EC_WATCH, 0x62));
+    g_assert_cmphex(env->sys.far[1], ==, RAM + 0x1008);
+    /* The step: one instruction, then the exception. */
+    msr(f, ARM_SYSREG(2, 0, 0, 2, 2), MDSCR_SS);
+    msr(f, SPSR_EL1, PSTATE_SS);
+    eret(f);
+    g_assert_true(env->cpu.mode & ARM_MODE_SS);
+    g_assert_cmpint(try(f, CALL(arm_helper_step, void, (ARMEnv *), env)), ==, -1);
+    g_assert_cmpint(try(f, CALL(arm_helper_step, void, (ARMEnv *), env)), ==, ARM_EXCP_PABT);
+    g_assert_cmphex(env->sys.esr[1], ==, ARM_SYN(EC_STEP_LOWER, 0x22));
+    g_assert_cmphex(env->sys.spsr_el[1] & PSTATE_SS, ==, 0);
+    fake_free(f);
+}
+
 static uint64_t psci(Fake *f, uint64_t fn, uint64_t a, uint64_t b, uint64_t c)
 {
     f->env->x[0] = fn;
@@ -837,6 +927,8 @@ int main(int argc, char **argv)
     g_test_add_func("/arm/tlbi", test_tlbi);
     g_test_add_func("/arm/tlbi/range", test_tlbi_range);
     g_test_add_func("/arm/timer", test_timer);
+    g_test_add_func("/arm/pmu", test_pmu);
+    g_test_add_func("/arm/debug", test_debug);
     g_test_add_func("/arm/psci", test_psci);
     return g_test_run();
 }
