@@ -15,7 +15,7 @@ import os
 import re
 import sys
 
-MAX_PIECES, MAX_FIELDS, MAX_WHERE, MAX_EXT = 8, 8, 8, 4
+MAX_PIECES, MAX_FIELDS, MAX_WHERE, MAX_EXT = 8, 12, 8, 4
 
 
 class Bad(Exception):
@@ -144,6 +144,11 @@ class Scan:
             if m['comment']:
                 self.todo.append(row)
                 continue
+            as_ = re.search(r'(?:^|\s)as=(\w+)', row.where)
+            if as_ and not pending:
+                row.function = as_[1]
+                self.rows.append(row)
+                continue
             if pending and not re.fullmatch(r'\s*', text[end:m.start()]):
                 raise Bad(f'{pending[-1].place}: no function directly below row {pending[-1].name}')
             pending.append(row)
@@ -252,6 +257,9 @@ class Scan:
         for item in row.where.split():
             if item.startswith('over='):
                 row.over.append(item[5:])
+                continue
+            if item.startswith('as='):
+                row.function = item[3:]
                 continue
             alts = [self.COND.match(x) for x in item.split('|')]
             if all(alts):

@@ -26,7 +26,7 @@
 #define PATTERN(...)
 
 #define INSN_MAX_PIECES 8
-#define INSN_MAX_FIELDS 8
+#define INSN_MAX_FIELDS 12
 #define INSN_MAX_WHERE  8
 #define INSN_MAX_EXT    4
 

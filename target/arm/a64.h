@@ -69,9 +69,10 @@ typedef struct A64Ctx {
     X(AES)                                                                                         \
     X(PMULL)                                                                                       \
     X(SHA1)                                                                                        \
-    X(SHA256) X(SHA512) X(SHA3) X(LSE) X(RDM) X(FP16) X(DOTPROD) X(FHM) X(FCMA) X(JSCVT)           \
-        X(FRINTTS) X(FLAGM) X(FLAGM2) X(LRCPC) X(LRCPC2) X(PAUTH) X(BTI) X(PAN) X(UAO) X(DIT)      \
-            X(SSBS) X(SB) X(RNG) X(VHE)
+    X(SHA256)                                                                                      \
+    X(SHA512) X(SHA3) X(LSE) X(RDM) X(FP16) X(DOTPROD) X(FHM) X(FCMA) X(JSCVT) X(FRINTTS) X(FLAGM) \
+        X(FLAGM2) X(LRCPC) X(LRCPC2) X(PAUTH) X(BTI) X(PAN) X(UAO) X(DIT) X(SSBS) X(SB) X(RNG)     \
+            X(VHE)
 enum {
 #define A64_ROW_BIT(name) A64_BIT_##name,
     A64_ROW_EXTENSIONS(A64_ROW_BIT)

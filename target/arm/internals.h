@@ -182,6 +182,10 @@ const ARMSysreg *arm_sysreg_find_e2h(uint32_t enc, unsigned el);
 bool arm_sysreg_exists(const ARMConfig *c, const ARMSysreg *r);
 /* Leave with the trap of an MRS, MSR or SYS instruction to level el. */
 void arm_raise_sysreg(ARMEnv *env, uint32_t insn, unsigned el, uintptr_t ra) G_GNUC_NORETURN;
+/* The row of *enc, which becomes what the name means here, after all checks; leaves with the trap
+ * and its syndrome, or UNDEFINED. */
+const ARMSysreg *arm_sysreg_check(ARMEnv *env, uint32_t *enc, bool write, uint32_t syndrome,
+                                  uintptr_t ra);
 uint64_t arm_sysreg_value(ARMEnv *env, const ARMSysreg *r, uint32_t enc);
 void arm_sysreg_set(ARMEnv *env, const ARMSysreg *r, uint32_t enc, uint64_t val);
 

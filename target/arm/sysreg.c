@@ -998,12 +998,9 @@ void arm_raise_sysreg(ARMEnv *env, uint32_t insn, unsigned el, uintptr_t ra)
     arm_raise(env, ARM_EXCP_UNDEF, sysreg_syndrome(insn), el, ra);
 }
 
-/* Find the register and check that the instruction may access it now. */
-static const ARMSysreg *access_row(ARMEnv *env, uint32_t insn, bool write, uint32_t *enc,
-                                   uintptr_t ra)
+const ARMSysreg *arm_sysreg_check(ARMEnv *env, uint32_t *enc, bool write, uint32_t syndrome,
+                                  uintptr_t ra)
 {
-    *enc = (insn >> 5 & 0x7fff) | 0x8000;
-
     const ARMSysreg *r = resolve(env, enc);
     unsigned el;
 
@@ -1022,9 +1019,17 @@ static const ARMSysreg *access_row(ARMEnv *env, uint32_t insn, bool write, uint3
     } else if (el && (r->trap & TRAP_FP)) {
         arm_raise(env, ARM_EXCP_UNDEF, ARM_SYN(EC_FP_TRAP, 0x1e00000), el, ra);
     } else if (el) {
-        arm_raise_sysreg(env, insn, el, ra);
+        arm_raise(env, ARM_EXCP_UNDEF, syndrome, el, ra);
     }
     return r;
+}
+
+/* Find the register and check that the instruction may access it now. */
+static const ARMSysreg *access_row(ARMEnv *env, uint32_t insn, bool write, uint32_t *enc,
+                                   uintptr_t ra)
+{
+    *enc = (insn >> 5 & 0x7fff) | 0x8000;
+    return arm_sysreg_check(env, enc, write, sysreg_syndrome(insn), ra);
 }
 
 uint64_t arm_sysreg_value(ARMEnv *env, const ARMSysreg *r, uint32_t enc)

@@ -6,7 +6,7 @@
  * Pin ranks follow how often compiled C uses a register; they are to be settled by measurement.
  */
 #include "softmmu/machine.h"
-#include "target/arm/a64.h"
+#include "target/arm/a32.h"
 #include "target/arm/internals.h"
 
 /* clang-format off */
@@ -40,6 +40,15 @@ const TCGCell arm_cells[ARM_CELL_COUNT] = {
     [ARM_CELL_BTYPE] = {"btype", offsetof(ARMEnv, btype), TCG_I32, 0},
 };
 
+static void translate(UnitContext *unit)
+{
+    if (unit->mode & ARM_MODE_AARCH32) {
+        a32_translate(unit);
+    } else {
+        a64_translate(unit);
+    }
+}
+
 const TargetDesc arm_target_desc = {
     .name = "arm",
     .log_name = "aarch64",
@@ -49,7 +58,7 @@ const TargetDesc arm_target_desc = {
     .ncells = ARM_CELL_COUNT,
     .va_tag_bits = 8,
     .reset = arm_reset,
-    .translate = a64_translate,
+    .translate = translate,
     .tlb_fill = arm_tlb_fill,
     .bus_error = arm_bus_error,
     .unaligned = arm_unaligned,
