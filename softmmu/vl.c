@@ -11,6 +11,7 @@
  *
  * Test: tests/cli/
  */
+#include "io/net.h"
 #include "vl.h"
 #include "softmmu/softmmu-config.h"
 #include "accel/accel.h"
@@ -439,24 +440,28 @@ static bool on_snapshot(CommandLine *c, const char *arg, GError **err)
 
 static bool on_netdev(CommandLine *c, const char *arg, GError **err)
 {
-    g_autoptr(OptDict) d = parse_here(c, arg, "type", err);
-    if (!d) {
-        return false;
+    c->net_given = true;
+    if (is_help(arg)) {
+        net_print_types(stdout);
+        return answered();
     }
-    rhea_error_set(err,
-                   "Parameter 'type' does not accept value '%s' (there is no network back "
-                   "end yet)",
-                   opt_get(d, "type") ? opt_get(d, "type") : "");
-    return false;
+    return parse_into(c, c->m->netdevs, arg, "type", err);
+}
+
+static bool on_nic(CommandLine *c, const char *arg, GError **err)
+{
+    if (is_help(arg) || strstr(arg, "model=help")) {
+        printf("Available NIC models for this configuration:\nvirtio-net-pci\n");
+        return answered();
+    }
+    OptDict *d = parse_here(c, arg, "type", err);
+    return d && config_nic(c, d, err);
 }
 
 static bool on_net(CommandLine *c, const char *arg, GError **err)
 {
-    if (!strcmp(arg, "none")) {
-        return true;
-    }
-    rhea_error_set(err, "only 'none' is supported: there is no network back end yet");
-    return false;
+    OptDict *d = parse_here(c, arg, "type", err);
+    return d && config_net_old(c, d, err);
 }
 
 /* --- handlers: characters and the process --------------------------------------------------------
@@ -756,8 +761,9 @@ static const Option options[] = {
 
     {NULL, NULL, NULL, "Network options:"},
     {"netdev", on_netdev, "type,id=str[,prop=value[,...]]", "configure a network back end"},
-    {"net", on_net, "none", "no network card"},
-    {"nic", on_net, "none", "no network card"},
+    {"net", on_net, "nic|user|none[,prop=value[,...]]", "the older way to say -nic"},
+    {"nic", on_nic, "user|none[,model=M][,mac=A][,prop=value[,...]]",
+     "a network card and its back end"},
 
     {NULL, NULL, NULL, "Character device options:"},
     {"chardev", on_chardev, "backend,id=id[,prop=value[,...]][,mux=on|off][,logfile=PATH]",
@@ -1259,9 +1265,10 @@ static bool build(CommandLine *c, GError **err)
     os_install_signals(m);
     if ((c->pidfile && !os_create_pidfile(c->pidfile, err)) ||
         (c->log_file && !rhea_log_set_file(c->log_file, err)) || !config_smp(c, err) ||
-        !config_drives(c, err) || !config_memory(c, err) || !config_icount(c, err) ||
-        !config_rtc(c, err) || !select_cpu(c, err) || !config_accel(c, err) ||
-        !make_chardevs(c, err) || !make_mons(c, err) || !make_consoles(c, err)) {
+        !config_drives(c, err) || !config_net(c, err) || !config_memory(c, err) ||
+        !config_icount(c, err) || !config_rtc(c, err) || !select_cpu(c, err) ||
+        !config_accel(c, err) || !make_chardevs(c, err) || !make_mons(c, err) ||
+        !make_consoles(c, err)) {
         return false;
     }
     if (!m->desc->init(m, err) || !make_devices(c, err) ||
@@ -1269,6 +1276,7 @@ static bool build(CommandLine *c, GError **err)
         return false;
     }
     check_globals(m);
+    config_net_check(m);
     hint_display(c);
     return true;
 }

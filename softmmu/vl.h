@@ -37,6 +37,9 @@ typedef struct CommandLine {
     bool nographic, display, paused, daemonize, snapshot;
     bool msg_timestamp, msg_guest_name;
     bool show_machines, show_cpus, show_machine_props;
+    GPtrArray *old_nics, *old_nets; /* OptDict *: -net nic, -net of a back end; NULL: none */
+    unsigned n_cards;               /* rows of -nic and -net at the start of Machine.devices */
+    bool net_given;                 /* -netdev, -nic or -net was there */
 } CommandLine;
 
 /* -serial, -parallel, -monitor: one argument and where it stood. */
@@ -88,4 +91,12 @@ bool os_lock_memory(bool on_fault, GError **err);
 /* A human monitor on chr. */
 bool monitor_new(Machine *m, Chardev *chr, GError **err);
 void monitor_free(struct Monitor *mon);
+/* --- vl-net.c: -nic and -net take d; the rest once all options are known --- */
+
+bool config_nic(CommandLine *c, OptDict *d, GError **err);
+bool config_net_old(CommandLine *c, OptDict *d, GError **err);
+bool config_net(CommandLine *c, GError **err);
+/* After the devices were made: warns of back ends that nobody uses. */
+void config_net_check(const Machine *m);
+
 #endif

@@ -1059,6 +1059,7 @@ static const MachineDesc arm_virt_machine = {
     .default_cpu = "cortex-a15",
     .max_cpus = VIRT_MAX_CPUS,
     .default_ram = UINT64_C(128) << 20,
+    .default_nic = "virtio-net-pci",
     .init = virt_init,
     .finish = virt_finish,
     .props = virt_props,

@@ -57,7 +57,7 @@ void *virtq_packed_pop(VirtioCore *v, VirtQueue *q, size_t size);
 void virtq_packed_unpop(VirtElem *e);
 bool virtq_packed_empty(VirtioCore *v, VirtQueue *q);
 /* True if the driver is to be notified. */
-bool virtq_packed_push(VirtioCore *v, VirtElem *e, uint32_t len);
+bool virtq_packed_push(VirtioCore *v, VirtElem **e, const uint32_t *len, unsigned n);
 bool virtq_packed_state_ok(const VirtQueue *q);
 
 #endif

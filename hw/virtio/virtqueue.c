@@ -383,36 +383,52 @@ static bool driver_wants_notification(VirtioCore *v, VirtQueue *q)
     return !known || (uint16_t)(new - event - 1) < (uint16_t)(new - old);
 }
 
-void virtqueue_push(VirtioCore *v, VirtElem *e, uint32_t len)
+static void split_push(VirtioCore *v, VirtQueue *q, VirtElem **e, const uint32_t *len, unsigned n)
 {
-    VirtQueue *q = e->q;
+    for (unsigned i = 0; i < n; i++) {
+        uint16_t slot = (uint16_t)(q->used_idx + i) & (q->num - 1);
+        uint8_t *at = q->used_host + RING_HEAD + USED_ELEM_SIZE * slot;
+        uint32_t elem[2];
 
-    for (unsigned i = 0; i < e->n_in; i++) {
-        memory_unmap(v->dev->dma, e->in[i].iov_base, e->in[i].iov_len);
+        virtio_put32(v, &elem[0], e[i]->head);
+        virtio_put32(v, &elem[1], len[i]);
+        __atomic_store_n((uint32_t *)at, elem[0], __ATOMIC_RELAXED);
+        __atomic_store_n((uint32_t *)(at + 4), elem[1], __ATOMIC_RELAXED);
+        memory_unmap(v->dev->dma, at, USED_ELEM_SIZE);
     }
-    if (e->epoch != v->epoch || !virtq_usable(v, q)) {
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    q->used_idx += n;
+    virtq_st16(v, q->used_host + 2, q->used_idx);
+    memory_unmap(v->dev->dma, q->used_host, RING_HEAD);
+}
+
+void virtqueue_push_all(VirtioCore *v, VirtElem **e, const uint32_t *len, unsigned n)
+{
+    VirtQueue *q = e[0]->q;
+    bool wanted;
+
+    for (unsigned k = 0; k < n; k++) {
+        for (unsigned i = 0; i < e[k]->n_in; i++) {
+            memory_unmap(v->dev->dma, e[k]->in[i].iov_base, e[k]->in[i].iov_len);
+        }
+    }
+    if (e[0]->epoch != v->epoch || !virtq_usable(v, q)) {
         return;
     }
     if (virtq_packed(v)) {
-        if (virtq_packed_push(v, e, len)) {
-            virtio_interrupt(v, VIRTIO_ISR_QUEUE, q->vector);
-        }
-        return;
+        wanted = virtq_packed_push(v, e, len, n);
+    } else {
+        split_push(v, q, e, len, n);
+        wanted = driver_wants_notification(v, q);
     }
-    uint8_t *at = q->used_host + RING_HEAD + USED_ELEM_SIZE * (q->used_idx & (q->num - 1));
-    uint32_t elem[2];
-    virtio_put32(v, &elem[0], e->head);
-    virtio_put32(v, &elem[1], len);
-    __atomic_store_n((uint32_t *)at, elem[0], __ATOMIC_RELAXED);
-    __atomic_store_n((uint32_t *)(at + 4), elem[1], __ATOMIC_RELAXED);
-    __atomic_thread_fence(__ATOMIC_RELEASE);
-    q->used_idx++;
-    virtq_st16(v, q->used_host + 2, q->used_idx);
-    memory_unmap(v->dev->dma, at, USED_ELEM_SIZE);
-    memory_unmap(v->dev->dma, q->used_host, RING_HEAD);
-    if (driver_wants_notification(v, q)) {
+    if (wanted) {
         virtio_interrupt(v, VIRTIO_ISR_QUEUE, q->vector);
     }
+}
+
+void virtqueue_push(VirtioCore *v, VirtElem *e, uint32_t len)
+{
+    virtqueue_push_all(v, &e, &len, 1);
 }
 
 /* ---- pieces ---- */

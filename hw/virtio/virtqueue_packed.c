@@ -195,20 +195,35 @@ static bool driver_wants_notification(VirtioCore *v, VirtQueue *q)
     return (uint16_t)(new - event - 1) < since;
 }
 
-bool virtq_packed_push(VirtioCore *v, VirtElem *e, uint32_t len)
+static void used_write(VirtioCore *v, VirtQueue *q, const VirtElem *e, uint32_t len, uint16_t at,
+                       bool wrap)
 {
-    VirtQueue *q = e->q;
-    uint8_t *at = entry(q, q->used_idx);
-    uint16_t flags = (q->used_wrap ? FLAG_AVAIL | FLAG_USED : 0) | (len ? VIRTQ_DESC_WRITE : 0);
+    uint16_t flags = (wrap ? FLAG_AVAIL | FLAG_USED : 0) | (len ? VIRTQ_DESC_WRITE : 0);
+    uint8_t *p = entry(q, at);
     uint32_t raw;
 
-    virtq_st16(v, at + D_ID, e->head);
+    virtq_st16(v, p + D_ID, e->head);
     virtio_put32(v, &raw, len);
-    __atomic_store_n((uint32_t *)(at + D_LEN), raw, __ATOMIC_RELAXED);
+    __atomic_store_n((uint32_t *)(p + D_LEN), raw, __ATOMIC_RELAXED);
     __atomic_thread_fence(__ATOMIC_RELEASE);
-    virtq_st16(v, at + D_FLAGS, flags);
-    memory_unmap(v->dev->dma, at, VIRTQ_DESC_SIZE);
-    advance(q, &q->used_idx, &q->used_wrap, e->n_desc);
-    q->signalled += e->n_desc;
+    virtq_st16(v, p + D_FLAGS, flags);
+    memory_unmap(v->dev->dma, p, VIRTQ_DESC_SIZE);
+}
+
+bool virtq_packed_push(VirtioCore *v, VirtElem **e, const uint32_t *len, unsigned n)
+{
+    VirtQueue *q = e[0]->q;
+    uint16_t first = q->used_idx;
+    bool first_wrap = q->used_wrap;
+
+    /* The first entry last: the driver looks there. */
+    for (unsigned i = 0; i < n; i++) {
+        if (i) {
+            used_write(v, q, e[i], len[i], q->used_idx, q->used_wrap);
+        }
+        advance(q, &q->used_idx, &q->used_wrap, e[i]->n_desc);
+        q->signalled += e[i]->n_desc;
+    }
+    used_write(v, q, e[0], len[0], first, first_wrap);
     return driver_wants_notification(v, q);
 }

@@ -37,7 +37,7 @@
 #define VIRTIO_LEGACY_ALIGN 4096
 
 /* Device types, chapter 5. */
-enum { VIRTIO_ID_BLOCK = 2, VIRTIO_ID_CONSOLE = 3, VIRTIO_ID_ENTROPY = 4 };
+enum { VIRTIO_ID_NET = 1, VIRTIO_ID_BLOCK = 2, VIRTIO_ID_CONSOLE = 3, VIRTIO_ID_ENTROPY = 4 };
 
 /* Device status, 2.1. */
 enum {
@@ -237,6 +237,8 @@ void virtqueue_unpop(VirtioCore *v, VirtElem *e);
 /* Give a buffer back; the first len bytes of its writable part were written. Notifies the driver
  * as it wishes. No effect if the device was reset since. */
 void virtqueue_push(VirtioCore *v, VirtElem *e, uint32_t len);
+/* Several buffers of one queue that belong together: the driver sees all of them, or none. */
+void virtqueue_push_all(VirtioCore *v, VirtElem **e, const uint32_t *len, unsigned n);
 /* True if no buffer is available. */
 bool virtqueue_empty(VirtioCore *v, VirtQueue *q);
 

@@ -76,6 +76,7 @@ struct Machine {
     GPtrArray *drives;                   /* OptDict *: -drive, -blockdev is apart, in order */
     GPtrArray *blockdevs;                /* OptDict * */
     GPtrArray *netdevs;                  /* OptDict * */
+    GPtrArray *nets;                     /* struct NetBackend *: netdevs, opened; or NULL */
     GPtrArray *objects;                  /* OptDict *: key "qom-type" */
     GPtrArray *globals;                  /* OptDict *: driver, property, value */
     GPtrArray *fw_cfg;                   /* OptDict *: -fw_cfg name=,file=|string= */
@@ -108,6 +109,7 @@ struct MachineDesc {
     unsigned max_cpus;
     uint64_t default_ram; /* bytes */
     bool is_default;
+    const char *default_nic; /* device of a network card that is there unless asked otherwise */
     bool no_cpu; /* "none": no CPU, no RAM unless asked for */
     /* Builds the board; everything that can be wrong with the user's input is an error here. False
      * without an error: what was asked for is done (dumpdtb=), the program ends with status 0. */

@@ -1,0 +1,531 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * Virtio network device: one queue pair and the control queue.
+ *
+ * Specification: VIRTIO 1.2, 5.1 (5.1.3 features, 5.1.4 configuration, 5.1.6 operation: header,
+ * mergeable buffers 5.1.6.4, control queue 5.1.6.5).
+ *
+ * Checksum and segmentation offload are offered when a back end can take such frames; those there
+ * are today cannot, so none of these features is.
+ *
+ * Frames of the guest are copied into the back end's queue by the vCPU that kicks. Frames for the
+ * guest come on the back end's thread; without buffers they wait there.
+ *
+ * Lock: the device's. Test: tests/unit/test-net.c
+ */
+#include "hw/virtio_pci.h"
+#include "io/net.h"
+#include "rhea/error.h"
+#include "rhea/log.h"
+#include "softmmu/machine.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { QUEUE_RX, QUEUE_TX, QUEUE_CTRL, QUEUES };
+
+enum {
+    F_MTU = 3,
+    F_MAC = 5,
+    F_MRG_RXBUF = 15,
+    F_STATUS = 16,
+    F_CTRL_VQ = 17,
+    F_CTRL_RX = 18,
+    F_CTRL_VLAN = 19,
+    F_CTRL_RX_EXTRA = 20,
+    F_CTRL_MAC_ADDR = 23,
+};
+
+enum { CFG_MAC = 0, CFG_STATUS = 6, CFG_PAIRS = 8, CFG_MTU = 10, CFG_SIZE = 12 };
+enum { STATUS_LINK_UP = 1 };
+
+/* struct virtio_net_hdr: without mergeable buffers or VERSION_1 it ends before num_buffers. */
+enum { HDR_FLAGS = 0, HDR_GSO_TYPE = 1, HDR_NUM_BUFFERS = 10, HDR_SHORT = 10, HDR_SIZE = 12 };
+
+enum { CTRL_RX = 0, CTRL_MAC = 1, CTRL_VLAN = 2 };
+enum { MAC_TABLE_SET = 0, MAC_ADDR_SET = 1 };
+enum { RX_PROMISC, RX_ALLMULTI, RX_ALLUNI, RX_NOMULTI, RX_NOUNI, RX_NOBCAST, RX_MODES };
+enum { ACK_OK = 0, ACK_ERR = 1 };
+
+#define MAC_SIZE     6
+#define MACS_MAX     64
+#define VLAN_WORDS   128 /* 4096 bits */
+#define BUFFERS_MAX  64  /* of one frame */
+#define QUEUE_MIN    256
+#define CTRL_SIZE    64
+#define CTRL_REQ_MAX 4096
+
+#define VIRTIO_NET_STATE(F, A, D, N)                                                               \
+    VIRTIO_STATE(N, QUEUES)                                                                        \
+    A(uint8_t, mac, MAC_SIZE, KEEP)                                                                \
+    A(uint8_t, rx_mode, RX_MODES, 0)                                                               \
+    F(uint8_t, n_uni, 0) /* of macs[]: unicast ones first */                                       \
+    F(uint8_t, n_multi, 0)                                                                         \
+    F(bool, uni_overflow, false)                                                                   \
+    F(bool, multi_overflow, false)                                                                 \
+    A(uint8_t, macs, MACS_MAX *MAC_SIZE, 0)                                                        \
+    A(uint32_t, vlans, VLAN_WORDS, 0)
+
+STATE(virtio_net, VirtioNetState, VIRTIO_NET_STATE, NetBackend *net; uint8_t own_mac[MAC_SIZE];
+      /* Properties. */
+      char *mac_text; char *netdev; bool mrg_rxbuf; bool link_status; bool ctrl_vq; bool ctrl_rx;
+      bool ctrl_vlan; bool ctrl_rx_extra; bool ctrl_mac_addr; uint16_t host_mtu;
+      uint16_t rx_queue_size; uint16_t tx_queue_size; bool mq; int32_t bootindex; bool offloads[12];
+      char *tx;)
+
+// clang-format off
+#define OFFLOAD(NAME, I) \
+    PROP(NAME, BOOL, offloads[I], "on", PUBLIC, "offered if the back end can; none can yet")
+PROPS(virtio_net, VirtioNetState,
+    PROP("mac", STRING, mac_text, NULL, PUBLIC, "Ethernet 6-byte MAC Address, example: 52:54:00:12:34:56"),
+    PROP("netdev", NETDEV, netdev, NULL, PUBLIC, "ID of a netdev to use as a backend"),
+    PROP("mrg_rxbuf", BOOL, mrg_rxbuf, "on", PUBLIC, "on/off"),
+    PROP("status", BOOL, link_status, "on", PUBLIC, "on/off"),
+    PROP("ctrl_vq", BOOL, ctrl_vq, "on", PUBLIC, "on/off"),
+    PROP("ctrl_rx", BOOL, ctrl_rx, "on", PUBLIC, "on/off"),
+    PROP("ctrl_vlan", BOOL, ctrl_vlan, "on", PUBLIC, "on/off"),
+    PROP("ctrl_rx_extra", BOOL, ctrl_rx_extra, "on", PUBLIC, "on/off"),
+    PROP("ctrl_mac_addr", BOOL, ctrl_mac_addr, "on", PUBLIC, "on/off"),
+    PROP("host_mtu", U16, host_mtu, "0", PUBLIC, "largest frame's payload; 0: not told"),
+    PROP("rx_queue_size", U16, rx_queue_size, "256", PUBLIC, "descriptors, a power of two from 256 to 1024"),
+    PROP("tx_queue_size", U16, tx_queue_size, "256", PUBLIC, "descriptors, a power of two from 256 to 1024"),
+    PROP("mq", BOOL, mq, "off", PUBLIC, "several queue pairs: taken, there is one"),
+    PROP("bootindex", I32, bootindex, "-1", PUBLIC, "taken, has no effect"),
+    PROP("tx", STRING, tx, NULL, PUBLIC, "taken, has no effect"),
+    OFFLOAD("csum", 0), OFFLOAD("gso", 1), OFFLOAD("guest_csum", 2), OFFLOAD("guest_tso4", 3),
+    OFFLOAD("guest_tso6", 4), OFFLOAD("guest_ecn", 5), OFFLOAD("guest_ufo", 6), OFFLOAD("host_tso4", 7),
+    OFFLOAD("host_tso6", 8), OFFLOAD("host_ecn", 9), OFFLOAD("host_ufo", 10), OFFLOAD("guest_announce", 11),
+    VIRTIO_PROPS)
+// clang-format on
+
+static size_t header_size(const VirtioNetState *s)
+{
+    return virtio_has(s->vio, F_MRG_RXBUF) || virtio_has(s->vio, VIRTIO_F_VERSION_1) ? HDR_SIZE
+                                                                                     : HDR_SHORT;
+}
+
+/* ---- to the network ---- */
+
+static void transmit(VirtioNetState *s, const VirtElem *e)
+{
+    uint8_t header[HDR_SIZE];
+    size_t size = header_size(s);
+    struct iovec *iov = e->out;
+    uint32_t n = e->n_out;
+
+    if (iov_get(e->out, e->n_out, 0, header, size) < size) {
+        virtio_error(s->vio, "frame of %" PRIu64 " bytes without a whole header", e->out_len);
+        return;
+    }
+    if (header[HDR_GSO_TYPE] || header[HDR_FLAGS]) {
+        rhea_log_mask(LOG_GUEST_ERROR,
+                      "%s: frame asks for offload 0x%x/0x%x, which is not offered\n",
+                      device_name(s), header[HDR_FLAGS], header[HDR_GSO_TYPE]);
+        return;
+    }
+    iov_trim_front(&iov, &n, size);
+    if (s->net && e->out_len > size) {
+        net_send(s->net, iov, n);
+    }
+}
+
+static void transmit_all(VirtioNetState *s, VirtQueue *q)
+{
+    VirtElem *e;
+
+    while ((e = virtqueue_pop(s->vio, q, sizeof(*e)))) {
+        transmit(s, e);
+        virtqueue_push(s->vio, e, 0);
+        g_free(e);
+    }
+}
+
+/* ---- from the network ---- */
+
+static bool mac_listed(const VirtioNetState *s, unsigned from, unsigned n, const uint8_t *mac)
+{
+    for (unsigned i = from; i < from + n; i++) {
+        if (memcmp(&s->macs[i * MAC_SIZE], mac, MAC_SIZE) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* 5.1.6.5.1 to 5.1.6.5.3 */
+static bool frame_wanted(const VirtioNetState *s, const uint8_t *frame, size_t len)
+{
+    static const uint8_t broadcast[MAC_SIZE] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+    if (len < 14) {
+        return false;
+    }
+    /* Until the driver has said what it wants it gets everything. */
+    if (!virtio_has(s->vio, F_CTRL_RX) || s->rx_mode[RX_PROMISC]) {
+        return true;
+    }
+    if (frame[12] == 0x81 && frame[13] == 0 && len >= 16 && virtio_has(s->vio, F_CTRL_VLAN)) {
+        unsigned vid = (frame[14] & 0xf) << 8 | frame[15];
+
+        if (!(s->vlans[vid / 32] >> vid % 32 & 1)) {
+            return false;
+        }
+    }
+    if (memcmp(frame, broadcast, MAC_SIZE) == 0) {
+        return !s->rx_mode[RX_NOBCAST];
+    }
+    if (frame[0] & 1) {
+        return !s->rx_mode[RX_NOMULTI] && (s->rx_mode[RX_ALLMULTI] || s->multi_overflow ||
+                                           mac_listed(s, s->n_uni, s->n_multi, frame));
+    }
+    return !s->rx_mode[RX_NOUNI] &&
+           (s->rx_mode[RX_ALLUNI] || s->uni_overflow || memcmp(s->mac, frame, MAC_SIZE) == 0 ||
+            mac_listed(s, 0, s->n_uni, frame));
+}
+
+/* The frame into as many buffers as it takes; false if there are not enough. */
+static bool fill_buffers(VirtioNetState *s, const uint8_t *frame, size_t len)
+{
+    VirtioCore *v = s->vio;
+    VirtElem *e[BUFFERS_MAX];
+    uint32_t used[BUFFERS_MAX];
+    uint8_t header[HDR_SIZE] = {0};
+    size_t size = header_size(s), at = 0;
+    unsigned n = 0, max = virtio_has(v, F_MRG_RXBUF) ? BUFFERS_MAX : 1;
+    bool small = false;
+
+    while (n == 0 || at < len) {
+        if (n == max || !(e[n] = virtqueue_pop(v, &s->vq[QUEUE_RX], sizeof(VirtElem)))) {
+            small = n == max;
+            break;
+        }
+        size_t skip = n ? 0 : size;
+        if (e[n]->in_len <= skip) {
+            virtio_error(v, "receive buffer of %" PRIu64 " bytes", e[n]->in_len);
+            g_free(e[n]);
+            break;
+        }
+        size_t part = iov_put(e[n]->in, e[n]->n_in, skip, frame + at, len - at);
+        used[n++] = skip + part;
+        at += part;
+    }
+    if (at < len) {
+        /* No room: as if nothing was taken; a frame that can never fit is lost. */
+        while (n) {
+            virtqueue_unpop(v, e[--n]);
+            g_free(e[n]);
+        }
+        if (small) {
+            rhea_log_mask(LOG_GUEST_ERROR, "%s: buffers too small for a frame of %zu bytes\n",
+                          device_name(s), len);
+        }
+        return small || v->broken;
+    }
+    virtio_put16(v, header + HDR_NUM_BUFFERS, n);
+    iov_put(e[0]->in, e[0]->n_in, 0, header, size);
+    virtqueue_push_all(v, e, used, n);
+    while (n) {
+        g_free(e[--n]);
+    }
+    return true;
+}
+
+static bool virtio_net_receive(void *opaque, const uint8_t *frame, size_t len)
+{
+    VirtioNetState *s = opaque;
+    bool done = true;
+
+    device_lock(s);
+    /* Before the driver is there frames are lost, as on a card that is down. */
+    if (virtio_running(s->vio) && s->vq[QUEUE_RX].ready && frame_wanted(s, frame, len)) {
+        done = fill_buffers(s, frame, len);
+    }
+    device_unlock(s);
+    return done;
+}
+
+/* ---- control queue ---- */
+
+static bool ctrl_mac_table(VirtioNetState *s, const uint8_t *data, size_t len)
+{
+    uint8_t macs[MACS_MAX * MAC_SIZE] = {0};
+    uint32_t count[2];
+    unsigned kept[2] = {0, 0}, total = 0;
+    bool overflow[2] = {false, false};
+
+    for (unsigned i = 0; i < 2; i++) {
+        if (len < 4) {
+            return false;
+        }
+        count[i] = virtio_get32(s->vio, data);
+        data += 4;
+        len -= 4;
+        if (count[i] > len / MAC_SIZE) {
+            return false;
+        }
+        if (count[i] > MACS_MAX - total) {
+            overflow[i] = true;
+        } else {
+            memcpy(macs + total * MAC_SIZE, data, count[i] * MAC_SIZE);
+            kept[i] = count[i];
+            total += count[i];
+        }
+        data += count[i] * MAC_SIZE;
+        len -= count[i] * MAC_SIZE;
+    }
+    memcpy(s->macs, macs, sizeof(macs));
+    s->n_uni = kept[0];
+    s->n_multi = kept[1];
+    s->uni_overflow = overflow[0];
+    s->multi_overflow = overflow[1];
+    return true;
+}
+
+static bool ctrl_request(VirtioNetState *s, const uint8_t *req, size_t len)
+{
+    const uint8_t *data = req + 2;
+    uint8_t cmd = len >= 2 ? req[1] : 0;
+
+    if (len < 3) {
+        return false;
+    }
+    len -= 2;
+    switch (req[0]) {
+    case CTRL_RX:
+        if (!virtio_has(s->vio, cmd > RX_ALLMULTI ? F_CTRL_RX_EXTRA : F_CTRL_RX) ||
+            cmd >= RX_MODES || len != 1) {
+            return false;
+        }
+        s->rx_mode[cmd] = data[0] != 0;
+        return true;
+    case CTRL_MAC:
+        if (cmd == MAC_ADDR_SET && virtio_has(s->vio, F_CTRL_MAC_ADDR) && len == MAC_SIZE) {
+            memcpy(s->mac, data, MAC_SIZE);
+            return true;
+        }
+        return cmd == MAC_TABLE_SET && virtio_has(s->vio, F_CTRL_RX) &&
+               ctrl_mac_table(s, data, len);
+    case CTRL_VLAN: {
+        unsigned vid = len == 2 ? virtio_get16(s->vio, data) : UINT16_MAX;
+
+        if (!virtio_has(s->vio, F_CTRL_VLAN) || vid >= 4096 || cmd > 1) {
+            return false;
+        }
+        s->vlans[vid / 32] &= ~(1u << vid % 32);
+        s->vlans[vid / 32] |= cmd == 0 ? 1u << vid % 32 : 0;
+        return true;
+    }
+    default:
+        return false;
+    }
+}
+
+static void ctrl_all(VirtioNetState *s, VirtQueue *q)
+{
+    g_autofree uint8_t *req = g_malloc(CTRL_REQ_MAX);
+    VirtElem *e;
+
+    while ((e = virtqueue_pop(s->vio, q, sizeof(*e)))) {
+        size_t len = iov_get(e->out, e->n_out, 0, req, CTRL_REQ_MAX);
+
+        if (e->in_len < 1 || len < 2) {
+            virtio_error(s->vio, "control request with %" PRIu64 " and %" PRIu64 " bytes",
+                         e->out_len, e->in_len);
+            g_free(e);
+            return;
+        }
+        uint8_t ack = e->out_len <= CTRL_REQ_MAX && ctrl_request(s, req, len) ? ACK_OK : ACK_ERR;
+        iov_put(e->in, e->n_in, 0, &ack, 1);
+        virtqueue_push(s->vio, e, 1);
+        g_free(e);
+    }
+}
+
+/* ---- device ---- */
+
+static void virtio_net_notify(void *opaque, VirtQueue *q)
+{
+    VirtioNetState *s = opaque;
+
+    if (q->index == QUEUE_TX) {
+        transmit_all(s, q);
+    } else if (q->index == QUEUE_CTRL) {
+        ctrl_all(s, q);
+    } else if (s->net) {
+        net_ready(s->net);
+    }
+}
+
+static void virtio_net_config_get(void *opaque, uint8_t *config)
+{
+    VirtioNetState *s = opaque;
+
+    memcpy(config + CFG_MAC, s->mac, MAC_SIZE);
+    virtio_put16(s->vio, config + CFG_STATUS, s->net ? STATUS_LINK_UP : 0);
+    virtio_put16(s->vio, config + CFG_PAIRS, 1);
+    virtio_put16(s->vio, config + CFG_MTU, s->host_mtu);
+}
+
+/* The legacy interface lets drivers write the address there. */
+static void virtio_net_config_set(void *opaque, const uint8_t *config, unsigned offset,
+                                  unsigned size)
+{
+    VirtioNetState *s = opaque;
+
+    if (!virtio_has(s->vio, VIRTIO_F_VERSION_1) && offset < MAC_SIZE) {
+        memcpy(s->mac, config, MAC_SIZE);
+    }
+}
+
+static void virtio_net_clear(void *opaque)
+{
+    VirtioNetState *s = opaque;
+
+    memset(s->rx_mode, 0, sizeof(s->rx_mode));
+    s->rx_mode[RX_PROMISC] = 1;
+    s->n_uni = s->n_multi = 0;
+    s->uni_overflow = s->multi_overflow = false;
+    memset(s->macs, 0, sizeof(s->macs));
+    memset(s->vlans, 0, sizeof(s->vlans));
+    memcpy(s->mac, s->own_mac, MAC_SIZE);
+}
+
+static bool virtio_net_post_load(void *opaque, GError **err)
+{
+    VirtioNetState *s = opaque;
+
+    if (s->n_uni + s->n_multi > MACS_MAX) {
+        rhea_error_set(err, "snapshot: %u and %u addresses", s->n_uni, s->n_multi);
+        return false;
+    }
+    if (s->net) {
+        net_ready(s->net);
+    }
+    return true;
+}
+
+static bool mac_parse(const char *text, uint8_t *mac)
+{
+    unsigned b[MAC_SIZE];
+    int end = 0;
+
+    if ((sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5],
+                &end) != 6 &&
+         sscanf(text, "%2x-%2x-%2x-%2x-%2x-%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5],
+                &end) != 6) ||
+        text[end]) {
+        return false;
+    }
+    for (unsigned i = 0; i < MAC_SIZE; i++) {
+        mac[i] = b[i];
+    }
+    return true;
+}
+
+/* 52:54:00:12:34:56 and up, in the order of the cards. */
+static void mac_default(VirtioNetState *s)
+{
+    static const uint8_t first[MAC_SIZE] = {0x52, 0x54, 0x00, 0x12, 0x34, 0x56};
+    unsigned n = 0;
+    Device *d;
+
+    for (unsigned i = 0; s->dev.machine && (d = device_at(s->dev.machine, i)); i++) {
+        n += d->cls == s->dev.cls;
+    }
+    memcpy(s->own_mac, first, MAC_SIZE);
+    s->own_mac[5] += n;
+}
+
+static bool queue_size_ok(uint16_t n, const char *name, GError **err)
+{
+    if (!virtio_power_of_2(n) || n < QUEUE_MIN || n > VIRTIO_QUEUE_MAX) {
+        rhea_error_set(err, "Invalid %s (= %u), must be a power of 2 between %u and %u.", name, n,
+                       QUEUE_MIN, VIRTIO_QUEUE_MAX);
+        return false;
+    }
+    return true;
+}
+
+static bool virtio_net_realize(void *opaque, GError **err)
+{
+    VirtioNetState *s = opaque;
+    const NetReceiver receiver = {virtio_net_receive, s};
+    NetBackend *net = NULL;
+    uint64_t features = 1u << F_MAC;
+
+    if (!queue_size_ok(s->rx_queue_size, "rx_queue_size", err) ||
+        !queue_size_ok(s->tx_queue_size, "tx_queue_size", err)) {
+        return false;
+    }
+    if (s->netdev && *s->netdev && !(net = net_find(s->dev.machine, s->netdev))) {
+        rhea_error_set(err, "Property '%s.netdev' can't find value '%s'", s->dev.cls->name,
+                       s->netdev);
+        return false;
+    }
+    mac_default(s);
+    if (s->mac_text && *s->mac_text && !mac_parse(s->mac_text, s->own_mac)) {
+        rhea_error_set(err, "Property '%s.mac' doesn't take value '%s'", s->dev.cls->name,
+                       s->mac_text);
+        return false;
+    }
+    features |= s->mrg_rxbuf ? 1u << F_MRG_RXBUF : 0;
+    features |= s->link_status ? 1u << F_STATUS : 0;
+    features |= s->host_mtu ? 1u << F_MTU : 0;
+    if (s->ctrl_vq) {
+        features |= 1u << F_CTRL_VQ;
+        features |= s->ctrl_rx ? 1u << F_CTRL_RX : 0;
+        features |= s->ctrl_vlan ? 1u << F_CTRL_VLAN : 0;
+        features |= s->ctrl_rx_extra ? 1u << F_CTRL_RX_EXTRA : 0;
+        features |= s->ctrl_mac_addr ? 1u << F_CTRL_MAC_ADDR : 0;
+    }
+    if (!virtio_init(s, s->vq, QUEUES, features, err)) {
+        return false;
+    }
+    virtio_queue_init(s->vio, QUEUE_RX, s->rx_queue_size);
+    virtio_queue_init(s->vio, QUEUE_TX, s->tx_queue_size);
+    if (s->ctrl_vq) {
+        virtio_queue_init(s->vio, QUEUE_CTRL, CTRL_SIZE);
+    }
+    s->net = net;
+    return !net || net_attach(net, &receiver, err);
+}
+
+static void virtio_net_unrealize(void *opaque)
+{
+    VirtioNetState *s = opaque;
+
+    if (s->net) {
+        net_detach(s->net);
+    }
+}
+
+static const VirtioClass virtio_net_virtio = {
+    .id = VIRTIO_ID_NET,
+    .core = offsetof(VirtioNetState, vio),
+    .config_size = CFG_SIZE,
+    .config_get = virtio_net_config_get,
+    .config_set = virtio_net_config_set,
+    .notify = virtio_net_notify,
+    .reset = virtio_net_clear,
+    .post_load = virtio_net_post_load,
+};
+
+// clang-format off
+DEVICE(virtio_net, VirtioNetState,
+    .name = "virtio-net-device",
+    .bus = "virtio-bus",
+    .category = DEVICE_NETWORK,
+    .user_creatable = true,
+    .version = 1,
+    .props = virtio_net_props,
+    .realize = virtio_net_realize,
+    .unrealize = virtio_net_unrealize,
+    .reset = virtio_reset,
+    .pre_save = virtio_pre_save,
+    .post_load = virtio_post_load,
+    .sub = &virtio_net_virtio);
+// clang-format on
+
+VIRTIO_PCI(virtio_net, "virtio-net", DEVICE_NETWORK, .pci.class_code = 0x020000,
+           .legacy_device = 0x1000, .vectors = 4);
