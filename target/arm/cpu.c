@@ -196,6 +196,7 @@ void arm_reset(CPU *cpu)
                      __ATOMIC_SEQ_CST);
     arm_timers_reset(env);
     arm_pmu_reset(env);
+    env->board.gic_state = 0; /* the GIC was reset, too */
     arm_mmu_changed(env);
 }
 

@@ -164,6 +164,8 @@ uint32_t arm_pstate_read(const ARMEnv *env);
 
 /* Recompute contexts and mode bits after a register or a mode they depend on has changed. */
 void arm_mmu_changed(ARMEnv *env);
+/* EL3 was entered or left, or the security state changed, perhaps: the GIC hears of it. */
+void arm_gic_state_changed(ARMEnv *env);
 void arm_mode_changed(ARMEnv *env);
 
 /* Exceptions of this instruction; do not return. */

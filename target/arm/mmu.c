@@ -231,6 +231,9 @@ void arm_mmu_changed(ARMEnv *env)
         env->sys.pmu_el = env->sys.el;
         arm_pmu_update(env);
     }
+    if (env->board.gic && arm_cfg_has(env, ARM_FEAT_EL3)) {
+        arm_gic_state_changed(env);
+    }
 }
 
 void arm_mode_changed(ARMEnv *env)

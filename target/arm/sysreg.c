@@ -576,6 +576,18 @@ static ARMGicContext gic_context(const ARMEnv *env)
     };
 }
 
+void arm_gic_state_changed(ARMEnv *env)
+{
+    uint8_t now = 1 | (env->sys.el == 3) << 1 | (uint8_t)arm_secure(env) << 2;
+
+    if (env->board.gic_state != now) {
+        ARMGicContext c = gic_context(env);
+
+        env->board.gic_state = now;
+        env->board.gic->state_changed(env->board.gic_opaque, &c);
+    }
+}
+
 READ(gic)
 {
     ARMGicContext c = gic_context(env);
