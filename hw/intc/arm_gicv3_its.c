@@ -147,7 +147,7 @@ static bool event_entry(ItsState *s, uint32_t device, uint32_t event, hwaddr *ad
 {
     uint64_t dte = table_read(s, BASER_DEVICES, device, addr);
 
-    if (!dte || event >> ((dte >> 1 & 31) + 1)) {
+    if (!dte || (uint64_t)event >> ((dte >> 1 & 31) + 1)) {
         return false;
     }
     *addr = ((dte >> 6 & UINT64_C(0xfffffffffff)) << 8) + (hwaddr)event * 8;
