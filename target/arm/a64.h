@@ -52,6 +52,7 @@ typedef struct A64Ctx {
     uint32_t off;  /* its page offset */
     uint32_t mode; /* ARM_MODE_* */
     bool ended;    /* an op that ends the unit was emitted */
+    bool remode;   /* AArch32: mode bits may have changed, the unit must end behind this */
     /* What set the flags last, since the last label: conditions are made of its operands. */
     struct {
         A64FlagsKind kind;

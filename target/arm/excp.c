@@ -329,7 +329,8 @@ static void helper_arm_fp_trap(ARMEnv *env)
 {
     unsigned el = arm_fp_trap_el(env);
 
-    if (el == 1 && (arm_hcr(env) & HCR_TGE)) {
+    /* 0: AArch32 with FPEXC.EN clear */
+    if (el == 0 || (el == 1 && (arm_hcr(env) & HCR_TGE))) {
         arm_raise_undefined(env, RHEA_RA());
     }
     /* COND is always, CV set. */

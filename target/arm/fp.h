@@ -47,7 +47,7 @@ typedef enum ARMFpOp {
     ARM_FP_RINT32,   /* arg: ARM_FP_ARG_ROUND; FRINT32Z, FRINT32X */
     ARM_FP_RINT64,   /* the same for FRINT64 */
     ARM_FP_TO_INT,   /* arg: rounding, UNSIGNED, FBITS, SIZE of the integer */
-    ARM_FP_FROM_INT, /* arg: UNSIGNED, FBITS, SIZE of the integer; esize is the result's */
+    ARM_FP_FROM_INT, /* the same; esize is the result's */
     ARM_FP_CVT,      /* arg: SIZE of the result; half precision by FPCR.AHP */
     ARM_FP_CVT_ODD,  /* the same, rounded to odd: FCVTXN */
     ARM_FP_JCVTZS,   /* the integer in bits 31:0, PSTATE.Z in bit 32 */

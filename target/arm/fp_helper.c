@@ -384,6 +384,7 @@ static uint64_t from_int(SoftFp *s, unsigned e, uint64_t a, unsigned arg)
     unsigned fbits = arg >> ARM_FP_ARG_FBITS_SHIFT & 127, size = arg >> ARM_FP_ARG_SIZE_SHIFT & 3;
     bool is_unsigned = arg & ARM_FP_ARG_UNSIGNED;
     unsigned unused = 64 - (8u << size);
+    s->rounding = rounding_of(s, arg);
     a = is_unsigned ? a << unused >> unused : (uint64_t)((int64_t)(a << unused) >> unused);
     if (e == 1) {
         /* Rounded to odd in double precision, then once more: the result may be subnormal. */

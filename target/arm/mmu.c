@@ -155,6 +155,13 @@ static bool step_active(const ARMEnv *env)
     return (s->mdscr & MDSCR_SS) && !arm_el_is_aa32(env, MAX(1, s->el)) && arm_debug_enabled(env);
 }
 
+/* FPEXC.EN is clear, and applies: not at EL0 below an AArch64 EL1. */
+static bool fpexc_off(const ARMEnv *env)
+{
+    const ARMSys *s = &env->sys;
+    return s->aarch32 && !(s->el == 0 && !arm_el_is_aa32(env, 1)) && !(s->fpexc >> 30 & 1);
+}
+
 uint32_t arm_mode(const ARMEnv *env)
 {
     const ARMSys *s = &env->sys;
@@ -163,7 +170,7 @@ uint32_t arm_mode(const ARMEnv *env)
     uint64_t sctlr = s->sctlr[rel];
     uint32_t m = s->el;
 
-    m |= arm_fp_trap_el(env) ? 0 : ARM_MODE_FP;
+    m |= arm_fp_trap_el(env) || fpexc_off(env) ? 0 : ARM_MODE_FP;
     m |= arm_fp_mode(env, s->aarch32);
     m |= unpriv_applies(env) ? ARM_MODE_UNPRIV : 0;
     m |= s->bp_on ? ARM_MODE_BREAK : 0;

@@ -343,7 +343,7 @@ static bool gen_fp_inline(TCGBuilder *b, uint32_t mode, ARMFpOp op, unsigned esi
             return false;
         }
         *out = tcg_gen_fcvt_fixed(b, arg & ARM_FP_ARG_UNSIGNED ? TCG_OP_fcvt_uf : TCG_OP_fcvt_sf, t,
-                                  fp, x, fbits);
+                                  with_round(fp, arg), x, fbits);
         break;
     default:
         return false;
@@ -468,8 +468,8 @@ static bool gen_vfp_inline(TCGBuilder *b, uint32_t mode, ARMFpOp op, unsigned es
                            with_round(fp, arg), x, fbits);
         return true;
     case ARM_FP_FROM_INT:
-        *out = tcg_gen_v1i(b, arg & ARM_FP_ARG_UNSIGNED ? TCG_OP_vfcvt_uf : TCG_OP_vfcvt_sf, fp, x,
-                           fbits);
+        *out = tcg_gen_v1i(b, arg & ARM_FP_ARG_UNSIGNED ? TCG_OP_vfcvt_uf : TCG_OP_vfcvt_sf,
+                           with_round(fp, arg), x, fbits);
         return true;
     default:
         return false;
