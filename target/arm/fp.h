@@ -27,6 +27,8 @@ typedef enum ARMFpOp {
     ARM_FP_ABD,
     ARM_FP_RECPS,
     ARM_FP_RSQRTS,
+    ARM_FP_RECPS_A32, /* rounded twice */
+    ARM_FP_RSQRTS_A32,
     ARM_FP_CMEQ, /* all ones or zero */
     ARM_FP_CMGE,
     ARM_FP_CMGT,
@@ -61,10 +63,14 @@ enum {
     ARM_FP_ARG_EXACT = 1 << 3,     /* signal inexact */
     ARM_FP_ARG_SIGNALING = 1 << 3, /* of CMP */
     ARM_FP_ARG_UNSIGNED = 1 << 3,
-    ARM_FP_ARG_FBITS_SHIFT = 4, /* 7 bits */
-    ARM_FP_ARG_SIZE_SHIFT = 11, /* log2 of bytes, 2 bits */
-    ARM_FP_DESC_N_SHIFT = 26,   /* vectors: number of elements, 1 to 8; zeros above */
+    ARM_FP_ARG_FBITS_SHIFT = 4,     /* 7 bits */
+    ARM_FP_ARG_SIZE_SHIFT = 11,     /* log2 of bytes, 2 bits */
+    ARM_FP_DESC_STANDARD = 1 << 30, /* by the standard FPSCR */
+    ARM_FP_DESC_N_SHIFT = 26,       /* vectors: number of elements, 1 to 8; zeros above */
 };
+/* Beside the mode bits in what the emitters take: Advanced SIMD of AArch32, which flushes to zero,
+ * has default NaNs and rounds to nearest whatever FPSCR says (F1.2.6). */
+#define ARM_FP_STANDARD (1u << 31)
 #define ARM_FP_DESC(op, esize, arg)                                                                \
     ((uint32_t)(op) | (uint32_t)(esize) << ARM_FP_DESC_ESIZE_SHIFT |                               \
      (uint32_t)(arg) << ARM_FP_DESC_ARG_SHIFT)

@@ -18,15 +18,15 @@
 
 /* ---- environment ---- */
 
-static SoftFp fp_begin(const ARMEnv *env, unsigned esize)
+static SoftFp fp_begin(const ARMEnv *env, unsigned esize, bool standard)
 {
     static const uint8_t from_rc[4] = {SFP_RNE, SFP_RDN, SFP_RUP, SFP_RTZ};
     SoftFp s = SOFTFP_INIT_ARM;
-    bool flush = env->fpcr & (esize == 1 ? ARM_FPCR_FZ16 : ARM_FPCR_FZ);
-    s.rounding = from_rc[env->cpu.mxcsr >> MXCSR_RC_SHIFT & 3];
+    bool flush = esize == 1 ? env->fpcr & ARM_FPCR_FZ16 : standard || (env->fpcr & ARM_FPCR_FZ);
+    s.rounding = standard ? SFP_RNE : from_rc[env->cpu.mxcsr >> MXCSR_RC_SHIFT & 3];
     s.flush_inputs = flush;
     s.flush_outputs = flush ? SFP_FLUSH_ARM : SFP_FLUSH_NONE;
-    s.default_nan = env->fpcr & ARM_FPCR_DN;
+    s.default_nan = standard || (env->fpcr & ARM_FPCR_DN);
     return s;
 }
 
@@ -172,6 +172,24 @@ static uint64_t recip_step(SoftFp *s, unsigned e, uint64_t a, uint64_t b, bool r
         b -= one;
     }
     return BY_SIZE(e, muladd, s, a, b, make_small(f, false, 0, 2), 0);
+}
+
+/* The same of AArch32's Advanced SIMD: FPRecipStep(), FPRSqrtStep(). */
+static uint64_t recip_step_a32(SoftFp *s, uint32_t a, uint32_t b, bool rsqrt)
+{
+    const Format *f = &formats[2];
+    a = unpack(s, f, a);
+    b = unpack(s, f, b);
+    bool zero = (is_inf(f, a) && is_zero(f, b)) || (is_zero(f, a) && is_inf(f, b));
+    uint32_t p = is_nan(f, a) || is_nan(f, b) ? softfp_add_f32(s, a, b)
+                 : zero                       ? 0
+                                              : softfp_mul_f32(s, a, b);
+    if (!rsqrt) {
+        return softfp_sub_f32(s, make_small(f, false, 1, 0), p);
+    }
+    /* (3 - p) / 2: FPHalvedSub(); p is flushed, halving is exact but for overflow. */
+    uint32_t half = exp_of(f, p) > 1 && exp_of(f, p) != exp_ones(f) ? p - (1u << 23) : p;
+    return softfp_sub_f32(s, make_small(f, false, 0, 2), half);
 }
 
 /* RecipEstimate(), RecipSqrtEstimate() */
@@ -537,6 +555,10 @@ static uint64_t one_element(SoftFp *s, uint32_t fpcr, ARMFpOp op, unsigned e, un
         return recip_step(s, e, a, b, false);
     case ARM_FP_RSQRTS:
         return recip_step(s, e, a, b, true);
+    case ARM_FP_RECPS_A32:
+        return recip_step_a32(s, a, b, false);
+    case ARM_FP_RSQRTS_A32:
+        return recip_step_a32(s, a, b, true);
     case ARM_FP_CMEQ:
         return compare_mask(compare(s, e, a, b, false) == SFP_EQUAL, e);
     case ARM_FP_ACGE:
@@ -591,7 +613,7 @@ static uint64_t one_element(SoftFp *s, uint32_t fpcr, ARMFpOp op, unsigned e, un
 static uint64_t helper_arm_fp(ARMEnv *env, uint64_t a, uint64_t b, uint64_t c, uint32_t desc)
 {
     unsigned e = desc >> ARM_FP_DESC_ESIZE_SHIFT & 3;
-    SoftFp s = fp_begin(env, e);
+    SoftFp s = fp_begin(env, e, desc & ARM_FP_DESC_STANDARD);
     uint64_t r = one_element(&s, env->fpcr, (ARMFpOp)(desc & 0xff), e,
                              desc >> ARM_FP_DESC_ARG_SHIFT, a, b, c);
     fp_end(env, &s, e);
@@ -615,12 +637,12 @@ static void helper_arm_vfp(ARMEnv *env, uint32_t desc)
 {
     ARMFpOp op = (ARMFpOp)(desc & 0xff);
     unsigned e = desc >> ARM_FP_DESC_ESIZE_SHIFT & 3, arg = desc >> ARM_FP_DESC_ARG_SHIFT;
-    unsigned from = op == ARM_FP_MADDH ? 1 : e, n = desc >> ARM_FP_DESC_N_SHIFT;
+    unsigned from = op == ARM_FP_MADDH ? 1 : e, n = desc >> ARM_FP_DESC_N_SHIFT & 15;
     unsigned to = op == ARM_FP_CVT || op == ARM_FP_CVT_ODD ? arg >> ARM_FP_ARG_SIZE_SHIFT & 3 : e;
     uint64_t r[2] = {0, 0};
     uint8_t flags = 0;
     for (unsigned i = 0; i < n; i++) {
-        SoftFp s = fp_begin(env, e);
+        SoftFp s = fp_begin(env, e, desc & ARM_FP_DESC_STANDARD);
         uint64_t v = one_element(&s, env->fpcr, op, e, arg, element(env->vtmp[0], from, i),
                                  element(env->vtmp[1], from, i), element(env->vtmp[2], e, i));
         set_element(r, to, i, v);

@@ -73,3 +73,35 @@ void vfp_set(VFPCtx *c, unsigned esize, unsigned r, TCGv v)
     TCGv q = tcg_gen_getcell(c->b, cell);
     tcg_gen_setcell(c->b, cell, tcg_gen_vinsert(c->b, esize, q, v, r % per));
 }
+
+/* ---- vectors ---- */
+
+TCGv neon_get(VFPCtx *c, unsigned Q, unsigned d)
+{
+    TCGv v = tcg_gen_getcell(c->b, ARM_CELL_VR(d / 2));
+    return !Q && (d & 1) ? arm_v_down(c->b, v, 8) : v;
+}
+
+void neon_set(VFPCtx *c, unsigned Q, unsigned d, TCGv v)
+{
+    unsigned cell = ARM_CELL_VR(d / 2);
+    if (!Q) {
+        TCGv old = tcg_gen_getcell(c->b, cell);
+        v = d & 1 ? tcg_gen_v2(c->b, TCG_OP_vzip, 3, old, v)
+                  : tcg_gen_v2(c->b, TCG_OP_vzip, 3, v, arm_v_down(c->b, old, 8));
+    }
+    tcg_gen_setcell(c->b, cell, v);
+}
+
+bool neon_ok(VFPCtx *c, const VFPInsn *a, unsigned which)
+{
+    bool d = which & NEON_WIDE_D || (a->Q && !(which & NEON_NARROW_D));
+    bool n = which & NEON_WIDE_N || a->Q;
+    bool m = which & NEON_WIDE_M || (a->Q && !(which & NEON_NARROW_M));
+    if ((d && (a->vd & 1)) || (n && (a->vn & 1)) || (m && (a->vm & 1))) {
+        a64_gen_undefined(c->c);
+        return false;
+    }
+    return vfp_d_ok(c, a->vd) && vfp_d_ok(c, a->vn) && vfp_d_ok(c, a->vm) &&
+           a64_gen_fp_access(c->c);
+}

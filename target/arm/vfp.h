@@ -63,6 +63,25 @@ bool vfp_d_ok(VFPCtx *c, unsigned d);
 TCGv vfp_get(VFPCtx *c, unsigned esize, unsigned r);
 void vfp_set(VFPCtx *c, unsigned esize, unsigned r, TCGv v);
 
+/* A vector: Q register d / 2, or (Q is 0) D register d in the low half. */
+TCGv neon_get(VFPCtx *c, unsigned Q, unsigned d);
+void neon_set(VFPCtx *c, unsigned Q, unsigned d, TCGv v);
+/* Do the registers exist, and may they be used? Q registers have even numbers; which of the three
+ * are Q registers Q says, or else: */
+enum {
+    NEON_WIDE_D = 1,
+    NEON_WIDE_N = 2,
+    NEON_WIDE_M = 4,
+    NEON_NARROW_D = 8,
+    NEON_NARROW_M = 16,
+};
+bool neon_ok(VFPCtx *c, const VFPInsn *a, unsigned which);
+/* For arm_gen_vfp(): the standard FPSCR. */
+static inline uint32_t neon_mode(const VFPCtx *c)
+{
+    return c->mode | ARM_FP_STANDARD;
+}
+
 static inline TCGv vfp_r(VFPCtx *c, unsigned r)
 {
     return tcg_gen_trunc(c->b, tcg_gen_getcell(c->b, ARM_CELL_X(r)));

@@ -185,6 +185,10 @@ void a64_set_scalar(A64Ctx *c, unsigned esize, unsigned r, TCGv v)
 
 unsigned arm_fp_flags(uint32_t mode)
 {
+    if (mode & ARM_FP_STANDARD) {
+        return TCG_RND_RNE | TCG_FP_TINY_BEFORE | TCG_FP_CVT_SAT_ZERO | TCG_FP_FZ |
+               TCG_FP_DEFAULT_NAN;
+    }
     return TCG_RND_DYN | TCG_FP_TINY_BEFORE | TCG_FP_CVT_SAT_ZERO |
            (mode & ARM_MODE_FZ ? TCG_FP_FZ : 0) |
            (mode & ARM_MODE_DN ? TCG_FP_DEFAULT_NAN : TCG_FP_NAN_ARM);
@@ -478,8 +482,8 @@ static bool gen_vfp_inline(TCGBuilder *b, uint32_t mode, ARMFpOp op, unsigned es
 
 #define VTMP(n) (offsetof(ARMEnv, vtmp) + (n)*16)
 
-static TCGv call_vfp(TCGBuilder *b, ARMFpOp op, unsigned esize, unsigned arg, unsigned n, TCGv x,
-                     TCGv y, TCGv z)
+static TCGv call_vfp(TCGBuilder *b, uint32_t mode, ARMFpOp op, unsigned esize, unsigned arg,
+                     unsigned n, TCGv x, TCGv y, TCGv z)
 {
     const TCGv v[3] = {x, y, z};
     for (unsigned i = 0; i < 3; i++) {
@@ -487,7 +491,8 @@ static TCGv call_vfp(TCGBuilder *b, ARMFpOp op, unsigned esize, unsigned arg, un
             tcg_gen_stenv(b, TCG_MO_128, v[i], VTMP(i));
         }
     }
-    uint32_t desc = ARM_FP_DESC(op, esize, arg) | n << ARM_FP_DESC_N_SHIFT;
+    uint32_t desc = ARM_FP_DESC(op, esize, arg) | n << ARM_FP_DESC_N_SHIFT |
+                    (mode & ARM_FP_STANDARD ? ARM_FP_DESC_STANDARD : 0);
     tcg_gen_call1(b, &arm_helper_vfp, tcg_i32(b, (int32_t)desc));
     return tcg_gen_ldenv(b, TCG_V128, TCG_MO_128, VTMP(3));
 }
@@ -498,13 +503,13 @@ TCGv arm_gen_vfp(TCGBuilder *b, uint32_t mode, ARMFpOp op, unsigned esize, unsig
     TCGv v;
     return gen_vfp_inline(b, mode, op, esize, arg, n, x, y, z, &v)
                ? v
-               : call_vfp(b, op, esize, arg, n, x, y, z);
+               : call_vfp(b, mode, op, esize, arg, n, x, y, z);
 }
 
 TCGv arm_gen_fmlal(TCGBuilder *b, uint32_t mode, unsigned Q, bool subtract, TCGv x, TCGv y, TCGv z)
 {
     x = subtract ? arm_v_fneg(b, 1, x) : x;
-    return call_vfp(b, ARM_FP_MADDH, 2, 0, 2u << Q, x, y, z);
+    return call_vfp(b, mode, ARM_FP_MADDH, 2, 0, 2u << Q, x, y, z);
 }
 
 TCGv arm_gen_fcmla(TCGBuilder *b, uint32_t mode, unsigned esize, unsigned Q, unsigned rot, TCGv x,
@@ -520,8 +525,8 @@ TCGv arm_gen_vfcvt_long(TCGBuilder *b, uint32_t mode, unsigned esize, unsigned h
     if (esize == 2) {
         return tcg_gen_v1i(b, TCG_OP_vfwiden, arm_fp_flags(mode) | TCG_FP_ESIZE(2), x, high);
     }
-    return call_vfp(b, ARM_FP_CVT, 1, 2 << ARM_FP_ARG_SIZE_SHIFT, 4, arm_v_down(b, x, high * 8),
-                    TCG_NONE, TCG_NONE);
+    return call_vfp(b, mode, ARM_FP_CVT, 1, 2 << ARM_FP_ARG_SIZE_SHIFT, 4,
+                    arm_v_down(b, x, high * 8), TCG_NONE, TCG_NONE);
 }
 
 TCGv arm_gen_vfcvt_narrow(TCGBuilder *b, uint32_t mode, unsigned esize, bool odd, TCGv x)
@@ -531,5 +536,5 @@ TCGv arm_gen_vfcvt_narrow(TCGBuilder *b, uint32_t mode, unsigned esize, bool odd
         fp = odd ? with_round(fp, TCG_RND_ROD) : fp;
         return tcg_gen_v1(b, TCG_OP_vfnarrow, fp | TCG_FP_ESIZE(3), x);
     }
-    return call_vfp(b, ARM_FP_CVT, 2, 1 << ARM_FP_ARG_SIZE_SHIFT, 4, x, TCG_NONE, TCG_NONE);
+    return call_vfp(b, mode, ARM_FP_CVT, 2, 1 << ARM_FP_ARG_SIZE_SHIFT, 4, x, TCG_NONE, TCG_NONE);
 }

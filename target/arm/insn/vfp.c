@@ -467,9 +467,9 @@ void vfp_trans_vcmp(VFPCtx *c, const VFPInsn *a)
     }
 }
 
-INSN(vcmp_zero, "cond:4 1110 1 vd[0] 11 0101 vd[4:1] 1010 o0:1 1 . 0 ....", VFP2, "",
+INSN(vcmp_zero, "cond:4 1110 1 vd[0] 11 0101 vd[4:1] 1010 o0:1 1 0 0 0000", VFP2, "",
      "cond!=15 esize=2")
-INSN(vcmp_zero__d, "cond:4 1110 1 vd[4] 11 0101 vd[3:0] 1011 o0:1 1 . 0 ....", VFP2, "",
+INSN(vcmp_zero__d, "cond:4 1110 1 vd[4] 11 0101 vd[3:0] 1011 o0:1 1 0 0 0000", VFP2, "",
      "cond!=15 esize=3")
 void vfp_trans_vcmp_zero(VFPCtx *c, const VFPInsn *a)
 {
@@ -522,7 +522,7 @@ static void helper_arm_vmsr(ARMEnv *env, uint32_t reg, uint32_t val)
 }
 ARM_HELPER(vmsr, VOID, true, TCG_HELPER_FP | TCG_HELPER_FAULTS, TCG_I32, TCG_I32);
 
-INSN(vmrs, "cond:4 1110 1111 reg:4 rd:4 1010 ...1 ....", VFP2, "", "cond!=15")
+INSN(vmrs, "cond:4 1110 1111 reg:4 rd:4 1010 0001 0000", VFP2, "", "cond!=15")
 void vfp_trans_vmrs(VFPCtx *c, const VFPInsn *a)
 {
     TCGv reg = tcg_i32(c->b, a->reg);
@@ -544,7 +544,7 @@ void vfp_trans_vmrs(VFPCtx *c, const VFPInsn *a)
     }
 }
 
-INSN(vmsr, "cond:4 1110 1110 reg:4 rd:4 1010 ...1 ....", VFP2, "", "cond!=15")
+INSN(vmsr, "cond:4 1110 1110 reg:4 rd:4 1010 0001 0000", VFP2, "", "cond!=15")
 void vfp_trans_vmsr(VFPCtx *c, const VFPInsn *a)
 {
     bool known = a->reg <= 1 || a->reg == 8;
@@ -558,7 +558,7 @@ void vfp_trans_vmsr(VFPCtx *c, const VFPInsn *a)
 
 /* ---- core registers ---- */
 
-INSN(vmov_core_s, "cond:4 1110 000 op:1 vn[4:1] rd:4 1010 vn[0] ..1 ....", VFP2, "",
+INSN(vmov_core_s, "cond:4 1110 000 op:1 vn[4:1] rd:4 1010 vn[0] 001 0000", VFP2, "",
      "cond!=15 rd!=15")
 void vfp_trans_vmov_core_s(VFPCtx *c, const VFPInsn *a)
 {
@@ -589,11 +589,11 @@ static void core_scalar(VFPCtx *c, const VFPInsn *a)
     }
 }
 
-INSN(vmov_scalar_32, "cond:4 1110 00 index[0] L:1 vn[3:0] rd:4 1011 vn[4] 00 1 ....", VFP2, "",
+INSN(vmov_scalar_32, "cond:4 1110 00 index[0] L:1 vn[3:0] rd:4 1011 vn[4] 00 1 0000", VFP2, "",
      "cond!=15 rd!=15 size=2")
-INSN(vmov_scalar_16, "cond:4 1110 U:1 0 index[1] L:1 vn[3:0] rd:4 1011 vn[4] index[0] 1 1 ....",
+INSN(vmov_scalar_16, "cond:4 1110 U:1 0 index[1] L:1 vn[3:0] rd:4 1011 vn[4] index[0] 1 1 0000",
      NEON, "", "cond!=15 rd!=15 size=1 U==0|L==1")
-INSN(vmov_scalar_8, "cond:4 1110 U:1 1 index[2] L:1 vn[3:0] rd:4 1011 vn[4] index[1:0] 1 ....",
+INSN(vmov_scalar_8, "cond:4 1110 U:1 1 index[2] L:1 vn[3:0] rd:4 1011 vn[4] index[1:0] 1 0000",
      NEON, "", "cond!=15 rd!=15 size=0 U==0|L==1")
 void vfp_trans_vmov_scalar_32(VFPCtx *c, const VFPInsn *a)
 {

@@ -163,6 +163,26 @@ static inline void fuzz_initial_state(A64FuzzState *st, uint64_t seed)
     }
 }
 
+/* The same for AArch32: R10, R11 and SP point into the data. FPCR and FPSR are FPSCR, in fpcr. */
+static inline void fuzz_initial_state32(A64FuzzState *st, uint64_t seed)
+{
+    fuzz_initial_state(st, seed);
+    for (unsigned i = 0; i < 15; i++) {
+        st->x[i] &= 0xffffffff;
+    }
+    st->x[10] = st->x[24] & ~UINT64_C(3);
+    st->x[11] = st->x[25] & ~UINT64_C(3);
+    st->x[13] = st->sp;
+    st->fpcr |= st->nzcv ^ 0x50000000;
+    for (unsigned i = 15; i < 31; i++) {
+        st->x[i] = 0;
+    }
+    for (unsigned i = 16; i < 32; i++) {
+        st->v[i][0] = st->v[i][1] = 0;
+    }
+    st->sp = 0;
+}
+
 /* The first contents of the data. */
 static inline void fuzz_initial_data(uint64_t *data)
 {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The rhea authors */
 /*
- * Random A64 code from the INSN rows: runs blocks of it in rhea's engines and, with --reference, on
- * anything that can run an AArch64 Linux program (a64run), and compares registers, flags, FPSR and
- * memory at the end of each block. A difference is narrowed down to one instruction.
+ * Random A64 code, or (--isa a32) A32 code of VFP and Advanced SIMD, from the INSN rows: runs
+ * blocks of it in rhea's engines and, with --reference, on anything that can run an AArch64 Linux
+ * program (a64run), and compares registers, flags, FPSR and memory at the end of each block. A
+ * difference is narrowed down to one instruction.
  *
- *   a64fuzz [--seed N] [--blocks N] [--length N] [--only FILE-OR-NAME]... [--engine
+ *   a64fuzz [--seed N] [--blocks N] [--length N] [--isa a64|a32]
+ *           [--only FILE-OR-NAME]... [--engine
  * jit|interp|check|one]
  *           [--dir DIR] [--reference COMMAND]      COMMAND gets the paths of a64run's two files
  *
@@ -23,12 +25,13 @@
 #include "accel/accel.h"
 #include "softmmu/memory.h"
 #include "softmmu/timer.h"
-#include "target/arm/a64.h"
+#include "target/arm/vfp.h"
 
 typedef struct Options {
     uint64_t seed;
     unsigned blocks, length;
     GPtrArray *only;
+    bool a32;
     const char *engine, *dir, *reference, *record, *expect;
 } Options;
 
@@ -36,6 +39,20 @@ typedef struct Program {
     GArray *blocks; /* A64FuzzBlock */
     GArray *code;   /* uint32_t */
 } Program;
+
+/* ---- the two instruction sets ---- */
+
+typedef struct Isa {
+    const InsnRow *rows;
+    unsigned count;
+    uint32_t udf;
+    uint64_t ext;
+    unsigned (*decode)(uint32_t w, uint64_t ext); /* the row's number */
+    bool (*undefined)(uint32_t w); /* does the row's function make an exception of it? */
+    uint32_t (*choose)(const InsnRow *r, uint32_t w, uint64_t *s);
+} Isa;
+
+static const Isa *isa;
 
 /* ---- generation ---- */
 
@@ -57,14 +74,14 @@ static bool left_out(const InsnRow *r)
             return true;
         }
     }
-    return false;
+    return !strcmp(r->name, "vmsr");
 }
 
 static GArray *choose_rows(const Options *o)
 {
     GArray *rows = g_array_new(FALSE, FALSE, sizeof(unsigned));
-    for (unsigned id = 1; id < A64_INSN_COUNT; id++) {
-        const InsnRow *r = &a64_insn_rows[id];
+    for (unsigned id = 1; id < isa->count; id++) {
+        const InsnRow *r = &isa->rows[id];
         if (!r->name || left_out(r)) {
             continue;
         }
@@ -131,8 +148,8 @@ static uint32_t choose_registers(const InsnRow *r, uint32_t w, uint64_t *s)
     return w;
 }
 
-/* Does the function below the row make an exception of it? */
-static bool is_undefined(A64InsnId id, uint32_t w, const A64Insn *a)
+/* A context to try single instructions in. */
+static A64Ctx *try_context(UnitContext *unit, A64Ctx *c, uint32_t w)
 {
     static TCGBuilder *b;
     static TCGUnit *u;
@@ -142,38 +159,82 @@ static bool is_undefined(A64InsnId id, uint32_t w, const A64Insn *a)
         u = tcg_unit_new(arm_cells, ARM_CELL_COUNT);
         memset(cfg.feat, 0xff, sizeof(cfg.feat));
     }
-    UnitContext unit = {.b = b, .mode = ARM_MODE_FP};
-    A64Ctx c = {.unit = &unit,
-                .b = b,
-                .cfg = &cfg,
-                .ext = all_extensions(),
-                .word = w,
-                .mode = ARM_MODE_FP};
+    *unit = (UnitContext){.b = b, .mode = ARM_MODE_FP};
+    *c = (A64Ctx){
+        .unit = unit, .b = b, .cfg = &cfg, .ext = isa->ext, .word = w, .mode = ARM_MODE_FP};
     tcg_begin(b, u);
     tcg_gen_insn_start(b, 0);
-    a64_trans[id](&c, a);
+    return c;
+}
+
+static unsigned a64_row(uint32_t w, uint64_t ext)
+{
+    A64Insn a = {0};
+    return a64_decode32(w, ext, &a);
+}
+
+static bool a64_undefined(uint32_t w)
+{
+    UnitContext unit;
+    A64Ctx c;
+    A64Insn a = {0};
+    A64InsnId id = a64_decode32(w, isa->ext, &a);
+    a64_trans[id](try_context(&unit, &c, w), &a);
     return c.ended;
+}
+
+static unsigned a32_row(uint32_t w, uint64_t ext)
+{
+    VFPInsn a = {0};
+    return vfp_decode32(w, ext, &a);
+}
+
+static bool a32_undefined(uint32_t w)
+{
+    UnitContext unit;
+    A64Ctx c;
+    return !vfp_translate(try_context(&unit, &c, w), false, 8) || c.ended;
+}
+
+/* Core registers: R10 and R11 are addresses, R0 to R7 may be written. */
+static uint32_t a32_choose(const InsnRow *r, uint32_t w, uint64_t *s)
+{
+    uint64_t k = fuzz_random(s);
+    bool memory = strstr(r->name, "ld") || strstr(r->name, "st");
+    w = put(r, w, "rd", !strcmp(r->name, "vmrs") && (k & 1) ? 15 : k >> 1 & 7);
+    w = put(r, w, "rt2", k >> 4 & 7);
+    w = put(r, w, "reg", 1);
+    w = memory ? put(r, w, "rn", 10 + (k >> 8 & 1)) : w;
+    w = memory ? put(r, w, "rm", k >> 10 & 1 ? 15 : k >> 11 & 1 ? 13 : k >> 12 & 7) : w;
+    /* Few registers often, so that results are used. */
+    if (k >> 16 & 1) {
+        w &= ~(fuzz_random(s) & 0x00400080u);
+    }
+    return field(r, "cond") ? (w & 0x0fffffff) | 0xe0000000 : w;
 }
 
 static uint32_t random_insn(const GArray *rows, uint64_t *s)
 {
-    uint64_t ext = all_extensions();
     for (;;) {
         unsigned id = g_array_index(rows, unsigned, fuzz_random(s) % rows->len);
-        const InsnRow *r = &a64_insn_rows[id];
+        const InsnRow *r = &isa->rows[id];
         uint32_t w = r->match | ((uint32_t)fuzz_random(s) & ~r->mask);
-        w = choose_registers(r, w, s);
-        A64Insn a = {0};
-        if (insn_row_matches(r, w) && a64_decode32(w, ext, &a) == id &&
-            ((fuzz_random(s) & 127) == 0 || !is_undefined(id, w, &a))) {
+        w = isa->choose(r, w, s);
+        if (insn_row_matches(r, w) && isa->decode(w, isa->ext) == id &&
+            ((isa->udf == 0 && (fuzz_random(s) & 127) == 0) || !isa->undefined(w))) {
             return w;
         }
     }
 }
 
+static Isa isa_a64 = {a64_insn_rows, A64_INSN_COUNT,  0, 0, a64_row,
+                      a64_undefined, choose_registers};
+static Isa isa_a32 = {vfp_insn_rows, VFP_INSN_COUNT, 0xe7f000f0, UINT64_MAX,
+                      a32_row,       a32_undefined,  a32_choose};
+
 static void add_block(Program *p, uint64_t seed, const uint32_t *words, unsigned n, unsigned flags)
 {
-    uint32_t udf = 0;
+    uint32_t udf = isa->udf;
     A64FuzzBlock b = {.seed = seed, .offset = p->code->len * 4, .words = n + 1, .flags = flags};
     g_array_append_vals(p->code, words, n);
     g_array_append_val(p->code, udf);
@@ -218,7 +279,8 @@ static void load_block(CPU *cpu)
     if (b->flags & FUZZ_FRESH_DATA) {
         fuzz_initial_data(current_run->data);
     }
-    fuzz_initial_state(&st, b->seed);
+    bool a32 = isa == &isa_a32;
+    (a32 ? fuzz_initial_state32 : fuzz_initial_state)(&st, b->seed);
     memcpy(env->x, st.x, sizeof(st.x));
     env->x[31] = st.sp;
     memcpy(env->v, st.v, sizeof(st.v));
@@ -227,10 +289,14 @@ static void load_block(CPU *cpu)
     env->cf = st.nzcv >> 29 & 1;
     env->vf = (uint64_t)st.nzcv << 35;
     env->cpu.pc = FUZZ_CODE + b->offset;
-    arm_fpcr_set(env, st.fpcr);
-    arm_fpsr_set(env, 0);
+    if (a32) {
+        arm_fpscr_set(env, st.fpcr);
+    } else {
+        arm_fpcr_set(env, st.fpcr);
+        arm_fpsr_set(env, 0);
+    }
     tlb_select_data(cpu, 0, 0, 0);
-    tlb_select_fetch(cpu, 0, 0, ARM_MODE_FP | arm_fp_mode(env, false));
+    tlb_select_fetch(cpu, 0, 0, ARM_MODE_FP | arm_fp_mode(env, a32));
 }
 
 static void fuzz_exception(CPU *cpu, int32_t excp)
@@ -248,8 +314,8 @@ static void fuzz_exception(CPU *cpu, int32_t excp)
     st->pc = env->cpu.pc - FUZZ_CODE - b->offset;
     st->nzcv = (uint32_t)(env->nf >> 63) << 31 | (uint32_t)!env->zf << 30 | env->cf << 29 |
                (uint32_t)(env->vf >> 63) << 28;
-    st->fpcr = arm_fpcr_get(env);
-    st->fpsr = arm_fpsr_get(env);
+    st->fpcr = isa == &isa_a32 ? arm_fpscr_get(env) : arm_fpcr_get(env);
+    st->fpsr = isa == &isa_a32 ? 0 : arm_fpsr_get(env);
     if (b->flags & FUZZ_HASH_DATA) {
         st->data_hash = fuzz_hash(r->data, FUZZ_DATA_SIZE / 8);
     }
@@ -315,6 +381,35 @@ static bool fuzz_debug_translate(CPU *cpu, uint64_t vaddr, uint64_t *paddr)
     return true;
 }
 
+/* A32 without what is not VFP or Advanced SIMD. */
+static void a32_translate_vfp(UnitContext *unit)
+{
+    A64Ctx c = {.unit = unit, .b = unit->b, .cfg = unit->cpu->model, .mode = unit->mode};
+    for (unsigned n = 0; !c.ended && n < unit->max_insns && unit->offset < TLB_PAGE_SIZE; n++) {
+        c.off = unit->offset;
+        if (!unit_fetch(unit, c.off, &c.word, 4)) {
+            return;
+        }
+        tcg_gen_insn_start(c.b, c.off);
+        unit->offset += 4;
+        if (!vfp_translate(&c, false, (int64_t)c.off + 8)) {
+            a64_gen_undefined(&c);
+        }
+    }
+    if (!c.ended) {
+        tcg_gen_exit_direct(c.b, unit->offset);
+    }
+}
+
+static void fuzz_translate(UnitContext *unit)
+{
+    if (isa == &isa_a32) {
+        a32_translate_vfp(unit);
+    } else {
+        a64_translate(unit);
+    }
+}
+
 static const TargetDesc fuzz_target = {
     .name = "aarch64",
     .log_name = "aarch64",
@@ -323,7 +418,7 @@ static const TargetDesc fuzz_target = {
     .cells = arm_cells,
     .ncells = ARM_CELL_COUNT,
     .reset = fuzz_reset,
-    .translate = a64_translate,
+    .translate = fuzz_translate,
     .tlb_fill = fuzz_tlb_fill,
     .bus_error = fuzz_bus_error,
     .unaligned = fuzz_unaligned,
@@ -478,25 +573,29 @@ static bool explain(const Program *p, unsigned block, const Options *o)
         if (!memcmp(&x[n], &y[n], sizeof(*x))) {
             continue;
         }
-        A64Insn a = {0};
-        A64InsnId id = a64_decode32(words[n], all_extensions(), &a);
-        const InsnRow *r = &a64_insn_rows[id];
+        const InsnRow *r = &isa->rows[isa->decode(words[n], isa->ext)];
         printf("block %u, insn %u: %08x %s (%s:%u)", block, n, words[n], r->name, r->file, r->line);
         for (unsigned i = 0; i < r->nfields; i++) {
             printf(" %s=%u", r->fields[i].name, insn_field_get(&r->fields[i], words[n]));
         }
         printf("\n");
-        fuzz_initial_state(&before, b->seed);
+        (isa == &isa_a32 ? fuzz_initial_state32 : fuzz_initial_state)(&before, b->seed);
         before = n ? x[n - 1] : before;
-        printf("  fpcr %08x fpsr %08x", before.fpcr, before.fpsr);
-        const unsigned regs[] = {a.rn, a.rm, a.ra, a.rd};
-        const char *names[] = {"n", "m", "a", "d"};
-        for (unsigned i = 0; i < 4; i++) {
-            printf("%s v%s %016" PRIx64 "_%016" PRIx64 " x%s %016" PRIx64, i % 2 ? "" : "\n ",
-                   names[i], before.v[regs[i]][1], before.v[regs[i]][0], names[i],
-                   regs[i] < 31 ? before.x[regs[i]] : before.sp);
+        printf("  before: fpcr %08x fpsr %08x nzcv %x\n", before.fpcr, before.fpsr,
+               before.nzcv >> 28);
+        if (isa == &isa_a64) {
+            const uint32_t w = words[n];
+            const unsigned regs[] = {w >> 5 & 31, w >> 16 & 31, w >> 10 & 31, w & 31};
+            for (unsigned i = 0; i < 4; i++) {
+                printf("  v%u %016" PRIx64 "_%016" PRIx64 " x%u %016" PRIx64 "\n", regs[i],
+                       before.v[regs[i]][1], before.v[regs[i]][0], regs[i],
+                       regs[i] < 31 ? before.x[regs[i]] : before.sp);
+            }
+        } else {
+            for (unsigned i = 0; i < 32; i++) {
+                printf("  d%u %016" PRIx64 "%s", i, before.v[i / 2][i % 2], i % 4 == 3 ? "\n" : "");
+            }
         }
-        printf("\n");
         print_difference(&x[n], &y[n]);
         found = true;
     }
@@ -535,7 +634,7 @@ static Program *program_of_rows(const GArray *rows)
     Program *p = program_new();
     for (unsigned k = 0; k < rows->len; k++) {
         unsigned id = g_array_index(rows, unsigned, k);
-        const InsnRow *r = &a64_insn_rows[id];
+        const InsnRow *r = &isa->rows[id];
         GArray *one = g_array_new(FALSE, FALSE, sizeof(unsigned));
         g_array_append_val(one, id);
         uint64_t s = r->match | (uint64_t)r->mask << 32;
@@ -566,7 +665,7 @@ static int record(const GArray *rows, const Options *o)
     FILE *f = fopen(o->record, "w");
     bool ok = f;
     for (unsigned k = 0; ok && k < rows->len; k++) {
-        const InsnRow *r = &a64_insn_rows[g_array_index(rows, unsigned, k)];
+        const InsnRow *r = &isa->rows[g_array_index(rows, unsigned, k)];
         ok = fprintf(f, "%08x/%08x %016" PRIx64 " %s\n", r->match, r->mask,
                      hash_of_row(x + k * ROW_BLOCKS), r->name) > 0;
     }
@@ -589,7 +688,7 @@ static int expect(const GArray *rows, const Options *o)
     run_rhea(p, o->engine, x);
     unsigned same = 0, differ = 0;
     for (unsigned k = 0; k < rows->len; k++) {
-        const InsnRow *r = &a64_insn_rows[g_array_index(rows, unsigned, k)];
+        const InsnRow *r = &isa->rows[g_array_index(rows, unsigned, k)];
         char *key = g_strdup_printf("%08x/%08x ", r->match, r->mask);
         const char *line = strstr(text, key);
         if (line && strtoull(line + strlen(key), NULL, 16) == hash_of_row(x + k * ROW_BLOCKS)) {
@@ -624,6 +723,8 @@ int main(int argc, char **argv)
             g_ptr_array_add(o.only, (void *)v);
         } else if (!strcmp(argv[i], "--engine")) {
             o.engine = v;
+        } else if (!strcmp(argv[i], "--isa")) {
+            o.a32 = !strcmp(v, "a32");
         } else if (!strcmp(argv[i], "--record")) {
             o.record = v;
         } else if (!strcmp(argv[i], "--expect")) {
@@ -637,6 +738,8 @@ int main(int argc, char **argv)
             return 2;
         }
     }
+    isa_a64.ext = all_extensions();
+    isa = o.a32 ? &isa_a32 : &isa_a64;
     GArray *rows = choose_rows(&o);
     if (!rows->len) {
         fprintf(stderr, "a64fuzz: no such rows\n");

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The rhea authors */
 /*
- * Runs a64fuzz's blocks as an AArch64 Linux program, on whatever can run one: a64run IN OUT. OUT
- * has an A64FuzzState a block and the hash of the data. Each block ends in SIGILL, whose handler
- * keeps the state and puts that of the next block in its place.
+ * Runs a64fuzz's blocks as a Linux program, AArch64 or (--isa a32) 32-bit Arm, on whatever can run
+ * one: a64run IN OUT. OUT has an A64FuzzState a block and the hash of the data. Each block ends in
+ * SIGILL, whose handler keeps the state and puts that of the next block in its place.
  *
- * Build: aarch64-linux-gnu-gcc -O2 -static.
+ * Build: aarch64-linux-gnu-gcc or arm-linux-gnueabihf-gcc -O2 -static.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -23,6 +23,7 @@ static A64FuzzState *out;
 static uint32_t current;
 static int out_fd;
 
+#ifdef __aarch64__
 static struct fpsimd_context *fpsimd(ucontext_t *u)
 {
     struct _aarch64_ctx *c = (struct _aarch64_ctx *)u->uc_mcontext.__reserved;
@@ -31,6 +32,75 @@ static struct fpsimd_context *fpsimd(ucontext_t *u)
     }
     return (struct fpsimd_context *)c;
 }
+
+static void put_state(ucontext_t *u, const A64FuzzBlock *b)
+{
+    A64FuzzState st;
+    struct fpsimd_context *f = fpsimd(u);
+    fuzz_initial_state(&st, b->seed);
+    memcpy(u->uc_mcontext.regs, st.x, sizeof(st.x));
+    u->uc_mcontext.sp = st.sp;
+    u->uc_mcontext.pc = FUZZ_CODE + b->offset;
+    u->uc_mcontext.pstate = (u->uc_mcontext.pstate & 0x0fffffff) | st.nzcv;
+    memcpy(f->vregs, st.v, sizeof(st.v));
+    f->fpcr = st.fpcr;
+    f->fpsr = 0;
+}
+
+static void get_state(ucontext_t *u, A64FuzzState *st)
+{
+    struct fpsimd_context *f = fpsimd(u);
+    memcpy(st->x, u->uc_mcontext.regs, sizeof(st->x));
+    st->sp = u->uc_mcontext.sp;
+    memcpy(st->v, f->vregs, sizeof(st->v));
+    st->pc = u->uc_mcontext.pc;
+    st->nzcv = u->uc_mcontext.pstate & 0xf0000000;
+    st->fpcr = f->fpcr;
+    st->fpsr = f->fpsr;
+}
+#else
+/* Linux: arch/arm/include/asm/ucontext.h */
+typedef struct VfpFrame {
+    uint32_t magic, size;
+    uint64_t d[32];
+    uint32_t fpscr;
+} VfpFrame;
+
+static VfpFrame *vfp(ucontext_t *u)
+{
+    uint32_t *c = (uint32_t *)u->uc_regspace;
+    while (c[0] != 0x56465001) {
+        c = (uint32_t *)((char *)c + c[1]);
+    }
+    return (VfpFrame *)c;
+}
+
+static void put_state(ucontext_t *u, const A64FuzzBlock *b)
+{
+    A64FuzzState st;
+    VfpFrame *f = vfp(u);
+    fuzz_initial_state32(&st, b->seed);
+    for (unsigned i = 0; i < 15; i++) {
+        (&u->uc_mcontext.arm_r0)[i] = st.x[i];
+    }
+    u->uc_mcontext.arm_pc = FUZZ_CODE + b->offset;
+    u->uc_mcontext.arm_cpsr = (u->uc_mcontext.arm_cpsr & 0x0fffffff & ~0x20u) | st.nzcv;
+    memcpy(f->d, st.v, sizeof(f->d));
+    f->fpscr = st.fpcr;
+}
+
+static void get_state(ucontext_t *u, A64FuzzState *st)
+{
+    VfpFrame *f = vfp(u);
+    for (unsigned i = 0; i < 15; i++) {
+        st->x[i] = (&u->uc_mcontext.arm_r0)[i];
+    }
+    memcpy(st->v, f->d, sizeof(f->d));
+    st->pc = u->uc_mcontext.arm_pc;
+    st->nzcv = u->uc_mcontext.arm_cpsr & 0xf0000000;
+    st->fpcr = f->fpscr;
+}
+#endif
 
 static void finish(void)
 {
@@ -45,53 +115,34 @@ static void finish(void)
     _exit(0);
 }
 
-static void load(ucontext_t *u)
-{
-    A64FuzzState st;
-    struct fpsimd_context *f = fpsimd(u);
-    if (blocks[current].flags & FUZZ_FRESH_DATA) {
-        fuzz_initial_data((uint64_t *)FUZZ_DATA);
-    }
-    fuzz_initial_state(&st, blocks[current].seed);
-    memcpy(u->uc_mcontext.regs, st.x, sizeof(st.x));
-    u->uc_mcontext.sp = st.sp;
-    u->uc_mcontext.pc = FUZZ_CODE + blocks[current].offset;
-    u->uc_mcontext.pstate = (u->uc_mcontext.pstate & 0x0fffffff) | st.nzcv;
-    memcpy(f->vregs, st.v, sizeof(st.v));
-    f->fpcr = st.fpcr;
-    f->fpsr = 0;
-}
-
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
     static int started;
     ucontext_t *u = context;
-    struct fpsimd_context *f = fpsimd(u);
     (void)sig;
     (void)info;
     if (started) {
         A64FuzzState *st = &out[current];
-        memcpy(st->x, u->uc_mcontext.regs, sizeof(st->x));
-        st->sp = u->uc_mcontext.sp;
-        memcpy(st->v, f->vregs, sizeof(st->v));
-        st->pc = u->uc_mcontext.pc - FUZZ_CODE - blocks[current].offset;
-        st->nzcv = u->uc_mcontext.pstate & 0xf0000000;
-        st->fpcr = f->fpcr;
-        st->fpsr = f->fpsr;
+        get_state(u, st);
+        st->pc -= FUZZ_CODE + blocks[current].offset;
         if (blocks[current].flags & FUZZ_HASH_DATA) {
-            st->data_hash = fuzz_hash((const uint64_t *)FUZZ_DATA, FUZZ_DATA_SIZE / 8);
+            st->data_hash = fuzz_hash((const uint64_t *)(uintptr_t)FUZZ_DATA, FUZZ_DATA_SIZE / 8);
         }
         if (++current == header->blocks) {
             finish();
         }
     }
     started = 1;
-    load(u);
+    if (blocks[current].flags & FUZZ_FRESH_DATA) {
+        fuzz_initial_data((uint64_t *)(uintptr_t)FUZZ_DATA);
+    }
+    put_state(u, &blocks[current]);
 }
 
 static void *map_at(uint64_t addr, uint64_t size, int prot)
 {
-    void *p = mmap((void *)addr, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    void *p =
+        mmap((void *)(uintptr_t)addr, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     if (p == MAP_FAILED) {
         perror("mmap");
         exit(1);
@@ -126,6 +177,6 @@ int main(int argc, char **argv)
     sigaction(SIGSEGV, &sa, NULL);
     sigaction(SIGBUS, &sa, NULL);
     sigaction(SIGTRAP, &sa, NULL);
-    __asm__ volatile("udf #0");
+    __builtin_trap();
     return 1;
 }
