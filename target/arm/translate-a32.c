@@ -13,6 +13,7 @@
  */
 #include "target/arm/a32.h"
 #include "target/arm/a32-helper.h"
+#include "target/arm/vfp.h"
 
 static uint64_t row_extensions(const ARMConfig *cfg)
 {
@@ -256,6 +257,17 @@ static void conditional(A32Ctx *c, void (*trans)(A32Ctx *c, const A32Insn *a), c
     c->c.ended = false;
 }
 
+/* What no integer row has: VFP and Advanced SIMD, or nothing. */
+static void trans_other(A32Ctx *c, const A32Insn *a)
+{
+    c->c.remode = false;
+    if (c->len != 4 || !vfp_translate(&c->c, c->thumb, a32_pc_off(c))) {
+        a32_trans_udf(c, a);
+    } else if (c->c.remode && !c->c.ended) {
+        a32_gen_end(c, false);
+    }
+}
+
 /* Fetch and decode the instruction at c->off. False: it cannot be fetched, or must begin a unit. */
 static bool next_insn(A32Ctx *c, UnitContext *unit, uint64_t ext, unsigned n)
 {
@@ -271,7 +283,7 @@ static bool next_insn(A32Ctx *c, UnitContext *unit, uint64_t ext, unsigned n)
         A32InsnId id = a32_decode32(c->c.word, ext, &a);
         c->cond = c->c.word >> 28 == 15 ? 14 : c->c.word >> 28;
         if (id == A32_INSN_NONE) {
-            conditional(c, a32_trans_udf, &a);
+            conditional(c, trans_other, &a);
         } else {
             conditional(c, a32_trans[id], &a);
         }
@@ -305,7 +317,7 @@ static bool next_insn(A32Ctx *c, UnitContext *unit, uint64_t ext, unsigned n)
     T32InsnId id =
         c->len == 4 ? t32_decode32(c->c.word, ext, &a) : t32_decode16(c->c.word, ext, &a);
     if (id == T32_INSN_NONE) {
-        conditional(c, a32_trans_udf, &a);
+        conditional(c, trans_other, &a);
     } else {
         conditional(c, t32_trans[id], &a);
     }
