@@ -220,6 +220,9 @@ void pci_add_msix_bar(PciDevice *p, unsigned offset, unsigned n, unsigned bar_n)
 
 void pci_msix_reset(PciDevice *p)
 {
+    if (!p->msix_pba) {
+        return; /* the device has no MSI-X */
+    }
     memset(p->msix_pba, 0, p->msix_pba_words * 4);
     for (unsigned i = 0; i < msix_vectors(p); i++) {
         memset(&p->msix_table[i * 4], 0, PCI_MSIX_ENTRY_SIZE);
