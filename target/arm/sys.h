@@ -346,9 +346,10 @@ typedef struct ARMBoard {
     ARMPsciOps psci;
     const ARMGicv3Ops *gic;
     void *gic_opaque;
-    uint8_t gic_state; /* what the GIC was told last: see arm_gic_state_changed() */
-    uint32_t power;     /* atomic: PSCI state, see psci.c */
-    uint32_t tlbi_busy; /* atomic: TLB maintenance sent to other CPUs and not done yet */
+    uint8_t gic_state;      /* what the GIC was told last: see arm_gic_state_changed() */
+    struct ARMDisas *disas; /* disas.c; NULL: not asked for yet */
+    uint32_t power;         /* atomic: PSCI state, see psci.c */
+    uint32_t tlbi_busy;     /* atomic: TLB maintenance sent to other CPUs and not done yet */
 } ARMBoard;
 
 #endif

@@ -66,6 +66,7 @@ const TargetDesc arm_target_desc = {
     .do_interrupt = arm_do_interrupt,
     .has_work = arm_has_work,
     .dump_state = arm_dump_state,
+    .disas = arm_disas,
     .debug_translate = arm_debug_translate,
 };
 

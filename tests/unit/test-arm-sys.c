@@ -850,6 +850,19 @@ static void test_debug(void)
     fake_free(f);
 }
 
+/* With or without the library: the word, and its length. */
+static void test_disas(void)
+{
+    static const uint8_t ret[4] = {0xc0, 0x03, 0x5f, 0xd6};
+    Fake *f = fake_at("cortex-a57", 1);
+    g_autoptr(GString) s = g_string_new(NULL);
+
+    g_assert_cmpuint(arm_disas(&f->cpu, RAM, ret, 4, s), ==, 4);
+    g_assert_true(g_str_has_prefix(s->str, "d65f03c0 "));
+    g_assert_cmpuint(arm_disas(&f->cpu, RAM, ret, 3, s), ==, 0);
+    fake_free(f);
+}
+
 static uint64_t psci(Fake *f, uint64_t fn, uint64_t a, uint64_t b, uint64_t c)
 {
     f->env->x[0] = fn;
@@ -929,6 +942,7 @@ int main(int argc, char **argv)
     g_test_add_func("/arm/timer", test_timer);
     g_test_add_func("/arm/pmu", test_pmu);
     g_test_add_func("/arm/debug", test_debug);
+    g_test_add_func("/arm/disas", test_disas);
     g_test_add_func("/arm/psci", test_psci);
     return g_test_run();
 }
