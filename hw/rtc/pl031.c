@@ -136,13 +136,13 @@ static uint64_t id_read(void *opaque, unsigned i)
 REGS(pl031, Pl031State,
     REG(RTCDR,   0x000, 4, RO, .read = dr_read),
     REG(RTCMR,   0x004, 4, RW, IN(mr), .after = mr_after),
-    REG(RTCLR,   0x008, 4, RW, IN(lr), .write = lr_write),
-    REG(RTCCR,   0x00c, 4, RW, .read = cr_read, .write = cr_write),
-    REG(RTCIMSC, 0x010, 4, RW, IN(imsc), .mask = 1, .after = imsc_after),
-    REG(RTCRIS,  0x014, 4, RO, IN(ris)),
-    REG(RTCMIS,  0x018, 4, RO, .read = mis_read),
-    REG(RTCICR,  0x01c, 4, WO, .write = icr_write),
-    REG(RTCID,   0xfe0, 4, RO, .count = 8, .read = id_read))
+    REG(RTCLR,   0x008, 4, RW, .split = true, IN(lr), .write = lr_write),
+    REG(RTCCR,   0x00c, 4, RW, .split = true, .read = cr_read, .write = cr_write),
+    REG(RTCIMSC, 0x010, 4, RW, .split = true, IN(imsc), .mask = 1, .after = imsc_after),
+    REG(RTCRIS,  0x014, 4, RO, .split = true, IN(ris)),
+    REG(RTCMIS,  0x018, 4, RO, .split = true, .read = mis_read),
+    REG(RTCICR,  0x01c, 4, WO, .split = true, .write = icr_write),
+    REG(RTCID,   0xfe0, 4, RO, .split = true, .count = 8, .read = id_read))
 // clang-format on
 
 static bool pl031_realize(void *opaque, GError **err)
@@ -204,7 +204,7 @@ DEVICE(pl031, Pl031State,
     .category = DEVICE_MISC,
     .version = 1,
     .n_irqs = 1,
-    .bank = {{.size = 0x1000, .regs = pl031_regs, .valid_min = 4, .valid_max = 4}},
+    .bank = {{.size = 0x1000, .regs = pl031_regs, .valid_min = 1, .valid_max = 4}},
     .realize = pl031_realize,
     .unrealize = pl031_unrealize,
     .reset = pl031_reset,

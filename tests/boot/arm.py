@@ -5,7 +5,8 @@
   arm/TARGET/tiny-*       the Debian kernel with an /init that ends the machine at once
   arm/TARGET/checks-*     the same kernel with an /init that checks what it finds and computes
   arm/TARGET/installer-*  the Debian installer to its first question; poweroff, reboot
-  arm/TARGET/uboot        U-Boot: prompt, virtio disk, a file from it
+  arm/TARGET/uboot        U-Boot: prompt, virtio disk, a block from it
+  arm/TARGET/edk2         EDK2 to its shell
 """
 import os
 import re
@@ -90,7 +91,39 @@ def add(target, *more_cpus):
         test(f'{target}/installer-{command}', lambda c=command: shell(target, c + ' -f'), limit=15)
 
 
+def uboot(target, folder):
+    """U-Boot in the flash: its prompt, the disk on PCI Express, a file from it."""
+    image = os.path.join(h.work_dir(), target + '-uboot.img')
+    with open(image, 'wb') as f:
+        f.truncate(1 << 20)
+        f.seek(512)
+        f.write(b'words on the disk')
+    with Guest(*VIRT, '-cpu', CPU[target], '-m', '512M', '-bios', f'{h.fetch_guest("u-boot")}/{folder}/u-boot.bin', '-drive',
+               f'file={image},format=raw,if=none,id=d,readonly=on', '-device', 'virtio-blk-pci,drive=d',
+               target=target) as g:
+        g.expect('Hit any key to stop autoboot', 60)
+        g.send('\n')
+        g.expect('=> ', 30)
+        g.send('virtio scan; virtio info\n')
+        g.expect('VirtIO Block Device', 20)
+        g.expect('=> ', 20)
+        g.send('virtio read 40400000 1 1; md.b 40400000 11\n')
+        g.expect('words on the dis', 20)
+        g.send('\x01x')
+        g.exit(0, 10)
+
+
+def edk2(target, path):
+    """EDK2 to its shell."""
+    firmware = os.path.join(h.fetch_guest('edk2-' + target), path)
+    with Guest(*VIRT, '-cpu', CPU[target], '-m', '512M', '-bios', firmware, target=target) as g:
+        g.expect('UEFI Interactive Shell', 90)
+        g.send('\x01x')
+        g.exit(0, 10)
+
+
 add('aarch64', 'cortex-a53', 'cortex-a72', 'cortex-a76', 'neoverse-n1', 'max')
 test('aarch64/tiny-gicv3', lambda: tiny('aarch64', '-M', 'virt,gic-version=3', '-smp', '2'), cores=2, limit=5)
 test('aarch64/tiny-el2', lambda: tiny('aarch64', '-M', 'virt,virtualization=on'), limit=5)
-add('arm')
+test('aarch64/uboot', lambda: uboot('aarch64', 'qemu_arm64'), limit=10)
+test('aarch64/edk2', lambda: edk2('aarch64', 'qemu-efi-aarch64/QEMU_EFI.fd'), limit=20)

@@ -437,7 +437,7 @@ def installer_keys():
 
 
 def collect():
-    return tests + (arm.tests if os.environ.get('RHEA_TEST_ARM') else [])
+    return tests + arm.tests
 
 
 def record():
