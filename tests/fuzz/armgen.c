@@ -5,16 +5,17 @@
  * and memory as the frontend and the IR interpreter have them. tests/fuzz/armrun, a Linux program
  * for the guest architecture, runs them elsewhere and compares.
  *
- *   armgen -o FILE [--seed N] [--cases N] [--only TEXT]
+ *   armgen -o FILE [--isa a64|a32|t32] [--seed N] [--cases N] [--only TEXT]
  *
  * A program is a few dozen instructions and runs once, forward branches included. X28 points into
- * the buffer; bases of loads and stores are made from it just before.
+ * the buffer (AArch32: R10); bases of loads and stores are made from it just before. A T32 program
+ * begins with an A32 jump to it.
  */
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 #include "tcg/interp.h"
-#include "target/arm/a64.h"
+#include "target/arm/a32.h"
 #include "tests/fuzz/armuser.h"
 
 enum { REG_BUF = 28, MIDDLE = ARMUSER_SIZE / 2 };
@@ -26,6 +27,8 @@ typedef struct Gen {
     ArmUserCase c;
     uint8_t memory[ARMUSER_SIZE];
     sigjmp_buf out;
+    enum { A64, A32, T32 } isa;
+    unsigned half;             /* T32: halfwords of code so far */
     bool inner[ARMUSER_WORDS]; /* words that rely on the one before: no targets of branches */
     bool jumps[ARMUSER_WORDS];
     TcgInterp *in;
@@ -375,6 +378,235 @@ static void patch_branches(Gen *g)
     }
 }
 
+/* ---- AArch32 ---- */
+
+enum { REG_BUF32 = 10 };
+
+static bool left_out32(const InsnRow *r)
+{
+    static const char *const names[] = {
+        "pld",  "pli", "clrex", "hlt",       "udf",       "bl",         "blx",    "bx",
+        "it",   "tbb", "cbz",   "b",         "b.cond16",  "b.cond32",   "setend", "svc",
+        "bkpt", "cps", "hint",  "bl.prefix", "bl.suffix", "blx.suffix", "swp"};
+    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+        if (!strcmp(r->name, names[i])) {
+            return true;
+        }
+    }
+    if (in_file(r, "t16.c") ? r->match == 0x4800 && r->mask == 0xf800
+                            : in_file(r, "t32_ldst") && (r->match >> 16 & 15) == 15) {
+        return true; /* literals */
+    }
+    if (in_file(r, "t32_ldst")) {
+        static const char *const wanted[] = {"ldst", "ldr", "ldm", "lda", "stl"};
+        for (unsigned i = 0; i < G_N_ELEMENTS(wanted); i++) {
+            if (g_str_has_prefix(r->name, wanted[i]) || g_str_has_prefix(r->name, "str")) {
+                return false;
+            }
+        }
+        return true;
+    }
+    return in_file(r, "a32_sys");
+}
+
+static bool is_memory32(const InsnRow *r)
+{
+    return in_file(r, "a32_ldst") || in_file(r, "t32_ldst") ||
+           (in_file(r, "t16.c") &&
+            (g_str_has_prefix(r->name, "ld") || g_str_has_prefix(r->name, "st") ||
+             !strcmp(r->name, "push") || !strcmp(r->name, "pop")));
+}
+
+static void put16(Gen *g, uint16_t v)
+{
+    memcpy((uint8_t *)g->c.code + 2 * g->half++, &v, 2);
+    g->c.nwords = (g->half + 1) / 2;
+}
+
+static void put32(Gen *g, uint32_t w, unsigned bits)
+{
+    if (g->isa == A32) {
+        g->c.code[g->c.nwords++] = w;
+    } else {
+        if (bits == 32) {
+            put16(g, w >> 16);
+        }
+        put16(g, w);
+    }
+}
+
+static unsigned decode32(Gen *g, const InsnRow *r, uint32_t w, A32Insn *a)
+{
+    *a = (A32Insn){0};
+    if (g->isa == A32) {
+        return a32_decode32(w, UINT64_MAX, a);
+    }
+    return r->bits == 16 ? t32_decode16(w, UINT64_MAX, a) : t32_decode32(w, UINT64_MAX, a);
+}
+
+/* No use of PC, SP as anything but a base, or the buffer's register as a result. */
+static bool usable32(Gen *g, const InsnRow *r, const A32Insn *a, uint32_t w)
+{
+    bool t16 = g->isa == T32 && r->bits == 16, memory = is_memory32(r);
+    static const char *const regs[] = {"rd", "rn", "rm", "ra", "rs", "rt2"};
+    const uint8_t v[] = {a->rd, a->rn, a->rm, a->ra, a->rs, a->rt2};
+    for (unsigned i = 0; i < G_N_ELEMENTS(regs); i++) {
+        if (field(r, regs[i]) &&
+            (v[i] == 15 || v[i] == REG_BUF32 || (v[i] == 13 && g->isa == T32))) {
+            return false;
+        }
+    }
+    if (memory && a->rn == 15) {
+        return false;
+    }
+    if (field(r, "list")) {
+        unsigned bad = 1u << 15 | 1u << REG_BUF32 | 1u << a->rn | (g->isa == T32 ? 1u << 13 : 0);
+        if ((a->list & bad) || __builtin_popcount(a->list) < 2 || a->S) {
+            return false;
+        }
+    }
+    if (memory && (strstr(r->name, "rex") || strstr(r->name, "lex") || strstr(r->name, "aex") ||
+                   g_str_has_prefix(r->name, "ldrd") || g_str_has_prefix(r->name, "strd"))) {
+        bool pair = field(r, "rt2") && !strstr(r->name, "exb") && !strstr(r->name, "exh");
+        if (a->rd == a->rn || a->rm == a->rd || (pair && (a->rt2 == a->rd || a->rt2 == a->rn)) ||
+            (g->isa == A32 && ((a->rd & 1) || a->rd >= 8 || (a->rm & 1) || a->rm >= 8 ||
+                               a->rn == a->rd + 1 || a->rd == (a->rm & ~1))) ||
+            (field(r, "P") && !a->P && a->W)) {
+            return false;
+        }
+    }
+    if (memory && !t16 && field(r, "rd") && a->rd == a->rn) {
+        return false;
+    }
+    if (memory && field(r, "rm") && (a->rm == a->rn || (a->form && (a->rm == a->rd)))) {
+        return false;
+    }
+    if (g->isa == A32 && g_str_has_prefix(r->name, "orr") && (a->op & 1) && a->rn) {
+        return false; /* MOV, MVN */
+    }
+    if (field(r, "lsb") && (strstr(r->name, "bfx") ? a->lsb + a->msb > 31 : a->msb < a->lsb)) {
+        return false;
+    }
+    if (memory && a->form && (a->shift || a->amount > 3)) {
+        return false;
+    }
+    if ((field(r, "ra") && a->ra == a->rd) ||
+        (!strcmp(r->name, "swp") && (a->rn == a->rm || a->rn == a->rd))) {
+        return false;
+    }
+    if (g_str_has_prefix(r->name, "crc32") && (w >> 28) != 14 && g->isa == A32) {
+        return false;
+    }
+    return true;
+}
+
+/* Are the row's open bits ones, or zeros? */
+static bool should_be_one(const char *name)
+{
+    static const char *const ones[] = {"ex",  "lda", "stl", "div", "sel",
+                                       "par", "t16", "clz", "rev", "rbit"};
+    for (unsigned i = 0; i < G_N_ELEMENTS(ones); i++) {
+        if (strstr(name, ones[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint32_t encoding32(Gen *g, unsigned row, A32Insn *a)
+{
+    const InsnRow *r = g->isa == A32 ? &a32_insn_rows[row] : &t32_insn_rows[row];
+    for (unsigned tries = 0; tries < 1000000; tries++) {
+        uint32_t open = open_bits(r);
+        uint32_t w =
+            r->match | (g_rand_int(g->rand) & ~r->mask & ~open) |
+            (should_be_one(r->name) && !(g->isa == T32 && strstr(r->name, "sat16")) ? open : 0);
+        if (g->isa == T32 && r->bits == 32 && open == 0xf0000) { /* rm twice */
+            w = (w & ~0xf0000u) | (w & 15) << 16;
+        }
+        w &= r->bits == 16 ? 0xffff : UINT32_MAX;
+        if (g->isa == A32 && (r->mask >> 28) == 0 && rnd(g, 2)) {
+            w = (w & 0x0fffffff) | 0xe0000000;
+        }
+        if (decode32(g, r, w, a) == row && usable32(g, r, a, w)) {
+            return w;
+        }
+    }
+    g_error("armgen: no usable encoding of %s", r->name);
+}
+
+static void put_insn32(Gen *g)
+{
+    unsigned row = g_array_index(g->rows, uint32_t, rnd(g, g->rows->len));
+    const InsnRow *r = g->isa == A32 ? &a32_insn_rows[row] : &t32_insn_rows[row];
+    A32Insn a;
+    uint32_t w = encoding32(g, row, &a);
+    bool memory = is_memory32(r);
+    unsigned base = field(r, "rn") ? a.rn : 13;
+    if (memory && a.rn != 15) {
+        /* add base, r10, #n: n a multiple of 8 */
+        unsigned n = rnd(g, 16) * 8;
+        put32(g, g->isa == A32 ? 0xe28a0000 | base << 12 | n : 0xf20a0000 | base << 8 | n, 32);
+        if (a.form) {
+            unsigned m = rnd(g, 8) * 8;
+            put32(g, g->isa == A32 ? 0xe3a00000 | a.rm << 12 | m : 0xf04f0000 | a.rm << 8 | m, 32);
+        }
+        if (strstr(r->name, "strex") || strstr(r->name, "stlex")) {
+            put32(g, g->isa == A32 ? 0xf57ff01f : 0xf3bf8f2f, 32);
+        }
+    }
+    if (memory && field(r, "imm") && (strstr(r->name, "rd") || strstr(r->name, "rex"))) {
+        w = insn_field_put(field(r, "imm"), w, rnd(g, 8) * 8);
+    }
+    if (memory && field(r, "imm") && field(r, "imm")->width == 12) {
+        w = insn_field_put(field(r, "imm"), w, rnd(g, 256));
+    }
+    bool in_it = g->isa == T32 && !strstr(r->name, "b__") && rnd(g, 3) == 0 && g->half < 110;
+    if (in_it) {
+        /* One or two instructions under a condition: IT or ITE. */
+        put16(g, 0xbf00 | rnd(g, 14) << 4 | 8);
+    }
+    put32(g, w, r->bits);
+    if (g->isa == T32 && base == 13 && memory) {
+        put32(g, 0xf20a0d00, 32);
+    }
+}
+
+static void generate32(Gen *g)
+{
+    for (unsigned i = 0; i < 32; i++) {
+        g->c.before.x[i] = i < 15 ? (uint32_t)g->c.before.x[i] : 0;
+    }
+    for (unsigned i = 16; i < 32; i++) {
+        g->c.before.v[i][0] = g->c.before.v[i][1] = 0;
+    }
+    g->c.before.x[REG_BUF32] = ARMUSER_BUF + MIDDLE;
+    g->c.before.x[13] = ARMUSER_BUF + MIDDLE;
+    g->c.before.nzcv |= g_rand_int(g->rand) & 0x080f0000;
+    g->half = 0;
+    if (g->isa == T32) {
+        put16(g, 0xf004);
+        put16(g, 0xe51f); /* ldr pc, [pc, #-4] */
+        put16(g, ((ARMUSER_CODE + 8) & 0xffff) | 1);
+        put16(g, ARMUSER_CODE >> 16);
+        while (g->half < 100) {
+            put_insn32(g);
+        }
+        while (g->half & 1) {
+            put16(g, 0xbf00);
+        }
+    } else {
+        while (g->c.nwords < 52) {
+            if (rnd(g, 12) == 0) {
+                /* A conditional branch over the next instruction. */
+                g->c.code[g->c.nwords++] = 0x0a000000 | rnd(g, 14) << 28;
+                g->c.code[g->c.nwords++] = 0xe1a00000;
+            }
+            put_insn32(g);
+        }
+    }
+}
+
 static void generate(Gen *g, uint32_t seed)
 {
     g_rand_set_seed(g->rand, seed);
@@ -393,6 +625,10 @@ static void generate(Gen *g, uint32_t seed)
     for (unsigned i = 0; i < ARMUSER_SIZE; i += 8) {
         uint64_t v = random_value(g);
         memcpy(g->c.memory + i, &v, 8);
+    }
+    if (g->isa != A64) {
+        generate32(g);
+        return;
     }
     while (g->c.nwords < 48) {
         put_insn(g, g_array_index(g->rows, uint32_t, rnd(g, g->rows->len)), 5);
@@ -414,6 +650,8 @@ static void to_env(const ArmUserState *s, ARMEnv *env)
     env->zf = !(s->nzcv >> 30 & 1);
     env->cf = s->nzcv >> 29 & 1;
     env->vf = (uint64_t)s->nzcv << 35;
+    env->q = s->nzcv >> 27 & 1;
+    env->ge = s->nzcv >> 16 & 15;
     env->excl_addr = ARM_EXCL_NONE;
 }
 
@@ -423,8 +661,24 @@ static void from_env(ARMEnv *env, ArmUserState *s)
     memcpy(s->v, env->v, sizeof(env->v));
     s->nzcv = (uint32_t)(env->nf >> 63) << 31 | (uint32_t)(env->zf == 0) << 30 | env->cf << 29 |
               (uint32_t)(env->vf >> 63) << 28;
+    if (env->sys.aarch32) {
+        s->nzcv |= (env->q != 0) << 27 | env->ge << 16;
+    }
     s->fpcr = arm_fpcr_get(env);
     s->fpsr = arm_fpsr_get(env);
+}
+
+/* Instructions from a byte of the code to its end. */
+static unsigned count_insns(const Gen *g, unsigned off)
+{
+    unsigned n = 0;
+    if (g->isa != T32) {
+        return g->c.nwords - off / 4;
+    }
+    for (const uint8_t *p = (const uint8_t *)g->c.code; off < g->c.nwords * 4; n++) {
+        off += p[off + 1] >> 3 >= 29 ? 4 : 2;
+    }
+    return n;
 }
 
 /* 0: fine; else it faulted. */
@@ -438,7 +692,8 @@ static int run(Gen *g, TCGBuilder *b, TCGUnit *u, TcgInterp *in, ARMEnv *env)
     to_env(&g->c.before, env);
     memcpy(page, g->c.code, sizeof(g->c.code));
     memcpy(g->memory, g->c.memory, sizeof(g->memory));
-    env->cpu.pc = ARMUSER_CODE;
+    env->sys.aarch32 = g->isa != A64;
+    env->cpu.pc = ARMUSER_CODE + (g->isa == T32 ? 8 : 0);
     env->cpu.pc_page = ARMUSER_CODE;
     int fault = sigsetjmp(g->out, 0);
     if (fault) {
@@ -453,12 +708,18 @@ static int run(Gen *g, TCGBuilder *b, TCGUnit *u, TcgInterp *in, ARMEnv *env)
             .cpu = &cpu,
             .b = b,
             .pc = env->cpu.pc,
-            .mode = ARM_MODE_FP,
-            .max_insns = g->c.nwords - off / 4,
+            .mode = ARM_MODE_FP | (g->isa == A64   ? 0
+                                   : g->isa == A32 ? ARM_MODE_AARCH32
+                                                   : ARM_MODE_AARCH32 | ARM_MODE_T),
+            .max_insns = count_insns(g, off),
             .page = page,
             .offset = off,
         };
-        a64_translate(&uc);
+        if (g->isa == A64) {
+            a64_translate(&uc);
+        } else {
+            a32_translate(&uc);
+        }
         tcg_optimize(u, TCG_OPT_ALL);
         g->unit = u;
         tcg_interp_run(u, &env->cpu, in);
@@ -476,7 +737,15 @@ static uint32_t faulting_word(const Gen *g)
 
 static void choose_rows(Gen *g, const char *only)
 {
-    for (uint32_t i = 1; i < A64_INSN_COUNT; i++) {
+    const InsnRow *rows = g->isa == A32 ? a32_insn_rows : t32_insn_rows;
+    for (uint32_t i = 1; g->isa != A64 && i < (g->isa == A32 ? A32_INSN_COUNT : T32_INSN_COUNT);
+         i++) {
+        bool wanted = !only || strstr(rows[i].file, only) || !strcmp(rows[i].name, only);
+        if (wanted && !left_out32(&rows[i])) {
+            g_array_append_val(g->rows, i);
+        }
+    }
+    for (uint32_t i = 1; g->isa == A64 && i < A64_INSN_COUNT; i++) {
         const InsnRow *r = &a64_insn_rows[i];
         bool wanted = only ? strstr(r->file, only) || !strcmp(r->name, only)
                            : in_file(r, "a64_dp") || in_file(r, "a64_ldst.c") ||
@@ -493,10 +762,11 @@ static void choose_rows(Gen *g, const char *only)
 
 int main(int argc, char **argv)
 {
-    g_autofree char *output = NULL, *only = NULL;
+    g_autofree char *output = NULL, *only = NULL, *isa = NULL;
     int seed = 1, cases = 1000;
     const GOptionEntry options[] = {
         {"output", 'o', 0, G_OPTION_ARG_FILENAME, &output, "cases to write", "FILE"},
+        {"isa", 0, 0, G_OPTION_ARG_STRING, &isa, "a64, a32 or t32 (a64)", "ISA"},
         {"seed", 's', 0, G_OPTION_ARG_INT, &seed, "of the first case (1)", "N"},
         {"cases", 'n', 0, G_OPTION_ARG_INT, &cases, "how many (1000)", "N"},
         {"only", 0, 0, G_OPTION_ARG_STRING, &only, "rows of this name, or in files of this name",
@@ -511,6 +781,7 @@ int main(int argc, char **argv)
     }
     g_option_context_free(oc);
     Gen g = {.rand = g_rand_new(), .rows = g_array_new(FALSE, FALSE, sizeof(uint32_t))};
+    g.isa = !isa || !strcmp(isa, "a64") ? A64 : !strcmp(isa, "a32") ? A32 : T32;
     g.cfg = arm_cpu_model_parse("max", 64, &err);
     FILE *f = fopen(output, "wb");
     if (!g.cfg || !f) {

@@ -78,32 +78,33 @@ static void restore_thread(void)
 }
 enum { REGS = 32, VREGS = 32 };
 #else
-__asm__(".text\n.arm\n.balign 16\n.globl armrun_enter\n.type armrun_enter, %function\n"
+__asm__(".text\n.syntax unified\n.fpu neon-vfpv4\n.arm\n.balign 16\n.globl armrun_enter\n.type "
+        "armrun_enter, %function\n"
         "armrun_enter:\n"
-        "ldr r12, =armrun_saved\nstm r12, {r4-r11}\nadd r12, r12, 32\nstr sp, [r12]\n"
-        "str lr, [r12, 4]\nadd r12, r12, 16\nvstm r12, {d8-d15}\n"
-        "ldr lr, =armrun_state\nadd r12, lr, 256\n"
+        "ldr r12, =armrun_saved\nstm r12, {r4-r11}\nadd r12, r12, #32\nstr sp, [r12]\n"
+        "str lr, [r12, #4]\nadd r12, r12, #16\nvstm r12, {d8-d15}\n"
+        "ldr lr, =armrun_state\nadd r12, lr, #256\n"
         "vldm r12!, {d0-d15}\nvldm r12!, {d16-d31}\n"
-        "add r12, r12, 256\nldr r0, [r12]\nmsr apsr_nzcvqg, r0\n"
-        "ldr r0, [r12, 4]\nvmsr fpscr, r0\n"
-        "ldr r0, [lr]\nldr r1, [lr, 8]\nldr r2, [lr, 16]\nldr r3, [lr, 24]\nldr r4, [lr, 32]\n"
-        "ldr r5, [lr, 40]\nldr r6, [lr, 48]\nldr r7, [lr, 56]\nldr r8, [lr, 64]\n"
-        "ldr r9, [lr, 72]\nldr r10, [lr, 80]\nldr r11, [lr, 88]\nldr r12, [lr, 96]\n"
-        "ldr sp, [lr, 104]\nldr lr, [lr, 112]\n"
+        "add r12, r12, #256\nldr r0, [r12]\nmsr apsr_nzcvqg, r0\n"
+        "ldr r0, [r12, #4]\nvmsr fpscr, r0\n"
+        "ldr r0, [lr]\nldr r1, [lr, #8]\nldr r2, [lr, #16]\nldr r3, [lr, #24]\nldr r4, [lr, #32]\n"
+        "ldr r5, [lr, #40]\nldr r6, [lr, #48]\nldr r7, [lr, #56]\nldr r8, [lr, #64]\n"
+        "ldr r9, [lr, #72]\nldr r10, [lr, #80]\nldr r11, [lr, #88]\nldr r12, [lr, #96]\n"
+        "ldr sp, [lr, #104]\nldr lr, [lr, #112]\n"
         ".globl armrun_code_branch\narmrun_code_branch: b .\n" /* patched */
         ".ltorg\n"
         ".globl armrun_leave\narmrun_leave:\n"
         "str lr, armrun_lr\nldr lr, armrun_state_at\n"
-        "str r0, [lr]\nstr r1, [lr, 8]\nstr r2, [lr, 16]\nstr r3, [lr, 24]\nstr r4, [lr, 32]\n"
-        "str r5, [lr, 40]\nstr r6, [lr, 48]\nstr r7, [lr, 56]\nstr r8, [lr, 64]\n"
-        "str r9, [lr, 72]\nstr r10, [lr, 80]\nstr r11, [lr, 88]\nstr r12, [lr, 96]\n"
-        "str sp, [lr, 104]\nldr r0, armrun_lr\nstr r0, [lr, 112]\n"
-        "mrs r0, apsr\nadd r12, lr, 256\nvstm r12!, {d0-d15}\nvstm r12!, {d16-d31}\n"
-        "add r12, r12, 256\nstr r0, [r12]\nvmrs r0, fpscr\nstr r0, [r12, 4]\n"
+        "str r0, [lr]\nstr r1, [lr, #8]\nstr r2, [lr, #16]\nstr r3, [lr, #24]\nstr r4, [lr, #32]\n"
+        "str r5, [lr, #40]\nstr r6, [lr, #48]\nstr r7, [lr, #56]\nstr r8, [lr, #64]\n"
+        "str r9, [lr, #72]\nstr r10, [lr, #80]\nstr r11, [lr, #88]\nstr r12, [lr, #96]\n"
+        "str sp, [lr, #104]\nldr r0, armrun_lr\nstr r0, [lr, #112]\n"
+        "mrs r0, apsr\nldr r12, =0xf80f0000\nand r0, r0, r12\nadd r12, lr, #256\nvstm r12!, {d0-d15}\nvstm r12!, {d16-d31}\n"
+        "add r12, r12, #256\nstr r0, [r12]\nvmrs r0, fpscr\nstr r0, [r12, #4]\n"
         "mov r0, #0\nvmsr fpscr, r0\n"
-        "ldr r12, armrun_saved_at\nldm r12, {r4-r11}\nadd r12, r12, 32\nldr sp, [r12]\n"
-        "ldr lr, [r12, 4]\nadd r12, r12, 16\nvldm r12, {d8-d15}\nbx lr\n"
-        "armrun_lr: .word 0\narmrun_state_at: .word armrun_state\n"
+        "ldr r12, armrun_saved_at\nldm r12, {r4-r11}\nadd r12, r12, #32\nldr sp, [r12]\n"
+        "ldr lr, [r12, #4]\nadd r12, r12, #16\nvldm r12, {d8-d15}\nbx lr\n"
+        ".ltorg\narmrun_lr: .word 0\narmrun_state_at: .word armrun_state\n"
         "armrun_saved_at: .word armrun_saved\n");
 static uint32_t branch(uint32_t from, uint32_t to)
 {
@@ -191,6 +192,10 @@ int main(int argc, char **argv)
     while (fread(&c, sizeof(c), 1, f) == 1) {
         memcpy(code, c.code, sizeof(c.code));
         code[c.nwords] = branch(ARMUSER_CODE + 4 * c.nwords, (uint32_t)(uintptr_t)armrun_leave);
+        if (c.code[0] == 0xe51ff004) { /* a T32 program: ldr.w pc, [pc] */
+            code[c.nwords] = 0xf000f8df;
+            code[c.nwords + 1] = (uint32_t)(uintptr_t)armrun_leave;
+        }
         uintptr_t b = (uintptr_t)armrun_code_branch;
         mprotect((void *)(b & ~4095u), 8192, PROT_READ | PROT_WRITE | PROT_EXEC);
         *armrun_code_branch = branch(b, ARMUSER_CODE);

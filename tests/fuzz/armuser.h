@@ -10,8 +10,8 @@
 
 #include <stdint.h>
 
-#define ARMUSER_CODE  0x04000000u /* where the instructions lie */
-#define ARMUSER_BUF   0x05000000u /* the memory they access */
+#define ARMUSER_CODE  0x01800000u /* where the instructions lie */
+#define ARMUSER_BUF   0x02000000u /* the memory they access */
 #define ARMUSER_SIZE  0x1000u
 #define ARMUSER_WORDS 64u
 

@@ -45,13 +45,13 @@ INSN(ldrex__32, "111010000101 rn:4 rd:4 .... imm[9:2]", T2, "",
      "size=2 R=0 rn!=15 rd!=15 as=a32_trans_ldrex")
 INSN(strex__32, "111010000100 rn:4 rm:4 rd:4 imm[9:2]", T2, "",
      "size=2 rn!=15 rd!=15 rm!=15 as=a32_trans_strex")
-INSN(ldrexb__32, "111010001101 rn:4 rd:4 rt2:4 0100 ....", T2, "",
+INSN(ldrexb__32, "111010001101 rn:4 rd:4 .... 0100 ....", T2, "",
      "size=0 rn!=15 rd!=15 as=a32_trans_ldrex")
-INSN(strexb__32, "111010001100 rn:4 rm:4 rt2:4 0100 rd:4", T2, "",
+INSN(strexb__32, "111010001100 rn:4 rm:4 .... 0100 rd:4", T2, "",
      "size=0 rn!=15 rd!=15 rm!=15 as=a32_trans_strex")
-INSN(ldrexh__32, "111010001101 rn:4 rd:4 rt2:4 0101 ....", T2, "",
+INSN(ldrexh__32, "111010001101 rn:4 rd:4 .... 0101 ....", T2, "",
      "size=1 rn!=15 rd!=15 as=a32_trans_ldrex")
-INSN(strexh__32, "111010001100 rn:4 rm:4 rt2:4 0101 rd:4", T2, "",
+INSN(strexh__32, "111010001100 rn:4 rm:4 .... 0101 rd:4", T2, "",
      "size=1 rn!=15 rd!=15 rm!=15 as=a32_trans_strex")
 INSN(ldrexd__32, "111010001101 rn:4 rd:4 rt2:4 0111 ....", T2, "",
      "size=3 rn!=15 rd!=15 as=a32_trans_ldrex")
@@ -61,25 +61,25 @@ INSN(ldab__32, "111010001101 rn:4 rd:4 .... 1000 ....", V8, "",
      "op=2 rn!=15 rd!=15 as=a32_trans_lda")
 INSN(stlb__32, "111010001100 rn:4 rm:4 .... 1000 ....", V8, "",
      "op=2 rn!=15 rm!=15 as=a32_trans_stl")
-INSN(ldaexb__32, "111010001101 rn:4 rd:4 rt2:4 1100 ....", V8, "",
+INSN(ldaexb__32, "111010001101 rn:4 rd:4 .... 1100 ....", V8, "",
      "size=0 R=1 rn!=15 rd!=15 as=a32_trans_ldrex")
-INSN(stlexb__32, "111010001100 rn:4 rm:4 rt2:4 1100 rd:4", V8, "",
+INSN(stlexb__32, "111010001100 rn:4 rm:4 .... 1100 rd:4", V8, "",
      "size=0 rn!=15 rd!=15 rm!=15 as=a32_trans_strex")
 INSN(ldah__32, "111010001101 rn:4 rd:4 .... 1001 ....", V8, "",
      "op=3 rn!=15 rd!=15 as=a32_trans_lda")
 INSN(stlh__32, "111010001100 rn:4 rm:4 .... 1001 ....", V8, "",
      "op=3 rn!=15 rm!=15 as=a32_trans_stl")
-INSN(ldaexh__32, "111010001101 rn:4 rd:4 rt2:4 1101 ....", V8, "",
+INSN(ldaexh__32, "111010001101 rn:4 rd:4 .... 1101 ....", V8, "",
      "size=1 R=1 rn!=15 rd!=15 as=a32_trans_ldrex")
-INSN(stlexh__32, "111010001100 rn:4 rm:4 rt2:4 1101 rd:4", V8, "",
+INSN(stlexh__32, "111010001100 rn:4 rm:4 .... 1101 rd:4", V8, "",
      "size=1 rn!=15 rd!=15 rm!=15 as=a32_trans_strex")
 INSN(lda__32, "111010001101 rn:4 rd:4 .... 1010 ....", V8, "",
      "op=0 rn!=15 rd!=15 as=a32_trans_lda")
 INSN(stl__32, "111010001100 rn:4 rm:4 .... 1010 ....", V8, "",
      "op=0 rn!=15 rm!=15 as=a32_trans_stl")
-INSN(ldaex__32, "111010001101 rn:4 rd:4 rt2:4 1110 ....", V8, "",
+INSN(ldaex__32, "111010001101 rn:4 rd:4 .... 1110 ....", V8, "",
      "size=2 R=1 rn!=15 rd!=15 as=a32_trans_ldrex")
-INSN(stlex__32, "111010001100 rn:4 rm:4 rt2:4 1110 rd:4", V8, "",
+INSN(stlex__32, "111010001100 rn:4 rm:4 .... 1110 rd:4", V8, "",
      "size=2 rn!=15 rd!=15 rm!=15 as=a32_trans_strex")
 INSN(ldaexd__32, "111010001101 rn:4 rd:4 rt2:4 1111 ....", V8, "",
      "size=3 R=1 rn!=15 rd!=15 as=a32_trans_ldrex")
