@@ -186,13 +186,14 @@ void a32_trans_svc(A32Ctx *c, const A32Insn *a)
     call_exit(c, &arm_helper_svc, a->imm & 0xffff);
 }
 
-INSN(hvc, "cond:4 00010100 imm[15:4] 0111 imm[3:0]", EL2, "", "cond!=15")
+/* HVC and SMC also call firmware that the emulator is, without EL2 or EL3; the helpers know. */
+INSN(hvc, "cond:4 00010100 imm[15:4] 0111 imm[3:0]", V7, "", "cond!=15")
 void a32_trans_hvc(A32Ctx *c, const A32Insn *a)
 {
     call_exit(c, &arm_helper_hvc, a->imm);
 }
 
-INSN(smc, "cond:4 00010110 ............ 0111 imm:4", EL3, "", "cond!=15")
+INSN(smc, "cond:4 00010110 ............ 0111 imm:4", V6K, "", "cond!=15")
 void a32_trans_smc(A32Ctx *c, const A32Insn *a)
 {
     call_exit(c, &arm_helper_smc, a->imm);
