@@ -82,7 +82,7 @@ static bool fits_operand(char c, unsigned t, unsigned own)
 static bool memop_fits(TCGMemOp m, unsigned t)
 {
     unsigned size = tcg_mo_size(m);
-    if (size > TCG_MO_128 || tcg_mo_align(m) > TCG_MO_128) {
+    if (size > TCG_MO_128 || tcg_mo_align(m) > 5) { /* 32 bytes: below the flags of a TLB tag */
         return false;
     }
     switch (t) {

@@ -163,15 +163,18 @@ static inline void fuzz_initial_state(A64FuzzState *st, uint64_t seed)
     }
 }
 
-/* The same for AArch32: R10, R11 and SP point into the data. FPCR and FPSR are FPSCR, in fpcr. */
+/* The same for AArch32: R8 and R9 are small, R10, R11 and SP point into the data. FPCR and FPSR are
+ * FPSCR, in fpcr. */
 static inline void fuzz_initial_state32(A64FuzzState *st, uint64_t seed)
 {
     fuzz_initial_state(st, seed);
     for (unsigned i = 0; i < 15; i++) {
         st->x[i] &= 0xffffffff;
     }
-    st->x[10] = st->x[24] & ~UINT64_C(3);
-    st->x[11] = st->x[25] & ~UINT64_C(3);
+    st->x[8] = st->x[16];
+    st->x[9] = st->x[17];
+    st->x[10] = st->x[24] & ~UINT64_C(31);
+    st->x[11] = st->x[25] & ~UINT64_C(31);
     st->x[13] = st->sp;
     st->fpcr |= st->nzcv ^ 0x50000000;
     for (unsigned i = 15; i < 31; i++) {

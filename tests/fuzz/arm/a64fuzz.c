@@ -205,7 +205,7 @@ static uint32_t a32_choose(const InsnRow *r, uint32_t w, uint64_t *s)
     w = put(r, w, "rt2", k >> 4 & 7);
     w = put(r, w, "reg", 1);
     w = memory ? put(r, w, "rn", 10 + (k >> 8 & 1)) : w;
-    w = memory ? put(r, w, "rm", k >> 10 & 1 ? 15 : k >> 11 & 1 ? 13 : k >> 12 & 7) : w;
+    w = memory ? put(r, w, "rm", k >> 10 & 1 ? 15 : k >> 11 & 1 ? 13 : 8 + (k >> 12 & 1)) : w;
     /* Few registers often, so that results are used. */
     if (k >> 16 & 1) {
         w &= ~(fuzz_random(s) & 0x00400080u);
