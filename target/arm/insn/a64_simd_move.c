@@ -102,34 +102,6 @@ void a64_trans_ins_element(A64Ctx *c, const A64Insn *a)
 
 /* ---- modified immediates ---- */
 
-/* AdvSIMDExpandImm() */
-static uint64_t expand_imm(unsigned op, unsigned cmode, uint64_t imm8)
-{
-    const uint64_t words = UINT64_C(0x100000001), halves = UINT64_C(0x1000100010001);
-    switch (cmode >> 1) {
-    case 0 ... 3:
-        return (imm8 << (cmode >> 1) * 8) * words;
-    case 4:
-    case 5:
-        return (imm8 << (cmode >> 1 & 1) * 8) * halves;
-    case 6:
-        return (cmode & 1 ? imm8 << 16 | 0xffff : imm8 << 8 | 0xff) * words;
-    default:
-        break;
-    }
-    if (!(cmode & 1) && !op) {
-        return imm8 * UINT64_C(0x0101010101010101);
-    }
-    if (!(cmode & 1)) {
-        uint64_t v = 0;
-        for (unsigned i = 0; i < 8; i++) {
-            v |= imm8 >> i & 1 ? UINT64_C(0xff) << i * 8 : 0;
-        }
-        return v;
-    }
-    return op ? arm_fp_expand_imm(3, imm8) : arm_fp_expand_imm(2, imm8) * words;
-}
-
 /* MOVI, MVNI, FMOV; ORR and BIC with odd cmodes below 12 */
 INSN(movi_v, "0 Q:1 op:1 0111100000 imm[7:5] cmode:4 01 imm[4:0] rd:5", FP, "",
      "cmode!=15|op==0|Q==1")
@@ -138,7 +110,7 @@ void a64_trans_movi_v(A64Ctx *c, const A64Insn *a)
     if (!a64_gen_fp_access(c)) {
         return;
     }
-    uint64_t imm = expand_imm(a->op, a->cmode, a->imm);
+    uint64_t imm = arm_v_expand_imm(a->op, a->cmode, a->imm);
     bool modify = a->cmode < 12 && (a->cmode & 1);
     if (modify) {
         TCGv k = tcg_vconst(c->b, imm);

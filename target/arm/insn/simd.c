@@ -226,6 +226,34 @@ uint64_t arm_fp_expand_imm(unsigned esize, unsigned imm8)
            (uint64_t)(imm8 & 15) << (frac_bits - 4);
 }
 
+/* AdvSIMDExpandImm() */
+uint64_t arm_v_expand_imm(unsigned op, unsigned cmode, uint64_t imm8)
+{
+    const uint64_t words = UINT64_C(0x100000001), halves = UINT64_C(0x1000100010001);
+    switch (cmode >> 1) {
+    case 0 ... 3:
+        return (imm8 << (cmode >> 1) * 8) * words;
+    case 4:
+    case 5:
+        return (imm8 << (cmode >> 1 & 1) * 8) * halves;
+    case 6:
+        return (cmode & 1 ? imm8 << 16 | 0xffff : imm8 << 8 | 0xff) * words;
+    default:
+        break;
+    }
+    if (!(cmode & 1) && !op) {
+        return imm8 * UINT64_C(0x0101010101010101);
+    }
+    if (!(cmode & 1)) {
+        uint64_t v = 0;
+        for (unsigned i = 0; i < 8; i++) {
+            v |= imm8 >> i & 1 ? UINT64_C(0xff) << i * 8 : 0;
+        }
+        return v;
+    }
+    return op ? arm_fp_expand_imm(3, imm8) : arm_fp_expand_imm(2, imm8) * words;
+}
+
 static TCGv sign_mask(TCGBuilder *b, unsigned esize, bool invert)
 {
     int64_t m = esize == 3 ? INT64_MIN : esize == 2 ? (int64_t)INT32_MIN : 0x8000;

@@ -106,6 +106,8 @@ TCGv arm_gen_vfcvt_narrow(TCGBuilder *b, uint32_t mode, unsigned esize, bool odd
 /* Sign of the scalar cleared or inverted. */
 TCGv arm_gen_fp_abs(TCGBuilder *b, unsigned esize, TCGv x);
 TCGv arm_gen_fp_neg(TCGBuilder *b, unsigned esize, TCGv x);
+/* AdvSIMDExpandImm(). */
+uint64_t arm_v_expand_imm(unsigned op, unsigned cmode, uint64_t imm8);
 /* VFPExpandImm(): the bits of the number that imm8 stands for. */
 uint64_t arm_fp_expand_imm(unsigned esize, unsigned imm8);
 
