@@ -206,9 +206,14 @@ static uint32_t a32_choose(const InsnRow *r, uint32_t w, uint64_t *s)
     w = put(r, w, "reg", 1);
     w = memory ? put(r, w, "rn", 10 + (k >> 8 & 1)) : w;
     w = memory ? put(r, w, "rm", k >> 10 & 1 ? 15 : k >> 11 & 1 ? 13 : 8 + (k >> 12 & 1)) : w;
+    /* VTRN, VUZP and VZIP of a register with itself are UNKNOWN. */
+    bool both = strstr(r->name, "vtrn") || strstr(r->name, "vuzp") || strstr(r->name, "vzip");
     /* Few registers often, so that results are used. */
-    if (k >> 16 & 1) {
+    if (!both && k >> 16 & 1) {
         w &= ~(fuzz_random(s) & 0x00400080u);
+    }
+    if (both && (w >> 12 & 15) == (w & 15)) {
+        w ^= 2;
     }
     return field(r, "cond") ? (w & 0x0fffffff) | 0xe0000000 : w;
 }
