@@ -5,15 +5,28 @@
  * brought to one form.
  *
  * Afterwards every row of Machine.drives and Machine.blockdevs has an id and the keys that
- * block_open_drive() knows; a -blockdev raw node on top of a file node has that file's path. -drive
- * if=virtio, and the machine's default, add the -device row that carries the drive; if=pflash is
- * the board's; if=none waits for a -device that names it. Main thread, before the board. Test:
- * tests/cli/
+ * block_open_drive() knows; a -blockdev format node on top of a file node has that file's path.
+ * -drive if=virtio, and the machine's default, add the -device row that carries the drive;
+ * if=pflash is the board's; if=none waits for a -device that names it. Main thread, before the
+ * board. Test: tests/cli/
  */
 #include "vl.h"
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Options of qcow2 nodes; those about caches are taken and mean nothing here. */
+static bool qcow2_key_known(const char *key)
+{
+    static const char *const keys[] = {"lazy-refcounts",        "l2-cache-size",
+                                       "refcount-cache-size",   "cache-size",
+                                       "data-file.driver",      "data-file.filename",
+                                       "backing.driver",        "backing.file.driver",
+                                       "backing.file.filename", "pass-discard-request",
+                                       "pass-discard-snapshot", "pass-discard-other",
+                                       "overlap-check",         NULL};
+    return g_strv_contains(keys, key);
+}
 
 static bool drive_key_known(const char *key)
 {
@@ -24,7 +37,7 @@ static bool drive_key_known(const char *key)
         "snapshot",      "rerror",       "werror",    "locking",        "copy-on-read",
         "detect-zeroes", "offset",       "size",      "serial",         "file.filename",
         "file.driver",   "file.locking", NULL};
-    return g_strv_contains(keys, key);
+    return g_strv_contains(keys, key) || qcow2_key_known(key);
 }
 
 static bool value_allowed(const OptDict *d, const char *key, const char *const *values,
@@ -47,14 +60,16 @@ static bool drive_check_values(const OptDict *d, GError **err)
     static const char *const aio[] = {"threads", "native", "io_uring", NULL};
     static const char *const discard[] = {"ignore", "off", "unmap", "on", NULL};
     static const char *const actions[] = {"ignore", "stop", "report", "enospc", "auto", NULL};
-    static const char *const zeroes[] = {"off", NULL};
-    static const char *const formats[] = {"raw", NULL};
+    static const char *const off[] = {"off", NULL};
+    static const char *const zeroes[] = {"off", "on", "unmap", NULL};
+    static const char *const formats[] = {"raw", "qcow2", NULL};
     static const char *const files[] = {"file", "host_device", NULL};
     const char *key, *value;
     bool on;
     for (unsigned i = 0; opt_at(d, i, &key, &value); i++) {
         if (!drive_key_known(key)) {
-            rhea_error_set(err, "Block format 'raw' does not support the option '%s'", key);
+            rhea_error_set(err, "Block format '%s' does not support the option '%s'",
+                           opt_get(d, "format") ? opt_get(d, "format") : "raw", key);
             return false;
         }
     }
@@ -74,7 +89,7 @@ static bool drive_check_values(const OptDict *d, GError **err)
            value_allowed(d, "discard", discard, "Invalid discard option", err) &&
            value_allowed(d, "rerror", actions, "invalid read error action", err) &&
            value_allowed(d, "werror", actions, "invalid write error action", err) &&
-           value_allowed(d, "copy-on-read", zeroes, "unsupported copy-on-read", err) &&
+           value_allowed(d, "copy-on-read", off, "unsupported copy-on-read", err) &&
            value_allowed(d, "detect-zeroes", zeroes, "unsupported detect-zeroes", err);
 }
 
@@ -163,6 +178,9 @@ static bool drive_prepare(CommandLine *c, unsigned at, OptDict *d, GError **err)
         rhea_error_set(err, "Must specify either driver or file");
         return false;
     }
+    if (opt_get(d, "driver") && !opt_get(d, "format")) {
+        opt_set(d, "format", opt_get(d, "driver"));
+    }
     if (!drive_check_values(d, err) || (id && !opt_check_id(id, err)) ||
         !file_check(opt_get(d, "file"), err)) {
         return false;
@@ -215,7 +233,8 @@ static bool node_key_known(const char *key)
         "cache.direct", "cache.no-flush", "aio",      "detect-zeroes",
         "force-share",  "offset",         "size",     "id",
         "cache",        "format",         NULL};
-    return g_strv_contains(keys, g_str_has_prefix(key, "file.") ? key + 5 : key);
+    return g_strv_contains(keys, g_str_has_prefix(key, "file.") ? key + 5 : key) ||
+           qcow2_key_known(key);
 }
 
 static void node_map_cache(OptDict *d)
@@ -248,9 +267,9 @@ static bool node_prepare(Machine *m, OptDict *d, GError **err)
     }
     if (g_strv_contains(protocols, driver)) {
         path = opt_get(d, "filename");
-    } else if (strcmp(driver, "raw")) {
+    } else if (strcmp(driver, "raw") && strcmp(driver, "qcow2")) {
         rhea_error_set(err,
-                       "Parameter 'driver' does not accept value '%s' (valid: raw, file, "
+                       "Parameter 'driver' does not accept value '%s' (valid: raw, qcow2, file, "
                        "host_device)",
                        driver);
         return false;
@@ -272,7 +291,7 @@ static bool node_prepare(Machine *m, OptDict *d, GError **err)
         return false;
     }
     opt_set(d, "file", path);
-    opt_set(d, "format", "raw");
+    opt_set(d, "format", strcmp(driver, "qcow2") ? "raw" : "qcow2");
     opt_set(d, "id", name);
     node_map_cache(d);
     return true;

@@ -57,7 +57,13 @@ typedef enum BlockCache {
 
 typedef struct BlockOptions {
     const char *path;
-    const char *node; /* name for messages: "drive 'disk0'" */
+    const char *format;                   /* NULL: raw, unless probe */
+    const char *data_file;                /* in place of the image's own external data file */
+    const char *backing, *backing_format; /* in place of the image's own backing file */
+    bool probe;                           /* find the format out */
+    bool snapshot;                        /* writes go to a temporary overlay */
+    int detect_zeroes;                    /* 0 off, 1 on, 2 unmap */
+    const char *node;                     /* name for messages: "drive 'disk0'" */
     bool read_only;
     bool auto_read_only; /* fall back to reading if the file cannot be written */
     bool discard;        /* pass discards to the storage */
@@ -68,7 +74,7 @@ typedef struct BlockOptions {
 } BlockOptions;
 
 /*
- * Open a raw image or a block device. NULL and *err, naming the file: cannot be opened, is no file
+ * Open an image or a block device. NULL and *err, naming the file: cannot be opened, is no file
  * or block device, is locked by another process.
  */
 BlockBackend *block_open(const BlockOptions *o, GError **err);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The rhea authors */
 /*
- * Raw disk images on worker threads. See include/io/block.h.
+ * Disk images on worker threads: requests go to the top node of a graph (include/io/node.h). See
+ * include/io/block.h.
  *
  * Workers are started on demand, up to MAX_WORKERS for each backend, and end after being idle. A
  * flush waits for the writes that were completed before it was submitted, which the host kernel
@@ -12,25 +13,23 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/falloc.h>
-#include <linux/fs.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include "io/block.h"
+#include "io/node.h"
+#include "io/qcow2.h"
 #include "rhea/error.h"
 #include "softmmu/opts.h"
 
 #define MAX_WORKERS 8
-#define MAX_PIECES  64 /* of guest memory in one call of the host */
 #define IDLE_US     (10 * G_TIME_SPAN_SECOND)
 
 struct BlockBackend {
-    int fd;
-    char *node;
-    uint64_t offset, size;
-    bool read_only, discard, synchronous, is_device;
+    BlockNode *node;
+    char *name;
+    uint64_t size;
+    bool read_only, discard, synchronous;
+    int detect_zeroes; /* off, on, unmap */
     BlockCache cache;
 
     GMutex lock;
@@ -45,103 +44,23 @@ struct BlockBackend {
 
 /* ---- doing one request ---- */
 
-/* Up to MAX_PIECES of iov, from byte `skip` of the first on; returns how many. */
-static int pieces_take(struct iovec *part, const struct iovec *iov, int niov, size_t skip)
-{
-    int n = MIN(niov, MAX_PIECES);
-
-    memcpy(part, iov, n * sizeof(part[0]));
-    part[0].iov_base = (uint8_t *)part[0].iov_base + skip;
-    part[0].iov_len -= skip;
-    return n;
-}
-
-static int transfer(BlockBackend *b, BlockRequest *r, bool write)
-{
-    const struct iovec *iov = r->iov;
-    int niov = r->niov;
-    uint64_t at = b->offset + r->offset;
-    size_t skip = 0; /* bytes of *iov that are done */
-
-    for (;;) {
-        struct iovec part[MAX_PIECES];
-
-        while (niov > 0 && skip >= iov->iov_len) {
-            skip -= iov->iov_len;
-            iov++;
-            niov--;
-        }
-        if (niov == 0) {
-            return 0;
-        }
-        int n_part = pieces_take(part, iov, niov, skip);
-        ssize_t n = write ? pwritev(b->fd, part, n_part, at) : preadv(b->fd, part, n_part, at);
-        if (n < 0) {
-            if (errno == EINTR) {
-                continue;
-            }
-            return -errno;
-        }
-        if (n == 0) {
-            if (write) {
-                return -ENOSPC;
-            }
-            /* The tail of an image that is no multiple of the sector size. */
-            for (int i = 0; i < n_part; i++) {
-                memset(part[i].iov_base, 0, part[i].iov_len);
-                n += part[i].iov_len;
-            }
-        }
-        at += n;
-        skip += n;
-    }
-}
-
 static int flush(BlockBackend *b)
 {
-    if (b->cache == BLOCK_CACHE_UNSAFE || b->read_only) {
-        return 0;
-    }
-    return fdatasync(b->fd) < 0 ? -errno : 0;
+    return b->cache == BLOCK_CACHE_UNSAFE ? 0 : node_flush(b->node);
 }
 
-static int punch(BlockBackend *b, uint64_t offset, uint64_t len)
+/* detect-zeroes: a write of nothing but zeroes needs no storage. */
+static int write_data(BlockBackend *b, BlockRequest *r)
 {
-    if (b->is_device) {
-        uint64_t range[2] = {b->offset + offset, len};
-        return ioctl(b->fd, BLKDISCARD, range) < 0 ? -errno : 0;
-    }
-    return fallocate(b->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, b->offset + offset, len) < 0
-               ? -errno
-               : 0;
-}
+    bool zero = b->detect_zeroes;
+    uint64_t len = 0;
 
-static int write_zeroes(BlockBackend *b, BlockRequest *r)
-{
-    static const uint8_t zeroes[65536];
-    uint64_t at = r->offset, left = r->len;
-
-    if (!b->is_device) {
-        int mode = r->unmap && b->discard ? FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
-                                          : FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE;
-        if (fallocate(b->fd, mode, b->offset + at, left) == 0) {
-            return 0;
-        }
-        if (errno != EOPNOTSUPP && errno != EINVAL && errno != ENOSYS) {
-            return -errno;
-        }
+    for (int i = 0; zero && i < r->niov; i++) {
+        zero = buffer_is_zero(r->iov[i].iov_base, r->iov[i].iov_len);
+        len += r->iov[i].iov_len;
     }
-    while (left > 0) {
-        struct iovec v = {(void *)zeroes, MIN(left, sizeof(zeroes))};
-        BlockRequest piece = {.op = BLOCK_WRITE, .offset = at, .iov = &v, .niov = 1};
-        int ret = transfer(b, &piece, true);
-        if (ret < 0) {
-            return ret;
-        }
-        at += v.iov_len;
-        left -= v.iov_len;
-    }
-    return 0;
+    return zero ? node_zero(b->node, r->offset, len, b->detect_zeroes == 2 && b->discard)
+                : node_pwritev(b->node, r->offset, r->iov, r->niov);
 }
 
 static bool in_range(const BlockBackend *b, const BlockRequest *r)
@@ -169,9 +88,9 @@ static int perform(BlockBackend *b, BlockRequest *r)
     }
     switch (r->op) {
     case BLOCK_READ:
-        return transfer(b, r, false);
+        return node_preadv(b->node, r->offset, r->iov, r->niov);
     case BLOCK_WRITE:
-        ret = transfer(b, r, true);
+        ret = write_data(b, r);
         break;
     case BLOCK_FLUSH:
         return flush(b);
@@ -179,11 +98,9 @@ static int perform(BlockBackend *b, BlockRequest *r)
         if (!b->discard) {
             return 0;
         }
-        ret = punch(b, r->offset, r->len);
-        /* A hint: storage that cannot do it is no error. */
-        return ret == -EOPNOTSUPP || ret == -ENOTTY || ret == -EINVAL ? 0 : ret;
+        return node_discard(b->node, r->offset, r->len);
     case BLOCK_WRITE_ZEROES:
-        ret = write_zeroes(b, r);
+        ret = node_zero(b->node, r->offset, r->len, r->unmap && b->discard);
         break;
     default:
         return -ENOTSUP;
@@ -277,87 +194,89 @@ int block_pwrite(BlockBackend *b, uint64_t offset, const void *buf, size_t len)
 
 /* ---- opening ---- */
 
-/*
- * Two programs must not write one image. An open-file-description lock on the whole file: shared by
- * readers, exclusive for a writer. Files that cannot be locked (some network file systems) are used
- * without.
- */
-static bool lock_image(int fd, const BlockOptions *o, bool read_only, GError **err)
+static char *overlay_path(void)
 {
-    struct flock l = {.l_type = read_only ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET};
+    const char *dir = g_getenv("TMPDIR");
 
-    if (fcntl(fd, F_OFD_SETLK, &l) == 0 || (errno != EAGAIN && errno != EACCES)) {
-        return true;
-    }
-    rhea_error_set(err, "%s: Failed to get %s lock on '%s': is another process using the image?",
-                   o->node, read_only ? "shared \"read\"" : "\"write\"", o->path);
-    return false;
+    return g_strdup_printf("%s/rhea-snapshot-XXXXXX", dir && *dir ? dir : "/var/tmp");
 }
 
-static bool measure(BlockBackend *b, const BlockOptions *o, GError **err)
+/* snapshot=on: writes go to a qcow2 file that nobody can name any more once it is open. */
+static BlockNode *open_overlay(const NodeOptions *base, GError **err)
 {
-    struct stat st;
-    uint64_t size = 0;
+    g_autofree char *path = overlay_path();
+    g_autofree char *dir = g_get_current_dir();
+    g_autofree char *full = g_canonicalize_filename(base->path, dir);
+    NodeOptions o = *base;
+    int fd = g_mkstemp_full(path, O_RDWR | O_CLOEXEC, 0600);
+    BlockNode *n = NULL;
 
-    if (fstat(b->fd, &st) < 0) {
-        rhea_error_set(err, "%s: Could not stat '%s': %s", o->node, o->path, g_strerror(errno));
-        return false;
+    if (fd < 0) {
+        rhea_error_set(err, "Could not create temporary file '%s': %s", path, g_strerror(errno));
+        return NULL;
     }
-    if (S_ISREG(st.st_mode)) {
-        size = st.st_size;
-    } else if (S_ISBLK(st.st_mode)) {
-        b->is_device = true;
-        if (ioctl(b->fd, BLKGETSIZE64, &size) < 0) {
-            rhea_error_set(err, "%s: Could not get the size of '%s': %s", o->node, o->path,
-                           g_strerror(errno));
-            return false;
+    close(fd);
+    o.read_only = true;
+    BlockNode *b = node_open(&o, err);
+    if (b) {
+        Qcow2Create c = {.size = b->size, .version = 3, .cluster_size = 65536, .refcount_bits = 16};
+        NodeOptions top = {.path = path, .format = "qcow2", .no_backing = true, .no_flush = true};
+        if (qcow2_create(path, &c, err)) {
+            n = node_open(&top, err);
         }
-    } else {
-        rhea_error_set(err, "%s: '%s' is neither a regular file nor a block device", o->node,
-                       o->path);
-        return false;
+        if (n) {
+            n->backing = b;
+        } else {
+            node_close(b);
+        }
     }
-    if (o->offset > size || (o->size && o->size > size - o->offset)) {
-        rhea_error_set(
-            err, "%s: offset and size go beyond the end of '%s' (%" G_GUINT64_FORMAT " bytes)",
-            o->node, o->path, size);
-        return false;
-    }
-    b->offset = o->offset;
-    b->size = o->size ? o->size : size - o->offset;
-    /* Guests count in sectors; the tail of a file reads as zeroes. */
-    b->size = (b->size + 511) & ~(uint64_t)511;
-    return true;
+    unlink(path);
+    return n;
 }
 
 BlockBackend *block_open(const BlockOptions *o, GError **err)
 {
-    bool read_only = o->read_only;
-    int fd = open(o->path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+    NodeOptions n = {
+        .path = o->path,
+        .format = o->probe || o->format ? o->format : "raw",
+        .read_only = o->read_only,
+        .auto_read_only = o->auto_read_only,
+        .no_lock = o->no_lock,
+        .no_flush = o->cache == BLOCK_CACHE_UNSAFE,
+        .discard = o->discard,
+        .data_file = o->data_file,
+        .backing = o->backing,
+        .backing_format = o->backing_format,
+        .offset = o->offset,
+        .size = o->size,
+    };
+    BlockNode *node = o->snapshot ? open_overlay(&n, err) : node_open(&n, err);
 
-    if (fd < 0 && !read_only && o->auto_read_only && (errno == EACCES || errno == EROFS)) {
-        read_only = true;
-        fd = open(o->path, O_RDONLY | O_CLOEXEC);
-    }
-    if (fd < 0) {
-        rhea_error_set(err, "%s: Could not open '%s': %s", o->node, o->path, g_strerror(errno));
+    if (!node) {
+        rhea_error_prefix(err, "%s: ", o->node);
         return NULL;
     }
+    if (node->probed && !node->read_only) {
+        rhea_warn_report(
+            "Image format was not specified for '%s' and probing guessed raw. Automatically "
+            "detecting the format is dangerous for raw images, write operations on block "
+            "0 will be restricted. Specify the 'raw' format explicitly to remove the "
+            "restrictions.",
+            o->path);
+    }
     BlockBackend *b = g_new0(BlockBackend, 1);
-    b->fd = fd;
-    b->read_only = read_only;
-    b->discard = o->discard && !read_only;
+    b->node = node;
+    b->read_only = node->read_only;
+    b->size = node->size;
+    b->discard = o->discard && !node->read_only;
+    b->detect_zeroes = o->detect_zeroes;
     b->synchronous = o->synchronous;
-    b->cache = o->cache;
-    b->node = g_strdup(o->node);
+    b->cache = o->snapshot ? BLOCK_CACHE_UNSAFE : o->cache;
+    b->name = g_strdup(o->node);
     b->tail = &b->head;
     g_mutex_init(&b->lock);
     g_cond_init(&b->work);
     g_cond_init(&b->settled);
-    if (!measure(b, o, err) || (!o->no_lock && !lock_image(fd, o, read_only, err))) {
-        block_close(b);
-        return NULL;
-    }
     return b;
 }
 
@@ -378,13 +297,27 @@ BlockBackend *block_open_drive(OptDict *o, bool synchronous, GError **err)
 {
     static const char *const discards[] = {"ignore", "off", "unmap", "on", NULL};
     static const char *const lockings[] = {"on", "off", "auto", NULL};
+    static const char *const zeroes_modes[] = {"off", "on", "unmap", NULL};
     /* How requests reach the host is our own business; the other two can only be off. */
-    static const char *const hints[] = {"aio",          "file.aio",       "copy-on-read",
-                                        "cache.direct", "cache.no-flush", "detect-zeroes"};
+    static const char *const hints[] = {"aio",
+                                        "file.aio",
+                                        "copy-on-read",
+                                        "cache.direct",
+                                        "cache.no-flush",
+                                        "lazy-refcounts",
+                                        "l2-cache-size",
+                                        "refcount-cache-size",
+                                        "cache-size",
+                                        "data-file.driver",
+                                        "backing.file.driver",
+                                        "pass-discard-request",
+                                        "pass-discard-snapshot",
+                                        "pass-discard-other",
+                                        "overlap-check"};
     BlockOptions b = {.synchronous = synchronous};
     const char *id = opt_take(o, "id");
     const char *format = opt_take(o, "format");
-    int discard = 0, locking = 2;
+    int discard = 0, locking = 2, zeroes = 0;
     bool snapshot = false;
     g_autofree char *node = NULL;
 
@@ -404,25 +337,22 @@ BlockBackend *block_open_drive(OptDict *o, bool synchronous, GError **err)
         rhea_error_set(err, "%s: file=PATH is missing", node);
         return NULL;
     }
-    if (format && strcmp(format, "raw") != 0) {
-        rhea_error_set(err, "%s: Unknown driver '%s': the only image format so far is raw", node,
-                       format);
-        return NULL;
-    }
     if (!opt_take_bool(o, opt_get(o, "read-only") ? "read-only" : "readonly", &b.read_only, err) ||
         !opt_take_bool(o, "auto-read-only", &b.auto_read_only, err) ||
         !opt_take_bool(o, "snapshot", &snapshot, err) ||
         !opt_take_enum(o, "discard", discards, &discard, err) ||
+        !opt_take_enum(o, "detect-zeroes", zeroes_modes, &zeroes, err) ||
         !opt_take_enum(o, "locking", lockings, &locking, err) || !take_cache(o, &b.cache, err) ||
         !opt_take_size(o, "offset", &b.offset, err) || !opt_take_size(o, "size", &b.size, err)) {
         return NULL;
     }
-    if (snapshot) {
-        rhea_error_set(
-            err, "%s: snapshot=on needs an image format with overlays, which is not there yet",
-            node);
-        return NULL;
-    }
+    b.format = format;
+    b.probe = !format;
+    b.data_file = opt_take(o, "data-file.filename");
+    b.backing = opt_take(o, "backing.file.filename");
+    b.backing_format = opt_take(o, "backing.driver");
+    b.snapshot = snapshot;
+    b.detect_zeroes = zeroes;
     b.discard = discard >= 2;
     b.no_lock = locking == 1;
     return block_open(&b, err);
@@ -437,12 +367,11 @@ void block_close(BlockBackend *b)
         g_cond_wait(&b->settled, &b->lock);
     }
     g_mutex_unlock(&b->lock);
-    flush(b);
-    close(b->fd);
+    node_close(b->node);
     g_mutex_clear(&b->lock);
     g_cond_clear(&b->work);
     g_cond_clear(&b->settled);
-    g_free(b->node);
+    g_free(b->name);
     g_free(b);
 }
 
@@ -469,5 +398,5 @@ bool block_is_writeback(const BlockBackend *b)
 
 const char *block_node(const BlockBackend *b)
 {
-    return b->node;
+    return b->name;
 }

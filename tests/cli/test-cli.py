@@ -239,7 +239,7 @@ VIRT_CASES = [
     ("-M virt -drive file={dir}/raw,if=none,copy-on-read=on", r"-drive .*: unsupported copy-on-read 'on' .*", 1),
     ("-M virt -drive foo=1", r"-drive foo=1: Must specify either driver or file", 1),
     ("-M virt -blockdev raw,node-name=a,file=b", r"-blockdev .*: Cannot find device='' nor node-name='b'", 1),
-    ("-M virt -blockdev driver=qcow2,node-name=a", r"-blockdev .*: Parameter 'driver' does not accept value 'qcow2' .*", 1),
+    ("-M virt -blockdev driver=vmdk,node-name=a", r"-blockdev .*: Parameter 'driver' does not accept value 'vmdk' .*", 1),
     ("-M virt -blockdev driver=file,filename={dir}/raw", r"-blockdev .*: Parameter 'node-name' is missing", 1),
     ("-M virt -blockdev {{\"driver\":\"raw\",\"node-name\":\"a\",\"file\":{{\"driver\":\"file\",\"filename\":\"{dir}/raw\"}}}} "
      "-blockdev driver=file,node-name=f,filename={dir}/raw,read-only=on,cache.direct=on -blockdev raw,node-name=r,file=f "

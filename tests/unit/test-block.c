@@ -296,7 +296,7 @@ static void test_errors(void)
     expect_error("id=x", "file=PATH is missing");
     expect_error("id=x,file=/nonexistent/x", "Could not open '/nonexistent/x'");
     expect_error("id=x,file=/tmp,readonly=on", "neither a regular file nor a block device");
-    expect_error("id=x,file=/dev/null,format=qcow2", "raw");
+    expect_error("id=x,file=/dev/null,format=vmdk", "neither");
     expect_error("id=x,file=/dev/null,cache=foo", "cache");
     expect_error("id=x,file=/dev/null", "neither a regular file nor a block device");
     /* Two writers of one image: refused; two readers are fine. */

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * The node graph below a block device: a protocol node ("file") that reads and writes a file of
+ * the host, and format nodes ("raw", "qcow2") on top of it, a qcow2 node also on top of its backing
+ * node and its external data file.
+ *
+ * All calls are synchronous: they run on a backend's worker, or in a tool. Reads, writes, discards,
+ * flushes and status may come from several threads at once; the rest (truncate, snapshots, check)
+ * needs a node that nobody else uses meanwhile. A write range must lie within node_size(), except
+ * in a protocol node, which grows. Returns are 0 or a negative errno.
+ *
+ * Test: tests/unit/test-qcow2.c, tests/img/
+ */
+#ifndef IO_NODE_H
+#define IO_NODE_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+#include "io/block.h"
+
+typedef struct BlockNode BlockNode;
+typedef struct Qcow2 Qcow2;
+
+typedef enum NodePrealloc {
+    NODE_PREALLOC_OFF,
+    NODE_PREALLOC_METADATA,
+    NODE_PREALLOC_FALLOC,
+    NODE_PREALLOC_FULL,
+} NodePrealloc;
+
+/* What a range of a node is made of; see node_status(). */
+typedef struct NodeExtent {
+    uint64_t len;
+    bool data;       /* there are bytes to read */
+    bool zero;       /* reads as zeroes */
+    bool allocated;  /* defined by this node, not by its backing node */
+    bool compressed; /* no offset then */
+    bool has_offset; /* the bytes are at `offset` of the file */
+    uint64_t offset;
+} NodeExtent;
+
+typedef struct BlockDriver {
+    const char *name;
+    int (*preadv)(BlockNode *n, uint64_t off, const struct iovec *iov, int niov, size_t len);
+    int (*pwritev)(BlockNode *n, uint64_t off, const struct iovec *iov, int niov, size_t len);
+    int (*zero)(BlockNode *n, uint64_t off, uint64_t len, bool unmap);
+    int (*discard)(BlockNode *n, uint64_t off, uint64_t len);
+    int (*flush)(BlockNode *n);
+    int (*status)(BlockNode *n, uint64_t off, uint64_t len, NodeExtent *e);
+    bool (*truncate)(BlockNode *n, uint64_t size, NodePrealloc how, GError **err);
+    /* One whole cluster; NULL: the format has no compression. */
+    int (*write_compressed)(BlockNode *n, uint64_t off, const void *buf, size_t len);
+    void (*close)(BlockNode *n);
+} BlockDriver;
+
+struct BlockNode {
+    const BlockDriver *drv;
+    char *filename;
+    uint64_t size; /* bytes */
+    bool read_only;
+    bool probed;        /* raw: nobody said so, it only looked like nothing else */
+    BlockNode *file;    /* of a format node */
+    BlockNode *data;    /* external data file, or NULL */
+    BlockNode *backing; /* or NULL */
+    char *backing_name; /* as the image has it, or NULL; set even if the node was not opened */
+    char *backing_format;
+    char *data_name;
+    union {
+        struct {
+            int fd;
+            bool is_device, no_flush, discard;
+            uint64_t dev, ino;
+        } host;          /* "file" */
+        uint64_t offset; /* "raw": where it begins in its file */
+        Qcow2 *qcow2;
+    };
+};
+
+typedef struct NodeOptions {
+    const char *path;
+    const char *format;         /* NULL: look at the contents */
+    const char *backing;        /* in place of the one in the image; "": none */
+    const char *backing_format; /* of that one */
+    const char *data_file;
+    bool read_only, auto_read_only;
+    bool no_backing;       /* open the image alone */
+    bool no_lock;          /* locking=off, force-share */
+    bool share_write;      /* others may write (tools that only look) */
+    bool ignore_corrupt;   /* check and repair */
+    bool no_flush;         /* cache=unsafe */
+    bool discard;          /* hand discards on to the host's file */
+    uint64_t offset, size; /* raw: a part of the file; size 0: all of it */
+} NodeOptions;
+
+/* Open an image and all it stands on. NULL and *err: one line that names the file. */
+BlockNode *node_open(const NodeOptions *o, GError **err);
+/* The protocol node alone. */
+BlockNode *node_open_file(const NodeOptions *o, GError **err);
+/* Flushes, writes what is still to be written, frees; NULL is fine. */
+void node_close(BlockNode *n);
+
+int node_preadv(BlockNode *n, uint64_t off, const struct iovec *iov, int niov);
+int node_pwritev(BlockNode *n, uint64_t off, const struct iovec *iov, int niov);
+int node_pread(BlockNode *n, uint64_t off, void *buf, size_t len);
+int node_pwrite(BlockNode *n, uint64_t off, const void *buf, size_t len);
+int node_zero(BlockNode *n, uint64_t off, uint64_t len, bool unmap);
+int node_discard(BlockNode *n, uint64_t off, uint64_t len);
+int node_flush(BlockNode *n);
+/* The first extent at off, at most len long; off and len within the node. */
+int node_status(BlockNode *n, uint64_t off, uint64_t len, NodeExtent *e);
+/*
+ * The same through the backing chain, stopping before `base` (NULL: to its end). *depth (may be
+ * NULL) gets the number of the node that defines it, *in that node.
+ */
+int node_status_chain(BlockNode *n, BlockNode *base, uint64_t off, uint64_t len, NodeExtent *e,
+                      int *depth, BlockNode **in);
+bool node_truncate(BlockNode *n, uint64_t size, NodePrealloc how, GError **err);
+
+/* "raw" or "qcow2" by the first bytes. */
+const char *node_probe(const uint8_t *head, size_t len);
+/* The path of `name` as image `of` means it: relative to the image's folder. Caller frees. */
+char *node_path_resolve(const char *of, const char *name);
+/* Bytes that the host's storage holds for the file. */
+uint64_t node_disk_size(const BlockNode *n);
+
+/* Pieces of scattered memory, from byte `skip` on. */
+struct iovec *iov_slice(const struct iovec *iov, int niov, size_t skip, size_t len, int *n);
+void iov_fill(const struct iovec *iov, int niov, size_t skip, const void *buf, size_t len);
+void iov_gather(const struct iovec *iov, int niov, size_t skip, void *buf, size_t len);
+void iov_clear(const struct iovec *iov, int niov, size_t skip, size_t len);
+size_t iov_length(const struct iovec *iov, int niov);
+bool buffer_is_zero(const void *buf, size_t len);
+
+extern const BlockDriver block_driver_file, block_driver_raw, block_driver_qcow2;
+
+/* The format's part of node_open(): n->file is open. */
+bool qcow2_node_open(BlockNode *n, const NodeOptions *o, GError **err);
+
+#endif
