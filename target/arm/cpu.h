@@ -178,7 +178,8 @@ extern const TCGHelper arm_helper_pc_align;  /* (pc I64) */
 /* System instructions; what each takes and returns is told where it is defined. */
 extern const TCGHelper arm_helper_svc, arm_helper_hvc, arm_helper_smc, arm_helper_eret;
 extern const TCGHelper arm_helper_break; /* (pc I64): breakpoints */
-extern const TCGHelper arm_helper_wfi, arm_helper_wfe, arm_helper_step, arm_helper_dsb_wait;
+extern const TCGHelper arm_helper_wfi, arm_helper_wfe, arm_helper_step, arm_helper_dsb_wait,
+    arm_helper_isb;
 extern const TCGHelper arm_helper_mrs, arm_helper_mrs_fp, arm_helper_msr, arm_helper_msr_fp;
 extern const TCGHelper arm_helper_msr_imm, arm_helper_sys, arm_helper_cntvct;
 

@@ -99,6 +99,13 @@ static void helper_arm_dsb_wait(ARMEnv *env)
 }
 ARM_HELPER(dsb_wait, VOID, true, TCG_HELPER_FAULTS | TCG_HELPER_IO);
 
+/* ISB (B2.7.4.2): code that other CPUs have stored before is what runs behind it. */
+static void helper_arm_isb(ARMEnv *env)
+{
+    cpu_code_fence(env->cpu.cpu);
+}
+ARM_HELPER(isb, VOID, true, 0);
+
 /* Operand of the operations by range (C5.5, TLBI RVAE1): first page and number of 4 KiB pages. */
 static void tlbi_range(uint64_t val, Tlbi *t)
 {

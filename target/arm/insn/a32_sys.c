@@ -316,6 +316,7 @@ void a32_trans_dsb(A32Ctx *c, const A32Insn *a)
 INSN(isb, "1111 01010111 .... .... .... 0110 ....", V7)
 void a32_trans_isb(A32Ctx *c, const A32Insn *a)
 {
+    tcg_gen_call0(c->c.b, &arm_helper_isb);
     a32_gen_end(c, false);
 }
 

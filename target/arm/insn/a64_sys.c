@@ -332,11 +332,11 @@ void a64_trans_dsb(A64Ctx *c, const A64Insn *a)
     a64_forget_flags(c);
 }
 
-/* What earlier instructions changed for later ones ended the unit there. Stores to code are always
- * seen by units that begin later. */
+/* What earlier instructions changed for later ones ended the unit there. */
 INSN(isb, "1101010100 0 00 011 0011 .... 110 11111", BASE)
 void a64_trans_isb(A64Ctx *c, const A64Insn *a)
 {
+    tcg_gen_call0(c->b, &arm_helper_isb);
     a64_gen_end(c, false);
 }
 
