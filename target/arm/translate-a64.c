@@ -28,7 +28,7 @@ static uint64_t row_extensions(const ARMConfig *cfg)
 
 void a64_gen_undefined(A64Ctx *c)
 {
-    rhea_log_mask(LOG_GUEST_ERROR, "A64: undefined instruction %08x at 0x%" PRIx64 "\n", c->word,
+    rhea_log_mask(LOG_GUEST_ERROR, "undefined instruction %08x at 0x%" PRIx64 "\n", c->word,
                   (c->unit->pc & TLB_PAGE_MASK) + c->off);
     tcg_gen_call0(c->b, &arm_helper_undefined);
     c->ended = true;
