@@ -11,7 +11,7 @@
  * Main thread. Test: tests/dev/suite.py, tests/boot
  */
 #include "accel/accel.h"
-#include "hw/arm/boot.h"
+#include "hw/arm/virt_internal.h"
 #include "hw/board.h"
 #include "hw/device.h"
 #include "hw/gpio/gpio_key.h"
@@ -27,61 +27,6 @@
 #include <libfdt.h>
 #include <string.h>
 
-#define VIRT_MAX_CPUS         512
-#define VIRT_FLASH            0
-#define VIRT_FLASH_SIZE       0x4000000 /* of each of the two */
-#define VIRT_GIC_DIST         0x8000000
-#define VIRT_GIC_CPU          0x8010000 /* GICv2 */
-#define VIRT_GIC_HYP          0x8030000 /* GICv2 */
-#define VIRT_GIC_VCPU         0x8040000 /* GICv2 */
-#define VIRT_GIC_ITS          0x8080000 /* GICv3 */
-#define VIRT_GIC_REDIST       0x80a0000 /* GICv3 */
-#define VIRT_REDIST_SIZE      0xf60000
-#define VIRT_REDIST_CPU       0x20000
-#define VIRT_GIC_V2M          0x8020000
-#define VIRT_UART             0x9000000
-#define VIRT_RTC              0x9010000
-#define VIRT_FW_CFG           0x9020000
-#define VIRT_GPIO             0x9030000
-#define VIRT_SECURE_UART      0x9040000
-#define VIRT_MMIO             0xa000000
-#define VIRT_MMIO_SIZE        0x200 /* of each transport */
-#define VIRT_MMIO_IRQ         16
-#define VIRT_MMIO_MAX         32
-#define VIRT_PLATFORM         0xc000000
-#define VIRT_SECURE_RAM       0xe000000
-#define VIRT_SECURE_SIZE      0x1000000
-#define VIRT_PCI_MMIO         0x10000000
-#define VIRT_PCI_MMIO_SIZE    0x2eff0000
-#define VIRT_PCI_PIO          0x3eff0000
-#define VIRT_PCI_PIO_SIZE     0x10000
-#define VIRT_PCI_IRQ          3 /* and the next three */
-#define VIRT_ECAM             0x3f000000
-#define VIRT_ECAM_SIZE        0x1000000
-#define VIRT_RAM              UINT64_C(0x40000000)
-#define VIRT_HIGH             UINT64_C(0x4000000000) /* behind the most RAM there can be */
-#define VIRT_HIGH_REDIST_SIZE 0x4000000
-#define VIRT_HIGH_ECAM        UINT64_C(0x4010000000)
-#define VIRT_HIGH_ECAM_SIZE   0x10000000
-#define VIRT_HIGH_MMIO        UINT64_C(0x8000000000)
-#define VIRT_HIGH_MMIO_SIZE   UINT64_C(0x8000000000)
-#define VIRT_IRQS             288 /* 256 SPIs */
-#define VIRT_V2M_SPI          48
-#define VIRT_V2M_SPIS         64
-#define VIRT_POWER_KEY        3 /* line of the PL061 */
-#define GIB                   (UINT64_C(1) << 30)
-
-/* Private interrupts, PPI numbers (0 is INTID 16). */
-enum {
-    PPI_MAINTENANCE = 9,
-    PPI_PMU = 7,
-    PPI_TIMER_HYP = 10,
-    PPI_TIMER_VIRT = 11,
-    PPI_TIMER_HYP_VIRT = 12,
-    PPI_TIMER_SECURE = 13,
-    PPI_TIMER_PHYS = 14,
-};
-
 typedef struct VirtPlace {
     const char *device;
     hwaddr addr;
@@ -89,41 +34,11 @@ typedef struct VirtPlace {
 } VirtPlace;
 
 /* In the order of their nodes. */
-static const VirtPlace places[] = {
-    {"pl061", VIRT_GPIO, 7},
-    {"pl031", VIRT_RTC, 2},
-    {"pl011", VIRT_UART, 1},
+static const VirtPlace places[VIRT_PLACES] = {
+    {"pl061", VIRT_GPIO, VIRT_GPIO_IRQ},
+    {"pl031", VIRT_RTC, VIRT_RTC_IRQ},
+    {"pl011", VIRT_UART, VIRT_UART_IRQ},
 };
-
-typedef enum { GIC_NONE, GIC_V2, GIC_V3, GIC_V4, GIC_HOST, GIC_MAX } GicVersion;
-typedef enum { MSI_AUTO, MSI_GICV2M, MSI_ITS, MSI_OFF } MsiKind;
-
-typedef struct VirtBoard {
-    Machine *m;
-    ARMConfig *cpu;
-    /* Properties. */
-    bool secure, virtualization, its, highmem, highmem_ecam, highmem_mmio, highmem_redists;
-    bool compact_highmem, mte, ras, dtb_randomness, bypass_iommu;
-    int acpi, gic, msi, iommu;
-    uint8_t n_mmio;
-    char *pflash[2];
-    char *dt_compatible, *oem_id, *oem_table_id;
-
-    MemRegion root, ram, secure_ram;
-    CPU **cpus;
-    unsigned cluster; /* CPUs in an Aff0 group */
-    uint32_t *cpu_phandle;
-    IrqLine (*ppi)[ARM_OUT_COUNT]; /* inputs of the GIC for the outputs of each CPU */
-    Device *gic_dev, *msi_dev, *fw_cfg, *power_key, *pci;
-    Device *flash[2];
-    Device *placed[G_N_ELEMENTS(places)];
-    Device *secure_uart;
-    Device *mmio[VIRT_MMIO_MAX];
-    ARMConduit conduit;
-    ARMPsciOps psci;
-    ARMBoot boot;
-    uint32_t next_phandle, gic_phandle, msi_phandle, clock_phandle, gpio_phandle;
-} VirtBoard;
 
 static const char *const gic_names[] = {"auto", "2", "3", "4", "host", "max", NULL};
 static const char *const msi_names[] = {"auto", "gicv2m", "its", "off", NULL};
@@ -207,11 +122,6 @@ static void psci_reset(void *opaque)
     machine_request_reset(opaque, SHUTDOWN_GUEST_RESET);
 }
 
-static uint64_t cpu_affinity(const VirtBoard *b, unsigned i)
-{
-    return (uint64_t)(i / b->cluster) << 8 | i % b->cluster;
-}
-
 static void cpus_create(VirtBoard *b)
 {
     Machine *m = b->m;
@@ -223,7 +133,7 @@ static void cpus_create(VirtBoard *b)
         CPU *cpu = accel_cpu_new(m->accel, &arm_target_desc, m->as, b->cpu);
 
         b->cpus[i] = cpu;
-        arm_cpu_set_mpidr(cpu, cpu_affinity(b, i));
+        arm_cpu_set_mpidr(cpu, virt_cpu_affinity(b, i));
         arm_cpu_set_clocks(cpu, m->clocks);
         if (arm_has(b->cpu, ARM_FEAT_CBAR)) {
             arm_cpu_set_cbar(cpu, VIRT_GIC_DIST);
@@ -293,7 +203,7 @@ static bool gicv2_create(VirtBoard *b, GError **err)
 
 static bool gicv3_create(VirtBoard *b, GError **err)
 {
-    unsigned n = b->m->smp.cpus, low = VIRT_REDIST_SIZE / VIRT_REDIST_CPU;
+    unsigned n = b->m->smp.cpus, low = VIRT_LOW_REDISTS;
     Device *d = b->gic_dev = board_device(b->m, "arm-gicv3");
 
     if (n > low && !(b->highmem && b->highmem_redists)) {
@@ -315,7 +225,7 @@ static bool gicv3_create(VirtBoard *b, GError **err)
         device_map(d, 2, &b->root, VIRT_HIGH);
     }
     for (unsigned i = 0; i < n; i++) {
-        arm_gicv3_set_affinity(d, i, cpu_affinity(b, i));
+        arm_gicv3_set_affinity(d, i, virt_cpu_affinity(b, i));
         arm_cpu_set_gicv3(b->cpus[i], &arm_gicv3_cpu_ops, arm_gicv3_cpu(d, i));
     }
     gic_connect(b);
@@ -402,17 +312,25 @@ static bool mmio_create(VirtBoard *b, GError **err)
     return true;
 }
 
+VirtPci virt_pci(const VirtBoard *b)
+{
+    bool high = b->highmem && b->cpu->pa_bits >= 40, ecam = high && b->highmem_ecam;
+
+    return (VirtPci){.ecam_base = ecam ? VIRT_HIGH_ECAM : VIRT_ECAM,
+                     .ecam_size = ecam ? VIRT_HIGH_ECAM_SIZE : VIRT_ECAM_SIZE,
+                     .high_mmio = high && b->highmem_mmio};
+}
+
 static bool pci_create(VirtBoard *b, GError **err)
 {
-    bool ecam = b->highmem && b->highmem_ecam && b->cpu->pa_bits >= 40;
-    bool mmio = b->highmem && b->highmem_mmio && b->cpu->pa_bits >= 40;
+    VirtPci pci = virt_pci(b);
     Device *d = b->pci = board_device(b->m, "gpex-pcihost");
 
-    device_set_u64(d, "x-ecam-base", ecam ? VIRT_HIGH_ECAM : VIRT_ECAM);
-    device_set_u64(d, "x-ecam-size", ecam ? VIRT_HIGH_ECAM_SIZE : VIRT_ECAM_SIZE);
+    device_set_u64(d, "x-ecam-base", pci.ecam_base);
+    device_set_u64(d, "x-ecam-size", pci.ecam_size);
     device_set_u64(d, "x-below-4g-mmio-base", VIRT_PCI_MMIO);
     device_set_u64(d, "x-below-4g-mmio-size", VIRT_PCI_MMIO_SIZE);
-    if (mmio) {
+    if (pci.high_mmio) {
         device_set_u64(d, "x-above-4g-mmio-base", VIRT_HIGH_MMIO);
         device_set_u64(d, "x-above-4g-mmio-size", VIRT_HIGH_MMIO_SIZE);
     }
@@ -750,7 +668,7 @@ static void fdt_gic(VirtBoard *b, void *fdt)
     const FdtNode n = {.fdt = fdt, .addr = VIRT_GIC_DIST, .numa_node = -1};
     const uint32_t maintenance[] = {1, PPI_MAINTENANCE, 4};
     bool is_v2 = b->gic == GIC_V2;
-    unsigned regions = b->m->smp.cpus > VIRT_REDIST_SIZE / VIRT_REDIST_CPU ? 2 : 1;
+    unsigned regions = b->m->smp.cpus > VIRT_LOW_REDISTS ? 2 : 1;
     unsigned cells = is_v2 ? b->virtualization ? 8 : 4 : 2 + 2 * regions;
     fdt64_t reg[8];
 
@@ -891,7 +809,7 @@ static void fdt_cpus(VirtBoard *b, void *fdt)
     fdt_property_u32(fdt, "#address-cells", 1);
     fdt_cpu_map(b, fdt);
     for (unsigned i = 0; i < n; i++) {
-        g_snprintf(name, sizeof(name), "cpu@%" PRIx64, cpu_affinity(b, i));
+        g_snprintf(name, sizeof(name), "cpu@%" PRIx64, virt_cpu_affinity(b, i));
         fdt_begin_node(fdt, name);
         if (b->cpu->ccsidr[1]) {
             fdt_cache(b, fdt, "i", b->cpu->ccsidr[1]);
@@ -900,7 +818,7 @@ static void fdt_cpus(VirtBoard *b, void *fdt)
             fdt_cache(b, fdt, "d", b->cpu->ccsidr[0]);
         }
         fdt_property_u32(fdt, "phandle", b->cpu_phandle[i]);
-        fdt_property_u32(fdt, "reg", cpu_affinity(b, i));
+        fdt_property_u32(fdt, "reg", virt_cpu_affinity(b, i));
         if (b->conduit != ARM_CONDUIT_NONE && n > 1) {
             fdt_property_string(fdt, "enable-method", "psci");
         }
@@ -1036,7 +954,8 @@ static bool virt_finish(Machine *m, GError **err)
         .has_flash = has_flash,
     };
     if (!arm_boot_load(&b->boot, err) ||
-        (b->boot.has_firmware && !board_fw_cfg_add_kernel(m, b->fw_cfg, err))) {
+        (b->boot.has_firmware && !board_fw_cfg_add_kernel(m, b->fw_cfg, err)) ||
+        (b->acpi != ONOFFAUTO_OFF && !virt_acpi_add(b, err))) {
         return false;
     }
     g_autofree void *fdt = m->dtb ? board_fdt_load(m, room, err) : fdt_build(b, room, err);

@@ -7,6 +7,7 @@
   arm/TARGET/installer-*  the Debian installer to its first question; poweroff, reboot
   arm/TARGET/uboot        U-Boot: prompt, virtio disk, a block from it
   arm/TARGET/edk2         EDK2 to its shell
+  arm/aarch64/acpi*       EDK2 and the kernel with ACPI tables in the place of the device tree
 """
 import os
 import re
@@ -122,8 +123,25 @@ def edk2(target, path):
         g.exit(0, 10)
 
 
+def acpi(*args):
+    """EDK2 starts the kernel that it finds through fw_cfg; the kernel finds the machine in ACPI tables."""
+    init = h.initramfs('tiny', os.path.join(HERE, 'poweroff.c'), '-nostdlib', '-fomit-frame-pointer', target='aarch64')
+    firmware = os.path.join(h.fetch_guest('edk2-aarch64'), 'qemu-efi-aarch64/QEMU_EFI.fd')
+    text = run('aarch64', init, '-bios', firmware, *args, end='init: end of the machine', append='acpi=force', limit=90)
+    for line in ('SPCR: console: pl011,mmio32,0x9000000', 'psci: probing for conduit method from ACPI', 'arch_timer: cp15',
+                 'ACPI: Using GIC for interrupt routing', 'PCI host bridge to bus 0000:00', 'button: Power Button',
+                 'ARMH0011:00: ttyAMA0 at MMIO 0x9000000'):
+        if line not in text:
+            raise h.Failure(f'the kernel does not say "{line}"')
+    bad = [line for line in text.splitlines() if re.search('ACPI (BIOS )?(Error|Warning)|Firmware Bug|WARNING:', line)]
+    if bad:
+        raise h.Failure('\n'.join(bad))
+
+
 add('aarch64', 'cortex-a53', 'cortex-a72', 'cortex-a76', 'neoverse-n1', 'max')
 test('aarch64/tiny-gicv3', lambda: tiny('aarch64', '-M', 'virt,gic-version=3', '-smp', '2'), cores=2, limit=5)
 test('aarch64/tiny-el2', lambda: tiny('aarch64', '-M', 'virt,virtualization=on'), limit=5)
 test('aarch64/uboot', lambda: uboot('aarch64', 'qemu_arm64'), limit=10)
+test('aarch64/acpi', lambda: acpi('-smp', '2'), cores=2, limit=20)
+test('aarch64/acpi-gicv3', lambda: acpi('-M', 'virt,gic-version=3'), limit=20)
 test('aarch64/edk2', lambda: edk2('aarch64', 'qemu-efi-aarch64/QEMU_EFI.fd'), limit=20)
