@@ -69,6 +69,9 @@ bool cpu_unit_counts(CPU *cpu, uintptr_t ra)
 {
     return true;
 }
+void cpu_code_fence(CPU *cpu)
+{
+}
 void cpu_kick(CPU *cpu, uint32_t bits)
 {
     fake_of(cpu)->kicks++;
