@@ -65,6 +65,8 @@ typedef struct Qcow2Info {
 void qcow2_info(BlockNode *n, Qcow2Info *i);
 /* Change the backing file's name in the header; NULL: none. */
 bool qcow2_set_backing(BlockNode *n, const char *name, const char *format, GError **err);
+/* Forget all contents: the backing file is seen everywhere. */
+int qcow2_make_empty(BlockNode *n);
 /* Bytes of a file with `clusters` allocated clusters, all metadata included. */
 uint64_t qcow2_measure(const Qcow2Create *c, uint64_t data_bytes);
 

@@ -724,6 +724,15 @@ int qcow2_drop_from(Qcow2 *s, uint64_t off)
     return ret;
 }
 
+int qcow2_make_empty(BlockNode *node)
+{
+    Qcow2 *s = node->qcow2;
+    int ret = begin_change(s);
+
+    ret = ret < 0 ? ret : qcow2_drop_from(s, 0);
+    return ret < 0 ? ret : qcow2_sync(s);
+}
+
 int qcow2_flush(BlockNode *node)
 {
     Qcow2 *s = node->qcow2;

@@ -278,6 +278,7 @@ static bool report(GError **err, const char *what, const char *key, int ret)
     if (ret < 0) {
         rhea_error_set(err, "Could not %s snapshot '%s': %s", what, key,
                        ret == -EOVERFLOW ? "its reference counts are too narrow"
+                       : ret == -ENOENT  ? "snapshot not found"
                                          : g_strerror(-ret));
     }
     return ret == 0;
@@ -319,6 +320,9 @@ bool qcow2_snapshot_create(BlockNode *n, const char *name, GError **err)
     if (ret == 0) {
         sn.id = g_strdup_printf("%" G_GUINT64_FORMAT, id + 1);
         sn.name = g_strdup(name);
+        /* The guest's instruction count: unknown here. */
+        sn.extra = g_malloc0(8);
+        sn.extra_len = 8;
         g_array_append_val(s->snapshots, sn);
         ret = table_write(s);
         if (ret < 0) {

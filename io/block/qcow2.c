@@ -474,9 +474,7 @@ static bool l1_grow(Qcow2 *s, uint64_t size, GError **err)
     if (ret == 0) {
         s->l1 = g_renew(uint64_t, s->l1, need);
         memset(s->l1 + s->l1_size, 0, (need - s->l1_size) * 8);
-        g_autofree uint8_t *pad = g_malloc0(clusters * s->cluster_size);
-        ret = node_pwrite(s->file, at, pad, clusters * s->cluster_size);
-        ret = ret < 0 ? ret : qcow2_write_l1(s, s->l1, need, at);
+        ret = qcow2_write_l1(s, s->l1, need, at);
         ret = ret < 0 ? ret : qcow2_sync(s);
     }
     if (ret == 0) {
