@@ -10,7 +10,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define MIB (1024 * 1024)
@@ -438,6 +440,78 @@ static void test_repair(void)
     g_rand_free(r);
 }
 
+#define KILL_BLOCKS 700
+#define KILL_SIZE   4096
+
+/* Write numbered blocks, with a flush now and then that is told through the pipe. */
+static void G_GNUC_NORETURN kill_writer(const char *path, int fd, uint32_t seed)
+{
+    GRand *r = g_rand_new_with_seed(seed);
+    BlockNode *n = node_open(&(NodeOptions){.path = path, .discard = true}, NULL);
+
+    for (uint64_t seq = 1; n; seq++) {
+        uint64_t block[KILL_SIZE / 8];
+        for (unsigned i = 0; i < G_N_ELEMENTS(block); i++) {
+            block[i] = seq;
+        }
+        uint64_t at = g_rand_int_range(r, 0, KILL_BLOCKS);
+        if (node_pwrite(n, at * KILL_SIZE, block, KILL_SIZE) < 0) {
+            break;
+        }
+        if (seq % 16 == 0 && (node_flush(n) < 0 || write(fd, &seq, 8) != 8)) {
+            break;
+        }
+    }
+    _exit(1);
+}
+
+/* kill -9 at random moments: no corruption, and what was flushed is there. */
+static void test_kill(gconstpointer data)
+{
+    const Variant *v = data;
+    g_autofree uint8_t *model = g_malloc0(3 * MIB);
+    GRand *r = g_rand_new_with_seed(11);
+
+    for (int round = 0; round < 8; round++) {
+        g_autofree char *path = variant_create(v, model, 3 * MIB);
+        uint32_t seed = g_rand_int(r);
+        uint64_t flushed = 0, last[KILL_BLOCKS] = {0}, got;
+        int fd[2], status;
+
+        g_assert_cmpint(pipe(fd), ==, 0);
+        pid_t pid = fork();
+        if (pid == 0) {
+            kill_writer(path, fd[1], seed);
+        }
+        close(fd[1]);
+        g_usleep(g_rand_int_range(r, 5000, 60000));
+        kill(pid, SIGKILL);
+        g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+        g_assert_true(WIFSIGNALED(status));
+        while (read(fd[0], &got, 8) == 8) {
+            flushed = got;
+        }
+        close(fd[0]);
+        GRand *again = g_rand_new_with_seed(seed);
+        for (uint64_t seq = 1; seq <= flushed; seq++) {
+            last[g_rand_int_range(again, 0, KILL_BLOCKS)] = seq;
+        }
+        g_rand_free(again);
+        BlockNode *n = image_open(path, false); /* repairs counts that are written lazily */
+        check_clean(n, false);
+        for (unsigned i = 0; i < KILL_BLOCKS; i++) {
+            uint64_t block[KILL_SIZE / 8];
+            g_assert_cmpint(node_pread(n, (uint64_t)i * KILL_SIZE, block, KILL_SIZE), ==, 0);
+            if (last[i]) {
+                g_assert_cmpuint(block[0], >=, last[i]);
+                g_assert_cmpuint(block[KILL_SIZE / 8 - 1], >=, last[i]);
+            }
+        }
+        node_close(n);
+    }
+    g_rand_free(r);
+}
+
 static void quiet(const char *text)
 {
 }
@@ -453,6 +527,11 @@ int main(int argc, char **argv)
         g_test_add_data_func(name, &variants[i], test_model);
         if (!variants[i].c.data_file && variants[i].c.cluster_size <= 65536) {
             g_test_add_data_func(crash, &variants[i], test_crash);
+        }
+        if (i == 0 || !strcmp(variants[i].name, "small") || variants[i].c.lazy_refcounts ||
+            !strcmp(variants[i].name, "sub")) {
+            g_autofree char *killed = g_strconcat("/qcow2/kill/", variants[i].name, NULL);
+            g_test_add_data_func(killed, &variants[i], test_kill);
         }
     }
     g_test_add_func("/qcow2/chain", test_chain);
