@@ -118,7 +118,7 @@ Machine *machine_new(MainLoop *loop)
     m->clocks = mainloop_clocks(loop);
     m->chars = charset_new(loop);
     GPtrArray **lists[] = {&m->devices, &m->drives,  &m->blockdevs, &m->netdevs,
-                           &m->objects, &m->globals, &m->fw_cfg};
+                           &m->objects, &m->globals, &m->fw_cfg,    &m->smbios};
     for (unsigned i = 0; i < G_N_ELEMENTS(lists); i++) {
         *lists[i] = g_ptr_array_new_with_free_func((GDestroyNotify)opt_free);
     }
@@ -144,8 +144,8 @@ void machine_free(Machine *m)
 {
     RunState *r = m->run;
     g_ptr_array_free(m->monitors, TRUE);
-    GPtrArray *lists[] = {m->devices, m->drives,  m->blockdevs, m->netdevs,
-                          m->objects, m->globals, m->fw_cfg,    m->search_path};
+    GPtrArray *lists[] = {m->devices, m->drives, m->blockdevs, m->netdevs,    m->objects,
+                          m->globals, m->fw_cfg, m->smbios,    m->search_path};
     for (unsigned i = 0; i < G_N_ELEMENTS(lists); i++) {
         g_ptr_array_free(lists[i], TRUE);
     }

@@ -294,6 +294,20 @@ static bool on_fw_cfg(CommandLine *c, const char *arg, GError **err)
     return true;
 }
 
+/* The board checks it, as it makes the structures; the UUID is the machine's. */
+static bool on_smbios(CommandLine *c, const char *arg, GError **err)
+{
+    const char *type, *uuid;
+
+    if (!parse_into(c, c->m->smbios, arg, NULL, err)) {
+        return false;
+    }
+    OptDict *d = g_ptr_array_index(c->m->smbios, c->m->smbios->len - 1);
+    type = opt_get(d, "type");
+    uuid = opt_get(d, "uuid");
+    return !type || strcmp(type, "1") != 0 || !uuid || config_uuid(c->m, uuid, err);
+}
+
 /* --- handlers: devices and their back ends ------------------------------------------------------
  */
 
@@ -784,6 +798,7 @@ static const Option options[] = {
     {"initrd", on_initrd, "file", "initial RAM disk of the kernel"},
     {"append", on_append, "cmdline", "command line of the kernel"},
     {"dtb", on_dtb, "file", "device tree to use instead of the generated one"},
+    {"smbios", on_smbios, "type=n,key=value[,...]", "fields of the SMBIOS structures of type n"},
     {"fw_cfg", on_fw_cfg, "[name=]name,file=file|string=str", "add an entry to fw_cfg"},
 
     {NULL, NULL, NULL, "Run and debug options:"},
@@ -825,7 +840,6 @@ static const Option options[] = {
     {"loadvm", on_unsupported, "", NULL},
     {"incoming", on_unsupported, "", NULL},
     {"numa", on_unsupported, "", NULL},
-    {"smbios", on_unsupported, "", NULL},
     {"acpitable", on_unsupported, "", NULL},
     {"tpmdev", on_unsupported, "", NULL},
     {"fsdev", on_unsupported, "", NULL},
@@ -1269,6 +1283,10 @@ static bool build(CommandLine *c, GError **err)
         !config_icount(c, err) || !config_rtc(c, err) || !select_cpu(c, err) ||
         !config_accel(c, err) || !make_chardevs(c, err) || !make_mons(c, err) ||
         !make_consoles(c, err)) {
+        return false;
+    }
+    if (m->smbios->len && !m->desc->has_smbios) {
+        rhea_error_set(err, "-smbios: machine '%s' has no SMBIOS structures", m->desc->name);
         return false;
     }
     if (!m->desc->init(m, err) || !make_devices(c, err) ||

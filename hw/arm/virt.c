@@ -18,6 +18,7 @@
 #include "hw/intc/arm_gic.h"
 #include "hw/misc/fw_cfg.h"
 #include "hw/pci_host.h"
+#include "hw/smbios.h"
 #include "rhea/error.h"
 #include "softmmu/loader.h"
 #include "softmmu/machine.h"
@@ -943,6 +944,11 @@ static bool virt_finish(Machine *m, GError **err)
     VirtBoard *b = virt_board(m);
     size_t room = 1024 + (m->append ? strlen(m->append) : 0);
     bool has_flash = b->boot.has_flash;
+    /* Names by which guests tell what they run on; the family is "other". */
+    static const SmbiosBoard smbios = {.product = "QEMU Virtual Machine",
+                                       .version = "virt-11.1",
+                                       .processor_family = 1,
+                                       .ram_base = VIRT_RAM};
 
     b->boot = (ARMBoot){
         .m = m,
@@ -955,7 +961,8 @@ static bool virt_finish(Machine *m, GError **err)
     };
     if (!arm_boot_load(&b->boot, err) ||
         (b->boot.has_firmware && !board_fw_cfg_add_kernel(m, b->fw_cfg, err)) ||
-        (b->acpi != ONOFFAUTO_OFF && !virt_acpi_add(b, err))) {
+        (b->acpi != ONOFFAUTO_OFF && !virt_acpi_add(b, err)) ||
+        !smbios_add(m, b->fw_cfg, &smbios, err)) {
         return false;
     }
     g_autofree void *fdt = m->dtb ? board_fdt_load(m, room, err) : fdt_build(b, room, err);
@@ -978,6 +985,7 @@ static const MachineDesc arm_virt_machine = {
     .default_cpu = "cortex-a15",
     .max_cpus = VIRT_MAX_CPUS,
     .default_ram = UINT64_C(128) << 20,
+    .has_smbios = true,
     .default_nic = "virtio-net-pci",
     .init = virt_init,
     .finish = virt_finish,

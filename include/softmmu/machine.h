@@ -80,6 +80,7 @@ struct Machine {
     GPtrArray *objects;                  /* OptDict *: key "qom-type" */
     GPtrArray *globals;                  /* OptDict *: driver, property, value */
     GPtrArray *fw_cfg;                   /* OptDict *: -fw_cfg name=,file=|string= */
+    GPtrArray *smbios;                   /* OptDict *: -smbios type=,... */
     GPtrArray *search_path;              /* char *: -L, then the built-in folders of firmware */
 
     const char *memory_backend;   /* id of the object that is the RAM; NULL: none */
@@ -109,8 +110,9 @@ struct MachineDesc {
     unsigned max_cpus;
     uint64_t default_ram; /* bytes */
     bool is_default;
+    bool has_smbios;         /* takes -smbios */
     const char *default_nic; /* device of a network card that is there unless asked otherwise */
-    bool no_cpu; /* "none": no CPU, no RAM unless asked for */
+    bool no_cpu;             /* "none": no CPU, no RAM unless asked for */
     /* Builds the board; everything that can be wrong with the user's input is an error here. False
      * without an error: what was asked for is done (dumpdtb=), the program ends with status 0. */
     bool (*init)(Machine *m, GError **err);

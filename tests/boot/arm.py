@@ -128,7 +128,7 @@ def acpi(*args):
     init = h.initramfs('tiny', os.path.join(HERE, 'poweroff.c'), '-nostdlib', '-fomit-frame-pointer', target='aarch64')
     firmware = os.path.join(h.fetch_guest('edk2-aarch64'), 'qemu-efi-aarch64/QEMU_EFI.fd')
     text = run('aarch64', init, '-bios', firmware, *args, end='init: end of the machine', append='acpi=force', limit=90)
-    for line in ('SPCR: console: pl011,mmio32,0x9000000', 'psci: probing for conduit method from ACPI', 'arch_timer: cp15',
+    for line in ('SMBIOS 3.0.0 present', 'DMI: QEMU QEMU Virtual Machine', 'SPCR: console: pl011,mmio32,0x9000000', 'psci: probing for conduit method from ACPI', 'arch_timer: cp15',
                  'ACPI: Using GIC for interrupt routing', 'PCI host bridge to bus 0000:00', 'button: Power Button',
                  'ARMH0011:00: ttyAMA0 at MMIO 0x9000000'):
         if line not in text:
