@@ -329,7 +329,7 @@ BlockBackend *block_open_drive(OptDict *o, bool synchronous, GError **err)
                                         : id            ? id
                                         : b.path        ? b.path
                                                         : "");
-    if (g_str_has_prefix(node, "-drive -drive")) {
+    if (g_str_has_prefix(node, "-drive -")) {
         memmove(node, node + 7, strlen(node + 7) + 1);
     }
     b.node = node;

@@ -119,7 +119,7 @@ def convert_set(options):
     img("convert", "-O", "raw", "i.qcow2", "back.raw")
     with open(path("back.raw"), "rb") as a, open(path("two.raw"), "rb") as b:
         assert a.read() == b.read(), "the way back"
-    if "data_file" not in o:
+    if "data_file" not in o and "preallocation" not in o:
         img("convert", "-c", "-O", "qcow2", *args, "one.raw", "c.qcow2")
         clean("c.qcow2")
         same("one.raw", "c.qcow2")
@@ -150,7 +150,7 @@ def peer_set(options):
     img("convert", "-n", "-O", "qcow2", "two.raw", "i.qcow2")
     clean("i.qcow2")
     same("two.raw", "i.qcow2")
-    if "data_file" not in o:
+    if "data_file" not in o and "preallocation" not in o:
         open(path("c.qcow2"), "w").close()
         peer("convert", "-c", "-O", "qcow2", *args, "one.raw", "c.qcow2")
         clean("c.qcow2")
@@ -255,6 +255,7 @@ TEXTS = [
     ("convert -p -O raw one.raw b", 0, "    (100.00/100%)\n"),
     ("convert -O raw nosuch b", 1, "Could not open 'nosuch'"),
     ("convert -c -O raw one.raw b", 1, "Compression not supported"),
+    ("convert -c -O qcow2 -o preallocation=full one.raw b", 1, "Compression and preallocation not supported at the same time"),
     ("dd if=one.raw of=b bs=1k count=3", 0, ""),
     ("dd foo=1", 1, "unrecognized operand 'foo=1'"),
     ("resize -f raw one.raw -1M", 1, "Use the --shrink option"),

@@ -229,6 +229,11 @@ int img_convert(int argc, char **argv)
         rhea_error_report("Compression not supported for this file format");
         return 1;
     }
+    if (v.compress && o && opt_get(o, "preallocation") &&
+        strcmp(opt_get(o, "preallocation"), "off")) {
+        rhea_error_report("Compression and preallocation not supported at the same time");
+        return 1;
+    }
     if (zero_target && !no_create) {
         rhea_error_report("--target-is-zero requires use of -n flag");
         return 1;
