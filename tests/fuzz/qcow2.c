@@ -43,6 +43,7 @@ static void die(const char *what, unsigned round)
 /* Without the synchronous write that glib makes of it. */
 static void file_put(const char *path, const char *bytes, size_t len)
 {
+    g_unlink(path); /* it is not made shorter otherwise */
     g_file_set_contents_full(path, bytes, len, G_FILE_SET_CONTENTS_NONE, 0600, NULL);
 }
 
