@@ -80,11 +80,17 @@ enum {
 #define SCTLR_NAA     ARM_BIT(6)
 #define SCTLR_ITD     ARM_BIT(7)
 #define SCTLR_SED     ARM_BIT(8)
+#define SCTLR_S       ARM_BIT(8) /* Armv5, Armv6 */
 #define SCTLR_UMA     ARM_BIT(9)
+#define SCTLR_R       ARM_BIT(9)  /* Armv5, Armv6 */
+#define SCTLR_SW      ARM_BIT(10) /* Armv7 */
+#define SCTLR_Z       ARM_BIT(11) /* Armv6, Armv7 */
 #define SCTLR_I       ARM_BIT(12)
 #define SCTLR_V       ARM_BIT(13) /* AArch32 */
 #define SCTLR_DZE     ARM_BIT(14)
+#define SCTLR_RR      ARM_BIT(14) /* Armv5, Armv7 */
 #define SCTLR_UCT     ARM_BIT(15)
+#define SCTLR_L4      ARM_BIT(15) /* Armv5, Armv6 */
 #define SCTLR_NTWI    ARM_BIT(16)
 #define SCTLR_NTWE    ARM_BIT(18)
 #define SCTLR_WXN     ARM_BIT(19)

@@ -137,13 +137,58 @@ static uint64_t sctlr_mask(const ARMEnv *env, unsigned el)
     return m;
 }
 
+/*
+ * Bits of SCTLR and HSCTLR that can be written where their level uses AArch32 (DDI 0487, G8.2.126
+ * and G8.2.63; DDI 0406, B4.1.130; for Armv5 and Armv6 DDI 0100, B3.4.1).
+ */
+static uint64_t sctlr_mask32(const ARMEnv *env, unsigned el)
+{
+    uint64_t m = SCTLR_M | SCTLR_A | SCTLR_C | SCTLR_I;
+
+    if (el == 2) {
+        m |= SCTLR_CP15BEN | SCTLR_WXN | SCTLR_EE | SCTLR_TE;
+        return arm_cfg_has(env, ARM_FEAT_V8) ? m | SCTLR_ITD | SCTLR_SED : m;
+    }
+    m |= SCTLR_V;
+    if (!arm_cfg_has(env, ARM_FEAT_V6)) {
+        return m | SCTLR_S | SCTLR_R | SCTLR_RR | SCTLR_L4;
+    }
+    m |= SCTLR_EE | SCTLR_TRE | SCTLR_AFE;
+    if (!arm_cfg_has(env, ARM_FEAT_V7)) {
+        return m | SCTLR_S | SCTLR_R | SCTLR_Z | SCTLR_L4 | SCTLR_U | SCTLR_XP;
+    }
+    m |= SCTLR_TE;
+    if (arm_cfg_has(env, ARM_FEAT_LPAE)) {
+        m |= SCTLR_CP15BEN | SCTLR_WXN | SCTLR_UWXN;
+    }
+    if (!arm_cfg_has(env, ARM_FEAT_V8)) {
+        return m | SCTLR_SW | SCTLR_Z | SCTLR_RR;
+    }
+    m |= SCTLR_ITD | SCTLR_SED | SCTLR_NTWI | SCTLR_NTWE;
+    m |= arm_cfg_has(env, ARM_FEAT_PAN) ? SCTLR_SPAN : 0;
+    m |= arm_cfg_has(env, ARM_FEAT_SSBS) ? ARM_BIT(31) : 0;
+    return m;
+}
+
 WRITE(sctlr)
 {
     uint64_t *f = field_of(env, r), old = *f;
     unsigned el = f == &env->sys.sctlr[1] ? 1 : f == &env->sys.sctlr[2] ? 2 : 3;
+    uint64_t cached = SCTLR_WXN | SCTLR_EE; /* what entries of the TLB depend on */
 
-    *f = val & sctlr_mask(env, el);
-    if ((old ^ *f) & (SCTLR_WXN | SCTLR_EE)) {
+    if (arm_el_is_aa32(env, el)) {
+        /* The others are read-only; those of Hyp mode have no reset value of their own. */
+        uint64_t m = sctlr_mask32(env, el);
+        *f = (val & m) | ((el == 2 ? 0x30c50830 : env->cfg->reset_sctlr) & ~m);
+        cached |= SCTLR_UWXN | SCTLR_AFE | SCTLR_TRE | SCTLR_S | SCTLR_R | SCTLR_XP;
+    } else {
+        uint64_t m = sctlr_mask(env, el);
+        if (el == 1 && env->sys.el > 1 && arm_cfg_has(env, ARM_FEAT_AARCH32_EL1)) {
+            m |= sctlr_mask32(env, el); /* EL1 may be about to use AArch32 */
+        }
+        *f = val & m;
+    }
+    if ((old ^ *f) & cached) {
         tlb_flush_all(env->cpu.cpu);
     }
     if (old != *f) {
@@ -157,7 +202,8 @@ WRITE(sctlr)
 
 WRITE(cpacr)
 {
-    env->sys.cpacr = val & 0x300000;
+    /* AArch32 has fields for CP10 and CP11, which are to be the same (G8.2.32). */
+    env->sys.cpacr = val & (arm_el_is_aa32(env, 1) ? 0xf00000 : 0x300000);
     arm_mode_changed(env);
 }
 
