@@ -8,6 +8,7 @@
  */
 #include <setjmp.h>
 #include "softmmu/memory.h"
+#include "target/arm/a32-helper.h"
 #include "target/arm/internals.h"
 
 #define RAM      UINT64_C(0x40000000)
@@ -300,6 +301,38 @@ static void test_sysregs(void)
     /* The reserved part of the identification space reads as zero. */
     g_assert_cmphex(mrs(f, ARM_SYSREG(3, 0, 0, 7, 5)), ==, 0);
     fake_free(f);
+}
+
+/* SCTLR as AArch32 has it, the reset value's read-only bits, and what V does. */
+static void test_sctlr32(void)
+{
+    static const struct {
+        const char *cpu;
+        uint32_t zeros, ones; /* what reads back of writes of 0 and of UINT32_MAX */
+    } rows[] = {
+        {"cortex-a15", 0x00c50058, 0x72dd7c7f},
+        {"cortex-a8", 0x00c50078, 0x72c57c7f},
+        {"cortex-a53,aarch64=off", 0x00c00818, 0x72dd39bf},
+        {"arm926", 0x00090078, 0x0009f37f},
+    };
+    enum { MRC_SCTLR = 0xee110f10, MCR_SCTLR = 0xee010f10 };
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        Fake *f = fake_new(rows[i].cpu);
+        ARMEnv *env = f->env;
+        arm_cpu_set_boot_state(&f->cpu, &(ARMBootState){.entry = RAM, .el = 1});
+        arm_reset(&f->cpu);
+        g_assert_true(env->sys.aarch32);
+        for (unsigned ones = 0; ones < 2; ones++) {
+            CALL(arm_helper_a32_mcr, void, (ARMEnv *, uint32_t, uint64_t), env, MCR_SCTLR,
+                 ones ? UINT32_MAX : 0);
+            uint64_t v = CALL(arm_helper_a32_mrc, uint64_t, (ARMEnv *, uint32_t), env, MRC_SCTLR);
+            g_assert_cmphex(v, ==, ones ? rows[i].ones : rows[i].zeros);
+            env->cpu.pc = RAM;
+            arm_do_exception(&f->cpu, ARM_EXCP_UNDEF);
+            g_assert_cmphex(env->cpu.pc, ==, ones ? 0xffff0004 : 4);
+        }
+        fake_free(f);
+    }
 }
 
 static void test_traps(void)
@@ -931,6 +964,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/arm/models", test_models);
     g_test_add_func("/arm/sysregs", test_sysregs);
+    g_test_add_func("/arm/sctlr32", test_sctlr32);
     g_test_add_func("/arm/traps", test_traps);
     g_test_add_func("/arm/vhe", test_vhe);
     g_test_add_func("/arm/exceptions", test_exceptions);
