@@ -49,6 +49,7 @@ typedef struct ARMConfig {
     uint32_t reset_sctlr;
     uint8_t pmu_counters; /* event counters besides the cycle counter */
     uint8_t pmu_id;       /* PMCR.IDCODE */
+    uint8_t pauth_asked;  /* ARMPauthAlgorithm that a property switched on */
     uint8_t breakpoints, watchpoints;
 } ARMConfig;
 

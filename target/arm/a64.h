@@ -23,7 +23,7 @@ typedef struct A64Insn {
     uint8_t rd, rn, rm, ra; /* rt is rd, rt2 is ra */
     uint8_t rs;
     uint8_t sf; /* 1: 64 bits */
-    uint8_t size, opc, Q, U, L, M, H, R, S, N;
+    uint8_t size, opc, Q, U, L, M, W, H, R, S, N;
     uint8_t a, b, c, d, e, f, g, h; /* imm8 of AdvSIMD in pieces */
     uint8_t op, op1, op2, o0, o1, o2, o3;
     uint8_t cond, nzcv;
@@ -182,6 +182,10 @@ void a64_gen_branch_if(A64Ctx *c, TCGv cond, int64_t imm);
 void a64_gen_exit_poll(A64Ctx *c, TCGv pc);
 /* End the unit behind this instruction; main: interrupts may have become deliverable. */
 void a64_gen_end(A64Ctx *c, bool main);
+
+/* insn/a64_pauth.c: ptr authenticated with a key (IA, IB, DA, DB); combined: by an instruction that
+ * also uses it. */
+TCGv a64_gen_aut(A64Ctx *c, TCGv ptr, TCGv modifier, unsigned key, bool combined);
 
 /* Memory operation flags of this mode (endianness, alignment) for a plain access of 1 << size
  * bytes. */

@@ -185,6 +185,9 @@ extern const TCGHelper arm_helper_msr_imm, arm_helper_sys, arm_helper_cntvct;
 
 /* crc_helper.c: (crc I32, data I64, bytes I32) */
 extern const TCGHelper arm_helper_crc32, arm_helper_crc32c;
+/* pauth_helper.c: (pointer I64, modifier I64, key I32): I64; (pointer I64, data I32): I64;
+ * (data I64, modifier I64): I64 */
+extern const TCGHelper arm_helper_pac, arm_helper_aut, arm_helper_xpac, arm_helper_pacga;
 /* atomic_helper.c: (address, expected low, high, new low, high, memop I32): I32 */
 extern const TCGHelper arm_helper_cmpxchg128;
 

@@ -811,13 +811,12 @@ static int return_el(const ARMEnv *env, uint32_t spsr)
     return el;
 }
 
-/* ERET: -> where to go on. */
-static uint64_t helper_arm_eret(ARMEnv *env)
+/* ERET: (return address) -> where to go on. */
+static uint64_t helper_arm_eret(ARMEnv *env, uint64_t pc)
 {
     ARMSys *s = &env->sys;
     unsigned cur = s->el;
     uint32_t spsr = s->spsr_el[cur];
-    uint64_t pc = s->elr_el[cur];
     int el = return_el(env, spsr);
     uint32_t keep = PSTATE_DAIF | PSTATE_IL | PSTATE_SS;
 
@@ -876,7 +875,7 @@ static uint64_t helper_arm_eret(ARMEnv *env)
     arm_check_interrupts(env);
     return pc;
 }
-ARM_HELPER(eret, I64, true, CALL_FLAGS);
+ARM_HELPER(eret, I64, true, CALL_FLAGS, TCG_I64);
 
 /* ------------------------------------------------------------------------------------------ */
 /* Interrupts (D1.3.6) */

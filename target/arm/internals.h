@@ -87,6 +87,16 @@ bool arm_debug_translate(CPU *cpu, uint64_t vaddr, uint64_t *paddr);
 /* A register that translations depend on has changed: drop what is cached. */
 void arm_mmu_flush(ARMEnv *env);
 
+/* How the current level sees the upper bits of a pointer. */
+typedef struct ARMPtrLayout {
+    bool tbi;      /* bits 63:56 are a tag */
+    bool by_bit55; /* bit 55 tells the range apart even without a tag in this pointer; else 63 */
+    uint8_t bits;  /* of the address */
+} ARMPtrLayout;
+ARMPtrLayout arm_ptr_layout(const ARMEnv *env, uint64_t ptr, bool data);
+/* Bits of addresses in the upper or the lower range. */
+unsigned arm_ptr_bits(const ARMEnv *env, bool high);
+
 /* Translation regimes. */
 typedef enum ARMRegime {
     ARM_REG_EL10,   /* EL1&0, non-secure */

@@ -618,6 +618,39 @@ static bool stage1_params64(const ARMEnv *env, ARMRegime r, uint64_t va, TlbAcce
     return true;
 }
 
+/* CalculateBottomPACBit(): TxSZ out of range counts as the nearest that is allowed. */
+unsigned arm_ptr_bits(const ARMEnv *env, bool high)
+{
+    ARMRegime r = regime_of(env, env->sys.el);
+    uint64_t tcr = env->sys.tcr[regime_el(r)];
+    bool upper = high && r != ARM_REG_EL2 && r != ARM_REG_EL3;
+    unsigned tsz = ARM_BITS(tcr, upper ? 16 : 0, 6);
+    bool large = upper ? ARM_BITS(tcr, 30, 2) == 3 : ARM_BITS(tcr, 14, 2) == 1; /* 64 KiB */
+    unsigned min = large && arm_cfg_has(env, ARM_FEAT_LVA) ? 12 : 16;
+    unsigned max = !arm_cfg_has(env, ARM_FEAT_TTST) ? 39 : large ? 47 : 48;
+
+    return 64 - CLAMP(tsz, min, max);
+}
+
+ARMPtrLayout arm_ptr_layout(const ARMEnv *env, uint64_t ptr, bool data)
+{
+    ARMRegime r = regime_of(env, env->sys.el);
+    uint64_t tcr = env->sys.tcr[regime_el(r)];
+    bool high = ptr & ARM_BIT(55), low_tag, high_tag;
+
+    if (r == ARM_REG_EL2 || r == ARM_REG_EL3) {
+        low_tag = high_tag = (tcr & TCR2_TBI) && (data || !(tcr & TCR2_TBID));
+    } else {
+        low_tag = (tcr & TCR_TBI0) && (data || !(tcr & TCR_TBID0));
+        high_tag = (tcr & TCR_TBI1) && (data || !(tcr & TCR_TBID1));
+    }
+    return (ARMPtrLayout){
+        .tbi = high ? high_tag : low_tag,
+        .by_bit55 = low_tag || high_tag,
+        .bits = arm_ptr_bits(env, high),
+    };
+}
+
 /* AArch32 with long descriptors (G5.5). */
 static bool stage1_params32(const ARMEnv *env, ARMRegime r, uint64_t va, Params *p)
 {

@@ -13,6 +13,7 @@
 #include <string.h>
 #include "rhea/error.h"
 #include "target/arm/internals.h"
+#include "target/arm/pauth.h"
 
 #define F(name) ARM_FEAT_##name
 
@@ -35,23 +36,22 @@ static const FeatField fields[] = {
     {F(FLAGM2), 52, 2, REG64(isar0)},    {F(TLBIOS), 56, 1, REG64(isar0)},
     {F(TLBIRANGE), 56, 2, REG64(isar0)}, {F(RNG), 60, 1, REG64(isar0)},
     {F(DPB), 0, 1, REG64(isar1)},        {F(DPB2), 0, 2, REG64(isar1)},
-    {F(PAUTH), 8, 1, REG64(isar1)},      {F(JSCVT), 12, 1, REG64(isar1)},
-    {F(FCMA), 16, 1, REG64(isar1)},      {F(LRCPC), 20, 1, REG64(isar1)},
-    {F(LRCPC2), 20, 2, REG64(isar1)},    {F(FRINTTS), 32, 1, REG64(isar1)},
-    {F(SB), 36, 1, REG64(isar1)},        {F(SPECRES), 40, 1, REG64(isar1)},
-    {F(EL2), 8, 1, REG64(pfr0)},         {F(EL3), 12, 1, REG64(pfr0)},
-    {F(AARCH32), 0, 2, REG64(pfr0)},     {F(AARCH32_EL1), 4, 2, REG64(pfr0)},
-    {F(RAS), 28, 1, REG64(pfr0)},        {F(DIT), 48, 1, REG64(pfr0)},
-    {F(BTI), 0, 1, REG64(pfr1)},         {F(SSBS), 4, 1, REG64(pfr1)},
-    {F(ASID16), 4, 2, REG64(mmfr0)},     {F(HAFDBS), 0, 1, REG64(mmfr1)},
-    {F(VMID16), 4, 2, REG64(mmfr1)},     {F(VHE), 8, 1, REG64(mmfr1)},
-    {F(HPDS), 12, 1, REG64(mmfr1)},      {F(LOR), 16, 1, REG64(mmfr1)},
-    {F(PAN), 20, 1, REG64(mmfr1)},       {F(PAN2), 20, 2, REG64(mmfr1)},
-    {F(XNX), 28, 1, REG64(mmfr1)},       {F(TTCNP), 0, 1, REG64(mmfr2)},
-    {F(UAO), 4, 1, REG64(mmfr2)},        {F(IESB), 12, 1, REG64(mmfr2)},
-    {F(LVA), 16, 1, REG64(mmfr2)},       {F(TTST), 28, 1, REG64(mmfr2)},
-    {F(LSE2), 32, 1, REG64(mmfr2)},      {F(BBML), 52, 1, REG64(mmfr2)},
-    {F(PMU), 8, 1, REG64(dfr0)},
+    {F(JSCVT), 12, 1, REG64(isar1)},     {F(FCMA), 16, 1, REG64(isar1)},
+    {F(LRCPC), 20, 1, REG64(isar1)},     {F(LRCPC2), 20, 2, REG64(isar1)},
+    {F(FRINTTS), 32, 1, REG64(isar1)},   {F(SB), 36, 1, REG64(isar1)},
+    {F(SPECRES), 40, 1, REG64(isar1)},   {F(EL2), 8, 1, REG64(pfr0)},
+    {F(EL3), 12, 1, REG64(pfr0)},        {F(AARCH32), 0, 2, REG64(pfr0)},
+    {F(AARCH32_EL1), 4, 2, REG64(pfr0)}, {F(RAS), 28, 1, REG64(pfr0)},
+    {F(DIT), 48, 1, REG64(pfr0)},        {F(BTI), 0, 1, REG64(pfr1)},
+    {F(SSBS), 4, 1, REG64(pfr1)},        {F(ASID16), 4, 2, REG64(mmfr0)},
+    {F(HAFDBS), 0, 1, REG64(mmfr1)},     {F(VMID16), 4, 2, REG64(mmfr1)},
+    {F(VHE), 8, 1, REG64(mmfr1)},        {F(HPDS), 12, 1, REG64(mmfr1)},
+    {F(LOR), 16, 1, REG64(mmfr1)},       {F(PAN), 20, 1, REG64(mmfr1)},
+    {F(PAN2), 20, 2, REG64(mmfr1)},      {F(XNX), 28, 1, REG64(mmfr1)},
+    {F(TTCNP), 0, 1, REG64(mmfr2)},      {F(UAO), 4, 1, REG64(mmfr2)},
+    {F(IESB), 12, 1, REG64(mmfr2)},      {F(LVA), 16, 1, REG64(mmfr2)},
+    {F(TTST), 28, 1, REG64(mmfr2)},      {F(LSE2), 32, 1, REG64(mmfr2)},
+    {F(BBML), 52, 1, REG64(mmfr2)},      {F(PMU), 8, 1, REG64(dfr0)},
 };
 
 static uint64_t *reg_of(ARMConfig *c, const FeatField *f)
@@ -66,6 +66,16 @@ static void set_feat(ARMConfig *c, ARMFeat f, bool on)
     c->feat[f / 64] = on ? c->feat[f / 64] | bit : c->feat[f / 64] & ~bit;
 }
 
+/* The algorithm, for addresses and generic, with all extensions. */
+static void set_pauth(ARMConfig *c, ARMPauthAlgorithm alg)
+{
+    static const uint64_t isar1[] = {0, 0x1000050, 0, 0x10000500};
+
+    c->id_aa64isar1 = (c->id_aa64isar1 & ~UINT64_C(0xff000ff0)) | isar1[alg];
+    c->id_aa64isar2 =
+        (c->id_aa64isar2 & ~UINT64_C(0xff00)) | (alg == ARM_PAUTH_QARMA3 ? 0x5100 : 0);
+}
+
 /* The features that the registers show. */
 static void derive(ARMConfig *c)
 {
@@ -76,7 +86,7 @@ static void derive(ARMConfig *c)
     unsigned fp = c->id_aa64pfr0 >> 16 & 15;
     set_feat(c, F(FP), fp != 15);
     set_feat(c, F(FP16), fp == 1);
-    set_feat(c, F(PAUTH_IMPDEF), arm_has(c, F(PAUTH)));
+    set_feat(c, F(PAUTH), arm_pauth_algorithm(c) != ARM_PAUTH_NONE);
     static const uint8_t pa[] = {32, 36, 40, 42, 44, 48, 52};
     c->pa_bits = pa[MIN(c->id_aa64mmfr0 & 15, 6)];
     set_feat(c, F(LPA), c->pa_bits == 52);
@@ -119,8 +129,7 @@ void arm_config_drop(ARMConfig *c, ARMFeat f)
         c->id_pfr1 &= ~(15u << 20); /* security fraction */
         break;
     case F(PAUTH):
-        c->id_aa64isar1 &= ~(UINT64_C(0xff000ff0));
-        set_feat(c, F(PAUTH_IMPDEF), false);
+        set_pauth(c, ARM_PAUTH_NONE);
         break;
     case F(PMU):
         c->id_dfr0 |= 15u << 24;
@@ -315,10 +324,11 @@ static void max64(ARMConfig *c)
     c->id_isar6 = 0x1111;
     c->mvfr1 = 0x13211111;
     c->id_aa64pfr0 = UINT64_C(0x1101000010112222);
-    c->id_aa64pfr1 = 0x21;
+    c->id_aa64pfr1 = 0x20;
     c->id_aa64dfr0 = 0x10305608;
     c->id_aa64isar0 = UINT64_C(0x1221100110212120);
-    c->id_aa64isar1 = UINT64_C(0x11110211102);
+    c->id_aa64isar1 = UINT64_C(0x11100211002);
+    set_pauth(c, ARM_PAUTH_IMPDEF);
     c->id_aa64mmfr0 = 0x101126;
     c->id_aa64mmfr1 = 0x10211122;
     c->id_aa64mmfr2 = UINT64_C(0x20000110011011);
@@ -528,8 +538,7 @@ static void drop_vfp(ARMConfig *c)
 /* What other emulators know and this one lacks: off is what they are. */
 static bool lacking(const char *name)
 {
-    static const char *const names[] = {"lpa2",         "sme",          "sme_fa64", "mte",
-                                        "pauth-qarma3", "pauth-qarma5", "cfgend",   "reset-hivecs"};
+    static const char *const names[] = {"lpa2", "sme", "sme_fa64", "mte", "cfgend", "reset-hivecs"};
 
     for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
         if (!strcmp(name, names[i])) {
@@ -541,6 +550,27 @@ static bool lacking(const char *name)
         return strspn(name + 3, "0123456789") == strlen(name + 3);
     }
     return false;
+}
+
+/* Switching one on chooses it; off only says that it is not asked for, as nothing else does. */
+static bool set_algorithm(ARMConfig *c, const char *name, ARMPauthAlgorithm alg, bool on,
+                          GError **err)
+{
+    if (!on) {
+        return true;
+    }
+    if (!arm_has(c, F(PAUTH))) {
+        rhea_error_set(err, "CPU model '%s' has no pauth: %s cannot be switched on", c->model,
+                       name);
+        return false;
+    }
+    if (c->pauth_asked && c->pauth_asked != alg) {
+        rhea_error_set(err, "%s: another algorithm is switched on already", name);
+        return false;
+    }
+    c->pauth_asked = alg;
+    set_pauth(c, alg);
+    return true;
 }
 
 static bool set_prop(ARMConfig *c, const char *name, bool on, GError **err)
@@ -562,12 +592,11 @@ static bool set_prop(ARMConfig *c, const char *name, bool on, GError **err)
         }
         return !on;
     }
-    if (!strcmp(name, "pauth-impdef")) {
-        if (!on && arm_has(c, F(PAUTH))) {
-            rhea_error_set(err, "pauth-impdef cannot be switched off: QARMA is not implemented");
-            return false;
+    static const char *const algorithms[] = {NULL, "pauth-qarma5", "pauth-qarma3", "pauth-impdef"};
+    for (unsigned i = 1; i < G_N_ELEMENTS(algorithms); i++) {
+        if (!strcmp(name, algorithms[i])) {
+            return set_algorithm(c, name, i, on, err);
         }
-        return true;
     }
     if (!strcmp(name, "aarch64") || !strcmp(name, "vfp") || !strcmp(name, "neon")) {
         ARMFeat f = name[0] == 'a' ? F(AARCH64) : name[0] == 'v' ? F(VFP2) : F(NEON);

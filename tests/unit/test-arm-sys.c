@@ -202,7 +202,8 @@ static void sys(Fake *f, uint32_t enc, uint64_t val)
 }
 static uint64_t eret(Fake *f)
 {
-    return f->env->cpu.pc = CALL(arm_helper_eret, uint64_t, (ARMEnv *), f->env);
+    return f->env->cpu.pc = CALL(arm_helper_eret, uint64_t, (ARMEnv *, uint64_t), f->env,
+                                f->env->sys.elr_el[f->env->sys.el]);
 }
 static uint64_t svc(Fake *f, uint32_t imm, uint64_t next)
 {

@@ -257,21 +257,41 @@ void a64_trans_hlt(A64Ctx *c, const A64Insn *a)
 INSN(eret, "1101011 0100 11111 000000 11111 00000", BASE)
 void a64_trans_eret(A64Ctx *c, const A64Insn *a)
 {
-    if (!(c->mode & ARM_MODE_EL)) {
+    unsigned el = c->mode & ARM_MODE_EL;
+    if (!el) {
         a64_gen_undefined(c);
         return;
     }
-    TCGv pc = tcg_gen_call0(c->b, &arm_helper_eret);
+    TCGv to = tcg_gen_ldenv(c->b, TCG_I64, TCG_MO_64, offsetof(ARMEnv, sys.elr_el[el]));
+    TCGv pc = tcg_gen_call1(c->b, &arm_helper_eret, to);
     a64_forget_flags(c);
     a64_gen_exit_poll(c, pc);
 }
 
 /* ---- hints ---- */
 
+/* PACIA1716 and the like (hints 8 to 14), and those of X30 with zero or SP (24 to 31). */
+static void hint_pauth(A64Ctx *c, unsigned hint)
+{
+    bool x17 = hint < 24;
+    unsigned reg = x17 ? 17 : 30, key = hint >> 1 & 1;
+    TCGv modifier = x17 ? a64_x(c, 16) : hint & 1 ? a64_x_sp(c, 31) : tcg_i64(c->b, 0);
+    TCGv ptr = a64_x(c, reg);
+
+    if (hint & 4) {
+        a64_set_x(c, reg, a64_gen_aut(c, ptr, modifier, key, false));
+    } else {
+        a64_set_x(c, reg,
+                  tcg_gen_call3(c->b, &arm_helper_pac, ptr, modifier, tcg_i32(c->b, (int32_t)key)));
+    }
+}
+
 INSN(hint, "1101010100 0 00 011 0010 .... ... 11111", BASE)
 void a64_trans_hint(A64Ctx *c, const A64Insn *a)
 {
-    switch (c->word >> 5 & 0x7f) {
+    unsigned hint = c->word >> 5 & 0x7f;
+
+    switch (hint) {
     case 1: /* YIELD */
         a64_gen_end(c, true);
         break;
@@ -282,6 +302,20 @@ void a64_trans_hint(A64Ctx *c, const A64Insn *a)
     case 3: /* WFI */
         tcg_gen_call0(c->b, &arm_helper_wfi);
         a64_gen_end(c, true);
+        break;
+    case 7: /* XPACLRI */
+        if (arm_has(c->cfg, ARM_FEAT_PAUTH)) {
+            a64_set_x(c, 30, tcg_gen_call2(c->b, &arm_helper_xpac, a64_x(c, 30), tcg_i32(c->b, 0)));
+        }
+        break;
+    case 8:
+    case 10:
+    case 12:
+    case 14:
+    case 24 ... 31:
+        if (arm_has(c->cfg, ARM_FEAT_PAUTH)) {
+            hint_pauth(c, hint);
+        }
         break;
     default: /* NOP, SEV, SEVL, ESB, CSDB and what is not there */
         break;
