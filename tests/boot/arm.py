@@ -7,6 +7,7 @@
   arm/TARGET/installer-*  the Debian installer to its first question; poweroff, reboot
   arm/TARGET/uboot        U-Boot: prompt, virtio disk, a block from it
   arm/TARGET/edk2         EDK2 to its shell
+  arm/aarch64/pauth-*     pointer authentication by a bare program
   arm/aarch64/acpi*       EDK2 and the kernel with ACPI tables in the place of the device tree
 """
 import os
@@ -138,9 +139,32 @@ def acpi(*args):
         raise h.Failure('\n'.join(bad))
 
 
+def pauth(algorithm, whole):
+    """A bare program's pointer authentication codes; whole: also what depends on the algorithm, from a recording."""
+    elf = h.compile_static(os.path.join(HERE, 'bare/arm-pauth.c'), '-march=armv8.3-a', '-ffreestanding', '-nostdlib',
+                           '-mgeneral-regs-only', '-mstrict-align', '-fno-pic', '-fno-pie', '-no-pie', '-fno-stack-protector',
+                           '-Wl,-Ttext=0x40200000,-e,_start,--build-id=none', '-DALGORITHM', target='aarch64')
+    with Guest(*VIRT, '-cpu', 'max,' + algorithm, '-kernel', elf, target='aarch64', stdin=False) as g:
+        g.expect('end', 30)
+        g.exit(0, 10)
+        got = g.text.replace('\r', '').splitlines()
+    with open(os.path.join(HERE, 'arm-pauth.expected'), encoding='ascii') as f:
+        want = f.read().splitlines()
+    if not whole:
+        got, want = ([line for line in lines if not re.match('isar|  (add|fail)', line)] for lines in (got, want))
+    for a, b in zip(got, want):
+        if a.rstrip() != b.rstrip():
+            raise h.Failure(f'got "{a}" for "{b}"')
+    if len(got) != len(want):
+        raise h.Failure(f'{len(got)} lines for {len(want)}')
+
+
 add('aarch64', 'cortex-a53', 'cortex-a72', 'cortex-a76', 'neoverse-n1', 'max')
 test('aarch64/tiny-gicv3', lambda: tiny('aarch64', '-M', 'virt,gic-version=3', '-smp', '2'), cores=2, limit=5)
 test('aarch64/tiny-el2', lambda: tiny('aarch64', '-M', 'virt,virtualization=on'), limit=5)
+test('aarch64/pauth-qarma5', lambda: pauth('pauth-qarma5=on', True), limit=5)
+test('aarch64/pauth-qarma3', lambda: pauth('pauth-qarma3=on', False), limit=5)
+test('aarch64/pauth-impdef', lambda: pauth('pauth-impdef=on', False), limit=5)
 test('aarch64/uboot', lambda: uboot('aarch64', 'qemu_arm64'), limit=10)
 test('aarch64/acpi', lambda: acpi('-smp', '2'), cores=2, limit=20)
 test('aarch64/acpi-gicv3', lambda: acpi('-M', 'virt,gic-version=3'), limit=20)

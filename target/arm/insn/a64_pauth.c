@@ -4,7 +4,7 @@
  * A64 pointer authentication: codes into and out of pointers, branches and loads that authenticate
  * (DDI 0487, C4.1.93 to C4.1.95). The forms that are hints are in a64_sys.c, with the other hints.
  *
- * Test: tests/unit/test-arm-pauth.c, tests/bugs/arm/pauth.py.
+ * Test: tests/unit/test-arm-pauth.c, boot/arm/aarch64/pauth-*.
  */
 #include "target/arm/a64.h"
 
