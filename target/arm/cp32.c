@@ -19,7 +19,7 @@ typedef enum Kind {
     LOW,     /* bits 31:0 of an AArch64 register */
     HIGH,    /* bits 63:32 */
     WIDE,    /* all 64, MRRC and MCRR */
-    FIELD32, /* a field of env, low or high half, at PL1; written, it changes translations */
+    FIELD32, /* a field of env, low or high half, at PL1 */
     FIELDHI,
     ZERO,          /* reads as zero, writes are ignored; PL1 */
     ZERO_USER,     /* the same at PL0 */
@@ -346,8 +346,11 @@ static void write_reg(ARMEnv *env, uint32_t insn, uint64_t val, bool wide, uintp
     case FIELDHI:
         *f = m.kind == FIELD32 ? (*f & ~UINT64_C(0xffffffff)) | (uint32_t)val
                                : (uint32_t)*f | val << 32;
-        arm_mmu_flush(env);
-        arm_mmu_changed(env);
+        if (m.enc == F(tcr[1]) || m.enc == F(mair[1])) {
+            arm_mmu_flush(env);
+        } else {
+            arm_mmu_changed(env); /* DACR is part of the contexts' names */
+        }
         break;
     case INVALIDATE:
         arm_tlbi_write(env, m.enc, 0);

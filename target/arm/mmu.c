@@ -8,7 +8,7 @@
  * A context key says all that a translation and its permissions depend on, but for what is answered
  * by a flush: TCR, MAIR, SCTLR.WXN and the like, HCR.VM, and the tables themselves.
  *     bits 15:0 ASID, 31:16 VMID, 34:32 regime, 35 EL0's permissions, 36 PAN, 37 MMU on,
- *     38 code at EL1 that all address spaces share
+ *     38 code at EL1 that all address spaces share, 63:40 and 15:8 DACR (short descriptors)
  * The tag by which the TLB's second level is flushed has 32 bits: ASID, regime, and what fits of
  * the VMID; VMIDs that collide are flushed together.
  *
@@ -24,6 +24,7 @@
 #define KEY_PAN          ARM_BIT(36)
 #define KEY_ON           ARM_BIT(37)
 #define KEY_EL1_CODE     ARM_BIT(38)
+#define KEY_DACR_SHIFT   40
 #define ASID_EL1_CODE    0x7ffff
 
 /* ------------------------------------------------------------------------------------------ */
@@ -118,6 +119,18 @@ uint32_t arm_asid_tag(ARMRegime regime, uint32_t vmid, uint32_t asid)
     return (asid & 0xffff) | (uint32_t)regime << 16 | vmid << 19;
 }
 
+/* DACR, which AArch32 kernels write on each way in and out: with its short descriptors ASIDs have 8
+ * bits, so there is room for it. */
+static uint64_t domains_key(const ARMEnv *env, ARMRegime r)
+{
+    unsigned el = regime_el(r);
+
+    if (!regime_on(env, r) || !regime_aa32(env, r) || regime_uses_lpae(env, r)) {
+        return 0;
+    }
+    return (env->sys.dacr[el] & 0xff) << 8 | ARM_BITS(env->sys.dacr[el], 8, 24) << KEY_DACR_SHIFT;
+}
+
 static uint64_t context_key(const ARMEnv *env, ARMRegime r, bool user, bool pan, uint32_t *tag)
 {
     uint32_t asid = regime_on(env, r) ? regime_asid(env, r) : 0;
@@ -125,6 +138,7 @@ static uint64_t context_key(const ARMEnv *env, ARMRegime r, bool user, bool pan,
     uint64_t key = asid | (uint64_t)vmid << 16 | (uint64_t)r << KEY_REGIME_SHIFT;
 
     key |= regime_on(env, r) ? KEY_ON : 0;
+    key |= domains_key(env, r);
     if (regime_on(env, r) || regime_stage2(env, r)) {
         key |= (user ? KEY_USER : 0) | (pan ? KEY_PAN : 0);
     }
@@ -228,7 +242,7 @@ void arm_mmu_changed(ARMEnv *env)
         /* All code that EL1 has run lies in global mappings: one fetch context serves all address
          * spaces, and jumps in the kernel stay linked across switches of TTBR. */
         key = (uint64_t)r << KEY_REGIME_SHIFT | KEY_ON | KEY_EL1_CODE |
-              (uint64_t)arm_current_vmid(env) << 16;
+              (uint64_t)arm_current_vmid(env) << 16 | domains_key(env, r);
         tag = ASID_EL1_CODE;
     } else {
         key = context_key(env, r, user, false, &tag);

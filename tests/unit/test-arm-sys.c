@@ -28,6 +28,7 @@ typedef struct Fake {
     char flush_kind; /* 'a'll, 's' ASID, 'p'age, 'q' page and ASID */
     uint64_t flush_addr;
     uint32_t flush_asid;
+    uint64_t data_key; /* as selected last */
     struct Fake *peer;
     void (*work)(CPU *cpu, void *data);
     void *work_data;
@@ -95,6 +96,9 @@ void tlb_set(CPU *cpu, unsigned idx, TlbAccess access, const TlbFill *fill)
 }
 void tlb_select_data(CPU *cpu, unsigned idx, uint64_t key, uint32_t asid)
 {
+    if (idx == ARM_TLB_DATA) {
+        fake_of(cpu)->data_key = key;
+    }
 }
 void tlb_select_fetch(CPU *cpu, uint64_t key, uint32_t asid, uint32_t mode)
 {
@@ -334,6 +338,27 @@ static void test_sctlr32(void)
         }
         fake_free(f);
     }
+}
+
+/* Every field of DACR makes another context; nothing is flushed. */
+static void test_dacr(void)
+{
+    enum { MCR_SCTLR = 0xee010f10, MCR_DACR = 0xee030f10 };
+    Fake *f = fake_new("cortex-a15");
+    arm_cpu_set_boot_state(&f->cpu, &(ARMBootState){.entry = RAM, .el = 1});
+    arm_reset(&f->cpu);
+    CALL(arm_helper_a32_mcr, void, (ARMEnv *, uint32_t, uint64_t), f->env, MCR_SCTLR, 1);
+    uint64_t none = f->data_key;
+    unsigned flushes = f->flushes;
+    for (unsigned i = 0; i < 32; i++) {
+        CALL(arm_helper_a32_mcr, void, (ARMEnv *, uint32_t, uint64_t), f->env, MCR_DACR, 1u << i);
+        uint64_t key = f->data_key;
+        g_assert_cmphex(key, !=, none);
+        CALL(arm_helper_a32_mcr, void, (ARMEnv *, uint32_t, uint64_t), f->env, MCR_DACR, 0);
+        g_assert_cmphex(f->data_key, ==, none);
+    }
+    g_assert_cmpuint(f->flushes, ==, flushes);
+    fake_free(f);
 }
 
 static void test_traps(void)
@@ -966,6 +991,7 @@ int main(int argc, char **argv)
     g_test_add_func("/arm/models", test_models);
     g_test_add_func("/arm/sysregs", test_sysregs);
     g_test_add_func("/arm/sctlr32", test_sctlr32);
+    g_test_add_func("/arm/dacr", test_dacr);
     g_test_add_func("/arm/traps", test_traps);
     g_test_add_func("/arm/vhe", test_vhe);
     g_test_add_func("/arm/exceptions", test_exceptions);
