@@ -735,7 +735,8 @@ static unsigned stage1_prot(const ARMEnv *env, ARMRegime r, bool aa32, const Lea
     if (priv) {
         prot = TLB_PROT_R | (ro ? 0 : TLB_PROT_W);
         bool x = aa32 ? !xn && !pxn : !pxn;
-        if (uwrite || ((sctlr & SCTLR_WXN) && !ro) || (aa32 && (sctlr & SCTLR_UWXN) && uwrite)) {
+        /* What EL0 can write is no code for EL1 in AArch64; in AArch32 UWXN says so (G5.6.2). */
+        if (((sctlr & SCTLR_WXN) && !ro) || (uwrite && (!aa32 || (sctlr & SCTLR_UWXN)))) {
             x = false;
         }
         if (user && (flags & ARM_WALK_PAN)) {
