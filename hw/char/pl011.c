@@ -403,7 +403,7 @@ static uint64_t id_read(void *opaque, unsigned i)
 
 // clang-format off
 REGS(pl011, Pl011State,
-    REG(UARTDR,    0x000, 4, RW, .split = true, .read = dr_read, .write = dr_write),
+    REG(UARTDR,    0x000, 4, RW, .split = true, .read_acts = true, .read = dr_read, .write = dr_write),
     REG(UARTRSR,   0x004, 4, RW, .split = true, IN(rsr), .write = ecr_write),
     REG(UARTFR,    0x018, 4, RO, .split = true, .read = fr_read),
     REG(UARTILPR,  0x020, 4, RW, .split = true, IN(ilpr)),

@@ -170,11 +170,11 @@ static MemTxResult bank_write(void *opaque, hwaddr offset, unsigned size, uint64
     }
 
     /* Bytes of the register that are not written: they keep their value, or in registers where a 1
-       acts they are 0. */
+       or a read acts they are 0. */
     uint64_t written = mask_of(size) << byte * 8;
     val <<= byte * 8;
     if (r->write) {
-        if (size != r->size && r->access == REG_RW) {
+        if (size != r->size && r->access == REG_RW && !r->read_acts) {
             val |= reg_value(b, r, elem) & ~written;
         }
         r->write(b->dev, elem, val);

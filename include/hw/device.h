@@ -179,8 +179,9 @@ typedef struct DeviceReg {
                         IN_DYNAMIC(); 0: nowhere */
     uint8_t field_size;
     bool field_pointer;
-    bool split;    /* naturally aligned pieces of the register may be accessed as well */
-    uint64_t mask; /* bits that can be written, 0: all */
+    bool split;     /* naturally aligned pieces of the register may be accessed as well */
+    bool read_acts; /* .read has an effect (it takes from a FIFO): never called for a write */
+    uint64_t mask;  /* bits that can be written, 0: all */
     uint64_t (*read)(void *dev, unsigned i);            /* instead of the field */
     void (*write)(void *dev, unsigned i, uint64_t val); /* instead of the field; val unmasked */
     void (*after)(void *dev, unsigned i);               /* after the field was written */
@@ -383,7 +384,7 @@ struct Device {
     Device *lock_owner; /* whose lock is used; NULL: its own */
     Device *backend;    /* of the class's kind, NULL if it has none */
     bool realized;
-    bool hotplugged; /* came while the machine was there already */
+    bool hotplugged;      /* came while the machine was there already */
     GError *global_error; /* a -global that did not fit; realize reports it */
     MemRegion mmio[DEVICE_MAX_BANKS];
     struct RegBank *bank[DEVICE_MAX_BANKS];

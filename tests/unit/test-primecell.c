@@ -270,12 +270,14 @@ static void test_uart_input(void)
         mainloop_iterate(u.t.m->loop, true);
         if (u.line[0].level) { /* comes for a single character, too */
             while (!(r(&u, FR) & 0x10)) {
+                /* A store of two bytes, as Linux makes it, takes nothing from the receiver. */
+                reg_write(u.d, 0, DR, 2, 'x');
                 g_assert_cmphex(r(&u, DR), ==, (uint8_t)(got * 11));
                 got++;
             }
         }
     }
-    g_assert_cmphex(r(&u, RIS), ==, 0);
+    g_assert_cmphex(r(&u, RIS) & ~0x20, ==, 0);
     dut_clear(&u);
 }
 
