@@ -12,6 +12,9 @@
  * Invariants: a rule never makes a unit longer on the path taken, and reads only the ops that
  * define its operands. FP arithmetic is not folded, for its flags depend on the guest's state.
  *
+ * Over 1,500 lines because the rules of one op call those of others: cut apart, most would have to
+ * be declared to each other.
+ *
  * Tests: tests/unit/test-tcg.c runs random units with and without folding.
  */
 #include <string.h>
