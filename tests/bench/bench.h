@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The rhea authors */
 /*
- * Shared by the benchmark programs of the guest (compute.c, system.c, init.c, bare.c).
+ * Shared by the benchmark programs of the guest (compute.c, simd.c, string.c, system.c, init.c,
+ * bare.c).
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -21,6 +22,8 @@ struct bench_kernel {
 
 /* Each table ends with a null name. */
 extern const struct bench_kernel bench_compute[];
+extern const struct bench_kernel bench_simd[]; /* empty where there are no vectors */
+extern const struct bench_kernel bench_string[];
 extern const struct bench_kernel bench_system[];
 
 /* 72 MiB of zeroed memory for the kernels. */

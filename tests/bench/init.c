@@ -21,8 +21,9 @@ void *bench_arena;
 
 static const struct bench_kernel *find(const char *name)
 {
-    static const struct bench_kernel *const tables[] = {bench_compute, bench_system};
-    for (int t = 0; t < 2; t++)
+    static const struct bench_kernel *const tables[] = {bench_compute, bench_simd, bench_string,
+                                                        bench_system};
+    for (int t = 0; t < 4; t++)
         for (const struct bench_kernel *k = tables[t]; k->name; k++)
             if (!name)
                 printf("KERNEL %s %s %llu\n", k->group, k->name, k->work);
