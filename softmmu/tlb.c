@@ -356,7 +356,7 @@ void tlb_set(CPU *cpu, unsigned idx, TlbAccess access, const TlbFill *f)
     flags |= plain ? 0 : TLB_IO;
     flags |= f->sub ? TLB_SUB : 0;
     n.tag_r = f->prot & TLB_PROT_R ? page | flags : TLB_INVALID;
-    n.tag_x = f->prot & TLB_PROT_X ? page | flags : TLB_INVALID;
+    n.tag_x = f->prot & TLB_PROT_X ? page | flags | (f->guarded ? TLB_GUARDED : 0) : TLB_INVALID;
     n.tag_w = f->prot & TLB_PROT_W ? page | flags | (kind == MEM_RAM ? 0 : TLB_IO) : TLB_INVALID;
     if (plain && kind != MEM_RAM && n.tag_w != TLB_INVALID) {
         /* One addend serves all three: writes to ROM look the physical address up again. */
@@ -835,6 +835,7 @@ static ram_addr fetch(CPU *cpu, uint64_t vaddr, bool probe, const uint8_t **host
     uint64_t off;
 
     tc->fetch_sub = e && (e->tag_x & TLB_SUB);
+    tc->fetch_guarded = e && (e->tag_x & TLB_GUARDED);
     if (!e || (e->tag_x & TLB_IO)) {
         if (!probe) {
             rhea_log_mask(LOG_GUEST_ERROR, "cpu %u: fetch from %#" PRIx64 ", which is not memory\n",

@@ -26,7 +26,8 @@ Unit *exec_find_unit(CPU *cpu)
     /* Where permission varies inside the page, each instruction is a unit and is checked each time:
      * nothing leads to such a unit but this function. */
     bool sub = cpu->tcg->fetch_sub;
-    uint32_t mode = env->mode | (sub ? UNIT_MODE_SUB : 0);
+    uint32_t mode =
+        env->mode | (sub ? UNIT_MODE_SUB : 0) | (cpu->tcg->fetch_guarded ? UNIT_MODE_GUARDED : 0);
     Unit *u = unit_find(a, ra, mode);
 
     if (u && u->ra2 != RAM_ADDR_NONE) {

@@ -187,7 +187,7 @@ struct TcgCpu {
     unsigned chunk;    /* being filled; 0: none */
     Unit *interp_unit; /* that the interpreter runs */
     RamBlock *last_block;
-    bool fetch_sub; /* the last tlb_fetch() hit a page with TLB_SUB */
+    bool fetch_sub, fetch_guarded; /* the last tlb_fetch() hit a page with TLB_SUB, TLB_GUARDED */
 
     uint64_t insns;                        /* executed before the running slice (icount) */
 #define TCG_COUNT_START ((int64_t)1 << 62) /* of env->icount_left where nothing limits it */
@@ -230,8 +230,10 @@ void units_invalidate(Accel *a, ram_addr ra, uint64_t len);
 /* Exclusive section only: drop everything. */
 void units_flush_all(Accel *a);
 
-/* translate.c; mode: env->mode, and UNIT_MODE_SUB for a unit of one instruction. */
-#define UNIT_MODE_SUB (1u << 22)
+/* translate.c; mode: env->mode, UNIT_MODE_SUB for a unit of one instruction, UNIT_MODE_GUARDED on a
+ * guarded page. */
+#define UNIT_MODE_SUB     (1u << 24)
+#define UNIT_MODE_GUARDED (1u << 25)
 Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page, uint32_t mode);
 
 /* exec.c */

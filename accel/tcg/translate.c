@@ -64,6 +64,7 @@ static void log_in_asm(CPU *cpu, const TranslateState *t, uint32_t offset, uint3
     FILE *f = rhea_log_lock();
     g_autoptr(GString) line = g_string_new(NULL);
 
+    uint64_t pc = t->c.pc - t->c.pc_tag;
     fprintf(f, "----------------\nIN: mode %#x\n", t->c.mode);
     for (uint32_t done = 0; done < bytes;) {
         uint8_t buf[16];
@@ -73,12 +74,11 @@ static void log_in_asm(CPU *cpu, const TranslateState *t, uint32_t offset, uint3
             buf[i] = o < TLB_PAGE_SIZE ? t->c.page[o] : t->c.next_page[o - TLB_PAGE_SIZE];
         }
         g_string_truncate(line, 0);
-        unsigned used =
-            cpu->target->disas ? cpu->target->disas(cpu, t->c.pc + done, buf, n, line) : 0;
+        unsigned used = cpu->target->disas ? cpu->target->disas(cpu, pc + done, buf, n, line) : 0;
         if (used == 0) {
             break;
         }
-        fprintf(f, "0x%08" PRIx64 ":  %s\n", t->c.pc + done, line->str);
+        fprintf(f, "0x%08" PRIx64 ":  %s\n", pc + done, line->str);
         done += used;
     }
     rhea_log_unlock(f);
@@ -105,7 +105,8 @@ static void log_out_asm(const TcgHost *host, const Unit *u)
 }
 
 /* IR of the unit at env->pc. Its guest length goes to t->c.offset. */
-static void make_ir(CPU *cpu, TranslateState *t, TCGUnit *ir, const uint8_t *page, unsigned max)
+static void make_ir(CPU *cpu, TranslateState *t, TCGUnit *ir, const uint8_t *page, unsigned max,
+                    bool guarded)
 {
     TcgCpu *tc = cpu->tcg;
     CPUEnv *env = cpu->env;
@@ -119,6 +120,7 @@ static void make_ir(CPU *cpu, TranslateState *t, TCGUnit *ir, const uint8_t *pag
         .mode = env->mode,
         .max_insns = max,
         .page = page,
+        .guarded = guarded,
         .offset = off,
         .next_page = t->c.next_page,
     };
@@ -133,7 +135,7 @@ static void make_ir(CPU *cpu, TranslateState *t, TCGUnit *ir, const uint8_t *pag
         return;
     }
     if (log && rhea_log_on(LOG_IN_ASM)) {
-        log_in_asm(cpu, t, off, ir->guest_bytes);
+        log_in_asm(cpu, t, off - t->c.pc_tag, ir->guest_bytes + t->c.pc_tag);
     }
     if (log && rhea_log_on(LOG_OP)) {
         log_ir("OP:", ir);
@@ -176,7 +178,7 @@ Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page, uint32_t mode)
         size_t room, head = (sizeof(Unit) + 15) & ~(size_t)15, total = head;
 
         page_begin_read(a, ra, &t.writes[0]);
-        make_ir(cpu, &t, ir, source_page(&t, 0, ra, page), max);
+        make_ir(cpu, &t, ir, source_page(&t, 0, ra, page), max, mode & UNIT_MODE_GUARDED);
         if (ir->overflow || ir->guest_bytes == 0) {
             end_reads(&t, ra);
             if (!ir->overflow) {

@@ -362,10 +362,12 @@ static uint64_t source_sum(uint64_t sum, const uint8_t *p, unsigned n)
 
 uint64_t unit_source_sum(const Unit *u, const uint8_t *page, const uint8_t *next_page)
 {
-    unsigned off = u->ra & ~TLB_PAGE_MASK, first = MIN(u->guest_bytes, TLB_PAGE_SIZE - off);
-    uint64_t sum = source_sum(0xcbf29ce484222325ull, page + off, first);
+    /* The low bits of its pc may be a tag. */
+    unsigned off = u->ra & ~TLB_PAGE_MASK & ~UINT64_C(3),
+             end = (u->ra & ~TLB_PAGE_MASK) + u->guest_bytes;
+    uint64_t sum = source_sum(0xcbf29ce484222325ull, page + off, MIN(end, TLB_PAGE_SIZE) - off);
 
-    return first < u->guest_bytes ? source_sum(sum, next_page, u->guest_bytes - first) : sum;
+    return end > TLB_PAGE_SIZE ? source_sum(sum, next_page, end - TLB_PAGE_SIZE) : sum;
 }
 
 /* True if no vCPU but self can be on its way to a store to the page that nobody will notice. */

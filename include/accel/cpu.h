@@ -33,10 +33,10 @@ typedef struct JumpCacheEntry {
 } JumpCacheEntry;
 
 /*
- * The guest's cumulative FP flags are bits of CPUEnv.mxcsr on every host: IE 0, ZE 2, OE 3, UE 4, PE 5
- * (Intel SDM volume 1, 10.2.3), and of CPUEnv.fp_more. Bit 1, DE, is the x86 host's own: neither
- * x87-style denormal exceptions nor Arm's IDC can be read from it. What reads or clears flags, or
- * sets the rounding mode, is a helper with TCG_HELPER_FP.
+ * The guest's cumulative FP flags are bits of CPUEnv.mxcsr on every host: IE 0, ZE 2, OE 3, UE 4,
+ * PE 5 (Intel SDM volume 1, 10.2.3), and of CPUEnv.fp_more. Bit 1, DE, is the x86 host's own:
+ * neither x87-style denormal exceptions nor Arm's IDC can be read from it. What reads or clears
+ * flags, or sets the rounding mode, is a helper with TCG_HELPER_FP.
  */
 enum { CPU_FP_IDC = 1 << 0 }; /* Arm: a subnormal operand was flushed (TCG_FP_FZ) */
 
@@ -96,7 +96,10 @@ typedef struct UnitContext {
     uint32_t mode; /* mode bits: the only CPU state a translation may depend on */
     uint32_t max_insns;
     const uint8_t *page; /* host bytes of the page */
-    uint32_t offset;     /* of the next instruction in the page, advanced by the frontend */
+    uint32_t offset;     /* of the next instruction in the page, advanced by the frontend; at first
+                            the low bits of pc, a tag included */
+    bool guarded;        /* the page has TLB_GUARDED */
+    uint8_t pc_tag;      /* set by the frontend: low bits of pc that are no part of the address */
     bool straddles;      /* set by unit_fetch(): the last instruction runs into the next page */
     const uint8_t *next_page; /* its bytes; resolved on demand by unit_fetch() */
 } UnitContext;
@@ -179,9 +182,9 @@ uint64_t cpu_insn_count(CPU *cpu, uintptr_t ra);
 bool cpu_unit_counts(CPU *cpu, uintptr_t ra);
 
 /*
- * The architecture's fence between stores and instruction fetches (FENCE.I, ISB behind IC, ...): code
- * that other vCPUs have stored, and that is ordered before this fence, is what runs behind it. The
- * unit must end here.
+ * The architecture's fence between stores and instruction fetches (FENCE.I, ISB behind IC, ...):
+ * code that other vCPUs have stored, and that is ordered before this fence, is what runs behind it.
+ * The unit must end here.
  */
 void cpu_code_fence(CPU *cpu);
 

@@ -31,8 +31,10 @@
 #define TLB_IO      ((uint64_t)1 << 10) /* not plain RAM: go through memory_* */
 #define TLB_CODE    ((uint64_t)1 << 9)  /* tag_w: the page holds translated code */
 #define TLB_WATCH   ((uint64_t)1 << 8)  /* watchpoint or monitor on this page */
-#define TLB_SUB     ((uint64_t)1 << 7) /* permission varies inside the page: ask the target each time \
-                                        */
+#define TLB_SUB                                                                                    \
+    ((uint64_t)1 << 7) /* permission varies inside the page: ask the target each time              \
+                        */
+#define TLB_GUARDED ((uint64_t)1 << 6) /* tag_x: TlbFill.guarded */
 
 typedef struct TlbEntry {
     uint64_t tag_r, tag_w, tag_x;
@@ -66,6 +68,7 @@ typedef struct TlbFill {
                       dirty bit is clear has no W) */
     bool global;   /* valid in every ASID */
     bool sub;      /* cannot be cached for the whole page (TLB_SUB) */
+    bool guarded;  /* code on it is translated with UnitContext.guarded */
 } TlbFill;
 
 /* Enter fill into the context the walk was made for. idx: index into env->tlb[]; TLB_FETCH uses the

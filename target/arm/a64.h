@@ -47,12 +47,14 @@ typedef struct A64Ctx {
     UnitContext *unit;
     TCGBuilder *b;
     const ARMConfig *cfg;
-    uint64_t ext;  /* A64_EXT() bits */
-    uint32_t word; /* the instruction */
-    uint32_t off;  /* its page offset */
-    uint32_t mode; /* ARM_MODE_* */
-    bool ended;    /* an op that ends the unit was emitted */
-    bool remode;   /* AArch32: mode bits may have changed, the unit must end behind this */
+    uint64_t ext;    /* A64_EXT() bits */
+    uint32_t word;   /* the instruction */
+    uint32_t off;    /* its page offset */
+    uint32_t mode;   /* ARM_MODE_* */
+    bool first;      /* it is the unit's first */
+    bool ended;      /* an op that ends the unit was emitted */
+    bool remode;     /* AArch32: mode bits may have changed, the unit must end behind this */
+    TCGv sp_aligned; /* the value of SP that was last seen to be aligned, or none */
     /* What set the flags last, since the last label: conditions are made of its operands. */
     struct {
         A64FlagsKind kind;
@@ -71,9 +73,9 @@ typedef struct A64Ctx {
     X(PMULL)                                                                                       \
     X(SHA1)                                                                                        \
     X(SHA256)                                                                                      \
-    X(SHA512) X(SHA3) X(LSE) X(RDM) X(FP16) X(DOTPROD) X(FHM) X(FCMA) X(JSCVT) X(FRINTTS) X(FLAGM) \
-        X(FLAGM2) X(LRCPC) X(LRCPC2) X(PAUTH) X(BTI) X(PAN) X(UAO) X(DIT) X(SSBS) X(SB) X(RNG)     \
-            X(VHE)
+    X(SHA512)                                                                                      \
+    X(SHA3) X(LSE) X(RDM) X(FP16) X(DOTPROD) X(FHM) X(FCMA) X(JSCVT) X(FRINTTS) X(FLAGM) X(FLAGM2) \
+        X(LRCPC) X(LRCPC2) X(PAUTH) X(BTI) X(PAN) X(UAO) X(DIT) X(SSBS) X(SB) X(RNG) X(VHE)
 enum {
 #define A64_ROW_BIT(name) A64_BIT_##name,
     A64_ROW_EXTENSIONS(A64_ROW_BIT)
@@ -145,6 +147,9 @@ void a64_gen_undefined(A64Ctx *c);
  * emitted and the unit is at its end. */
 bool a64_gen_fp_access(A64Ctx *c);
 
+/* The base register of an access: SP must be aligned where the mode says so (D1.3.10.2). */
+TCGv a64_base(A64Ctx *c, unsigned rn);
+
 /* Conditions (C1.2.4): an I32 that is not zero if cond holds. */
 TCGv a64_gen_cond(A64Ctx *c, unsigned cond);
 /* Flags of result = x + y, x - y (types equal), and of a logical result. */
@@ -173,8 +178,11 @@ static inline void a64_forget_flags(A64Ctx *c)
 
 /* Continue at this instruction's address + imm; ends the unit. */
 void a64_gen_jump(A64Ctx *c, int64_t imm);
-/* Continue at an address in a register (I64), the top byte removed as this mode says; ends. */
-void a64_gen_jump_indirect(A64Ctx *c, TCGv to);
+/* Continue at an address in a register (I64), the top byte removed as this mode says, with
+ * PSTATE.BTYPE btype; ends. */
+void a64_gen_jump_indirect(A64Ctx *c, TCGv to, unsigned btype);
+/* PSTATE.BTYPE behind BR rn. */
+unsigned a64_btype_of_br(const A64Ctx *c, unsigned rn);
 /* Go to this instruction's address + imm if cond (I32) is not zero. */
 void a64_gen_branch_if(A64Ctx *c, TCGv cond, int64_t imm);
 /* Continue at an address (I64) in whatever mode the CPU is in by now; looks for interrupts if there

@@ -166,13 +166,14 @@ void arm_reset(CPU *cpu)
     memset(&env->sys, 0, sizeof(env->sys));
     env->nf = env->vf = env->cf = 0;
     env->zf = 1;
-    env->ge = env->it = env->btype = env->q = 0;
+    env->ge = env->it = env->q = 0;
     env->excl_addr = ARM_EXCL_NONE;
     arm_fpu_reset(env);
     reset_sysregs(env);
     arm_hcr_changed(env);
     set_state(env, env->sys.highest_el, aa64);
     env->cpu.pc = bd->resetvec;
+    arm_pc_btype(env, &env->cpu.pc);
     if (!aa64 && !bd->have_boot) {
         bool high = env->sys.sctlr[env->sys.el] & SCTLR_V;
         env->cpu.pc = bd->resetvec ? bd->resetvec : high ? 0xffff0000 : 0;
@@ -185,6 +186,7 @@ void arm_reset(CPU *cpu)
         set_state(env, b->el, b->aarch64);
         memcpy(env->x, b->x, sizeof(b->x));
         env->cpu.pc = b->entry;
+        arm_pc_btype(env, &env->cpu.pc);
         if (!b->aarch64) {
             env->sys.pstate |= b->entry & 1 ? PSTATE_T : 0;
             env->cpu.pc &= ~UINT64_C(1);
@@ -208,7 +210,10 @@ void arm_dump_state(CPU *cpu, FILE *f)
     uint32_t p = arm_pstate_read(env);
     unsigned n = env->sys.aarch32 ? 15 : 31;
 
-    fprintf(f, " PC=%016" PRIx64, env->cpu.pc);
+    uint64_t pc = env->cpu.pc;
+    unsigned btype = arm_pc_btype(env, &pc);
+    p |= btype << PSTATE_BTYPE_SHIFT;
+    fprintf(f, " PC=%016" PRIx64, pc);
     for (unsigned i = 0; i < n; i++) {
         if (env->sys.aarch32) {
             fprintf(f, "%sR%02u=%08x", i % 4 ? " " : "\n", i, (uint32_t)env->x[i]);

@@ -17,6 +17,11 @@
  * Invariants
  *   - What translation and fetch depend on is only changed through arm_mmu_changed() /
  *     arm_mode_changed(), so that env->cpu.tlb[], .ctx and .mode always agree with it.
+ *   - With FEAT_BTI, PSTATE.BTYPE is the two low bits of env->cpu.pc in AArch64, which are no part
+ * of the address: indirect branches go to address | BTYPE, so that what they reach is another unit
+ *     than what falls or branches into it, and its first instruction is known to be a target when
+ *     it is translated. Nothing is checked at run time but that the address is aligned, by the
+ *     branch: see a64_gen_jump_indirect(), arm_pc_btype().
  *   - FPCR.RMode and the cumulative flags but QC live in env->cpu.mxcsr and .fp_more (see
  *     fpu.c); env->fpcr has the other bits.
  *
@@ -79,7 +84,6 @@ enum {
     ARM_CELL_EXCL_VAL_HI, /* I64: upper half of a pair */
     ARM_CELL_GE,          /* I32: PSTATE.GE, 4 bits (A32) */
     ARM_CELL_IT,          /* I32: ITSTATE of the instruction (T32) */
-    ARM_CELL_BTYPE,       /* I32: PSTATE.BTYPE */
     ARM_CELL_V0,          /* V128 */
     ARM_CELL_COUNT = ARM_CELL_V0 + 32
 };
@@ -94,7 +98,7 @@ typedef struct ARMEnv {
     uint64_t v[32][2] __attribute__((aligned(16)));
     uint64_t nf, zf, vf;
     uint32_t cf;
-    uint32_t ge, it, btype;
+    uint32_t ge, it;
     uint32_t q; /* Q flag of AArch32, 0 or 1; stored by generated code with stenv */
     uint64_t excl_addr, excl_val, excl_val_hi;
     uint64_t pair[2]; /* what cmpxchg128 found */
@@ -156,10 +160,11 @@ void arm_raise(ARMEnv *env, unsigned excp, uint32_t syndrome, unsigned target_el
                uintptr_t ra) G_GNUC_NORETURN;
 /* UNDEFINED at this instruction. */
 void arm_raise_undefined(ARMEnv *env, uintptr_t ra) G_GNUC_NORETURN;
+/* PC alignment fault; pc: env->cpu.pc of a CPU without FEAT_BTI. */
+void arm_raise_pc_align(ARMEnv *env, uint64_t pc, uintptr_t ra) G_GNUC_NORETURN;
 /* FP and SIMD: 0 if they may be used now, else the exception level that the access traps to. */
 unsigned arm_fp_trap_el(const ARMEnv *env);
-/* All of PSTATE as SPSR_ELx has it, flags and cells included; and the reverse for NZCV, BTYPE, Q,
- * GE and IT. */
+/* All of PSTATE as SPSR_ELx has it, flags and cells included, but for BTYPE. */
 uint32_t arm_pstate_read(const ARMEnv *env);
 
 /* Recompute contexts and mode bits after a register or a mode they depend on has changed. */
@@ -174,9 +179,11 @@ extern const TCGHelper arm_helper_fp_trap;   /* (): FP and SIMD are disabled or 
 extern const TCGHelper arm_helper_raise;     /* (syndrome I32): to the default level */
 extern const TCGHelper arm_helper_brk;       /* (syndrome I32): BRK, BKPT */
 extern const TCGHelper arm_helper_pc_align;  /* (pc I64) */
+extern const TCGHelper arm_helper_sp_align;  /* () */
 
 /* System instructions; what each takes and returns is told where it is defined. */
-extern const TCGHelper arm_helper_svc, arm_helper_hvc, arm_helper_smc, arm_helper_eret;
+extern const TCGHelper arm_helper_svc, arm_helper_hvc, arm_helper_smc, arm_helper_eret,
+    arm_helper_misaligned;
 extern const TCGHelper arm_helper_break; /* (pc I64): breakpoints */
 extern const TCGHelper arm_helper_wfi, arm_helper_wfe, arm_helper_step, arm_helper_dsb_wait,
     arm_helper_isb;

@@ -92,8 +92,6 @@ uint32_t arm_pstate_read(const ARMEnv *env)
     if (env->sys.aarch32) {
         p |= (env->q ? PSTATE_Q : 0) | (env->ge & 15) << PSTATE_GE_SHIFT;
         p |= (env->it & 3) << 25 | (env->it & 0xfc) << 8;
-    } else {
-        p |= (env->btype & 3) << PSTATE_BTYPE_SHIFT;
     }
     return p;
 }
@@ -109,10 +107,8 @@ static void set_cells(ARMEnv *env, uint32_t p)
         env->q = p >> 27 & 1;
         env->ge = p >> PSTATE_GE_SHIFT & 15;
         env->it = (p >> 25 & 3) | (p >> 8 & 0xfc);
-        env->btype = 0;
     } else {
         env->it = 0;
-        env->btype = p >> PSTATE_BTYPE_SHIFT & 3;
     }
 }
 
@@ -375,11 +371,11 @@ static bool is_async(unsigned excp)
 }
 
 /* AArch64.TakeException() */
-static void enter_aa64(ARMEnv *env, unsigned excp, unsigned el, uint64_t ret)
+static void enter_aa64(ARMEnv *env, unsigned excp, unsigned el, uint64_t ret, unsigned btype)
 {
     ARMSys *s = &env->sys;
     uint64_t vec = s->vbar[el];
-    uint32_t spsr = arm_pstate_read(env), syn = s->exc.syndrome;
+    uint32_t spsr = arm_pstate_read(env) | btype << PSTATE_BTYPE_SHIFT, syn = s->exc.syndrome;
     bool from32 = s->aarch32;
 
     if (el > s->el) {
@@ -447,7 +443,6 @@ static void enter_aa64(ARMEnv *env, unsigned excp, unsigned el, uint64_t ret)
     s->pstate = p;
     s->el = el;
     s->aarch32 = false;
-    env->btype = 0;
     env->it = 0;
     env->x[31] = s->sp_el[el];
     env->cpu.pc = vec;
@@ -583,10 +578,10 @@ static void enter_aa32(ARMEnv *env, unsigned excp, unsigned el, uint64_t ret)
     arm_mmu_changed(env);
 }
 
-static void take(ARMEnv *env, unsigned excp, unsigned el)
+/* ret: address to return to, with PSTATE.BTYPE btype. */
+static void take(ARMEnv *env, unsigned excp, unsigned el, uint64_t ret, unsigned btype)
 {
     ARMSys *s = &env->sys;
-    uint64_t ret = env->cpu.pc;
 
     if (el < s->el) {
         el = s->el;
@@ -603,7 +598,7 @@ static void take(ARMEnv *env, unsigned excp, unsigned el)
     if (arm_el_is_aa32(env, el)) {
         enter_aa32(env, excp, el, ret);
     } else {
-        enter_aa64(env, excp, el, ret);
+        enter_aa64(env, excp, el, ret, btype);
     }
     rhea_log_mask(LOG_INT, "...to PC 0x%" PRIx64 " PSTATE 0x%x\n", env->cpu.pc, s->pstate);
 }
@@ -617,8 +612,11 @@ void arm_do_exception(CPU *cpu, int32_t excp)
     if (el == 1 && s->el == 0 && (arm_hcr(env) & HCR_TGE)) {
         el = 2;
     }
+    uint64_t pc = env->cpu.pc;
+    unsigned btype = arm_pc_btype(env, &pc);
     if (s->exc.next) {
-        env->cpu.pc += 4;
+        pc += 4;
+        btype = 0;
     } else if ((env->cpu.mode & ARM_MODE_SS) && excp != ARM_EXCP_SVC) {
         /* The stepped instruction did not complete (D2.11.4): it is to be stepped again. */
         unsigned ec = s->exc.syndrome >> 26;
@@ -626,7 +624,7 @@ void arm_do_exception(CPU *cpu, int32_t excp)
             s->pstate |= PSTATE_SS;
         }
     }
-    take(env, excp, el);
+    take(env, excp, el, pc, btype);
 }
 
 /* ------------------------------------------------------------------------------------------ */
@@ -637,8 +635,7 @@ static uint64_t call_taken(ARMEnv *env, unsigned excp, uint32_t syndrome, unsign
 {
     env->sys.exc.syndrome = syndrome;
     env->sys.exc.far_valid = env->sys.exc.hpfar_valid = false;
-    env->cpu.pc = next;
-    take(env, excp, el);
+    take(env, excp, el, next, 0);
     return env->cpu.pc;
 }
 
@@ -717,8 +714,7 @@ static void helper_arm_brk(ARMEnv *env, uint32_t syndrome)
 }
 ARM_HELPER(brk, VOID, true, TCG_HELPER_NORETURN | TCG_HELPER_FAULTS, TCG_I32);
 
-/* PC alignment fault. */
-static void helper_arm_pc_align(ARMEnv *env, uint64_t pc)
+void arm_raise_pc_align(ARMEnv *env, uint64_t pc, uintptr_t ra)
 {
     ARMSys *s = &env->sys;
 
@@ -727,9 +723,41 @@ static void helper_arm_pc_align(ARMEnv *env, uint64_t pc)
     s->exc.far_valid = true;
     s->exc.hpfar_valid = s->exc.next = false;
     s->exc.far = pc;
-    cpu_raise_restore(env->cpu.cpu, ARM_EXCP_PABT, RHEA_RA());
+    cpu_raise_restore(env->cpu.cpu, ARM_EXCP_PABT, ra);
+}
+
+static void helper_arm_pc_align(ARMEnv *env, uint64_t pc)
+{
+    arm_raise_pc_align(env, pc, RHEA_RA());
 }
 ARM_HELPER(pc_align, VOID, true, TCG_HELPER_NORETURN | TCG_HELPER_FAULTS, TCG_I64);
+
+/* The PC alignment fault of the instruction at pc, taken by what set the PC. */
+static void take_pc_align(ARMEnv *env, uint64_t pc, unsigned btype)
+{
+    ARMSys *s = &env->sys;
+
+    s->exc.syndrome = ARM_SYN(EC_PC_ALIGN, 0);
+    s->exc.far_valid = true;
+    s->exc.hpfar_valid = s->exc.next = false;
+    s->exc.far = pc;
+    take(env, ARM_EXCP_PABT, arm_default_target_el(env), pc, btype);
+}
+
+/* Behind a branch to an address that is not aligned, with FEAT_BTI: (address, BTYPE) -> where to go
+ * on. */
+static uint64_t helper_arm_misaligned(ARMEnv *env, uint64_t pc, uint32_t btype)
+{
+    take_pc_align(env, pc, btype);
+    return env->cpu.pc;
+}
+ARM_HELPER(misaligned, I64, true, CALL_FLAGS, TCG_I64, TCG_I32);
+
+static void helper_arm_sp_align(ARMEnv *env)
+{
+    arm_raise(env, ARM_EXCP_UNDEF, ARM_SYN(EC_SP_ALIGN, 0), 0, RHEA_RA());
+}
+ARM_HELPER(sp_align, VOID, true, TCG_HELPER_NORETURN | TCG_HELPER_FAULTS);
 
 /* ------------------------------------------------------------------------------------------ */
 /* Software step (D2.11): an active step executes one instruction, then the exception is pending. */
@@ -833,6 +861,10 @@ static uint64_t helper_arm_eret(ARMEnv *env, uint64_t pc)
             (s->pstate & ~(PSTATE_DAIF | PSTATE_SS)) | (spsr & keep & ~PSTATE_SS) | PSTATE_IL;
         set_cells(env, spsr & PSTATE_NZCV);
         arm_mode_changed(env);
+        if ((pc & 3) && arm_cfg_has(env, ARM_FEAT_BTI)) {
+            take_pc_align(env, pc, 0);
+            pc = env->cpu.pc;
+        }
         arm_check_interrupts(env);
         return pc;
     }
@@ -859,7 +891,7 @@ static uint64_t helper_arm_eret(ARMEnv *env, uint64_t pc)
         keep |= PSTATE_EL | PSTATE_SP;
         s->pstate = spsr & keep;
         s->el = el;
-        set_cells(env, arm_cfg_has(env, ARM_FEAT_BTI) ? spsr : spsr & ~PSTATE_BTYPE);
+        set_cells(env, spsr);
         env->x[31] = *sp_slot(env);
         /* AArch64.BranchAddr() */
         uint32_t mode = arm_mode(env);
@@ -872,6 +904,15 @@ static uint64_t helper_arm_eret(ARMEnv *env, uint64_t pc)
     rhea_log_mask(LOG_INT, "Exception return from AArch64 EL%u to %s EL%d PC 0x%" PRIx64 "\n", cur,
                   s->aarch32 ? "AArch32" : "AArch64", el, pc);
     arm_mmu_changed(env);
+    if (!s->aarch32 && arm_cfg_has(env, ARM_FEAT_BTI)) {
+        unsigned btype = spsr >> PSTATE_BTYPE_SHIFT & 3;
+        if (pc & 3) {
+            take_pc_align(env, pc, btype);
+            pc = env->cpu.pc;
+        } else {
+            pc |= btype;
+        }
+    }
     arm_check_interrupts(env);
     return pc;
 }
@@ -991,7 +1032,9 @@ bool arm_do_interrupt(CPU *cpu)
         arm_hcr_changed(env);
         s->exc.syndrome |= s->vsesr & 0x1ffffff;
     }
-    take(env, excp, target);
+    uint64_t pc = env->cpu.pc;
+    unsigned btype = arm_pc_btype(env, &pc);
+    take(env, excp, target, pc, btype);
     return true;
 }
 

@@ -73,6 +73,17 @@ bool arm_has_work(CPU *cpu);
 /* If an interrupt is to be taken now, make generated code return to the dispatcher. */
 void arm_check_interrupts(ARMEnv *env);
 void arm_set_sp_sel(ARMEnv *env, bool sp);
+/* PSTATE.BTYPE in env->cpu.pc: takes it out of *pc. */
+static inline unsigned arm_pc_btype(const ARMEnv *env, uint64_t *pc)
+{
+    unsigned btype = 0;
+
+    if (!env->sys.aarch32 && arm_cfg_has(env, ARM_FEAT_BTI)) {
+        btype = *pc & 3;
+        *pc &= ~UINT64_C(3);
+    }
+    return btype;
+}
 /* The level that synchronous exceptions of the current one go to. */
 unsigned arm_default_target_el(const ARMEnv *env);
 

@@ -785,7 +785,7 @@ static bool stage1_long(ARMEnv *env, ARMRegime r, bool aa32, uint64_t va, TlbAcc
         w->attr = env->sys.mair[regime_el(r)] >> (8 * ARM_BITS(d, 2, 3));
         w->sh = ARM_BITS(d, 8, 2);
         w->device = !(w->attr & 0xf0);
-        w->guarded = d & ARM_BIT(50);
+        w->guarded = !aa32 && (d & ARM_BIT(50)) && arm_cfg_has(env, ARM_FEAT_BTI);
         if (flags & ARM_WALK_DEBUG) {
             return true;
         }
@@ -955,6 +955,19 @@ void arm_raise_abort(ARMEnv *env, uint64_t va, TlbAccess access, const ARMWalk *
 /* ------------------------------------------------------------------------------------------ */
 /* Hooks of the engine */
 
+/* The address of an instruction from a PC. A PC alignment fault comes before all others of a fetch
+ * (D1.3.5.4); with FEAT_BTI whatever sets the PC has looked at that. */
+static uint64_t fetch_address(ARMEnv *env, uint64_t pc, bool probe)
+{
+    if (!env->sys.aarch32 && (pc & 3)) {
+        if (!arm_cfg_has(env, ARM_FEAT_BTI) && !probe) {
+            arm_raise_pc_align(env, pc, 0);
+        }
+        arm_pc_btype(env, &pc);
+    }
+    return pc;
+}
+
 bool arm_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, unsigned idx,
                   bool probe, uintptr_t ra)
 {
@@ -965,6 +978,9 @@ bool arm_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, uns
     uint32_t tag;
     ARMWalk w;
 
+    if (access == TLB_FETCH) {
+        vaddr = fetch_address(env, vaddr, probe);
+    }
     if (access != TLB_FETCH && !user && pan_applies(env)) {
         flags |= ARM_WALK_PAN;
     }
@@ -1010,6 +1026,7 @@ bool arm_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, uns
         .prot = w.prot,
         .global = w.global && (regime_on(env, r) || regime_stage2(env, r)),
         .sub = w.page_bits < 12 || watch,
+        .guarded = w.guarded,
     };
     tlb_set(cpu, idx, access, &fill);
     return true;
@@ -1020,6 +1037,9 @@ void arm_bus_error(CPU *cpu, uint64_t vaddr, uint64_t paddr, TlbAccess access, u
     ARMEnv *env = arm_env(cpu);
     ARMWalk w = {.fault = ARM_FAULT_EXTERNAL};
 
+    if (access == TLB_FETCH) {
+        vaddr = fetch_address(env, vaddr, false);
+    }
     rhea_log_mask(LOG_GUEST_ERROR, "CPU %u: %s at physical 0x%" PRIx64 " failed\n", cpu->index,
                   access == TLB_READ    ? "load"
                   : access == TLB_WRITE ? "store"

@@ -295,7 +295,7 @@ static void n1(ARMConfig *c)
     v82_base(c);
     c->midr = 0x414fd0c1;
     c->pmu_id = 0x0c;
-    c->id_aa64pfr1 = 0x20;
+    c->id_aa64pfr1 = 0x21;
     c->id_aa64mmfr0 = 0x101125;
     c->ccsidr[2] = 0x70ffe03a;
 }
@@ -324,7 +324,7 @@ static void max64(ARMConfig *c)
     c->id_isar6 = 0x1111;
     c->mvfr1 = 0x13211111;
     c->id_aa64pfr0 = UINT64_C(0x1101000010112222);
-    c->id_aa64pfr1 = 0x20;
+    c->id_aa64pfr1 = 0x21;
     c->id_aa64dfr0 = 0x10305608;
     c->id_aa64isar0 = UINT64_C(0x1221100110212120);
     c->id_aa64isar1 = UINT64_C(0x11100211002);

@@ -37,7 +37,6 @@ const TCGCell arm_cells[ARM_CELL_COUNT] = {
     [ARM_CELL_EXCL_VAL_HI] = {"excl_val_hi", offsetof(ARMEnv, excl_val_hi), TCG_I64, 0},
     [ARM_CELL_GE] = {"ge", offsetof(ARMEnv, ge), TCG_I32, 0},
     [ARM_CELL_IT] = {"it", offsetof(ARMEnv, it), TCG_I32, 0},
-    [ARM_CELL_BTYPE] = {"btype", offsetof(ARMEnv, btype), TCG_I32, 0},
 };
 
 static void translate(UnitContext *unit)

@@ -323,7 +323,7 @@ void a64_gen_jump(A64Ctx *c, int64_t imm)
 }
 
 /* AArch64.BranchAddr(): with TBI the top byte becomes a copy of bit 55, or zeros at EL2 and EL3. */
-void a64_gen_jump_indirect(A64Ctx *c, TCGv to)
+void a64_gen_jump_indirect(A64Ctx *c, TCGv to, unsigned btype)
 {
     TCGBuilder *b = c->b;
     bool low = c->mode & ARM_MODE_TBI0, high = c->mode & ARM_MODE_TBI1;
@@ -335,8 +335,22 @@ void a64_gen_jump_indirect(A64Ctx *c, TCGv to)
         TCGv upper = tcg_gen_andi(b, to, INT64_C(1) << 55);
         to = low ? tcg_gen_select(b, upper, to, plain) : tcg_gen_select(b, upper, plain, to);
     }
-    tcg_gen_exit_lookup(b, to);
     c->ended = true;
+    if (!arm_has(c->cfg, ARM_FEAT_BTI)) {
+        tcg_gen_exit_lookup(b, to);
+        return;
+    }
+    TCGLabel misaligned = tcg_new_label(b);
+    tcg_gen_br_if(b, tcg_gen_setcondi(b, TCG_I32, TCG_COND_TSTNE, to, 3), misaligned);
+    tcg_gen_exit_lookup(b, btype ? tcg_gen_ori(b, to, btype) : to);
+    tcg_gen_label(b, misaligned);
+    to = tcg_gen_call2(b, &arm_helper_misaligned, to, tcg_i32(b, (int32_t)btype));
+    a64_gen_exit_poll(c, to);
+}
+
+unsigned a64_btype_of_br(const A64Ctx *c, unsigned rn)
+{
+    return c->unit->guarded && rn != 16 && rn != 17 ? 3 : 1;
 }
 
 void a64_gen_branch_if(A64Ctx *c, TCGv cond, int64_t imm)
@@ -379,6 +393,53 @@ TCGMemOp a64_memop(const A64Ctx *c, unsigned size)
     return c->mode & ARM_MODE_ALIGN ? m | size << TCG_MO_ALIGN_SHIFT : m;
 }
 
+TCGv a64_base(A64Ctx *c, unsigned rn)
+{
+    TCGBuilder *b = c->b;
+    TCGv v = a64_x_sp(c, rn);
+
+    if (rn != 31 || !(c->mode & ARM_MODE_SA) || v.i == c->sp_aligned.i) {
+        return v;
+    }
+    const TCGOp *op = &tcg_unit_of(b)->ops[v.i];
+    int64_t by;
+    if (c->sp_aligned.i && op->opc == TCG_OP_add && op->a.i == c->sp_aligned.i &&
+        tcg_is_const(b, op->b, &by) && !(by & 15)) {
+        c->sp_aligned = v;
+        return v;
+    }
+    if (c->first) {
+        TCGLabel good = tcg_new_label(b);
+        tcg_gen_br_if(b, tcg_gen_setcondi(b, TCG_I32, TCG_COND_TSTEQ, v, 15), good);
+        tcg_gen_call0(b, &arm_helper_sp_align);
+        tcg_gen_label(b, good);
+        v = a64_x_sp(c, rn);
+    } else {
+        /* The unit that begins here raises the fault. */
+        tcg_gen_exit_if(b, tcg_gen_setcondi(b, TCG_I32, TCG_COND_TSTNE, v, 15), c->off, false);
+    }
+    c->sp_aligned = v;
+    return v;
+}
+
+/* Is this instruction one that a branch may lead to on a guarded page (BTypeCompatible, D8.4.5)? */
+static bool is_landing_pad(const A64Ctx *c, unsigned btype)
+{
+    switch (c->word) {
+    case 0xd503233f: /* PACIASP */
+    case 0xd503237f: /* PACIBSP */
+        return arm_has(c->cfg, ARM_FEAT_PAUTH) && (btype != 3 || !(c->mode & ARM_MODE_BTI));
+    case 0xd503245f: /* BTI c */
+        return btype != 3;
+    case 0xd503249f: /* BTI j */
+        return btype != 2;
+    case 0xd50324df: /* BTI jc */
+        return true;
+    default: /* BRK and HLT */
+        return (c->word & 0xffe0001f) == 0xd4200000 || (c->word & 0xffe0001f) == 0xd4400000;
+    }
+}
+
 void a64_translate(UnitContext *unit)
 {
     const ARMConfig *cfg = unit->cpu->model;
@@ -389,9 +450,14 @@ void a64_translate(UnitContext *unit)
         .ext = row_extensions(cfg),
         .mode = unit->mode,
     };
-    unsigned max = c.mode & ARM_MODE_SS ? 1 : unit->max_insns;
+    unsigned max = c.mode & ARM_MODE_SS ? 1 : unit->max_insns, btype = 0;
+    if (arm_has(cfg, ARM_FEAT_BTI)) {
+        btype = unit->pc_tag = unit->offset & 3;
+        unit->offset &= ~3u;
+    }
     for (unsigned n = 0; !c.ended; n++) {
         c.off = unit->offset;
+        c.first = n == 0;
         if (n >= max || c.off >= TLB_PAGE_SIZE) {
             break;
         }
@@ -401,7 +467,7 @@ void a64_translate(UnitContext *unit)
             }
             break;
         }
-        tcg_gen_insn_start(c.b, c.off);
+        tcg_gen_insn_start(c.b, n == 0 ? c.off | btype : c.off);
         unit->offset += 4;
         if (c.mode & ARM_MODE_SS) {
             tcg_gen_call0(c.b, &arm_helper_step);
@@ -415,6 +481,10 @@ void a64_translate(UnitContext *unit)
         }
         if (c.mode & ARM_MODE_IL) {
             tcg_gen_call1(c.b, &arm_helper_raise, tcg_i32(c.b, (int32_t)ARM_SYN(EC_ILLEGAL, 0)));
+            break;
+        }
+        if (n == 0 && btype && unit->guarded && !is_landing_pad(&c, btype)) {
+            tcg_gen_call1(c.b, &arm_helper_raise, tcg_i32(c.b, (int32_t)ARM_SYN(EC_BTI, btype)));
             break;
         }
         A64Insn a = {0};

@@ -8,6 +8,7 @@
   arm/TARGET/uboot        U-Boot: prompt, virtio disk, a block from it
   arm/TARGET/edk2         EDK2 to its shell
   arm/aarch64/pauth-*     pointer authentication by a bare program
+  arm/aarch64/bare-*      bare programs that check the system level of the architecture, in each engine
   arm/aarch64/acpi*       EDK2 and the kernel with ACPI tables in the place of the device tree
 """
 import os
@@ -159,12 +160,28 @@ def pauth(algorithm, whole):
         raise h.Failure(f'{len(got)} lines for {len(want)}')
 
 
+def bare(name, *args, machine='virt', engines=('tcg', 'tcg,one-insn-per-tb=on', 'tcg,engine=interp', 'tcg,check=on')):
+    """A program of bare/ that checks itself."""
+    elf = h.compile_static(os.path.join(HERE, f'bare/arm-{name}.c'), '-march=armv8.5-a', '-ffreestanding', '-nostdlib',
+                           '-mgeneral-regs-only', '-mstrict-align', '-fno-pic', '-fno-pie', '-no-pie', '-fno-stack-protector',
+                           '-Wl,-Ttext=0x40200000,-e,_start,--build-id=none', target='aarch64')
+    for engine in engines:
+        with Guest('-M', machine, '-nographic', '-net', 'none', '-accel', engine, *(args or ('-cpu', 'max')), '-kernel', elf,
+                   target='aarch64', stdin=False) as g:
+            g.expect('end', 60)
+            g.exit(0, 10)
+            if 'failures 00000000' not in g.text:
+                g.fail(engine)
+
+
 add('aarch64', 'cortex-a53', 'cortex-a72', 'cortex-a76', 'neoverse-n1', 'max')
 test('aarch64/tiny-gicv3', lambda: tiny('aarch64', '-M', 'virt,gic-version=3', '-smp', '2'), cores=2, limit=5)
 test('aarch64/tiny-el2', lambda: tiny('aarch64', '-M', 'virt,virtualization=on'), limit=5)
 test('aarch64/pauth-qarma5', lambda: pauth('pauth-qarma5=on', True), limit=5)
 test('aarch64/pauth-qarma3', lambda: pauth('pauth-qarma3=on', False), limit=5)
 test('aarch64/pauth-impdef', lambda: pauth('pauth-impdef=on', False), limit=5)
+for program in ('bti', 'align'):
+    test('aarch64/bare-' + program, lambda p=program: bare(p), limit=5)
 test('aarch64/uboot', lambda: uboot('aarch64', 'qemu_arm64'), limit=10)
 test('aarch64/acpi', lambda: acpi('-smp', '2'), cores=2, limit=20)
 test('aarch64/acpi-gicv3', lambda: acpi('-M', 'virt,gic-version=3'), limit=20)

@@ -592,7 +592,7 @@ static void test_walk(void)
     g_assert_cmphex(f->fill.paddr, ==, RAM + 0x5010);
     /* WXN */
     msr(f, SCTLR_EL1, 0x30d80801);
-    expect_fault(f, 0x123, TLB_FETCH, 0x0f);
+    expect_fault(f, 0x120, TLB_FETCH, 0x0f);
     fake_free(f);
 }
 

@@ -44,7 +44,7 @@ static void set_exclusive(A64Ctx *c, TCGv addr, TCGv val, TCGv high)
 INSN(ldxr, "size:2 001000 0 1 0 ..... o0:1 ..... rn:5 rd:5", BASE)
 void a64_trans_ldxr(A64Ctx *c, const A64Insn *a)
 {
-    TCGv addr = a64_x_sp(c, a->rn);
+    TCGv addr = a64_base(c, a->rn);
     TCGMemOp m = aligned(c, a->size, a->o0 ? TCG_MO_ACQREL : 0);
     TCGv v = tcg_gen_ld(c->b, a->size == 3 ? TCG_I64 : TCG_I32, m, addr, 0);
     set_exclusive(c, addr, a64_widen(c, v), TCG_NONE);
@@ -55,7 +55,7 @@ void a64_trans_ldxr(A64Ctx *c, const A64Insn *a)
 INSN(ldxp, "1 sf:1 001000 0 1 1 ..... o0:1 ra:5 rn:5 rd:5", BASE)
 void a64_trans_ldxp(A64Ctx *c, const A64Insn *a)
 {
-    TCGv addr = a64_x_sp(c, a->rn), low, high;
+    TCGv addr = a64_base(c, a->rn), low, high;
     TCGMemOp m = aligned(c, a->sf ? TCG_MO_128 : TCG_MO_64, a->o0 ? TCG_MO_ACQREL : 0);
     if (a->sf) {
         TCGv v = tcg_gen_ld(c->b, TCG_V128, m, addr, 0);
@@ -86,7 +86,8 @@ static void store_exclusive(A64Ctx *c, const A64Insn *a, unsigned size, bool pai
     TCGBuilder *b = c->b;
     TCGLabel fail = tcg_new_label(b), done = tcg_new_label(b);
     TCGMemOp m = aligned(c, size, TCG_MO_ACQREL);
-    TCGv addr = a64_x_sp(c, a->rn), expect = tcg_gen_getcell(b, ARM_CELL_EXCL_VAL), ok;
+    TCGv addr = a64_base(c, a->rn), expect, ok;
+    expect = tcg_gen_getcell(b, ARM_CELL_EXCL_VAL);
     TCGv differs =
         tcg_gen_setcond(b, TCG_I32, TCG_COND_NE, addr, tcg_gen_getcell(b, ARM_CELL_EXCL_ADDR));
     TCGv first = a64_x(c, a->rd), second = pair ? a64_x(c, a->ra) : TCG_NONE;
@@ -142,13 +143,13 @@ static void load_ordered(A64Ctx *c, const A64Insn *a, int64_t disp)
     TCGMemOp m = aligned(c, a->size, TCG_MO_ACQREL);
     TCGType t = a->opc == 3 || (a->opc < 2 && a->size < 3) ? TCG_I32 : TCG_I64;
     m |= a->opc >= 2 ? TCG_MO_SIGN : 0;
-    a64_set_r(c, a->rd, tcg_gen_ld(c->b, t, m, a64_x_sp(c, a->rn), disp));
+    a64_set_r(c, a->rd, tcg_gen_ld(c->b, t, m, a64_base(c, a->rn), disp));
 }
 
 static void store_ordered(A64Ctx *c, const A64Insn *a, int64_t disp)
 {
-    tcg_gen_st(c->b, aligned(c, a->size, TCG_MO_SC), a64_x_sp(c, a->rn), disp,
-               a64_r(c, a->size == 3, a->rd));
+    TCGv addr = a64_base(c, a->rn);
+    tcg_gen_st(c->b, aligned(c, a->size, TCG_MO_SC), addr, disp, a64_r(c, a->size == 3, a->rd));
 }
 
 INSN(ldar, "size:2 001000 1 1 0 ..... 1 ..... rn:5 rd:5", BASE)
@@ -186,12 +187,12 @@ INSN(cas, "size:2 001000 1 L:1 1 rs:5 o0:1 ..... rn:5 rd:5", LSE)
 void a64_trans_cas(A64Ctx *c, const A64Insn *a)
 {
     bool wide = a->size == 3;
-    TCGv expect = a64_r(c, wide, a->rs);
+    TCGv addr = a64_base(c, a->rn), expect = a64_r(c, wide, a->rs);
     expect = a->size == 0   ? tcg_gen_ext8u(c->b, expect)
              : a->size == 1 ? tcg_gen_ext16u(c->b, expect)
                             : expect;
     TCGv old = tcg_gen_cmpxchg(c->b, wide ? TCG_I64 : TCG_I32, aligned(c, a->size, TCG_MO_ACQREL),
-                               a64_x_sp(c, a->rn), expect, a64_r(c, wide, a->rd));
+                               addr, expect, a64_r(c, wide, a->rd));
     a64_set_r(c, a->rs, old);
 }
 
@@ -199,9 +200,9 @@ void a64_trans_cas(A64Ctx *c, const A64Insn *a)
 INSN(casp__32, "00 001000 0 L:1 1 rs[4:1] 0 o0:1 ..... rn:5 rd[4:1] 0", LSE)
 void a64_trans_casp32(A64Ctx *c, const A64Insn *a)
 {
-    TCGv old =
-        tcg_gen_cmpxchg(c->b, TCG_I64, aligned(c, TCG_MO_64, TCG_MO_ACQREL), a64_x_sp(c, a->rn),
-                        pair32(c, a->rs, a->rs + 1), pair32(c, a->rd, a->rd + 1));
+    TCGv addr = a64_base(c, a->rn);
+    TCGv old = tcg_gen_cmpxchg(c->b, TCG_I64, aligned(c, TCG_MO_64, TCG_MO_ACQREL), addr,
+                               pair32(c, a->rs, a->rs + 1), pair32(c, a->rd, a->rd + 1));
     TCGv low = tcg_gen_ext32u(c->b, old), high = tcg_gen_shri(c->b, old, 32);
     a64_set_x(c, a->rs, big_endian(c) ? high : low);
     a64_set_x(c, a->rs + 1, big_endian(c) ? low : high);
@@ -211,9 +212,13 @@ INSN(casp, "01 001000 0 L:1 1 rs[4:1] 0 o0:1 ..... rn:5 rd[4:1] 0", LSE)
 void a64_trans_casp(A64Ctx *c, const A64Insn *a)
 {
     unsigned low = big_endian(c), high = !low;
-    TCGv args[] = {a64_x_sp(c, a->rn),     a64_x(c, a->rs + low),
-                   a64_x(c, a->rs + high), a64_x(c, a->rd + low),
-                   a64_x(c, a->rd + high), tcg_i32(c->b, aligned(c, TCG_MO_128, TCG_MO_ACQREL))};
+    TCGv addr = a64_base(c, a->rn);
+    TCGv args[] = {addr,
+                   a64_x(c, a->rs + low),
+                   a64_x(c, a->rs + high),
+                   a64_x(c, a->rd + low),
+                   a64_x(c, a->rd + high),
+                   tcg_i32(c->b, aligned(c, TCG_MO_128, TCG_MO_ACQREL))};
     tcg_gen_call(c->b, &arm_helper_cmpxchg128, 6, args);
     a64_set_x(c, a->rs + low, tcg_gen_ldenv(c->b, TCG_I64, TCG_MO_64, offsetof(ARMEnv, pair[0])));
     a64_set_x(c, a->rs + high, tcg_gen_ldenv(c->b, TCG_I64, TCG_MO_64, offsetof(ARMEnv, pair[1])));
@@ -224,10 +229,10 @@ void a64_trans_casp(A64Ctx *c, const A64Insn *a)
 static void rmw(A64Ctx *c, const A64Insn *a, TCGRmw op, bool invert)
 {
     bool wide = a->size == 3;
-    TCGv v = a64_r(c, wide, a->rs);
+    TCGv addr = a64_base(c, a->rn), v = a64_r(c, wide, a->rs);
     TCGv old =
         tcg_gen_atomic_rmw(c->b, wide ? TCG_I64 : TCG_I32, aligned(c, a->size, TCG_MO_ACQREL), op,
-                           a64_x_sp(c, a->rn), invert ? tcg_gen_not(c->b, v) : v);
+                           addr, invert ? tcg_gen_not(c->b, v) : v);
     a64_set_r(c, a->rd, old);
 }
 

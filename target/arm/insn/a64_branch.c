@@ -45,10 +45,15 @@ void a64_trans_tbz(A64Ctx *c, const A64Insn *a)
 }
 
 INSN(br, "1101011 0000 11111 000000 rn:5 00000", BASE)
-INSN(ret, "1101011 0010 11111 000000 rn:5 00000", BASE)
 void a64_trans_br(A64Ctx *c, const A64Insn *a)
 {
-    a64_gen_jump_indirect(c, a64_x(c, a->rn));
+    a64_gen_jump_indirect(c, a64_x(c, a->rn), a64_btype_of_br(c, a->rn));
+}
+
+INSN(ret, "1101011 0010 11111 000000 rn:5 00000", BASE)
+void a64_trans_ret(A64Ctx *c, const A64Insn *a)
+{
+    a64_gen_jump_indirect(c, a64_x(c, a->rn), 0);
 }
 
 INSN(blr, "1101011 0001 11111 000000 rn:5 00000", BASE)
@@ -56,5 +61,5 @@ void a64_trans_blr(A64Ctx *c, const A64Insn *a)
 {
     TCGv to = a64_x(c, a->rn);
     a64_set_x(c, 30, tcg_gen_pcrel(c->b, c->off + 4));
-    a64_gen_jump_indirect(c, to);
+    a64_gen_jump_indirect(c, to, 2);
 }

@@ -65,21 +65,21 @@ INSN(ldst__imm, "size:2 111 0 01 opc:2 uimm[11:0] rn:5 rd:5", BASE, "",
      "opc!=2|size!=3 opc!=3|size!=3 opc!=3|size!=2")
 void a64_trans_ldst_imm(A64Ctx *c, const A64Insn *a)
 {
-    transfer(c, a, a64_x_sp(c, a->rn), (int64_t)a->imm << a->size, 0, TCG_NONE);
+    transfer(c, a, a64_base(c, a->rn), (int64_t)a->imm << a->size, 0, TCG_NONE);
 }
 
 INSN(ldst__unscaled, "size:2 111 0 00 opc:2 0 simm[8:0] 00 rn:5 rd:5", BASE, "",
      "opc!=2|size!=3 opc!=3|size!=3 opc!=3|size!=2")
 void a64_trans_ldst_unscaled(A64Ctx *c, const A64Insn *a)
 {
-    transfer(c, a, a64_x_sp(c, a->rn), a->imm, 0, TCG_NONE);
+    transfer(c, a, a64_base(c, a->rn), a->imm, 0, TCG_NONE);
 }
 
 INSN(ldst__post, "size:2 111 0 00 opc:2 0 simm[8:0] 01 rn:5 rd:5", BASE, "",
      "opc!=2|size!=3 opc!=3|size!=3 opc!=3|size!=2")
 void a64_trans_ldst_post(A64Ctx *c, const A64Insn *a)
 {
-    TCGv base = a64_x_sp(c, a->rn);
+    TCGv base = a64_base(c, a->rn);
     transfer(c, a, base, 0, 0, tcg_gen_addi(c->b, base, a->imm));
 }
 
@@ -87,7 +87,7 @@ INSN(ldst__pre, "size:2 111 0 00 opc:2 0 simm[8:0] 11 rn:5 rd:5", BASE, "",
      "opc!=2|size!=3 opc!=3|size!=3 opc!=3|size!=2")
 void a64_trans_ldst_pre(A64Ctx *c, const A64Insn *a)
 {
-    TCGv base = a64_x_sp(c, a->rn);
+    TCGv base = a64_base(c, a->rn);
     transfer(c, a, base, a->imm, 0, tcg_gen_addi(c->b, base, a->imm));
 }
 
@@ -97,7 +97,7 @@ INSN(ldst__unpriv, "size:2 111 0 00 opc:2 0 simm[8:0] 10 rn:5 rd:5", BASE, "",
 void a64_trans_ldst_unpriv(A64Ctx *c, const A64Insn *a)
 {
     bool user = c->mode & ARM_MODE_UNPRIV;
-    transfer(c, a, a64_x_sp(c, a->rn), a->imm, user ? ARM_TLB_UNPRIV << TCG_MO_MMU_SHIFT : 0,
+    transfer(c, a, a64_base(c, a->rn), a->imm, user ? ARM_TLB_UNPRIV << TCG_MO_MMU_SHIFT : 0,
              TCG_NONE);
 }
 
@@ -105,8 +105,9 @@ INSN(ldst__reg, "size:2 111 0 00 opc:2 1 rm:5 option:3 S:1 10 rn:5 rd:5", BASE, 
      "opc!=2|size!=3 opc!=3|size!=3 opc!=3|size!=2 option!=0 option!=1 option!=4 option!=5")
 void a64_trans_ldst_reg(A64Ctx *c, const A64Insn *a)
 {
+    TCGv base = a64_base(c, a->rn);
     TCGv index = tcg_gen_shli(c->b, a64_extend(c, 1, a->rm, a->option), a->S ? a->size : 0);
-    transfer(c, a, tcg_gen_add(c->b, a64_x_sp(c, a->rn), index), 0, 0, TCG_NONE);
+    transfer(c, a, tcg_gen_add(c->b, base, index), 0, 0, TCG_NONE);
 }
 
 /* ---- pairs: size 0 is W, 1 is LDPSW, 2 is X ---- */
@@ -115,7 +116,7 @@ static void transfer_pair(A64Ctx *c, const A64Insn *a, int64_t disp, bool writeb
 {
     unsigned size = a->size == 2 ? TCG_MO_64 : TCG_MO_32;
     TCGMemOp m = a64_memop(c, size) | (a->size == 1 ? TCG_MO_SIGN : 0);
-    TCGv base = a64_x_sp(c, a->rn), wb = tcg_gen_addi(c->b, base, (int64_t)a->imm * (1 << size));
+    TCGv base = a64_base(c, a->rn), wb = tcg_gen_addi(c->b, base, (int64_t)a->imm * (1 << size));
     if (a->L) {
         TCGType t = a->size == 0 ? TCG_I32 : TCG_I64;
         TCGv first = tcg_gen_ld(c->b, t, m, base, disp);

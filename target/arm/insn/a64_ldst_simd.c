@@ -52,7 +52,7 @@ static void load_store(A64Ctx *c, const A64Insn *a, unsigned size, int64_t imm, 
     if (!a64_gen_fp_access(c)) {
         return;
     }
-    TCGv base = a64_x_sp(c, a->rn);
+    TCGv base = a64_base(c, a->rn);
     int64_t disp = index == INDEX_POST ? 0 : imm;
     if (a->L) {
         set_cell(c, a->rd, load(c, size, base, disp));
@@ -120,11 +120,12 @@ static void load_store_register(A64Ctx *c, const A64Insn *a, unsigned size)
     if (!a64_gen_fp_access(c)) {
         return;
     }
+    TCGv base = a64_base(c, a->rn);
     TCGv off = a->o2 ? a64_x(c, a->rm) : a64_w(c, a->rm);
     if (!a->o2) {
         off = a->o1 ? tcg_gen_exts(c->b, off) : tcg_gen_extu(c->b, off);
     }
-    TCGv addr = tcg_gen_add(c->b, a64_x_sp(c, a->rn), tcg_gen_shli(c->b, off, a->S ? size : 0));
+    TCGv addr = tcg_gen_add(c->b, base, tcg_gen_shli(c->b, off, a->S ? size : 0));
     if (a->L) {
         set_cell(c, a->rd, load(c, size, addr, 0));
     } else {
@@ -161,7 +162,7 @@ void a64_trans_ldp_v(A64Ctx *c, const A64Insn *a)
         return;
     }
     unsigned size = 2 + a->opc;
-    TCGv base = a64_x_sp(c, a->rn);
+    TCGv base = a64_base(c, a->rn);
     int64_t imm = (int64_t)a->imm << size, disp = a->op1 == 1 ? 0 : imm;
     if (a->L) {
         TCGv first = load(c, size, base, disp);
@@ -357,7 +358,7 @@ static void load_store_multiple(A64Ctx *c, const A64Insn *a, bool post)
     if (!a64_gen_fp_access(c)) {
         return;
     }
-    TCGv base = a64_x_sp(c, a->rn);
+    TCGv base = a64_base(c, a->rn);
     if (selem == 1 && (!a->size || !(c->mode & ARM_MODE_BE))) {
         multiple_plain(c, a, base);
     } else if (selem > 1 && a->Q && !(c->mode & ARM_MODE_BE)) {
@@ -392,7 +393,7 @@ static void load_store_single(A64Ctx *c, const A64Insn *a, unsigned size, bool p
     unsigned selem = (a->o0 << 1 | a->R) + 1, per_half = 8 >> size, bits = 8 << size;
     unsigned h = a->index / per_half, pos = a->index % per_half * bits;
     TCGMemOp m = a64_memop(c, size);
-    TCGv base = a64_x_sp(c, a->rn), v[4];
+    TCGv base = a64_base(c, a->rn), v[4];
     for (unsigned s = 0; s < selem; s++) {
         TCGv reg = a64_v(c, (a->rd + s) & 31);
         TCGv half = tcg_gen_vget(c->b, reg, h);
@@ -462,7 +463,7 @@ static void load_replicate(A64Ctx *c, const A64Insn *a, bool post)
     }
     unsigned selem = (a->o0 << 1 | a->R) + 1;
     TCGMemOp m = a64_memop(c, a->size);
-    TCGv base = a64_x_sp(c, a->rn), v[4];
+    TCGv base = a64_base(c, a->rn), v[4];
     for (unsigned s = 0; s < selem; s++) {
         TCGv e = tcg_gen_ld(c->b, TCG_I64, m, base, (int64_t)s << a->size);
         v[s] = tcg_gen_vdup(c->b, a->size, e);

@@ -64,19 +64,21 @@ void a64_trans_pacga(A64Ctx *c, const A64Insn *a)
 INSN(bra, "1101011 1 000 11111 0000 1 M:1 rn:5 rm:5", PAUTH)
 void a64_trans_bra(A64Ctx *c, const A64Insn *a)
 {
-    a64_gen_jump_indirect(c, a64_gen_aut(c, a64_x(c, a->rn), a64_x_sp(c, a->rm), a->M, true));
+    TCGv to = a64_gen_aut(c, a64_x(c, a->rn), a64_x_sp(c, a->rm), a->M, true);
+    a64_gen_jump_indirect(c, to, a64_btype_of_br(c, a->rn));
 }
 
 INSN(braz, "1101011 0 000 11111 0000 1 M:1 rn:5 11111", PAUTH)
 void a64_trans_braz(A64Ctx *c, const A64Insn *a)
 {
-    a64_gen_jump_indirect(c, a64_gen_aut(c, a64_x(c, a->rn), tcg_i64(c->b, 0), a->M, true));
+    TCGv to = a64_gen_aut(c, a64_x(c, a->rn), tcg_i64(c->b, 0), a->M, true);
+    a64_gen_jump_indirect(c, to, a64_btype_of_br(c, a->rn));
 }
 
 static void call(A64Ctx *c, TCGv to)
 {
     a64_set_x(c, 30, tcg_gen_pcrel(c->b, c->off + 4));
-    a64_gen_jump_indirect(c, to);
+    a64_gen_jump_indirect(c, to, 2);
 }
 
 INSN(blra, "1101011 1 001 11111 0000 1 M:1 rn:5 rm:5", PAUTH)
@@ -94,7 +96,7 @@ void a64_trans_blraz(A64Ctx *c, const A64Insn *a)
 INSN(reta, "1101011 0 010 11111 0000 1 M:1 11111 11111", PAUTH)
 void a64_trans_reta(A64Ctx *c, const A64Insn *a)
 {
-    a64_gen_jump_indirect(c, a64_gen_aut(c, a64_x(c, 30), a64_x_sp(c, 31), a->M, true));
+    a64_gen_jump_indirect(c, a64_gen_aut(c, a64_x(c, 30), a64_x_sp(c, 31), a->M, true), 0);
 }
 
 INSN(ereta, "1101011 0 100 11111 0000 1 M:1 11111 11111", PAUTH)
@@ -117,7 +119,7 @@ void a64_trans_ereta(A64Ctx *c, const A64Insn *a)
 INSN(ldra, "11 111 0 00 M:1 simm[9] 1 simm[8:0] W:1 1 rn:5 rd:5", PAUTH)
 void a64_trans_ldra(A64Ctx *c, const A64Insn *a)
 {
-    TCGv base = a64_gen_aut(c, a64_x_sp(c, a->rn), tcg_i64(c->b, 0), 2 + a->M, true);
+    TCGv base = a64_gen_aut(c, a64_base(c, a->rn), tcg_i64(c->b, 0), 2 + a->M, true);
     int64_t disp = (int64_t)a->imm * 8;
     TCGv v = tcg_gen_ld(c->b, TCG_I64, a64_memop(c, TCG_MO_64), base, disp);
     if (a->W) {

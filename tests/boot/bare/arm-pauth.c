@@ -113,8 +113,9 @@ static u64 pointer(void)
     }
 TWO(pacia)
 TWO(pacib)
-TWO(pacda) TWO(pacdb) TWO(autia) TWO(autib) TWO(autda) TWO(autdb) ONE(paciza) ONE(pacizb)
-    ONE(pacdza) ONE(pacdzb) ONE(autiza) ONE(autizb) ONE(autdza) ONE(autdzb) ONE(xpaci) ONE(xpacd)
+TWO(pacda)
+TWO(pacdb) TWO(autia) TWO(autib) TWO(autda) TWO(autdb) ONE(paciza) ONE(pacizb) ONE(pacdza)
+    ONE(pacdzb) ONE(autiza) ONE(autizb) ONE(autdza) ONE(autdzb) ONE(xpaci) ONE(xpacd)
         HINT(pacia1716) HINT(pacib1716) HINT(autia1716) HINT(autib1716) LINK(paciasp) LINK(pacibsp)
             LINK(paciaz) LINK(pacibz) LINK(xpaclri)
 
