@@ -15,7 +15,9 @@ import os
 import re
 import sys
 
+# The room in an InsnRow, as in include/target/insn-row.h; texts with their final 0.
 MAX_PIECES, MAX_FIELDS, MAX_WHERE, MAX_EXT = 8, 12, 8, 4
+MAX_FIELD_NAME, MAX_NAME, MAX_TEXT, MAX_FILE = 10, 24, 32, 40
 
 
 class Bad(Exception):
@@ -248,7 +250,8 @@ class Scan:
         self.digest_where(row)
         self.digest_ext(row)
         if (len(row.fields) > MAX_FIELDS or len(row.conds) > MAX_WHERE or len(row.exts) > MAX_EXT or
-                any(len(f.pieces) > MAX_PIECES for f in row.fields.values())):
+                len(row.name) >= MAX_NAME or len(row.ext) >= MAX_TEXT or len(row.path) >= MAX_FILE or
+                any(len(f.pieces) > MAX_PIECES or len(f.name) >= MAX_FIELD_NAME for f in row.fields.values())):
             raise Bad(f'{row.place}: {row.name}: more than InsnRow has room for')
 
     COND = re.compile(r"(\w+'?)(==|!=)(\w+)$")
@@ -445,7 +448,9 @@ class Scan:
                 items.append(f'{P}_OPERAND_{t}')
             else:
                 items.append("'\\''" if t == "'" else f"'{t}'")
-        return '(const uint8_t[]){' + ', '.join(items + ['0']) + '}'
+        if len(items) >= MAX_TEXT:
+            raise Bad(f'{row.place}: {row.name}: more operands than an InsnRow takes')
+        return '{' + ', '.join(items + ['0']) + '}'
 
     def write_header(self, path, argv0):
         p, P, camel = self.prefix, self.prefix.upper(), self.types

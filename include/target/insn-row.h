@@ -6,7 +6,8 @@
  *
  * How to write a row: docs/add-an-instruction.md.
  *
- * Everything here is constant. Tests: tests/unit/test-riscv-insn.c,
+ * Everything here is constant, and holds no pointers: a table of 1 MiB with pointers would be
+ * relocated, page by page, at every start. Tests: tests/unit/test-riscv-insn.c,
  * tests/unit/test-insn-scan-x86.c.
  */
 #ifndef RHEA_TARGET_INSN_ROW_H
@@ -25,10 +26,15 @@
 #define FIELD(...)
 #define PATTERN(...)
 
-#define INSN_MAX_PIECES 8
-#define INSN_MAX_FIELDS 12
-#define INSN_MAX_WHERE  8
-#define INSN_MAX_EXT    4
+#define INSN_MAX_PIECES     8
+#define INSN_MAX_FIELDS     12
+#define INSN_MAX_WHERE      8
+#define INSN_MAX_EXT        4
+/* Room for texts, the final 0 included; scripts/insn-scan.py checks the same. */
+#define INSN_MAX_FIELD_NAME 10
+#define INSN_MAX_NAME       24
+#define INSN_MAX_TEXT       32
+#define INSN_MAX_FILE       40
 
 /* Bits [pos, pos + len) of the encoding are bits [at, at + len) of the field. */
 typedef struct InsnPiece {
@@ -36,8 +42,8 @@ typedef struct InsnPiece {
 } InsnPiece;
 
 typedef struct InsnField {
-    const char *name; /* as in the pattern */
-    uint8_t width;    /* 1 + its highest bit */
+    char name[INSN_MAX_FIELD_NAME]; /* as in the pattern */
+    uint8_t width;                  /* 1 + its highest bit */
     uint8_t npieces;
     InsnPiece pieces[INSN_MAX_PIECES];
 } InsnField;
@@ -50,11 +56,11 @@ typedef struct InsnWhere {
 } InsnWhere;
 
 typedef struct InsnRow {
-    const char *name;        /* assembler's */
-    const char *file;        /* where the row stands */
-    const char *ext_text;    /* as written in the row */
-    const uint8_t *operands; /* characters < 0x80 as they are, others: the target's operand kinds;
-                                ends with 0 */
+    char name[INSN_MAX_NAME];        /* assembler's */
+    char file[INSN_MAX_FILE];        /* where the row stands */
+    char ext_text[INSN_MAX_TEXT];    /* as written in the row */
+    uint8_t operands[INSN_MAX_TEXT]; /* characters < 0x80 as they are, others: the target's operand
+                                        kinds; ends with 0 */
     uint64_t
         ext[INSN_MAX_EXT]; /* available if all bits of one of the first next_ext masks are set */
     uint32_t mask, match;  /* of the first `bits` bits */

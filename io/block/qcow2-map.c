@@ -15,7 +15,6 @@
 #include <errno.h>
 #include <string.h>
 #include <zlib.h>
-#include <zstd.h>
 
 #define MAX_RUN (2u << 20) /* bytes that one allocating write does at once */
 
@@ -180,20 +179,20 @@ int qcow2_map(Qcow2 *s, uint64_t off, uint64_t len, Mapping *m)
 static int inflate_cluster(Qcow2 *s, const uint8_t *in, size_t in_len, uint8_t *out)
 {
     if (s->compression == 1) {
-        ZSTD_DStream *z = ZSTD_createDStream();
+        ZSTD_DStream *z = s->zstd.ZSTD_createDStream();
         ZSTD_inBuffer src = {in, in_len, 0};
         ZSTD_outBuffer dst = {out, s->cluster_size, 0};
         size_t n = 1;
 
         /* The sectors behind the frame belong to others: stop when the cluster is full. */
         while (z && dst.pos < dst.size && src.pos < src.size) {
-            n = ZSTD_decompressStream(z, &dst, &src);
-            if (ZSTD_isError(n)) {
+            n = s->zstd.ZSTD_decompressStream(z, &dst, &src);
+            if (s->zstd.ZSTD_isError(n)) {
                 break;
             }
         }
-        ZSTD_freeDStream(z);
-        return dst.pos == dst.size && !ZSTD_isError(n) ? 0 : -EIO;
+        s->zstd.ZSTD_freeDStream(z);
+        return dst.pos == dst.size && !s->zstd.ZSTD_isError(n) ? 0 : -EIO;
     }
     z_stream z = {
         .next_in = (Bytef *)in, .avail_in = in_len, .next_out = out, .avail_out = s->cluster_size};
@@ -784,8 +783,8 @@ static size_t deflate_cluster(Qcow2 *s, const void *buf, uint8_t *out)
     size_t room = s->cluster_size - 1; /* it must be shorter than the cluster itself */
 
     if (s->compression == 1) {
-        size_t n = ZSTD_compress(out, room, buf, s->cluster_size, 3);
-        return ZSTD_isError(n) ? 0 : n;
+        size_t n = s->zstd.ZSTD_compress(out, room, buf, s->cluster_size, 3);
+        return s->zstd.ZSTD_isError(n) ? 0 : n;
     }
     z_stream z = {
         .next_in = (Bytef *)buf, .avail_in = s->cluster_size, .next_out = out, .avail_out = room};

@@ -223,6 +223,11 @@ static bool header_parse(Qcow2 *s, const uint8_t *h, const NodeOptions *o, GErro
     if (s->compression > 1) {
         return fail(err, s, "unknown compression type");
     }
+    if (s->compression == 1 &&
+        !rhea_library_load("libzstd.so.1", (const char *[]){ZSTD_FUNCTIONS(LIBRARY_NAME) NULL},
+                           &s->zstd, err)) {
+        return false;
+    }
     s->ext_l2 = s->incompat & INCOMPAT_EXTL2;
     if (s->ext_l2 && s->cluster_bits < 14) {
         return fail(err, s, "extended L2 entries need clusters of at least 16 KiB");

@@ -20,8 +20,10 @@
 #define IO_BLOCK_QCOW2_H
 
 #include <pthread.h>
+#include <zstd.h>
 #include "io/node.h"
 #include "io/qcow2.h"
+#include "rhea/library.h"
 
 #define QCOW_MAGIC 0x514649fbu
 
@@ -69,12 +71,24 @@ typedef struct Extension {
     uint8_t *data;
 } Extension;
 
+/* libzstd, which only images with such clusters need. */
+#define ZSTD_FUNCTIONS(X)                                                                          \
+    X(ZSTD_compress)                                                                               \
+    X(ZSTD_createDStream)                                                                          \
+    X(ZSTD_decompressStream)                                                                       \
+    X(ZSTD_freeDStream)                                                                            \
+    X(ZSTD_isError)
+typedef struct Zstd {
+    ZSTD_FUNCTIONS(LIBRARY_FN)
+} Zstd;
+
 struct Qcow2 {
     BlockNode *node, *file, *data; /* data: where guest clusters are, file or the external one */
     unsigned version, cluster_bits, refcount_order, l2_bits, entry_words, sub_bits;
     uint64_t cluster_size;
     uint64_t incompat, compat, autoclear;
     unsigned compression; /* 0 zlib, 1 zstd */
+    Zstd zstd;            /* if compression is 1 */
     bool read_only, broken;
     bool external, ext_l2;
 

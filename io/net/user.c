@@ -10,6 +10,7 @@
  */
 #include "io/net/internal.h"
 #include "rhea/error.h"
+#include "rhea/library.h"
 #include "rhea/log.h"
 
 #include <arpa/inet.h>
@@ -21,8 +22,21 @@
 
 #define RA_NONE INT64_MAX
 
+#define SLIRP_FUNCTIONS(X)                                                                         \
+    X(slirp_new)                                                                                   \
+    X(slirp_cleanup)                                                                               \
+    X(slirp_input)                                                                                 \
+    X(slirp_pollfds_fill)                                                                          \
+    X(slirp_pollfds_poll)                                                                          \
+    X(slirp_add_hostfwd)                                                                           \
+    X(slirp_add_exec)                                                                              \
+    X(slirp_add_unix)
+
 typedef struct NetUser {
     NetBackend b;
+    struct {
+        SLIRP_FUNCTIONS(LIBRARY_FN)
+    } lib;
     Slirp *slirp;
     GArray *fds;        /* struct pollfd; 0 is wake_fd */
     SlirpTimerCb ra_cb; /* the one timer that libslirp has: router advertisements */
@@ -132,7 +146,7 @@ static void user_run(NetBackend *b)
 
         g_array_set_size(u->fds, 0);
         g_array_append_val(u->fds, wake);
-        slirp_pollfds_fill(u->slirp, &timeout, add_poll, u);
+        u->lib.slirp_pollfds_fill(u->slirp, &timeout, add_poll, u);
         if (u->ra_ms != RA_NONE) {
             timeout = MIN(timeout, (uint64_t)MAX(u->ra_ms - now_ms(), 0));
         }
@@ -140,7 +154,7 @@ static void user_run(NetBackend *b)
         if (n > 0 && g_array_index(u->fds, struct pollfd, 0).revents) {
             net_woken(b);
         }
-        slirp_pollfds_poll(u->slirp, n < 0 && errno != EINTR, get_revents, u);
+        u->lib.slirp_pollfds_poll(u->slirp, n < 0 && errno != EINTR, get_revents, u);
         if (u->ra_ms <= now_ms()) {
             u->ra_ms = RA_NONE;
             u->ra_cb(u->ra_opaque);
@@ -149,7 +163,7 @@ static void user_run(NetBackend *b)
             gsize len;
             const uint8_t *data = g_bytes_get_data(frame, &len);
 
-            slirp_input(u->slirp, data, len);
+            u->lib.slirp_input(u->slirp, data, len);
             g_bytes_unref(frame);
         }
         net_deliver_waiting(b);
@@ -227,7 +241,7 @@ static bool add_hostfwd(NetUser *u, const char *rule, GError **err)
         rhea_error_set(err, "Invalid host forwarding rule '%s'", rule);
         return false;
     }
-    if (slirp_add_hostfwd(u->slirp, udp, host, host_port, guest, guest_port) < 0) {
+    if (u->lib.slirp_add_hostfwd(u->slirp, udp, host, host_port, guest, guest_port) < 0) {
         rhea_error_set(err, "Could not set up host forwarding rule '%s': %s", rule,
                        g_strerror(errno));
         return false;
@@ -250,9 +264,9 @@ static bool add_guestfwd(NetUser *u, const char *rule, GError **err)
         return false;
     }
     if (g_str_has_prefix(dash + 1, "cmd:")) {
-        ret = slirp_add_exec(u->slirp, dash + 5, &server, port);
+        ret = u->lib.slirp_add_exec(u->slirp, dash + 5, &server, port);
     } else if (g_str_has_prefix(dash + 1, "unix:")) {
-        ret = slirp_add_unix(u->slirp, dash + 6, &server, port);
+        ret = u->lib.slirp_add_unix(u->slirp, dash + 6, &server, port);
     } else {
         rhea_error_set(err, "guestfwd=%s: the target must be cmd:COMMAND or unix:PATH", rule);
         return false;
@@ -308,7 +322,7 @@ static void user_close(NetBackend *b)
     NetUser *u = (NetUser *)b;
 
     if (u->slirp) {
-        slirp_cleanup(u->slirp);
+        u->lib.slirp_cleanup(u->slirp);
     }
     g_array_free(u->fds, TRUE);
     g_strfreev(u->dnssearch);
@@ -375,9 +389,11 @@ static NetBackend *user_open(OptDict *o, GError **err)
     u->ra_ms = RA_NONE;
     u->dnssearch = take_dnssearch(o);
     cfg.vdnssearch = u->dnssearch[0] ? (const char **)u->dnssearch : NULL;
-    u->slirp = slirp_new(&cfg, &callbacks, u);
+    bool loaded = rhea_library_load(
+        "libslirp.so.0", (const char *[]){SLIRP_FUNCTIONS(LIBRARY_NAME) NULL}, &u->lib, err);
+    u->slirp = loaded ? u->lib.slirp_new(&cfg, &callbacks, u) : NULL;
     if (!u->slirp || !add_forwards(u, o, err)) {
-        if (!u->slirp) {
+        if (loaded && !u->slirp) {
             rhea_error_set(err, "the user network's addresses do not fit together");
         }
         user_close(&u->b);

@@ -82,7 +82,7 @@ static GArray *choose_rows(const Options *o)
     GArray *rows = g_array_new(FALSE, FALSE, sizeof(unsigned));
     for (unsigned id = 1; id < isa->count; id++) {
         const InsnRow *r = &isa->rows[id];
-        if (!r->name || left_out(r)) {
+        if (!*r->name || left_out(r)) {
             continue;
         }
         bool take = !o->only->len;
