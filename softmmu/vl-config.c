@@ -626,6 +626,15 @@ static const struct {
     bool needs_size;
     ObjectKey keys[16];
 } object_kinds[] = {
+    {"filter-dump",
+     false,
+     {{"netdev", OBJ_STRING},
+      {"file", OBJ_STRING},
+      {"maxlen", OBJ_U64},
+      {"queue", OBJ_STRING},
+      {"status", OBJ_BOOL},
+      {"position", OBJ_STRING},
+      {"insert", OBJ_STRING}}},
     {"memory-backend-file",
      true,
      {MEMORY_KEYS,

@@ -3,8 +3,8 @@
 /*
  * -netdev, -nic and -net: back ends, and the cards that come with them.
  *
- * -nic makes both. -net nic and -net user are an older way to say the same: the first card gets the
- * first back end, and so on. Without any of these options a board may bring a card of its own. Main
+ * -nic makes both. -net nic and -net user are an older way to say the same; with several of them
+ * all are on one hub. Without any of these options a board may bring a card of its own. Main
  * thread, before the board. Test: tests/cli/
  */
 #include "io/net.h"
@@ -114,22 +114,57 @@ bool config_net_old(CommandLine *c, OptDict *d, GError **err)
     return true;
 }
 
+/* More than one of a kind: all are on hub 0, cards that name no netdev= and back ends alike. */
+static const char *add_hub_port(CommandLine *c, const char *netdev, const char *location)
+{
+    OptDict *d = opt_parse("hubport,hubid=0", "type", NULL);
+
+    if (netdev) {
+        opt_set(d, "netdev", netdev);
+    }
+    opt_set_location(d, location);
+    return add_netdev(c, d);
+}
+
 static void pair_old(CommandLine *c)
 {
-    unsigned used = 0;
+    unsigned cards = 0, nets = c->old_nets ? c->old_nets->len : 0;
+    const char *net = NULL;
 
+    for (unsigned i = 0; c->old_nics && i < c->old_nics->len; i++) {
+        cards += !opt_get(g_ptr_array_index(c->old_nics, i), "netdev");
+    }
+    bool hub = nets && cards && nets + cards > 2;
+    for (unsigned i = 0; i < nets; i++) {
+        OptDict *d = g_ptr_array_index(c->old_nets, i);
+
+        net = add_netdev(c, d);
+        if (hub) {
+            add_hub_port(c, net, opt_location(d));
+        }
+    }
     for (unsigned i = 0; c->old_nics && i < c->old_nics->len; i++) {
         OptDict *card = g_ptr_array_index(c->old_nics, i);
         const char *netdev = opt_get(card, "netdev");
 
-        if (!netdev && used < c->old_nets->len) {
-            netdev = add_netdev(c, g_ptr_array_index(c->old_nets, used++));
+        if (!netdev) {
+            netdev = hub ? add_hub_port(c, NULL, opt_location(card)) : net;
         }
         add_card(c, card, netdev, opt_get(card, "macaddr"));
     }
-    while (c->old_nets && used < c->old_nets->len) {
-        add_netdev(c, g_ptr_array_index(c->old_nets, used++));
+}
+
+static bool add_filters(Machine *m, GError **err)
+{
+    for (unsigned i = 0; i < m->objects->len; i++) {
+        OptDict *d = g_ptr_array_index(m->objects, i);
+
+        if (strcmp(opt_get(d, "qom-type"), "filter-dump") == 0 && !net_add_dump(m, d, err)) {
+            g_prefix_error(err, "%s: ", opt_location(d));
+            return false;
+        }
     }
+    return true;
 }
 
 bool config_net(CommandLine *c, GError **err)
@@ -156,14 +191,14 @@ bool config_net(CommandLine *c, GError **err)
             rhea_error_set(err, "%s: Duplicate ID '%s' for netdev", opt_location(d), id);
             return false;
         }
-        b = net_open(d, err);
+        b = net_open(m, d, err);
         if (!b) {
             g_prefix_error(err, "%s: ", opt_location(d));
             return false;
         }
         g_ptr_array_add(m->nets, b);
     }
-    return true;
+    return add_filters(m, err);
 }
 
 void config_net_check(const Machine *m)

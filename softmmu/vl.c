@@ -775,7 +775,7 @@ static const Option options[] = {
 
     {NULL, NULL, NULL, "Network options:"},
     {"netdev", on_netdev, "type,id=str[,prop=value[,...]]", "configure a network back end"},
-    {"net", on_net, "nic|user|none[,prop=value[,...]]", "the older way to say -nic"},
+    {"net", on_net, "nic|none|type[,prop=value[,...]]", "the older way to say -nic"},
     {"nic", on_nic, "user|none[,model=M][,mac=A][,prop=value[,...]]",
      "a network card and its back end"},
 
@@ -1373,6 +1373,7 @@ static int run_target(const GuestTarget *target, int argc, char **argv)
         fflush(stdout);
         os_daemonize_done();
     }
+    net_end(m);
     /* What the guest wrote before it ended itself is worth a wait, but not for somebody who wants
      * the program gone. */
     charset_free(m->chars, machine_end(m) >= SHUTDOWN_GUEST_POWEROFF ? 10000 : 500);

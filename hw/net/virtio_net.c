@@ -6,8 +6,8 @@
  * Specification: VIRTIO 1.2, 5.1 (5.1.3 features, 5.1.4 configuration, 5.1.6 operation: header,
  * mergeable buffers 5.1.6.4, control queue 5.1.6.5).
  *
- * Checksum and segmentation offload are offered when a back end can take such frames; those there
- * are today cannot, so none of these features is.
+ * Checksum and segmentation offload are offered when the back end takes such frames (tap does):
+ * headers are then passed on, in both directions.
  *
  * Frames of the guest are copied into the back end's queue by the vCPU that kicks. Frames for the
  * guest come on the back end's thread; without buffers they wait there.
@@ -26,8 +26,16 @@
 enum { QUEUE_RX, QUEUE_TX, QUEUE_CTRL, QUEUES };
 
 enum {
+    F_CSUM = 0,
+    F_GUEST_CSUM = 1,
     F_MTU = 3,
     F_MAC = 5,
+    F_GUEST_TSO4 = 7,
+    F_GUEST_TSO6 = 8,
+    F_GUEST_ECN = 9,
+    F_HOST_TSO4 = 11,
+    F_HOST_TSO6 = 12,
+    F_HOST_ECN = 13,
     F_MRG_RXBUF = 15,
     F_STATUS = 16,
     F_CTRL_VQ = 17,
@@ -41,7 +49,17 @@ enum { CFG_MAC = 0, CFG_STATUS = 6, CFG_PAIRS = 8, CFG_MTU = 10, CFG_SIZE = 12 }
 enum { STATUS_LINK_UP = 1 };
 
 /* struct virtio_net_hdr: without mergeable buffers or VERSION_1 it ends before num_buffers. */
-enum { HDR_FLAGS = 0, HDR_GSO_TYPE = 1, HDR_NUM_BUFFERS = 10, HDR_SHORT = 10, HDR_SIZE = 12 };
+enum {
+    HDR_FLAGS = 0,
+    HDR_GSO_TYPE = 1,
+    HDR_WORDS = 2,
+    HDR_NUM_BUFFERS = 10,
+    HDR_SHORT = 10,
+    HDR_SIZE = 12
+};
+enum { FLAG_NEEDS_CSUM = 1 };
+enum { GSO_NONE = 0, GSO_TCPV4 = 1, GSO_TCPV6 = 4, GSO_ECN = 0x80 };
+G_STATIC_ASSERT(HDR_SIZE == NET_HEADER);
 
 enum { CTRL_RX = 0, CTRL_MAC = 1, CTRL_VLAN = 2 };
 enum { MAC_TABLE_SET = 0, MAC_ADDR_SET = 1 };
@@ -68,6 +86,7 @@ enum { ACK_OK = 0, ACK_ERR = 1 };
     A(uint32_t, vlans, VLAN_WORDS, 0)
 
 STATE(virtio_net, VirtioNetState, VIRTIO_NET_STATE, NetBackend *net; uint8_t own_mac[MAC_SIZE];
+      bool offload; /* the back end takes and gives headers */
       /* Properties. */
       char *mac_text; char *netdev; bool mrg_rxbuf; bool link_status; bool ctrl_vq; bool ctrl_rx;
       bool ctrl_vlan; bool ctrl_rx_extra; bool ctrl_mac_addr; uint16_t host_mtu;
@@ -76,7 +95,7 @@ STATE(virtio_net, VirtioNetState, VIRTIO_NET_STATE, NetBackend *net; uint8_t own
 
 // clang-format off
 #define OFFLOAD(NAME, I) \
-    PROP(NAME, BOOL, offloads[I], "on", PUBLIC, "offered if the back end can; none can yet")
+    PROP(NAME, BOOL, offloads[I], "on", PUBLIC, "offered if the back end can")
 PROPS(virtio_net, VirtioNetState,
     PROP("mac", STRING, mac_text, NULL, PUBLIC, "Ethernet 6-byte MAC Address, example: 52:54:00:12:34:56"),
     PROP("netdev", NETDEV, netdev, NULL, PUBLIC, "ID of a netdev to use as a backend"),
@@ -107,9 +126,37 @@ static size_t header_size(const VirtioNetState *s)
 
 /* ---- to the network ---- */
 
+/* 5.1.6.2: what the header asks for was negotiated. */
+static bool offload_allowed(const VirtioNetState *s, const uint8_t *header)
+{
+    const VirtioCore *v = s->vio;
+    unsigned flags = header[HDR_FLAGS] & FLAG_NEEDS_CSUM, gso = header[HDR_GSO_TYPE];
+
+    if (!flags && gso == GSO_NONE) {
+        return true;
+    }
+    if (!flags || !virtio_has(v, F_CSUM) || (gso & GSO_ECN && !virtio_has(v, F_HOST_ECN))) {
+        return false;
+    }
+    gso &= ~GSO_ECN;
+    return gso == GSO_NONE || (gso == GSO_TCPV4 && virtio_has(v, F_HOST_TSO4)) ||
+           (gso == GSO_TCPV6 && virtio_has(v, F_HOST_TSO6));
+}
+
+/* The words between the driver's byte order and the back end's, little-endian. */
+static void header_swap(const VirtioNetState *s, uint8_t *header)
+{
+    for (unsigned i = HDR_WORDS; i < HDR_SIZE; i += 2) {
+        uint16_t word = virtio_get16(s->vio, header + i);
+
+        header[i] = word;
+        header[i + 1] = word >> 8;
+    }
+}
+
 static void transmit(VirtioNetState *s, const VirtElem *e)
 {
-    uint8_t header[HDR_SIZE];
+    uint8_t header[HDR_SIZE] = {0};
     size_t size = header_size(s);
     struct iovec *iov = e->out;
     uint32_t n = e->n_out;
@@ -118,14 +165,21 @@ static void transmit(VirtioNetState *s, const VirtElem *e)
         virtio_error(s->vio, "frame of %" PRIu64 " bytes without a whole header", e->out_len);
         return;
     }
-    if (header[HDR_GSO_TYPE] || header[HDR_FLAGS]) {
+    if (!offload_allowed(s, header)) {
         rhea_log_mask(LOG_GUEST_ERROR,
-                      "%s: frame asks for offload 0x%x/0x%x, which is not offered\n",
+                      "%s: frame asks for offload 0x%x/0x%x, which was not negotiated\n",
                       device_name(s), header[HDR_FLAGS], header[HDR_GSO_TYPE]);
         return;
     }
     iov_trim_front(&iov, &n, size);
-    if (s->net && e->out_len > size) {
+    if (!s->net || e->out_len <= size) {
+        return;
+    }
+    if (s->offload) {
+        header[HDR_FLAGS] &= FLAG_NEEDS_CSUM;
+        header_swap(s, header);
+        net_send_header(s->net, header, iov, n);
+    } else {
         net_send(s->net, iov, n);
     }
 }
@@ -185,7 +239,8 @@ static bool frame_wanted(const VirtioNetState *s, const uint8_t *frame, size_t l
 }
 
 /* The frame into as many buffers as it takes; false if there are not enough. */
-static bool fill_buffers(VirtioNetState *s, const uint8_t *frame, size_t len)
+static bool fill_buffers(VirtioNetState *s, const uint8_t *offload, const uint8_t *frame,
+                         size_t len)
 {
     VirtioCore *v = s->vio;
     VirtElem *e[BUFFERS_MAX];
@@ -222,6 +277,12 @@ static bool fill_buffers(VirtioNetState *s, const uint8_t *frame, size_t len)
         }
         return small || v->broken;
     }
+    if (offload) {
+        memcpy(header, offload, HDR_WORDS);
+        for (unsigned i = HDR_WORDS; i < HDR_NUM_BUFFERS; i += 2) {
+            virtio_put16(v, header + i, offload[i] | offload[i + 1] << 8);
+        }
+    }
     virtio_put16(v, header + HDR_NUM_BUFFERS, n);
     iov_put(e[0]->in, e[0]->n_in, 0, header, size);
     virtqueue_push_all(v, e, used, n);
@@ -234,12 +295,20 @@ static bool fill_buffers(VirtioNetState *s, const uint8_t *frame, size_t len)
 static bool virtio_net_receive(void *opaque, const uint8_t *frame, size_t len)
 {
     VirtioNetState *s = opaque;
+    const uint8_t *header = s->offload ? frame : NULL;
     bool done = true;
 
+    if (header) {
+        if (len <= HDR_SIZE) {
+            return true;
+        }
+        frame += HDR_SIZE;
+        len -= HDR_SIZE;
+    }
     device_lock(s);
     /* Before the driver is there frames are lost, as on a card that is down. */
     if (virtio_running(s->vio) && s->vq[QUEUE_RX].ready && frame_wanted(s, frame, len)) {
-        done = fill_buffers(s, frame, len);
+        done = fill_buffers(s, header, frame, len);
     }
     device_unlock(s);
     return done;
@@ -378,9 +447,27 @@ static void virtio_net_config_set(void *opaque, const uint8_t *config, unsigned 
     }
 }
 
+/* The driver is there: what it takes unfinished. */
+static void virtio_net_start(void *opaque)
+{
+    VirtioNetState *s = opaque;
+    const VirtioCore *v = s->vio;
+
+    if (s->offload) {
+        net_set_offload(s->net, (virtio_has(v, F_GUEST_CSUM) ? NET_OFFLOAD_CSUM : 0) |
+                                    (virtio_has(v, F_GUEST_TSO4) ? NET_OFFLOAD_TSO4 : 0) |
+                                    (virtio_has(v, F_GUEST_TSO6) ? NET_OFFLOAD_TSO6 : 0) |
+                                    (virtio_has(v, F_GUEST_ECN) ? NET_OFFLOAD_ECN : 0));
+    }
+}
+
 static void virtio_net_clear(void *opaque)
 {
     VirtioNetState *s = opaque;
+
+    if (s->offload) {
+        net_set_offload(s->net, 0);
+    }
 
     memset(s->rx_mode, 0, sizeof(s->rx_mode));
     s->rx_mode[RX_PROMISC] = 1;
@@ -399,6 +486,7 @@ static bool virtio_net_post_load(void *opaque, GError **err)
         rhea_error_set(err, "snapshot: %u and %u addresses", s->n_uni, s->n_multi);
         return false;
     }
+    virtio_net_start(s);
     if (s->net) {
         net_ready(s->net);
     }
@@ -447,10 +535,44 @@ static bool queue_size_ok(uint16_t n, const char *name, GError **err)
     return true;
 }
 
+/* 5.1.3: for a back end that can. The others are not worth asking for: UFO is gone from Linux, and
+ * there is no migration to announce. */
+static uint64_t offload_features(const VirtioNetState *s)
+{
+    enum {
+        CSUM,
+        GSO,
+        GUEST_CSUM,
+        GUEST_TSO4,
+        GUEST_TSO6,
+        GUEST_ECN,
+        GUEST_UFO,
+        HOST_TSO4,
+        HOST_TSO6,
+        HOST_ECN
+    };
+    const bool *on = s->offloads;
+    uint64_t f = 0;
+
+    if (on[CSUM]) {
+        f |= 1u << F_CSUM;
+        f |= on[GSO] && on[HOST_TSO4] ? 1u << F_HOST_TSO4 : 0;
+        f |= on[GSO] && on[HOST_TSO6] ? 1u << F_HOST_TSO6 : 0;
+        f |= f != 1u << F_CSUM && on[HOST_ECN] ? 1u << F_HOST_ECN : 0;
+    }
+    if (on[GUEST_CSUM]) {
+        f |= 1u << F_GUEST_CSUM;
+        f |= on[GUEST_TSO4] ? 1u << F_GUEST_TSO4 : 0;
+        f |= on[GUEST_TSO6] ? 1u << F_GUEST_TSO6 : 0;
+        f |= (on[GUEST_TSO4] || on[GUEST_TSO6]) && on[GUEST_ECN] ? 1u << F_GUEST_ECN : 0;
+    }
+    return f;
+}
+
 static bool virtio_net_realize(void *opaque, GError **err)
 {
     VirtioNetState *s = opaque;
-    const NetReceiver receiver = {virtio_net_receive, s};
+    NetReceiver receiver = {virtio_net_receive, s, false};
     NetBackend *net = NULL;
     uint64_t features = 1u << F_MAC;
 
@@ -479,6 +601,8 @@ static bool virtio_net_realize(void *opaque, GError **err)
         features |= s->ctrl_rx_extra ? 1u << F_CTRL_RX_EXTRA : 0;
         features |= s->ctrl_mac_addr ? 1u << F_CTRL_MAC_ADDR : 0;
     }
+    s->offload = receiver.header = net && net_can_offload(net);
+    features |= s->offload ? offload_features(s) : 0;
     if (!virtio_init(s, s->vq, QUEUES, features, err)) {
         return false;
     }
@@ -507,6 +631,7 @@ static const VirtioClass virtio_net_virtio = {
     .config_get = virtio_net_config_get,
     .config_set = virtio_net_config_set,
     .notify = virtio_net_notify,
+    .start = virtio_net_start,
     .reset = virtio_net_clear,
     .post_load = virtio_net_post_load,
 };

@@ -7,7 +7,11 @@
  * lock held, and never waits: what does not fit in the back end's queue is dropped, as on a wire.
  * A back end calls NetReceiver.receive from a thread of its own.
  *
- * Test: tests/unit/test-net.c
+ * A card that can offload (NetReceiver.header) has a virtio network header of NET_HEADER bytes, in
+ * little-endian order, before each frame, in both directions, if the back end takes it
+ * (net_can_offload()): it is passed through to the host's kernel.
+ *
+ * Test: tests/unit/test-net.c, tests/boot
  */
 #ifndef IO_NET_H
 #define IO_NET_H
@@ -20,7 +24,11 @@
 #include <stdio.h>
 #include <sys/uio.h>
 
-#define NET_FRAME_MAX 65536 /* bytes */
+#define NET_FRAME_MAX 65792 /* bytes: the largest IP packet and what stands before it */
+#define NET_HEADER    12    /* struct virtio_net_hdr_v1 */
+
+/* What a card takes or gives unfinished, for net_set_offload(). */
+enum { NET_OFFLOAD_CSUM = 1, NET_OFFLOAD_TSO4 = 2, NET_OFFLOAD_TSO6 = 4, NET_OFFLOAD_ECN = 8 };
 
 typedef struct NetBackend NetBackend;
 typedef struct Machine Machine; /* softmmu/machine.h */
@@ -30,10 +38,12 @@ typedef struct NetReceiver {
     /* False: there is no room now; the frame comes again after net_ready(). Takes device locks. */
     bool (*receive)(void *opaque, const uint8_t *frame, size_t len);
     void *opaque;
+    bool header; /* frames have one, both ways; only with net_can_offload() */
 } NetReceiver;
 
-/* Check and open a -netdev row; NULL and *err if something in it is wrong. */
-NetBackend *net_open(OptDict *opts, GError **err);
+/* Check and open a -netdev row; NULL and *err if something in it is wrong. m: for those that name
+ * others. */
+NetBackend *net_open(Machine *m, OptDict *opts, GError **err);
 /* After net_detach(). */
 void net_close(NetBackend *b);
 /* The back end of that id among those of the machine. */
@@ -45,8 +55,19 @@ void net_detach(NetBackend *b);
 bool net_attached(const NetBackend *b);
 const char *net_id(const NetBackend *b);
 void net_send(NetBackend *b, const struct iovec *iov, unsigned n);
+/* With the header that NetReceiver.header promises. */
+void net_send_header(NetBackend *b, const uint8_t header[NET_HEADER], const struct iovec *iov,
+                     unsigned n);
 /* The receiver has room again. Any thread. */
 void net_ready(NetBackend *b);
+/* Frames may come with a header, and go out with one. */
+bool net_can_offload(const NetBackend *b);
+/* What may come to the card from now on: NET_OFFLOAD_*. Any thread. */
+void net_set_offload(NetBackend *b, unsigned flags);
 void net_print_types(FILE *out);
+/* -object filter-dump: the frames of a back end into a file. */
+bool net_add_dump(Machine *m, OptDict *opts, GError **err);
+/* The program ends: no frame moves any more, and what must be undone on the host is. */
+void net_end(Machine *m);
 
 #endif

@@ -12,26 +12,37 @@
 
 #include "io/net.h"
 
+#include "io/sockaddr.h"
+
+typedef struct NetDump NetDump; /* dump.c */
+
 typedef struct NetType {
     const char *name;
-    NetBackend *(*open)(OptDict *opts, GError **err);
+    const char *const *keys; /* options beside type and id, NULL-terminated */
+    NetBackend *(*open)(Machine *m, OptDict *opts, GError **err);
     void (*run)(NetBackend *b);
     void (*close)(NetBackend *b);
+    /* At the end of the program, in place of close(): undo what outlives it. May be NULL. */
+    void (*end)(NetBackend *b);
+    void (*set_offload)(NetBackend *b, unsigned flags); /* may be NULL */
 } NetType;
 
 struct NetBackend {
-    const NetType *type;
+    const NetType *type; /* open() may set another one than it belongs to */
     char *id;
     NetReceiver receiver;
     GThread *thread; /* while attached */
     int wake_fd;     /* eventfd */
     bool stopping;   /* atomic */
-    GMutex lock;     /* sent */
-    GQueue sent;     /* GBytes *: from the guest, */
-    GQueue waiting;  /* GBytes *: to the guest; the thread's own */
+    bool linked;     /* part of something else; a card cannot have it */
+    bool can_offload;
+    GMutex lock;      /* sent */
+    GQueue sent;      /* GBytes *: from the guest, */
+    GQueue waiting;   /* GBytes *: to the guest; the thread's own */
+    GPtrArray *dumps; /* NetDump *, or NULL; fixed before the thread starts */
 };
 
-extern const NetType net_user;
+extern const NetType net_user, net_tap, net_bridge, net_socket, net_stream, net_dgram, net_hubport;
 
 bool net_stopping(NetBackend *b);
 /* Clear wake_fd; the thread looks at everything afterwards. */
@@ -42,5 +53,22 @@ GBytes *net_next_sent(NetBackend *b);
 void net_deliver(NetBackend *b, const void *frame, size_t len);
 /* Try again those that wait. */
 void net_deliver_waiting(NetBackend *b);
+/* Nothing waits: a source that can hold its frames back is read only then. */
+bool net_has_room(const NetBackend *b);
+
+/* socket.c: a connected stream, or one that is listened for or connected to, with lengths
+ * before frames. */
+NetBackend *net_stream_new(int fd);
+NetBackend *net_stream_listen(SockAddr *a, uint64_t to, GError **err);
+NetBackend *net_stream_connect(const SockAddr *a, uint64_t reconnect_ms);
+/* dgram.c: a frame a datagram, on fd; to may be NULL: fd is connected. */
+NetBackend *net_dgram_new(int fd, const SockAddr *to);
+NetBackend *net_dgram_multicast(const SockAddr *group, const char *local, GError **err);
+NetBackend *net_dgram_udp(const SockAddr *local, const SockAddr *to, GError **err);
+
+/* dump.c */
+enum { NET_DUMP_RX = 1, NET_DUMP_TX = 2 };
+void net_dump_frame(GPtrArray *dumps, unsigned way, const uint8_t *frame, size_t len);
+void net_dump_free(gpointer dump);
 
 #endif

@@ -17,7 +17,8 @@
 
 #define QUEUE_MAX 512 /* frames, each way */
 
-static const NetType *const types[] = {&net_user};
+static const NetType *const types[] = {&net_socket, &net_stream, &net_dgram, &net_hubport,
+                                       &net_tap,    &net_user,   &net_bridge};
 
 void net_print_types(FILE *out)
 {
@@ -27,7 +28,20 @@ void net_print_types(FILE *out)
     }
 }
 
-NetBackend *net_open(OptDict *opts, GError **err)
+static bool check_keys(const NetType *t, const OptDict *o, GError **err)
+{
+    const char *key, *value;
+
+    for (unsigned i = 0; opt_at(o, i, &key, &value); i++) {
+        if (strcmp(key, "type") != 0 && strcmp(key, "id") != 0 && !g_strv_contains(t->keys, key)) {
+            rhea_error_set(err, "Invalid parameter '%s'", key);
+            return false;
+        }
+    }
+    return true;
+}
+
+NetBackend *net_open(Machine *m, OptDict *opts, GError **err)
 {
     const char *type = opt_take(opts, "type"), *id = opt_take(opts, "id");
 
@@ -37,10 +51,10 @@ NetBackend *net_open(OptDict *opts, GError **err)
     }
     for (unsigned i = 0; i < G_N_ELEMENTS(types); i++) {
         if (strcmp(types[i]->name, type) == 0) {
-            NetBackend *b = types[i]->open(opts, err);
+            NetBackend *b = check_keys(types[i], opts, err) ? types[i]->open(m, opts, err) : NULL;
 
             if (b) {
-                b->type = types[i];
+                b->type = b->type ? b->type : types[i];
                 b->id = g_strdup(id);
                 b->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
                 g_mutex_init(&b->lock);
@@ -68,6 +82,9 @@ void net_close(NetBackend *b)
     close(b->wake_fd);
     g_mutex_clear(&b->lock);
     g_free(b->id);
+    if (b->dumps) {
+        g_ptr_array_free(b->dumps, TRUE);
+    }
     b->type->close(b);
 }
 
@@ -90,7 +107,7 @@ const char *net_id(const NetBackend *b)
 
 bool net_attached(const NetBackend *b)
 {
-    return b->receiver.receive != NULL;
+    return b->receiver.receive != NULL || b->linked;
 }
 
 static void wake(NetBackend *b)
@@ -121,21 +138,28 @@ bool net_attach(NetBackend *b, const NetReceiver *r, GError **err)
     return true;
 }
 
-void net_detach(NetBackend *b)
+static void thread_stop(NetBackend *b)
 {
-    if (!net_attached(b)) {
-        return;
-    }
     __atomic_store_n(&b->stopping, true, __ATOMIC_RELEASE);
     wake(b);
     g_thread_join(b->thread);
-    b->receiver = (NetReceiver){NULL, NULL};
+    b->thread = NULL;
+}
+
+void net_detach(NetBackend *b)
+{
+    if (!b->thread) {
+        return;
+    }
+    thread_stop(b);
+    b->receiver = (NetReceiver){NULL};
     queue_clear(&b->waiting);
 }
 
-void net_send(NetBackend *b, const struct iovec *iov, unsigned n)
+static void send_frame(NetBackend *b, const uint8_t *header, size_t header_len,
+                       const struct iovec *iov, unsigned n)
 {
-    size_t len = 0, at = 0;
+    size_t len = header_len, at = header_len;
     bool first = false;
 
     for (unsigned i = 0; i < n; i++) {
@@ -145,6 +169,9 @@ void net_send(NetBackend *b, const struct iovec *iov, unsigned n)
         return;
     }
     uint8_t *frame = g_malloc(len);
+    if (header_len) {
+        memcpy(frame, header, header_len);
+    }
     for (unsigned i = 0; i < n; at += iov[i++].iov_len) {
         memcpy(frame + at, iov[i].iov_base, iov[i].iov_len);
     }
@@ -158,6 +185,47 @@ void net_send(NetBackend *b, const struct iovec *iov, unsigned n)
     g_free(frame);
     if (first) {
         wake(b);
+    }
+}
+
+void net_send(NetBackend *b, const struct iovec *iov, unsigned n)
+{
+    send_frame(b, NULL, 0, iov, n);
+}
+
+void net_send_header(NetBackend *b, const uint8_t header[NET_HEADER], const struct iovec *iov,
+                     unsigned n)
+{
+    send_frame(b, header, NET_HEADER, iov, n);
+}
+
+bool net_can_offload(const NetBackend *b)
+{
+    return b->can_offload;
+}
+
+void net_set_offload(NetBackend *b, unsigned flags)
+{
+    if (b->type->set_offload) {
+        b->type->set_offload(b, flags);
+    }
+}
+
+void net_end(Machine *m)
+{
+    for (unsigned i = m->nets ? m->nets->len : 0; i > 0; i--) {
+        NetBackend *b = g_ptr_array_index(m->nets, i - 1);
+
+        if (b->thread) {
+            thread_stop(b);
+        }
+        if (b->type->end) {
+            b->type->end(b);
+        }
+        if (b->dumps) {
+            g_ptr_array_free(b->dumps, TRUE);
+            b->dumps = NULL;
+        }
     }
 }
 
@@ -181,16 +249,37 @@ void net_woken(NetBackend *b)
     }
 }
 
+static void dump(NetBackend *b, unsigned way, const uint8_t *frame, size_t len)
+{
+    size_t skip = b->receiver.header ? NET_HEADER : 0;
+
+    if (b->dumps && len > skip) {
+        net_dump_frame(b->dumps, way, frame + skip, len - skip);
+    }
+}
+
 GBytes *net_next_sent(NetBackend *b)
 {
     g_mutex_lock(&b->lock);
     GBytes *frame = g_queue_pop_head(&b->sent);
     g_mutex_unlock(&b->lock);
+    if (frame) {
+        gsize len;
+        const uint8_t *data = g_bytes_get_data(frame, &len);
+
+        dump(b, NET_DUMP_RX, data, len);
+    }
     return frame;
+}
+
+bool net_has_room(const NetBackend *b)
+{
+    return b->waiting.length == 0;
 }
 
 void net_deliver(NetBackend *b, const void *frame, size_t len)
 {
+    dump(b, NET_DUMP_TX, frame, len);
     if (b->waiting.length == 0 && b->receiver.receive(b->receiver.opaque, frame, len)) {
         return;
     }

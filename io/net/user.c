@@ -28,9 +28,20 @@
     X(slirp_input)                                                                                 \
     X(slirp_pollfds_fill)                                                                          \
     X(slirp_pollfds_poll)                                                                          \
-    X(slirp_add_hostfwd)                                                                           \
     X(slirp_add_exec)                                                                              \
-    X(slirp_add_unix)
+    X(slirp_add_unix)                                                                              \
+    X(slirp_add_hostxfwd)                                                                          \
+    X(slirp_add_guestfwd)                                                                          \
+    X(slirp_socket_can_recv)                                                                       \
+    X(slirp_socket_recv)
+
+/* guestfwd= to a socket. */
+typedef struct UserForward {
+    int fd; /* -1: the other side has left */
+    struct in_addr addr;
+    int port;
+    int poll; /* index in NetUser.fds, -1: not now */
+} UserForward;
 
 typedef struct NetUser {
     NetBackend b;
@@ -43,6 +54,8 @@ typedef struct NetUser {
     void *ra_opaque;
     int64_t ra_ms; /* when, RA_NONE: not */
     char **dnssearch;
+    struct in_addr dhcp_start;
+    GPtrArray *forwards; /* UserForward * */
 } NetUser;
 
 /* ---- what libslirp calls ---- */
@@ -130,6 +143,9 @@ static int get_revents(int idx, void *opaque)
            (r & POLLHUP ? SLIRP_POLL_HUP : 0);
 }
 
+static void guestfwd_poll(NetUser *u, UserForward *f);
+static void guestfwd_read(NetUser *u, UserForward *f);
+
 static int64_t now_ms(void)
 {
     return g_get_monotonic_time() / 1000;
@@ -147,6 +163,9 @@ static void user_run(NetBackend *b)
         g_array_set_size(u->fds, 0);
         g_array_append_val(u->fds, wake);
         u->lib.slirp_pollfds_fill(u->slirp, &timeout, add_poll, u);
+        for (unsigned i = 0; i < u->forwards->len; i++) {
+            guestfwd_poll(u, g_ptr_array_index(u->forwards, i));
+        }
         if (u->ra_ms != RA_NONE) {
             timeout = MIN(timeout, (uint64_t)MAX(u->ra_ms - now_ms(), 0));
         }
@@ -155,6 +174,9 @@ static void user_run(NetBackend *b)
             net_woken(b);
         }
         u->lib.slirp_pollfds_poll(u->slirp, n < 0 && errno != EINTR, get_revents, u);
+        for (unsigned i = 0; n > 0 && i < u->forwards->len; i++) {
+            guestfwd_read(u, g_ptr_array_index(u->forwards, i));
+        }
         if (u->ra_ms <= now_ms()) {
             u->ra_ms = RA_NONE;
             u->ra_cb(u->ra_opaque);
@@ -205,11 +227,11 @@ static bool take_net(OptDict *o, struct in_addr *net, struct in_addr *mask, GErr
         char *end;
         unsigned long bits = strtoul(part[1], &end, 10);
 
-        if (!*part[1] || *end || bits < 4 || bits > 30) {
-            rhea_error_set(err, "Parameter 'net': '%s' is no network", text);
+        if (!*part[1] || *end || bits < 4 || bits > 32) {
+            rhea_error_set(err, "Invalid netmask provided (must be in range 4-32)");
             return false;
         }
-        mask->s_addr = htonl(UINT32_MAX << (32 - bits));
+        mask->s_addr = htonl((uint64_t)UINT32_MAX << (32 - bits));
     }
     net->s_addr &= mask->s_addr;
     return true;
@@ -224,24 +246,54 @@ static bool port_parse(const char *text, int low, int *port)
     return *text && !*end && val >= (unsigned long)low && val <= 65535;
 }
 
-/* [tcp|udp]:[hostaddr]:hostport-[guestaddr]:guestport */
+/* "ADDR:PORT" of a forward, ADDR maybe empty or an IPv6 address in brackets. */
+static bool forward_addr(const char *text, int low, bool v6, SockAddr *a)
+{
+    g_autofree char *host = NULL, *port = NULL;
+    struct sockaddr_in *in = (struct sockaddr_in *)&a->addr;
+    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&a->addr;
+    int n;
+
+    memset(a, 0, sizeof(*a));
+    if (!sock_split(text, &host, &port, NULL) || !port_parse(port, low, &n)) {
+        return false;
+    }
+    if (*text == '[' || (v6 && !*host)) {
+        in6->sin6_family = AF_INET6;
+        in6->sin6_port = htons(n);
+        a->len = sizeof(*in6);
+        return !*host || inet_pton(AF_INET6, host, &in6->sin6_addr) == 1;
+    }
+    in->sin_family = AF_INET;
+    in->sin_port = htons(n);
+    a->len = sizeof(*in);
+    return !*host || inet_aton(host, &in->sin_addr);
+}
+
+/* [tcp|udp]:[hostaddr]:hostport-[guestaddr]:guestport, unix:path-[guestaddr]:guestport */
 static bool add_hostfwd(NetUser *u, const char *rule, GError **err)
 {
-    struct in_addr host = {INADDR_ANY}, guest = {0};
-    g_auto(GStrv) side = g_strsplit(rule, "-", 2);
-    g_auto(GStrv) from = g_strsplit(side[0], ":", 3);
-    g_auto(GStrv) to = side[1] ? g_strsplit(side[1], ":", 2) : NULL;
-    int host_port, guest_port;
-    bool udp = from[0] && strcmp(from[0], "udp") == 0;
+    const char *colon = strchr(rule, ':'), *dash = strrchr(rule, '-');
+    g_autofree char *kind = colon ? g_strndup(rule, colon - rule) : NULL;
+    g_autofree char *from = colon && dash > colon ? g_strndup(colon + 1, dash - colon - 1) : NULL;
+    bool udp = kind && strcmp(kind, "udp") == 0, local = kind && strcmp(kind, "unix") == 0;
+    SockAddr host, guest;
 
-    if (g_strv_length(from) != 3 || !to || g_strv_length(to) != 2 ||
-        (!udp && *from[0] && strcmp(from[0], "tcp") != 0) ||
-        (*from[1] && !inet_aton(from[1], &host)) || !port_parse(from[2], 0, &host_port) ||
-        (*to[0] && !inet_aton(to[0], &guest)) || !port_parse(to[1], 1, &guest_port)) {
+    if (!from || (!udp && !local && *kind && strcmp(kind, "tcp") != 0) ||
+        !(local ? sock_unix(&host, from, false, true, NULL)
+                : forward_addr(from, 0, false, &host)) ||
+        !forward_addr(dash + 1, 1, host.addr.ss_family == AF_INET6, &guest)) {
         rhea_error_set(err, "Invalid host forwarding rule '%s'", rule);
         return false;
     }
-    if (u->lib.slirp_add_hostfwd(u->slirp, udp, host, host_port, guest, guest_port) < 0) {
+    /* An unspecified address is the first one that DHCP gives. */
+    struct sockaddr_in *to = (struct sockaddr_in *)&guest.addr;
+    if (guest.addr.ss_family == AF_INET && to->sin_addr.s_addr == 0) {
+        to->sin_addr = u->dhcp_start;
+    }
+    if (u->lib.slirp_add_hostxfwd(u->slirp, (struct sockaddr *)&host.addr, host.len,
+                                  (struct sockaddr *)&guest.addr, guest.len,
+                                  udp ? SLIRP_HOSTFWD_UDP : 0) < 0) {
         rhea_error_set(err, "Could not set up host forwarding rule '%s': %s", rule,
                        g_strerror(errno));
         return false;
@@ -249,7 +301,69 @@ static bool add_hostfwd(NetUser *u, const char *rule, GError **err)
     return true;
 }
 
-/* [tcp]:server:port-cmd:COMMAND, or -unix:PATH */
+/* ---- a connection of the guest to a TCP socket of the host that is open all the time ---- */
+
+static ssize_t guestfwd_write(const void *buf, size_t len, void *opaque)
+{
+    const UserForward *f = opaque;
+    ssize_t n = f->fd < 0 ? -1 : send(f->fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+    /* There is no way to say "later": what the socket does not take is lost. */
+    return n < 0 ? (ssize_t)len : n;
+}
+
+static void guestfwd_poll(NetUser *u, UserForward *f)
+{
+    size_t room = u->lib.slirp_socket_can_recv(u->slirp, f->addr, f->port);
+
+    f->poll = -1;
+    if (f->fd >= 0 && room) {
+        f->poll = add_poll(f->fd, SLIRP_POLL_IN, u);
+    }
+}
+
+static void guestfwd_read(NetUser *u, UserForward *f)
+{
+    uint8_t buf[4096];
+
+    if (f->poll < 0 || !get_revents(f->poll, u)) {
+        return;
+    }
+    size_t room = u->lib.slirp_socket_can_recv(u->slirp, f->addr, f->port);
+    ssize_t n = recv(f->fd, buf, MIN(room, sizeof(buf)), MSG_DONTWAIT);
+    if (n > 0) {
+        u->lib.slirp_socket_recv(u->slirp, f->addr, f->port, buf, n);
+    } else if (room && (n == 0 || (errno != EAGAIN && errno != EINTR))) {
+        close(f->fd);
+        f->fd = -1;
+    }
+}
+
+static int guestfwd_socket(NetUser *u, const char *target, struct in_addr server, int port,
+                           GError **err)
+{
+    g_autofree char *host = NULL, *host_port = NULL;
+    SockAddr a;
+
+    if (!sock_split(target, &host, &host_port, err) ||
+        !sock_inet(&a, host, host_port, AF_UNSPEC, SOCK_STREAM, false, err)) {
+        return -1;
+    }
+    int fd = socket(a.addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&a.addr, a.len)) {
+        rhea_error_set(err, "Failed to connect to '%s': %s", target, g_strerror(errno));
+        if (fd >= 0) {
+            close(fd);
+        }
+        return -1;
+    }
+    UserForward *f = g_new0(UserForward, 1);
+    *f = (UserForward){fd, server, port, -1};
+    g_ptr_array_add(u->forwards, f);
+    return u->lib.slirp_add_guestfwd(u->slirp, guestfwd_write, f, &f->addr, port);
+}
+
+/* [tcp]:server:port-cmd:COMMAND, -unix:PATH, -tcp:HOST:PORT or -null */
 static bool add_guestfwd(NetUser *u, const char *rule, GError **err)
 {
     const char *dash = strchr(rule, '-');
@@ -267,11 +381,14 @@ static bool add_guestfwd(NetUser *u, const char *rule, GError **err)
         ret = u->lib.slirp_add_exec(u->slirp, dash + 5, &server, port);
     } else if (g_str_has_prefix(dash + 1, "unix:")) {
         ret = u->lib.slirp_add_unix(u->slirp, dash + 6, &server, port);
+    } else if (g_str_has_prefix(dash + 1, "tcp:")) {
+        ret = guestfwd_socket(u, dash + 5, server, port, err);
     } else {
-        rhea_error_set(err, "guestfwd=%s: the target must be cmd:COMMAND or unix:PATH", rule);
+        rhea_error_set(
+            err, "guestfwd=%s: the target must be cmd:COMMAND, unix:PATH or tcp:HOST:PORT", rule);
         return false;
     }
-    if (ret < 0) {
+    if (ret < 0 && (!err || !*err)) {
         rhea_error_set(err, "Conflicting/invalid host:port in guest forwarding rule '%s'", rule);
     }
     return ret >= 0;
@@ -324,6 +441,15 @@ static void user_close(NetBackend *b)
     if (u->slirp) {
         u->lib.slirp_cleanup(u->slirp);
     }
+    for (unsigned i = 0; i < u->forwards->len; i++) {
+        UserForward *f = g_ptr_array_index(u->forwards, i);
+
+        if (f->fd >= 0) {
+            close(f->fd);
+        }
+        g_free(f);
+    }
+    g_ptr_array_free(u->forwards, TRUE);
     g_array_free(u->fds, TRUE);
     g_strfreev(u->dnssearch);
     g_free(u);
@@ -334,59 +460,137 @@ static const char *const known[] = {
     "host",      "tftp",       "bootfile", "dhcpstart",   "dns",
     "dnssearch", "domainname", "ipv6-net", "ipv6-prefix", "ipv6-prefixlen",
     "ipv6-host", "ipv6-dns",   "hostfwd",  "guestfwd",    "tftp-server-name",
-    NULL};
+    "smb",       "smbserver",  NULL};
 
-static NetBackend *user_open(OptDict *o, GError **err)
+static bool take_addr6(OptDict *o, const char *key, struct in6_addr *addr, GError **err)
 {
-    const char *key, *value;
-    const char *prefix6 = opt_take(o, "ipv6-prefix"), *host6 = opt_take(o, "ipv6-host");
-    const char *dns6 = opt_take(o, "ipv6-dns");
-    SlirpConfig cfg = {.version = 1, .vprefix_len = 64, .in_enabled = true, .in6_enabled = true};
-    bool restricted = false;
-    uint64_t len6 = 64;
+    const char *text = opt_take(o, key);
 
-    for (unsigned i = 0; opt_at(o, i, &key, &value); i++) {
-        if (strcmp(key, "type") != 0 && strcmp(key, "id") != 0 && !g_strv_contains(known, key)) {
-            rhea_error_set(err, "Parameter '%s' is unexpected", key);
-            return NULL;
-        }
+    if (text && inet_pton(AF_INET6, text, addr) != 1) {
+        rhea_error_set(err, "Parameter '%s': '%s' is no IPv6 address", key, text);
+        return false;
     }
-    inet_aton("10.0.2.0", &cfg.vnetwork);
-    inet_aton("255.255.255.0", &cfg.vnetmask);
-    if (!take_net(o, &cfg.vnetwork, &cfg.vnetmask, err)) {
+    return true;
+}
+
+/* ipv6-net=PREFIX/LENGTH, or ipv6-prefix= and ipv6-prefixlen=; the rest follows from it. */
+static bool take_ipv6(OptDict *o, SlirpConfig *cfg, GError **err)
+{
+    const char *net = opt_take(o, "ipv6-net");
+    g_auto(GStrv) part = net ? g_strsplit(net, "/", 2) : NULL;
+    uint64_t len = 64;
+
+    if (net && (opt_get(o, "ipv6-prefix") || opt_get(o, "ipv6-prefixlen"))) {
+        rhea_error_set(err, "ipv6-net= cannot be given with ipv6-prefix= or ipv6-prefixlen=");
+        return false;
+    }
+    if (part && part[0] && *part[0]) {
+        opt_set(o, "ipv6-prefix", part[0]);
+    }
+    if (part && part[0] && part[1]) {
+        opt_set(o, "ipv6-prefixlen", part[1]);
+    }
+    inet_pton(AF_INET6, "fec0::", &cfg->vprefix_addr6);
+    if (!take_addr6(o, "ipv6-prefix", &cfg->vprefix_addr6, err) ||
+        !opt_take_u64(o, "ipv6-prefixlen", &len, err)) {
+        return false;
+    }
+    if (len > 126) {
+        rhea_error_set(err, "Invalid IPv6 prefix provided (IPv6 prefix length must be between 0 "
+                            "and 126)");
+        return false;
+    }
+    cfg->vprefix_len = len;
+    cfg->vhost6 = cfg->vnameserver6 = cfg->vprefix_addr6;
+    cfg->vhost6.s6_addr[15] |= 2;
+    cfg->vnameserver6.s6_addr[15] |= 3;
+    return take_addr6(o, "ipv6-host", &cfg->vhost6, err) &&
+           take_addr6(o, "ipv6-dns", &cfg->vnameserver6, err);
+}
+
+static bool take_ipv4(OptDict *o, SlirpConfig *cfg, GError **err)
+{
+    inet_aton("10.0.2.0", &cfg->vnetwork);
+    inet_aton("255.255.255.0", &cfg->vnetmask);
+    if (!take_net(o, &cfg->vnetwork, &cfg->vnetmask, err)) {
+        return false;
+    }
+    cfg->vhost.s_addr = cfg->vnetwork.s_addr | htonl(2);
+    cfg->vnameserver.s_addr = cfg->vnetwork.s_addr | htonl(3);
+    cfg->vdhcp_start.s_addr = cfg->vnetwork.s_addr | htonl(15);
+    return take_addr(o, "host", &cfg->vhost, err) && take_addr(o, "dns", &cfg->vnameserver, err) &&
+           take_addr(o, "dhcpstart", &cfg->vdhcp_start, err);
+}
+
+static bool in_net(const SlirpConfig *cfg, struct in_addr a)
+{
+    return (a.s_addr & cfg->vnetmask.s_addr) == cfg->vnetwork.s_addr;
+}
+
+static bool check_config(const SlirpConfig *cfg, GError **err)
+{
+    const char *wrong = NULL;
+
+    if (!cfg->in_enabled && !cfg->in6_enabled) {
+        wrong = "IPv4 and IPv6 disabled";
+    } else if (!in_net(cfg, cfg->vhost)) {
+        wrong = "Host doesn't belong to network";
+    } else if (!in_net(cfg, cfg->vdhcp_start)) {
+        wrong = "DHCP doesn't belong to network";
+    } else if (cfg->vhost.s_addr == cfg->vnameserver.s_addr) {
+        wrong = "DNS must be different from host";
+    } else if (cfg->vdhcp_start.s_addr == cfg->vhost.s_addr ||
+               cfg->vdhcp_start.s_addr == cfg->vnameserver.s_addr) {
+        wrong = "DHCP must be different from host and DNS";
+    } else if (cfg->vdomainname && !*cfg->vdomainname) {
+        wrong = "'domainname' parameter cannot be empty";
+    } else if (cfg->tftp_server_name && strlen(cfg->tftp_server_name) > 255) {
+        wrong = "'tftp-server-name' parameter cannot exceed 255 bytes";
+    }
+    if (wrong) {
+        rhea_error_set(err, "%s", wrong);
+    }
+    return !wrong;
+}
+
+static NetBackend *user_open(Machine *m, OptDict *o, GError **err)
+{
+    SlirpConfig cfg = {.version = 1, .in_enabled = true, .in6_enabled = true};
+    bool restricted = false;
+
+    /* One that is asked for alone switches the other off. */
+    if (!take_switch(o, "ipv4", &cfg.in_enabled, err) ||
+        !take_switch(o, "ipv6", &cfg.in6_enabled, err)) {
         return NULL;
     }
-    cfg.vhost.s_addr = cfg.vnetwork.s_addr | htonl(2);
-    cfg.vnameserver.s_addr = cfg.vnetwork.s_addr | htonl(3);
-    cfg.vdhcp_start.s_addr = cfg.vnetwork.s_addr | htonl(15);
-    inet_pton(AF_INET6, prefix6 ? prefix6 : "fec0::", &cfg.vprefix_addr6);
-    cfg.vhost6 = cfg.vnameserver6 = cfg.vprefix_addr6;
-    cfg.vhost6.s6_addr[15] |= 2;
-    cfg.vnameserver6.s6_addr[15] |= 3;
-    if (!take_addr(o, "host", &cfg.vhost, err) || !take_addr(o, "dns", &cfg.vnameserver, err) ||
-        !take_addr(o, "dhcpstart", &cfg.vdhcp_start, err) ||
-        !take_switch(o, "restrict", &restricted, err) ||
-        !take_switch(o, "ipv4", &cfg.in_enabled, err) ||
-        !take_switch(o, "ipv6", &cfg.in6_enabled, err) ||
-        !opt_take_u64(o, "ipv6-prefixlen", &len6, err)) {
+    if (opt_get(o, "ipv4") && !opt_get(o, "ipv6") && cfg.in_enabled) {
+        cfg.in6_enabled = false;
+    } else if (opt_get(o, "ipv6") && !opt_get(o, "ipv4") && cfg.in6_enabled) {
+        cfg.in_enabled = false;
+    }
+    if (!take_ipv4(o, &cfg, err) || !take_ipv6(o, &cfg, err) ||
+        !take_switch(o, "restrict", &restricted, err)) {
         return NULL;
     }
-    if ((host6 && inet_pton(AF_INET6, host6, &cfg.vhost6) != 1) ||
-        (dns6 && inet_pton(AF_INET6, dns6, &cfg.vnameserver6) != 1) || len6 > 126) {
-        rhea_error_set(err, "one of ipv6-host, ipv6-dns, ipv6-prefixlen is not valid");
+    if (opt_get(o, "smb") || opt_get(o, "smbserver")) {
+        rhea_error_set(err, "smb= is not supported (share a folder with -virtfs)");
         return NULL;
     }
-    cfg.vprefix_len = len6;
     cfg.restricted = restricted;
     cfg.vhostname = opt_take(o, "hostname");
     cfg.tftp_path = opt_take(o, "tftp");
     cfg.tftp_server_name = opt_take(o, "tftp-server-name");
     cfg.bootfile = opt_take(o, "bootfile");
     cfg.vdomainname = opt_take(o, "domainname");
+    if (!check_config(&cfg, err)) {
+        return NULL;
+    }
 
     NetUser *u = g_new0(NetUser, 1);
     u->fds = g_array_new(FALSE, TRUE, sizeof(struct pollfd));
+    u->forwards = g_ptr_array_new();
     u->ra_ms = RA_NONE;
+    u->dhcp_start = cfg.vdhcp_start;
     u->dnssearch = take_dnssearch(o);
     cfg.vdnssearch = u->dnssearch[0] ? (const char **)u->dnssearch : NULL;
     bool loaded = rhea_library_load(
@@ -402,4 +606,5 @@ static NetBackend *user_open(OptDict *o, GError **err)
     return &u->b;
 }
 
-const NetType net_user = {"user", user_open, user_run, user_close};
+const NetType net_user = {
+    .name = "user", .keys = known, .open = user_open, .run = user_run, .close = user_close};

@@ -9,6 +9,8 @@ The environment that matters:
   RHEA_ARGS       further arguments before those of each test (an engine, say)
   RHEA_SLOW       a factor for all time limits (sanitizer builds, slow machines)
 """
+import gzip
+import lzma
 import os
 import re
 import select
@@ -159,7 +161,7 @@ def compile_static(source, *flags, name=None, target='riscv64'):
 
 def make_cpio(files, out):
     """A newc archive for the kernel's initramfs. `files`: path -> bytes (a program or a file, mode
-    755), None (a folder), or ('c', major, minor) (a character device)."""
+    755), None (a folder), ('c', major, minor) (a character device), or a str (a symbolic link)."""
     blob = bytearray()
     ino = 0
 
@@ -177,6 +179,8 @@ def make_cpio(files, out):
     for path, what in files.items():
         if what is None:
             entry(path, 0o040755)
+        elif isinstance(what, str):
+            entry(path, 0o120777, what.encode())
         elif isinstance(what, tuple):
             entry(path, 0o020600, rdev=what[1:])
         else:
@@ -198,6 +202,38 @@ def initramfs(name, init_source, *flags, more=None, target='riscv64'):
         return make_cpio(files, os.path.join(work_dir(), f'{name}-{target}.cpio'))
 
     return once(('initramfs', name, flags, target), build)
+
+
+def shell_initramfs(modules=()):
+    """An initramfs of the Debian installer's busybox for riscv64, whose /init is a shell; with those
+    of the installer's kernel modules, in the order they are loaded in."""
+
+    def build():
+        with gzip.open(os.path.join(fetch_guest('debian-installer'), 'initrd.gz')) as f:
+            files = read_cpio(f.read())
+        lib = 'usr/lib/riscv64-linux-gnu/'
+        want = ['usr/bin/busybox', 'usr/bin/kmod', lib + 'libc.so.6', lib + 'ld-linux-riscv64-lp64d.so.1']
+        out = {d: None for d in ('dev', 'proc', 'sys', 'tmp', 'usr', 'usr/bin', 'usr/sbin', 'usr/lib', lib[:-1])}
+        out.update({'bin': 'usr/bin', 'sbin': 'usr/sbin', 'lib': 'usr/lib', 'dev/console': ('c', 5, 1)})
+        for path, (mode, data) in files.items():
+            folder = os.path.dirname(path)
+            if path in want:
+                out[path] = data
+            elif mode >> 12 == 0o12 and (folder in ('usr/bin', 'usr/sbin') and b'busybox' in data or
+                                         folder in ('usr/lib', lib[:-1]) and os.path.basename(path).startswith(('ld-', 'liblzma'))):
+                out[path] = data.decode()
+            elif os.path.basename(path).startswith('liblzma'):
+                out[path] = data
+            for m in modules:
+                if os.path.basename(path) == m + '.ko.xz':
+                    out[m + '.ko'] = lzma.decompress(data)
+        out['usr/sbin/insmod'] = '../bin/kmod'
+        out['init'] = ('#!/bin/sh\nmount -t proc proc /proc\nmount -t sysfs sys /sys\nmount -t devtmpfs dev /dev\n' +
+                       ''.join(f'insmod /{m}.ko\n' for m in modules) +
+                       'stty -echo\nexport PS1=\nexport PATH=/bin:/sbin\necho shell ready\nexec /bin/sh -i\n').encode()
+        return make_cpio(out, os.path.join(work_dir(), 'shell-' + '-'.join(modules) + '.cpio'))
+
+    return once(('shell', modules), build)
 
 
 class Guest:
@@ -351,3 +387,43 @@ def read_cpio(blob):
             files[name.lstrip('./')] = (f[1], blob[data:data + f[6]])
         at = (data + f[6] + 3) & ~3
     return files
+
+
+class Shell(Guest):
+    """A riscv64 guest with a shell: Debian's kernel and shell_initramfs()."""
+
+    def __init__(self, *args, modules=(), machine='virt', smp=1, memory='256M', wrap=()):
+        linux = os.path.join(fetch_guest('debian-installer'), 'linux')
+        args = ['-M', machine, '-smp', str(smp), '-m', memory, '-nographic', '-no-reboot', '-kernel', linux, '-initrd',
+                shell_initramfs(tuple(modules)), '-append', 'console=ttyS0 quiet', *args]
+        self.count = 0
+        if wrap:
+            super().__init__(command=[*wrap, *emulator('riscv64'), *extra_args(), *args])
+        else:
+            super().__init__(*args)
+
+    def ready(self, limit=60):
+        self.expect('shell ready', limit)
+        return self
+
+    def run(self, text, limit=30):
+        """Runs a line; its status and what it printed."""
+        self.count += 1
+        at = self.seen
+        self.send(f'{text}\necho "DONE"-{self.count}-$?\n')
+        m = self.expect(re.compile(rb'DONE-%d-(\d+)' % self.count), limit)
+        return int(m.group(1)), self.buf[at:m.start()].decode('utf-8', 'replace').replace('\r', '')
+
+    def check(self, text, *wants, limit=30):
+        """Runs a line that has to succeed and print these texts; what it printed."""
+        status, got = self.run(text, limit)
+        if status:
+            self.fail(f'{text!r} ends with {status}:\n{got}')
+        for w in wants:
+            if w not in got:
+                self.fail(f'{text!r} prints no {w!r}:\n{got}')
+        return got
+
+    def off(self):
+        self.send('poweroff -f\n')
+        self.exit(0, 20)

@@ -19,7 +19,7 @@ static NetBackend *net_from(const char *text, GError **err)
 {
     g_autoptr(OptDict) o = opt_parse(text, "type", NULL);
 
-    return net_open(o, err);
+    return net_open(NULL, o, err);
 }
 
 static void test_options(void)

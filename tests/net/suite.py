@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: The rhea authors
+"""Networks from inside a guest.
+
+  net/user      DHCP, DNS address, TFTP, forwards in both directions, IPv6 of the user network; a dump
+  net/restrict  nothing but the forwards leaves
+  net/uboot     U-Boot's dhcp and tftpboot
+  net/tap       a tap interface in a network namespace: ping, TCP with segmentation offload
+  net/hub       two cards and a user network on one hub; two guests joined by stream sockets
+"""
+import hashlib
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, '..', 'lib')]
+import harness as h  # noqa: E402
+from harness import Failure, Guest, Shell, Skip, Test  # noqa: E402
+
+MODULES = ('failover', 'net_failover', 'virtio_net')
+tests = []
+
+DHCP = '''cat > /tmp/dhcp <<"END"
+#!/bin/sh
+env | grep -E '^(ip|router|dns|hostname|domain|search|boot_file|siaddr|tftp|subnet)='
+[ "$1" = bound ] && ip addr add $ip/24 dev $interface && ip route add default via $router
+exit 0
+END
+chmod +x /tmp/dhcp'''
+
+
+def test(name, cores=1, limit=60):
+    def add(func):
+        tests.append(Test('net/' + name, func, cores, limit))
+        return func
+
+    return add
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+
+def folder(name):
+    path = os.path.join(h.work_dir(), f'net-{name}-{os.getpid()}')
+    os.makedirs(path)
+    return path
+
+
+def send_to(port, data):
+    with socket.create_connection(('127.0.0.1', port), timeout=20) as s:
+        s.sendall(data)
+
+
+def receive_from(port):
+    got = b''
+    with socket.create_connection(('127.0.0.1', port), timeout=20) as s:
+        while True:
+            part = s.recv(1 << 16)
+            if not part:
+                return got
+            got += part
+
+
+def check_pcap(path, want):
+    """A whole pcap file with frames that hold each of `want`."""
+    with open(path, 'rb') as f:
+        d = f.read()
+    magic, major, minor, _, _, snap, link = struct.unpack('=IHHIIII', d[:24])
+    if (magic, major, minor, snap, link) != (0xa1b2c3d4, 2, 4, 65536, 1):
+        raise Failure(f'{path}: header {d[:24].hex()}')
+    at, frames = 24, []
+    while at < len(d):
+        sec, _, n, whole = struct.unpack('=IIII', d[at:at + 16])
+        if n != whole or abs(sec - time.time()) > 3600 or at + 16 + n > len(d):
+            raise Failure(f'{path}: record at {at} of {len(d)} bytes')
+        frames.append(d[at + 16:at + 16 + n])
+        at += 16 + n
+    for w in want:
+        if not any(w in f for f in frames):
+            raise Failure(f'{path}: no frame with {w!r} in {len(frames)}')
+
+
+@test('user', limit=30)
+def user():
+    d = folder('user')
+    blob = os.urandom(300000)
+    with open(d + '/blob', 'wb') as f:
+        f.write(blob)
+    digest = hashlib.sha256(blob).hexdigest()
+    port, udp = free_port(), free_port()
+    server = socket.create_server(('127.0.0.1', 0))
+
+    def echo():
+        c, _ = server.accept()
+        with c:
+            c.sendall(b'socket:' + c.recv(4096))
+            c.recv(1)
+
+    threading.Thread(target=echo, daemon=True).start()
+    net = (f'user,id=n,hostname=guest7,domainname=ex.org,dnssearch=a.b,dnssearch=c.d,tftp={d},bootfile=/blob,'
+           f'hostfwd=tcp:127.0.0.1:{port}-:7777,hostfwd=udp:127.0.0.1:{udp}-10.0.2.15:7778,'
+           f'guestfwd=tcp:10.0.2.100:99-cmd:cat,guestfwd=tcp:10.0.2.101:80-tcp:127.0.0.1:{server.getsockname()[1]}')
+    with Shell('-netdev', net, '-device', 'virtio-net-pci,netdev=n,mac=52:54:00:00:00:42', '-object',
+               f'filter-dump,id=f,netdev=n,file={d}/dump', modules=MODULES) as g:
+        g.ready()
+        g.check('ip link set lo up; ip link set eth0 up')
+        g.run(DHCP)
+        g.check('udhcpc -i eth0 -n -q -O search -O bootfile -O hostname -s /tmp/dhcp', 'ip=10.0.2.15', 'dns=10.0.2.3',
+                'router=10.0.2.2', 'search=a.b c.d', 'hostname=guest7', 'domain=ex.org', 'boot_file=/blob')
+        g.check('tftp -g -r blob -l /tmp/blob 10.0.2.2; sha256sum /tmp/blob', digest)
+        g.check('ping -c 1 -W 5 10.0.2.2', '1 packets received')
+        g.check('(echo through a command; sleep 1) | nc 10.0.2.100 99 & sleep 2; kill $! 2>/dev/null; true', 'through a command')
+        g.check('(echo through; sleep 1) | nc 10.0.2.101 80 & sleep 2; kill $! 2>/dev/null; true', 'socket:through')
+        g.check('nc -l -p 7777 > /tmp/in & sleep 1')
+        send_to(port, blob[:200000])
+        g.check('wait; sha256sum /tmp/in', hashlib.sha256(blob[:200000]).hexdigest())
+        g.check('nc -l -p 7777 < /tmp/blob & sleep 1')
+        if receive_from(port) != blob:
+            g.fail('what came out of the guest differs')
+        # The router advertisement of the network gives an address.
+        g.check('for i in 1 2 3 4 5 6 7 8 9; do ip -6 addr show dev eth0 | grep -q fec0 && break; sleep 1; done; '
+                'ip -6 addr show dev eth0', 'fec0::5054:ff:fe00:42/64')
+        g.off()
+    check_pcap(d + '/dump', [b'through a command\n', b'socket:through\n', blob[:256]])
+
+
+@test('restrict', limit=20)
+def restrict():
+    server = socket.create_server(('127.0.0.1', 0))
+    port = server.getsockname()[1]
+    with Shell('-nic', 'user,id=a,model=virtio-net-pci', '-nic', 'user,restrict=on,net=10.9.8.0/24', modules=MODULES) as g:
+        g.ready()
+        g.check('ip addr add 10.0.2.15/24 dev eth0; ip link set eth0 up; ip addr add 10.9.8.15/24 dev eth1; ip link set eth1 up')
+        g.check(f'echo out | nc 10.0.2.2 {port} & sleep 1; kill $! 2>/dev/null; true')
+        server.settimeout(5)
+        c, _ = server.accept()
+        if c.recv(16) != b'out\n':
+            g.fail('no connection without restrict=on')
+        c.close()
+        g.check(f'echo out | nc 10.9.8.2 {port} & sleep 1; kill $! 2>/dev/null; true')
+        server.settimeout(.2)
+        try:
+            server.accept()
+        except OSError:
+            g.off()
+            return
+        g.fail('a connection in spite of restrict=on')
+
+
+@test('uboot', limit=20)
+def uboot():
+    d = folder('uboot')
+    with open(d + '/hello.txt', 'w') as f:
+        f.write('words over the network\n')
+    boot = h.fetch_guest('u-boot')
+    with Guest('-M', 'virt', '-m', '256M', '-nographic', '-no-reboot', '-bios', boot + '/qemu-riscv64/u-boot.bin', '-netdev',
+               f'user,id=n,tftp={d},bootfile=hello.txt', '-device', 'virtio-net-device,netdev=n') as g:
+        g.expect('Hit any key to stop autoboot', 60)
+        g.send('\n')
+        g.expect('=> ', 20)
+        g.send('setenv autoload no; dhcp\n')
+        g.expect('DHCP client bound to address 10.0.2.15', 20)
+        g.expect('=> ', 20)
+        g.send('tftpboot $loadaddr 10.0.2.2:$bootfile\n')
+        g.expect('Bytes transferred = 23', 20)
+        g.expect('=> ', 20)
+        g.send('md.b $loadaddr 10\n')
+        g.expect('words over the n', 20)
+
+
+def namespace():
+    if os.geteuid() or not shutil.which('unshare') or not shutil.which('ip') or not os.path.exists('/dev/net/tun'):
+        raise Skip('needs root, unshare, ip and /dev/net/tun')
+    return ['unshare', '-n', 'sh', '-c']
+
+
+@test('tap', limit=40)
+def tap():
+    """The interface made by rhea, configured by its script, in a network namespace of its own."""
+    wrap = namespace()
+    d = folder('tap')
+    with open(d + '/up', 'w') as f:
+        f.write('#!/bin/sh\nip addr add 192.168.77.1/24 dev $1 && ip link set $1 up && ip link set lo up\n')
+    with open(d + '/down', 'w') as f:
+        f.write(f'#!/bin/sh\nip -s link show $1 > {d}/downed\n')
+    with open(d + '/serve', 'w') as f:
+        f.write('''import hashlib, socket
+s = socket.create_server(('0.0.0.0', 7000))
+data = bytes(range(256)) * 16384
+while True:
+    c, _ = s.accept()
+    kind = c.recv(1)
+    if kind == b'r':
+        c.sendall(data)
+    else:
+        n = hashlib.sha256()
+        while True:
+            part = c.recv(65536)
+            if not part:
+                break
+            n.update(part)
+        open(%r, 'w').write(n.hexdigest())
+    c.close()
+''' % (d + '/received'))
+    for name in ('up', 'down'):
+        os.chmod(f'{d}/{name}', 0o755)
+    digest = hashlib.sha256(bytes(range(256)) * 16384).hexdigest()
+    inner = f'{sys.executable} {d}/serve & "$0" "$@"; status=$?; kill $!; exit $status'
+    with Shell('-netdev', f'tap,id=t,ifname=rtap0,script={d}/up,downscript={d}/down', '-device',
+               'virtio-net-pci,netdev=t', modules=MODULES, wrap=[*wrap, inner]) as g:
+        g.ready()
+        g.check('ip addr add 192.168.77.2/24 dev eth0; ip link set eth0 up')
+        g.check('ping -c 1 -W 5 192.168.77.1', '1 packets received')
+        g.check('echo -n r | nc 192.168.77.1 7000 > /tmp/in; sha256sum /tmp/in', digest)
+        g.check('(echo -n s; cat /tmp/in) | nc 192.168.77.1 7000')
+        # Frames larger than the interface's MTU came in: segmentation was left to the host.
+        got = g.check('cat /proc/net/dev').split('eth0:')[1].split()
+        if int(got[0]) < (4 << 20) or int(got[1]) > 2500:
+            g.fail(f'{got[1]} frames for {got[0]} bytes')
+        g.off()
+    with open(d + '/received') as f:
+        if f.read() != digest:
+            raise Failure('what the host received differs')
+    if 'rtap0' not in open(d + '/downed').read():
+        raise Failure('the downscript did not run')
+
+
+@test('hub', cores=2, limit=40)
+def hub():
+    """Guest 1: two cards on hub 0 by -net; guest 2 reaches its user network through a stream socket."""
+    d = folder('hub')
+    path = d + '/link'
+    with Shell('-netdev', 'user,id=u', '-netdev', 'hubport,id=h0,hubid=3,netdev=u', '-netdev', 'hubport,id=h1,hubid=3',
+               '-device', 'virtio-net-pci,netdev=h1', '-netdev', f'stream,id=s,server=on,addr.type=unix,addr.path={path}',
+               '-netdev', 'hubport,id=h2,hubid=3,netdev=s', modules=MODULES) as a, \
+            Shell('-netdev', f'stream,id=s,addr.type=unix,addr.path={path},reconnect-ms=100', '-device',
+                  'virtio-net-pci,netdev=s,mac=52:54:00:00:00:02', modules=MODULES) as b:
+        a.ready()
+        b.ready()
+        a.check('ip link set lo up; ip addr add 10.0.2.20/24 dev eth0; ip link set eth0 up')
+        b.check('ip link set lo up; ip addr add 10.0.2.21/24 dev eth0; ip link set eth0 up')
+        a.check('ping -c 1 -W 5 10.0.2.2', '1 packets received')
+        b.check('ping -c 1 -W 5 10.0.2.2', '1 packets received')
+        b.check('ping -c 1 -W 5 10.0.2.20', '1 packets received')
+        a.off()
+        b.off()
+    if os.path.exists(path):
+        raise Failure('the socket is still there')
+
+
+def collect():
+    return tests
