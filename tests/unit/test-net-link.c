@@ -347,7 +347,8 @@ static void test_refused(void)
         {"stream,id=a,addr.type=unix,addr.path=/x,foo=1", "Invalid parameter 'foo'"},
         {"dgram,id=a", "dgram requires local="},
         {"dgram,id=a,local.type=unix,local.path=/x", "requires remote"},
-        {"dgram,id=a,local.type=unix,local.path=/x,remote.type=inet,remote.host=127.0.0.1,remote.port=1",
+        {"dgram,id=a,local.type=unix,local.path=/"
+         "x,remote.type=inet,remote.host=127.0.0.1,remote.port=1",
          "remote"},
         {"hubport,id=a", "'hubid' is missing"},
         {"tap,id=a,fd=999", "fd=999"},
@@ -355,7 +356,7 @@ static void test_refused(void)
         {"tap,id=a,queues=2", "only one queue"},
         {"tap,id=a,vhostforce=on", "vhost"},
         {"tap,id=a,fd=0,script=x", "invalid with fd="},
-        {"bridge,id=a,helper=/nonexistent", "helper"},
+        {"bridge,id=a,helper=/nonexistent", "status 127"},
     };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
