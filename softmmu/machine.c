@@ -191,6 +191,17 @@ void machine_add_run_change(Machine *m, void (*fn)(void *opaque, bool running), 
     hook_add(m->run->run_changes, (Hook){.fn.run_change = fn, .opaque = opaque});
 }
 
+void machine_remove_run_change(Machine *m, void *opaque)
+{
+    GArray *list = m->run->run_changes;
+
+    for (unsigned i = list->len; i-- > 0;) {
+        if (g_array_index(list, Hook, i).opaque == opaque) {
+            g_array_remove_index(list, i);
+        }
+    }
+}
+
 void machine_set_actions(Machine *m, const RunActions *a)
 {
     m->run->actions = *a;

@@ -19,8 +19,8 @@
  *
  * Lock: the device's. Test: tests/unit/test-virtio.c, tests/fuzz/virtio_ring.c
  */
+#include "hw/block_conf.h"
 #include "hw/virtio_pci.h"
-#include "io/drive.h"
 #include "rhea/error.h"
 #include "rhea/log.h"
 #include "softmmu/machine.h"
@@ -75,31 +75,24 @@ enum {
     CFG_SIZE = 60,
 };
 
-enum { ON_ERROR_REPORT, ON_ERROR_IGNORE, ON_ERROR_ENOSPC, ON_ERROR_STOP, ON_ERROR_AUTO };
-static const char *const on_error_names[] = {"report", "ignore", "enospc", "stop", "auto", NULL};
-
 #define VIRTIO_BLK_STATE(F, A, D, N)                                                               \
     VIRTIO_STATE(N, QUEUES_MAX)                                                                    \
     F(bool, writeback, KEEP)                                                                       \
     F(uint32_t, n_held, 0)                                                                         \
     D(uint32_t, held, held_max, 0) /* queue << 16 | descriptor */
 
-STATE(virtio_blk, VirtioBlkState, VIRTIO_BLK_STATE, uint32_t held_max; BlockBackend * backend;
-      bool synchronous;                  /* requests finish inside block_submit() */
-      bool wce;                          /* cache mode after reset */
-      uint64_t capacity;                 /* sectors */
-      int on_read_error, on_write_error; /* policies, not AUTO */
+STATE(virtio_blk, VirtioBlkState, VIRTIO_BLK_STATE, uint32_t held_max; BlockConf conf;
+      uint64_t capacity; /* sectors */
       /* Properties. */
-      char *drive; char *serial; bool config_wce; uint16_t num_queues; uint16_t queue_size;
-      bool seg_max_adjust; bool discard; bool report_discard_granularity; bool write_zeroes;
-      uint32_t max_discard_sectors; uint32_t max_write_zeroes_sectors; uint64_t logical_block_size;
-      uint64_t physical_block_size; uint64_t min_io_size; uint64_t opt_io_size;
-      uint64_t discard_granularity; int write_cache; bool share_rw; int rerror; int werror;
-      uint32_t cyls; uint32_t heads; uint32_t secs;)
+      char *serial; bool config_wce; uint16_t num_queues; uint16_t queue_size; bool seg_max_adjust;
+      bool discard; bool report_discard_granularity; bool write_zeroes;
+      uint32_t max_discard_sectors; uint32_t max_write_zeroes_sectors; uint32_t cyls;
+      uint32_t heads; uint32_t secs;)
 
 // clang-format off
 PROPS(virtio_blk, VirtioBlkState,
-    PROP("drive", DRIVE, drive, NULL, PUBLIC, "Node name or ID of a block device to use as a backend"),
+    BLOCK_PROPS(conf),
+    BLOCK_ERROR_PROPS(conf),
     PROP("serial", STRING, serial, NULL, PUBLIC, "serial number, up to 20 bytes"),
     PROP("config-wce", BOOL, config_wce, "on", PUBLIC, "on/off"),
     PROP("num-queues", U16, num_queues, "65535", PUBLIC, "1 to 16; 65535: as the transport likes it"),
@@ -110,17 +103,6 @@ PROPS(virtio_blk, VirtioBlkState,
     PROP("write-zeroes", BOOL, write_zeroes, "on", PUBLIC, "on/off"),
     PROP("max-discard-sectors", U32, max_discard_sectors, "4194303", PUBLIC, "of one request"),
     PROP("max-write-zeroes-sectors", U32, max_write_zeroes_sectors, "4194303", PUBLIC, "of one request"),
-    PROP("logical_block_size", SIZE, logical_block_size, "0", PUBLIC, "A power of two between 512 B and 2 MiB"),
-    PROP("physical_block_size", SIZE, physical_block_size, "0", PUBLIC, "A power of two between 512 B and 2 MiB"),
-    PROP("min_io_size", SIZE, min_io_size, "0", PUBLIC, "bytes"),
-    PROP("opt_io_size", SIZE, opt_io_size, "0", PUBLIC, "bytes"),
-    PROP("discard_granularity", SIZE, discard_granularity, "4294967295", PUBLIC, "bytes; 4294967295: a block"),
-    PROP("write-cache", ONOFFAUTO, write_cache, "auto", PUBLIC, "on/off/auto"),
-    PROP("share-rw", BOOL, share_rw, "off", PUBLIC, "on/off"),
-    PROP("rerror", ENUM, rerror, "auto", PUBLIC, "Error handling policy (report/ignore/enospc/stop/auto)",
-         .values = on_error_names),
-    PROP("werror", ENUM, werror, "auto", PUBLIC, "Error handling policy (report/ignore/enospc/stop/auto)",
-         .values = on_error_names),
     PROP("cyls", U32, cyls, "0", PUBLIC, "geometry: cylinders"),
     PROP("heads", U32, heads, "0", PUBLIC, "geometry: heads"),
     PROP("secs", U32, secs, "0", PUBLIC, "geometry: sectors per track"),
@@ -171,11 +153,8 @@ static bool is_write(const BlkReq *r)
 
 static void request_failed(VirtioBlkState *s, BlkReq *r, int error)
 {
-    int policy = is_write(r) ? s->on_write_error : s->on_read_error;
+    BlockOnError policy = block_conf_policy(&s->conf, is_write(r), error);
 
-    if (policy == ON_ERROR_ENOSPC) {
-        policy = error == ENOSPC ? ON_ERROR_STOP : ON_ERROR_REPORT;
-    }
     if (policy == ON_ERROR_STOP && !virtqueue_can_hold(s->vio)) {
         rhea_warn_report(
             "%s: a packed ring cannot wait for the disk: the guest is told of the error",
@@ -196,7 +175,7 @@ static void request_done(BlockRequest *io, int ret)
     BlkReq *r = io->opaque;
     VirtioBlkState *s = r->s;
 
-    if (!s->synchronous) {
+    if (!s->conf.synchronous) {
         device_lock(s);
     }
     if (ret < 0) {
@@ -204,11 +183,11 @@ static void request_done(BlockRequest *io, int ret)
     } else if (io->op != BLOCK_READ && io->op != BLOCK_FLUSH && !s->writeback) {
         /* 5.2.6.2: without a writeback cache a write is stable when it is done. */
         io->op = BLOCK_FLUSH;
-        block_submit(s->backend, io);
+        block_submit(s->conf.backend, io);
     } else {
         request_finish(s, r, S_OK, r->type == T_IN ? r->data_len : 0);
     }
-    if (!s->synchronous) {
+    if (!s->conf.synchronous) {
         device_unlock(s);
     }
 }
@@ -223,12 +202,12 @@ static void request_submit(VirtioBlkState *s, BlkReq *r, BlockOp op, uint64_t se
     r->io.niov = r->n_data;
     r->io.done = request_done;
     r->io.opaque = r;
-    block_submit(s->backend, &r->io);
+    block_submit(s->conf.backend, &r->io);
 }
 
 static bool range_is_good(const VirtioBlkState *s, uint64_t sector, uint64_t bytes)
 {
-    uint64_t block = s->logical_block_size, sectors = bytes / SECTOR;
+    uint64_t block = s->conf.logical_block_size, sectors = bytes / SECTOR;
 
     return bytes % block == 0 && sector % (block / SECTOR) == 0 && sector <= s->capacity &&
            sectors <= s->capacity - sector;
@@ -238,7 +217,7 @@ static void request_transfer(VirtioBlkState *s, BlkReq *r, uint64_t sector)
 {
     bool write = r->type == T_OUT;
 
-    if ((write && block_read_only(s->backend)) || !range_is_good(s, sector, r->data_len)) {
+    if ((write && block_read_only(s->conf.backend)) || !range_is_good(s, sector, r->data_len)) {
         rhea_log_mask(LOG_GUEST_ERROR, "%s: %s of 0x%" PRIx64 " bytes at sector %" PRIu64 "\n",
                       device_name(s), write ? "write" : "read", r->data_len, sector);
         request_finish(s, r, S_IOERR, 0);
@@ -266,7 +245,7 @@ static void request_segment(VirtioBlkState *s, BlkReq *r)
         request_finish(s, r, S_UNSUPP, 0);
         return;
     }
-    if (block_read_only(s->backend) || r->data_len != SEGMENT_SIZE) {
+    if (block_read_only(s->conf.backend) || r->data_len != SEGMENT_SIZE) {
         request_finish(s, r, S_IOERR, 0);
         return;
     }
@@ -390,17 +369,14 @@ static void geometry_get(const VirtioBlkState *s, const VirtioCore *v, uint8_t *
     cyls = s->cyls ? cyls : CLAMP(cyls, 2, 16383);
     virtio_put16(v, config + CFG_CYLINDERS, cyls);
     config[CFG_HEADS] = heads;
-    config[CFG_SECTORS] = secs & ~(uint32_t)(s->logical_block_size / SECTOR - 1);
+    config[CFG_SECTORS] = secs & ~(uint32_t)(s->conf.logical_block_size / SECTOR - 1);
 }
 
 static uint32_t discard_alignment(const VirtioBlkState *s)
 {
-    uint64_t bytes = s->logical_block_size;
-
-    if (s->report_discard_granularity && s->discard_granularity != UINT32_MAX) {
-        bytes = MAX(s->discard_granularity, bytes);
-    }
-    return bytes / SECTOR;
+    return (s->report_discard_granularity ? block_conf_discard_unit(&s->conf)
+                                          : s->conf.logical_block_size) /
+           SECTOR;
 }
 
 static uint32_t seg_max(const VirtioBlkState *s)
@@ -412,15 +388,15 @@ static void virtio_blk_config_get(void *opaque, uint8_t *config)
 {
     VirtioBlkState *s = opaque;
     VirtioCore *v = s->vio;
-    uint64_t block = s->logical_block_size;
+    uint64_t block = s->conf.logical_block_size;
 
     virtio_put64(v, config + CFG_CAPACITY, s->capacity);
     virtio_put32(v, config + CFG_SEG_MAX, seg_max(s));
     geometry_get(s, v, config);
     virtio_put32(v, config + CFG_BLK_SIZE, block);
-    config[CFG_PHYSICAL_BLOCK_EXP] = __builtin_ctzll(s->physical_block_size / block);
-    virtio_put16(v, config + CFG_MIN_IO_SIZE, s->min_io_size / block);
-    virtio_put32(v, config + CFG_OPT_IO_SIZE, s->opt_io_size / block);
+    config[CFG_PHYSICAL_BLOCK_EXP] = __builtin_ctzll(s->conf.physical_block_size / block);
+    virtio_put16(v, config + CFG_MIN_IO_SIZE, s->conf.min_io_size / block);
+    virtio_put32(v, config + CFG_OPT_IO_SIZE, s->conf.opt_io_size / block);
     config[CFG_WRITEBACK] = s->writeback;
     virtio_put16(v, config + CFG_NUM_QUEUES, s->num_queues);
     if (s->discard) {
@@ -454,7 +430,7 @@ static void virtio_blk_start(void *opaque)
     VirtioBlkState *s = opaque;
 
     if (!virtio_has(s->vio, F_CONFIG_WCE)) {
-        s->writeback = virtio_has(s->vio, F_FLUSH) && s->wce;
+        s->writeback = virtio_has(s->vio, F_FLUSH) && s->conf.wce;
     }
 }
 
@@ -464,7 +440,7 @@ static void virtio_blk_clear(void *opaque)
 {
     VirtioBlkState *s = opaque;
 
-    s->writeback = s->wce;
+    s->writeback = s->conf.wce;
     s->n_held = 0;
 }
 
@@ -483,7 +459,7 @@ static void virtio_blk_queue_reset(void *opaque, VirtQueue *q)
 
 static void virtio_blk_drain(void *opaque)
 {
-    block_drain(((VirtioBlkState *)opaque)->backend);
+    block_drain(((VirtioBlkState *)opaque)->conf.backend);
 }
 
 static bool virtio_blk_post_load(void *opaque, GError **err)
@@ -502,27 +478,8 @@ static bool virtio_blk_post_load(void *opaque, GError **err)
     return true;
 }
 
-static bool block_size_set(uint64_t *size, uint64_t least, const char *prop, GError **err)
-{
-    if (*size == 0) {
-        *size = least;
-    }
-    if (*size < least || *size > 2 << 20 || (*size & (*size - 1))) {
-        rhea_error_set(err,
-                       "Property virtio-blk-device.%s doesn't take value %" PRIu64
-                       ": a power of two between %" PRIu64 " B and 2 MiB",
-                       prop, *size, least);
-        return false;
-    }
-    return true;
-}
-
 static bool properties_check(VirtioBlkState *s, GError **err)
 {
-    if (!s->drive) {
-        rhea_error_set(err, "drive property not set");
-        return false;
-    }
     if (s->num_queues == UINT16_MAX) {
         s->num_queues = s->vio->transport && s->vio->transport->many_queues
                             ? MIN(s->dev.machine->smp.cpus, QUEUES_MAX)
@@ -538,18 +495,6 @@ static bool properties_check(VirtioBlkState *s, GError **err)
                        s->queue_size, VIRTIO_QUEUE_MAX);
         return false;
     }
-    if (!block_size_set(&s->logical_block_size, SECTOR, "logical_block_size", err) ||
-        !block_size_set(&s->physical_block_size, s->logical_block_size, "physical_block_size",
-                        err)) {
-        return false;
-    }
-    if (s->min_io_size % s->logical_block_size || s->opt_io_size % s->logical_block_size ||
-        s->min_io_size / s->logical_block_size > UINT16_MAX ||
-        s->opt_io_size / s->logical_block_size > UINT32_MAX) {
-        rhea_error_set(err, "min_io_size and opt_io_size must be multiples of the block size that "
-                            "fit 16 and 32 bits");
-        return false;
-    }
     if (s->cyls > 65535 || s->heads > 255 || s->secs > 255) {
         rhea_error_set(err, "cyls, heads and secs must be at most 65535, 255 and 255");
         return false;
@@ -561,53 +506,13 @@ static bool properties_check(VirtioBlkState *s, GError **err)
     return true;
 }
 
-static bool policies_take(VirtioBlkState *s, OptDict *o, GError **err)
-{
-    s->on_read_error = s->rerror;
-    s->on_write_error = s->werror;
-    if ((s->rerror == ON_ERROR_AUTO &&
-         !opt_take_enum(o, "rerror", on_error_names, &s->on_read_error, err)) ||
-        (s->werror == ON_ERROR_AUTO &&
-         !opt_take_enum(o, "werror", on_error_names, &s->on_write_error, err))) {
-        return false;
-    }
-    if (s->on_read_error == ON_ERROR_ENOSPC) {
-        rhea_error_set(err, "rerror=enospc makes no sense: a read needs no space");
-        return false;
-    }
-    s->on_read_error = s->on_read_error == ON_ERROR_AUTO ? ON_ERROR_REPORT : s->on_read_error;
-    s->on_write_error = s->on_write_error == ON_ERROR_AUTO ? ON_ERROR_ENOSPC : s->on_write_error;
-    return true;
-}
-
-static bool drive_take(VirtioBlkState *s, GError **err)
-{
-    Machine *m = s->dev.machine;
-    OptDict *o;
-    GError *why = NULL;
-
-    s->backend = drive_open(m, s->drive, s->share_rw, &o, &why);
-    if (!s->backend) {
-        if (g_str_has_prefix(why->message, "can't find")) {
-            g_prefix_error(&why, "Property 'virtio-blk-device.drive' ");
-        }
-        g_propagate_error(err, why);
-        return false;
-    }
-    s->synchronous = m->icount_shift != -1;
-    s->capacity = block_size(s->backend) / SECTOR;
-    s->wce = s->write_cache == ONOFFAUTO_AUTO ? block_is_writeback(s->backend)
-                                              : s->write_cache == ONOFFAUTO_ON;
-    return policies_take(s, o, err) && opt_check_unused(o, err);
-}
-
 static uint64_t features_of(const VirtioBlkState *s)
 {
     uint64_t f =
         1u << F_SEG_MAX | 1u << F_GEOMETRY | 1u << F_TOPOLOGY | 1u << F_BLK_SIZE | 1u << F_FLUSH;
 
     f |= s->config_wce ? 1u << F_CONFIG_WCE : 0;
-    f |= block_read_only(s->backend) ? 1u << F_RO : 0;
+    f |= block_read_only(s->conf.backend) ? 1u << F_RO : 0;
     f |= s->num_queues > 1 ? 1u << F_MQ : 0;
     f |= s->discard ? 1u << F_DISCARD : 0;
     f |= s->write_zeroes ? 1u << F_WRITE_ZEROES : 0;
@@ -618,9 +523,12 @@ static bool virtio_blk_realize(void *opaque, GError **err)
 {
     VirtioBlkState *s = opaque;
 
-    if (!properties_check(s, err) || !drive_take(s, err) ||
-        !virtio_init(s, s->vq, QUEUES_MAX, features_of(s), err)) {
-        g_clear_pointer(&s->backend, block_close);
+    if (!properties_check(s, err) || !block_conf_open(&s->conf, &s->dev, SECTOR, false, err)) {
+        return false;
+    }
+    s->capacity = block_size(s->conf.backend) / SECTOR;
+    if (!virtio_init(s, s->vq, QUEUES_MAX, features_of(s), err)) {
+        block_conf_close(&s->conf);
         return false;
     }
     for (unsigned i = 0; i < s->num_queues; i++) {
@@ -636,7 +544,8 @@ static void virtio_blk_unrealize(void *opaque)
 {
     VirtioBlkState *s = opaque;
 
-    block_close(s->backend);
+    machine_remove_run_change(s->dev.machine, s);
+    block_conf_close(&s->conf);
 }
 
 static const VirtioClass virtio_blk_virtio = {

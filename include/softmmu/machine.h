@@ -240,5 +240,7 @@ void machine_add_powerdown(Machine *m, void (*fn)(void *opaque), void *opaque);
 /* Called in the main loop's thread on every change between running and not, vCPUs paused in both
  * cases. */
 void machine_add_run_change(Machine *m, void (*fn)(void *opaque, bool running), void *opaque);
+/* All of this opaque; for devices that go while the machine is there. */
+void machine_remove_run_change(Machine *m, void *opaque);
 
 #endif
