@@ -35,6 +35,7 @@
 enum {
     CAP_CQR = 1 << 16,
     CC_EN = 1,
+    CC_FIXED = 0x3ff0, /* arbitration, page size, command set: as they were when it was enabled */
     CC_SHN = 3 << 14,
     CSTS_RDY = 1,
     CSTS_CFS = 2,
@@ -719,6 +720,9 @@ static void cc_write(void *opaque, unsigned i, uint64_t val)
     uint32_t old = s->cc;
 
     s->cc = val & 0x00fffff1;
+    if ((old & CC_EN) && (s->cc & CC_EN)) {
+        s->cc = (s->cc & ~CC_FIXED) | (old & CC_FIXED);
+    }
     if (s->resetting) {
         return; /* reset_finish() looks at it */
     }
@@ -844,8 +848,9 @@ static bool nvme_post_load(void *opaque, GError **err)
 
     forget_all(s);
     bool good = queues_good(s) && s->n_aer <= s->aerl + 1u && s->n_events <= NVME_EVENTS_MAX &&
-                s->n_held <= NVME_SLOTS && !(s->csts & ~15u) && (s->cc >> 7 & 15) <= 4 &&
-                (!(s->csts & CSTS_RDY) || (s->queue[0].sq_on && s->queue[0].cq_on)) &&
+                s->n_held <= NVME_SLOTS && !(s->csts & ~15u) &&
+                (!(s->csts & CSTS_RDY) ||
+                 ((s->cc >> 7 & 15) <= 4 && s->queue[0].sq_on && s->queue[0].cq_on)) &&
                 (s->csts & CSTS_SHST) != CSTS_SHST_OCCURRING;
 
     for (uint32_t i = 0; good && i < s->n_held; i++) {

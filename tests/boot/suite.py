@@ -258,6 +258,18 @@ for _mode in 'sm':
         test(f'uboot/{_mode}-{_fs}', limit=10)(lambda m=_mode, f=_fs: uboot_disk(m, f))
 
 
+@test('uboot/nvme', limit=10)
+def uboot_nvme():
+    """The same disk behind an NVMe controller."""
+    with UBoot('s', '-drive', f'file={disk("ext4")},format=raw,if=none,id=d0,readonly=on', '-device',
+               'nvme,serial=s1,drive=d0') as g:
+        g.prompt()
+        g.command('nvme scan')
+        g.check('nvme info', 'Capacity: 96.0 MB')
+        g.check('load nvme 0 $loadaddr hello.txt', '18 bytes read')
+        g.check('md.b $loadaddr 12', 'words on the dis')
+
+
 @test('uboot/booti', limit=20)
 def uboot_booti():
     """A kernel and its initramfs loaded from the disk."""

@@ -33,7 +33,7 @@ static DeviceBus *bus_for(Machine *m, const DeviceClass *cls)
     return NULL;
 }
 
-/* A device that needs a drive gets an image of its own. */
+/* A device that needs a drive gets an image of its own; one that needs a serial number, that. */
 static bool realize(TestMachine *t, Device *d, DeviceBus *bus, GError **err)
 {
     const DeviceClass *cls = d->backend ? d->backend->cls : d->cls;
@@ -50,6 +50,9 @@ static bool realize(TestMachine *t, Device *d, DeviceBus *bus, GError **err)
         opts = g_strdup_printf("id=%s,format=raw,file=%s", id, path);
         g_ptr_array_add(t->m->drives, opt_parse(opts, NULL, NULL));
         device_set_string(d, "drive", id);
+    }
+    if (props && (p = prop_find(props, "serial")) && p->kind == PROP_KIND_STRING) {
+        device_set_string(d, "serial", "test");
     }
     bool ok = device_realize(d, bus, err);
     if (path) {
