@@ -747,6 +747,23 @@ bool loader_finish(Machine *m, GError **err)
     return true;
 }
 
+void loader_largest_gap(Machine *m, uint64_t from, uint64_t to, uint64_t *low, uint64_t *high)
+{
+    g_autoptr(GPtrArray) sorted = roms_by_address(m->loader);
+    uint64_t at = from;
+
+    *low = *high = from;
+    for (unsigned i = 0; i <= sorted->len; i++) {
+        const LoadedRom *r = i < sorted->len ? g_ptr_array_index(sorted, i) : NULL;
+        uint64_t end = r ? MIN(MAX(r->addr, from), to) : to;
+        if (end > at && end - at > *high - *low) {
+            *low = at;
+            *high = end;
+        }
+        at = r ? MAX(at, r->addr + r->mem_size) : to;
+    }
+}
+
 void loader_print_roms(Machine *m, FILE *out)
 {
     g_autoptr(GPtrArray) sorted = roms_by_address(m->loader);

@@ -12,6 +12,7 @@
 #include "softmmu/machine.h"
 #include "accel/accel.h"
 #include "loader-private.h"
+#include "softmmu/semihost.h"
 #include "vl.h"
 #include <string.h>
 #include <unistd.h>
@@ -150,6 +151,7 @@ void machine_free(Machine *m)
         g_ptr_array_free(lists[i], TRUE);
     }
     loader_free(m->loader);
+    semihost_free(m->semihost);
     charset_free(m->chars, 0);
     opt_free(m->props);
     opt_free(m->accel_props);

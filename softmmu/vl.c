@@ -18,6 +18,7 @@
 #include "hw/device.h"
 #include "rhea/log.h"
 #include "softmmu/loader.h"
+#include "softmmu/semihost.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -684,10 +685,38 @@ static bool on_ignored(CommandLine *c, const char *arg, GError **err)
     return true;
 }
 
+static bool on_semihosting(CommandLine *c, const char *arg, GError **err)
+{
+    if (!c->semihosting) {
+        c->semihosting = opt_new();
+    }
+    return true;
+}
+
+/* arg= may be given several times; the words are joined. */
 static bool on_semihosting_config(CommandLine *c, const char *arg, GError **err)
 {
-    rhea_error_set(err, "semihosting is not supported");
-    return false;
+    g_autoptr(OptDict) d = parse_here(c, arg, "enable", err);
+    g_autoptr(GString) args = g_string_new(NULL);
+    const char *key, *value, *before;
+    if (!d) {
+        return false;
+    }
+    on_semihosting(c, NULL, err);
+    before = opt_get(c->semihosting, "arg");
+    g_string_append(args, before ? before : "");
+    for (unsigned i = 0; opt_at(d, i, &key, &value); i++) {
+        if (strcmp(key, "arg")) {
+            opt_set(c->semihosting, key, value);
+        } else {
+            g_string_append_printf(args, "%s%s", args->len ? " " : "", value);
+        }
+    }
+    if (opt_get(d, "arg")) {
+        opt_set(c->semihosting, "arg", args->str);
+    }
+    opt_set_location(c->semihosting, c->where);
+    return true;
 }
 
 static bool on_unsupported(CommandLine *c, const char *arg, GError **err)
@@ -827,8 +856,11 @@ static const Option options[] = {
 
     /* Known, but not there: one clear line instead of "invalid option". */
     {"enable-kvm", on_enable_kvm, NULL, NULL},
-    {"semihosting", on_semihosting_config, NULL, NULL},
-    {"semihosting-config", on_semihosting_config, "", NULL},
+    {"semihosting", on_semihosting, NULL,
+     "let the guest use the host's console and files by semihosting calls"},
+    {"semihosting-config", on_semihosting_config,
+     "[enable=on|off][,target=native|auto][,chardev=id][,userspace=on|off][,arg=str...]",
+     "the same, with its console, who may call, and the program's arguments"},
     {"s", on_unsupported, NULL, NULL},
     {"gdb", on_unsupported, "", NULL},
     {"qmp", on_unsupported, "", NULL},
@@ -1293,6 +1325,10 @@ static bool build(CommandLine *c, GError **err)
         (m->desc->finish && !m->desc->finish(m, err)) || !loader_finish(m, err)) {
         return false;
     }
+    if (c->semihosting && (!semihost_new(m, c->semihosting, &m->semihost, err) ||
+                           (m->semihost && !semihost_start(m->semihost, err)))) {
+        return false;
+    }
     check_globals(m);
     config_net_check(m);
     hint_display(c);
@@ -1343,7 +1379,8 @@ static CommandLine *command_line_new(Machine *m)
 
 static void command_line_free(CommandLine *c)
 {
-    OptDict *dicts[] = {c->machine_opts, c->smp, c->accel, c->memory, c->rtc, c->icount};
+    OptDict *dicts[] = {c->machine_opts, c->smp,    c->accel,      c->memory,
+                        c->rtc,          c->icount, c->semihosting};
     GPtrArray *lists[] = {c->accel_names, c->chardevs,  c->mons,
                           c->serials,     c->parallels, c->monitors};
     for (unsigned i = 0; i < G_N_ELEMENTS(dicts); i++) {

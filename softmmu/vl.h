@@ -26,6 +26,7 @@ typedef struct CommandLine {
     OptDict *accel;         /* -accel; NULL: none */
     GPtrArray *accel_names; /* char *: in the order of preference */
     OptDict *memory, *rtc, *icount;
+    OptDict *semihosting; /* -semihosting, all -semihosting-config; NULL: off */
     RunActions actions;
 
     GPtrArray *chardevs;                       /* OptDict * */

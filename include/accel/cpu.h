@@ -79,12 +79,13 @@ typedef struct TcgCpu TcgCpu; /* accelerator's private part */
 struct CPU {
     unsigned index; /* 0.. */
     const TargetDesc *target;
-    CPUEnv *env;         /* target->env_size bytes, zeroed, 64-byte aligned */
-    AddressSpace *as;    /* physical memory as this CPU sees it */
-    uint32_t interrupts; /* [any, atomic] CPU_INT_* and lines */
-    bool halted;         /* waits for an interrupt; its thread sleeps */
-    bool stopped;        /* powered off or paused */
-    void *model;         /* target's CPU model options */
+    CPUEnv *env;               /* target->env_size bytes, zeroed, 64-byte aligned */
+    AddressSpace *as;          /* physical memory as this CPU sees it */
+    uint32_t interrupts;       /* [any, atomic] CPU_INT_* and lines */
+    bool halted;               /* waits for an interrupt; its thread sleeps */
+    bool stopped;              /* powered off or paused */
+    void *model;               /* target's CPU model options */
+    struct Semihost *semihost; /* softmmu/semihost.h; NULL: off. Constant once the machine runs */
     TcgCpu *tcg;
 };
 

@@ -58,6 +58,8 @@ bool loader_file_size(const char *path, uint64_t *size, GError **err);
 void loader_set_cpu_entry(Machine *m, unsigned cpu, uint64_t pc);
 /* Once everything is loaded: checks that no two images overlap. */
 bool loader_finish(Machine *m, GError **err);
+/* The largest part [*low, *high) of guest memory [from, to) that no image lies in. */
+void loader_largest_gap(Machine *m, uint64_t from, uint64_t to, uint64_t *low, uint64_t *high);
 /* `info roms`. */
 void loader_print_roms(Machine *m, FILE *out);
 

@@ -95,9 +95,10 @@ struct Machine {
     OptDict *boot;                /* -boot */
     int icount_shift;             /* -icount shift: 0..10; -1: off; -2: auto */
     bool icount_sleep;
-    GPtrArray *monitors;   /* struct Monitor * */
-    struct Loader *loader; /* private to loader.c */
-    struct RunState *run;  /* private to machine.c */
+    struct Semihost *semihost; /* NULL: off */
+    GPtrArray *monitors;       /* struct Monitor * */
+    struct Loader *loader;     /* private to loader.c */
+    struct RunState *run;      /* private to machine.c */
 };
 
 /* One board: a row made with RHEA_MACHINE(). */

@@ -184,6 +184,9 @@ extern const TCGHelper arm_helper_sp_align;  /* () */
 /* System instructions; what each takes and returns is told where it is defined. */
 extern const TCGHelper arm_helper_svc, arm_helper_hvc, arm_helper_smc, arm_helper_eret,
     arm_helper_misaligned;
+extern const TCGHelper arm_helper_semihost;
+/* Is the semihosting form of an instruction one at exception level el? Constant. */
+bool arm_semihosting(const CPU *cpu, unsigned el);
 extern const TCGHelper arm_helper_break; /* (pc I64): breakpoints */
 extern const TCGHelper arm_helper_wfi, arm_helper_wfe, arm_helper_step, arm_helper_dsb_wait,
     arm_helper_isb;

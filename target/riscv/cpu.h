@@ -181,6 +181,9 @@ unsigned riscv_disas(CPU *cpu, uint64_t pc, const uint8_t *code, unsigned avail,
  * I32: the instruction's bits (16-bit instructions: zero-extended), which become tval if it is
  * illegal. All may raise exceptions unless "pure".
  */
+extern const TCGHelper riscv_helper_semihost; /* (pc) -> new pc: EBREAK that may be such a call */
+/* May code of this privilege make semihosting calls? Constant. */
+bool riscv_semihosting(const CPU *cpu, unsigned priv);
 #define RISCV_HELPERS(X)                                                                            \
     /* Exceptions; do not return. raise: (cause, tval), the others: (insn). */                      \
     X(raise)                                                                                        \

@@ -9,6 +9,7 @@
   linux/*      the same kernel with an /init that checks what it finds and computes
   installer/*  the Debian installer to its first question; shell, poweroff and reboot in it
   arm/*        the Arm board: arm.py
+  semihosting/*  semihosting on both: semihosting.py
 """
 import gzip
 import os
@@ -19,6 +20,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, '..', 'lib'), HERE]
 import arm  # noqa: E402
 import harness as h  # noqa: E402
+import semihosting  # noqa: E402
 from harness import Failure, Guest, Skip, Test  # noqa: E402
 
 VIRT = ['-M', 'virt', '-nographic', '-net', 'none']
@@ -449,7 +451,7 @@ def installer_keys():
 
 
 def collect():
-    return tests + arm.tests
+    return tests + arm.tests + semihosting.collect()
 
 
 def record():

@@ -68,8 +68,10 @@ CASES = [
     ("-M none -s", r"-s: this option is not supported yet", 1),
     ("-M none -qmp stdio", r"-qmp stdio: this option is not supported yet", 1),
     ("-M none -vnc :1", r"-vnc :1: this option is not supported yet", 1),
-    ("-M none -semihosting", r"-semihosting: semihosting is not supported", 1),
-    ("-M none -semihosting-config enable=on", r"-semihosting-config enable=on: semihosting is not supported", 1),
+    ("-M none -semihosting-config enable=maybe", r"Parameter 'enable' expects 'on' or 'off'", 1),
+    ("-M none -semihosting-config target=gdb", r"target=gdb needs a debugger connection, which is not supported yet", 1),
+    ("-M none -semihosting-config nosuch=1", r"Invalid parameter 'nosuch'", 1),
+    ("-M none -semihosting-config chardev=nosuch", r"-semihosting-config: chardev 'nosuch' not found", 1),
 
     # Accelerator
     ("-M none,accel=nosuch", r"invalid accelerator nosuch", 1),

@@ -168,14 +168,33 @@ void a32_trans_setend(A32Ctx *c, const A32Insn *a)
 /* ---- exceptions ---- */
 
 /* Continue where a call's helper says. */
+static void leave_it(A32Ctx *c)
+{
+    if (c->thumb) {
+        tcg_gen_setcell(c->c.b, ARM_CELL_IT, a32_imm(c, c->it_next));
+        c->it_cell = -1;
+    }
+}
+
 static void call_exit(A32Ctx *c, const TCGHelper *h, uint32_t imm)
 {
     TCGBuilder *b = c->c.b;
-    if (c->thumb) {
-        tcg_gen_setcell(b, ARM_CELL_IT, a32_imm(c, c->it_next));
-        c->it_cell = -1;
-    }
+    leave_it(c);
     TCGv pc = tcg_gen_call2(b, h, a32_imm(c, (int32_t)imm), tcg_gen_pcrel(b, c->c.off + c->len));
+    a64_forget_flags(&c->c);
+    a32_gen_exit_poll(c, pc);
+}
+
+static bool can_semihost(const A32Ctx *c)
+{
+    return arm_semihosting(c->c.unit->cpu, c->c.mode & ARM_MODE_EL);
+}
+
+static void semihost(A32Ctx *c)
+{
+    leave_it(c);
+    TCGv next = tcg_gen_pcrel(c->c.b, c->c.off + c->len);
+    TCGv pc = tcg_gen_call1(c->c.b, &arm_helper_semihost, next);
     a64_forget_flags(&c->c);
     a32_gen_exit_poll(c, pc);
 }
@@ -183,6 +202,10 @@ static void call_exit(A32Ctx *c, const TCGHelper *h, uint32_t imm)
 INSN(svc, "cond:4 1111 imm:24", BASE, "", "cond!=15")
 void a32_trans_svc(A32Ctx *c, const A32Insn *a)
 {
+    if (a->imm == (c->thumb ? 0xab : 0x123456) && can_semihost(c)) {
+        semihost(c);
+        return;
+    }
     call_exit(c, &arm_helper_svc, a->imm & 0xffff);
 }
 
@@ -206,8 +229,18 @@ void a32_trans_bkpt(A32Ctx *c, const A32Insn *a)
     c->c.ended = true;
 }
 
-/* HLT without a debugger, and what is permanently undefined. */
-INSN(hlt, "1110 00010000 ............ 0111 ....", V8)
+/* HLT without a debugger is undefined, but for semihosting, which uses it on older parts as well.
+ */
+INSN(hlt, "1110 00010000 imm[15:4] 0111 imm[3:0]", BASE)
+void a32_trans_hlt(A32Ctx *c, const A32Insn *a)
+{
+    if (a->imm == (c->thumb ? 0x3c : 0xf000) && can_semihost(c)) {
+        semihost(c);
+        return;
+    }
+    a32_gen_undefined(c);
+}
+
 INSN(udf, "1110 01111111 ............ 1111 ....", BASE)
 void a32_trans_udf(A32Ctx *c, const A32Insn *a)
 {

@@ -247,11 +247,17 @@ void a64_trans_brk(A64Ctx *c, const A64Insn *a)
     c->ended = true;
 }
 
-/* HLT halts for a debugger; without one it is UNDEFINED. */
+/* HLT halts for a debugger; without one it is UNDEFINED. 0xF000 is semihosting. */
 INSN(hlt, "11010100 010 uimm:16 000 00", BASE)
 void a64_trans_hlt(A64Ctx *c, const A64Insn *a)
 {
-    a64_gen_undefined(c);
+    if ((a->imm & 0xffff) != 0xf000 || !arm_semihosting(c->unit->cpu, c->mode & ARM_MODE_EL)) {
+        a64_gen_undefined(c);
+        return;
+    }
+    TCGv pc = tcg_gen_call1(c->b, &arm_helper_semihost, tcg_gen_pcrel(c->b, c->off + 4));
+    a64_forget_flags(c);
+    a64_gen_exit_poll(c, pc);
 }
 
 INSN(eret, "1101011 0100 11111 000000 11111 00000", BASE)

@@ -152,7 +152,7 @@ INSN(setend__16, "101101100101 P:1 ...", V6, "", "as=a32_trans_setend")
 INSN(svc__16, "11011111 imm:8", BASE, "", "as=a32_trans_svc")
 INSN(bkpt__16, "10111110 imm:8", BASE, "", "as=a32_trans_bkpt")
 INSN(udf__16, "11011110 ........", BASE, "", "as=a32_trans_udf")
-INSN(hlt__16, "1011101010 ......", V8, "", "as=a32_trans_udf")
+INSN(hlt__16, "1011101010 imm:6", BASE, "", "as=a32_trans_hlt")
 INSN(cps__16, "10110110011 op:1 . list[2:0]", V6)
 void t32_trans_cps16(T32Ctx *c, const T32Insn *a)
 {

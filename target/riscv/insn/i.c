@@ -411,6 +411,11 @@ INSN(ebreak, "000000000001 00000 000 00000 1110011", I, "")
 INSN(c_ebreak, "1001 00000 00000 10", ZCA, "")
 void riscv_trans_ebreak(RISCVCtx *c, const RISCVInsn *a)
 {
+    if (c->len == 4 && riscv_semihosting(c->unit->cpu, riscv_priv(c))) {
+        TCGv pc = tcg_gen_call1(c->b, &riscv_helper_semihost, tcg_gen_pcrel(c->b, c->off));
+        riscv_gen_exit_poll(c, pc);
+        return;
+    }
     tcg_gen_call1(c->b, &riscv_helper_ebreak, tcg_i32(c->b, c->word));
     c->ended = true;
 }
