@@ -8,7 +8,7 @@
  * half are not flushed by it (FPUnpackCV, FPRoundCV).
  *
  * Helpers here are described with TCG_HELPER_FP: MXCSR is in env while they run.
- * Thread: the CPU's own. Test: tests/fuzz/arm/a64fuzz.c, against recorded results.
+ * Thread: the CPU's own. Test: tests/fuzz/arm/armfuzz.c, against recorded results.
  */
 #include <string.h>
 #include "target/arm/fp.h"
@@ -175,21 +175,23 @@ static uint64_t recip_step(SoftFp *s, unsigned e, uint64_t a, uint64_t b, bool r
 }
 
 /* The same of AArch32's Advanced SIMD: FPRecipStep(), FPRSqrtStep(). */
-static uint64_t recip_step_a32(SoftFp *s, uint32_t a, uint32_t b, bool rsqrt)
+static uint64_t recip_step_a32(SoftFp *s, unsigned e, uint64_t a, uint64_t b, bool rsqrt)
 {
-    const Format *f = &formats[2];
+    const Format *f = &formats[e];
     a = unpack(s, f, a);
     b = unpack(s, f, b);
     bool zero = (is_inf(f, a) && is_zero(f, b)) || (is_zero(f, a) && is_inf(f, b));
-    uint32_t p = is_nan(f, a) || is_nan(f, b) ? softfp_add_f32(s, a, b)
+    uint64_t p = is_nan(f, a) || is_nan(f, b) ? process_nan(s, e, a, b)
                  : zero                       ? 0
-                                              : softfp_mul_f32(s, a, b);
+                                              : BY_SIZE(e, mul, s, a, b);
     if (!rsqrt) {
-        return softfp_sub_f32(s, make_small(f, false, 1, 0), p);
+        return BY_SIZE(e, sub, s, make_small(f, false, 1, 0), p);
     }
-    /* (3 - p) / 2: FPHalvedSub(); p is flushed, halving is exact but for overflow. */
-    uint32_t half = exp_of(f, p) > 1 && exp_of(f, p) != exp_ones(f) ? p - (1u << 23) : p;
-    return softfp_sub_f32(s, make_small(f, false, 0, 2), half);
+    /* (3 - p) / 2: FPHalvedSub(). Halving is exact but for overflow and for what is too small to
+     * matter. */
+    uint64_t half =
+        exp_of(f, p) > 1 && exp_of(f, p) != exp_ones(f) ? p - (UINT64_C(1) << f->frac_bits) : p;
+    return BY_SIZE(e, sub, s, make_small(f, false, 0, 2), half);
 }
 
 /* RecipEstimate(), RecipSqrtEstimate() */
@@ -556,9 +558,9 @@ static uint64_t one_element(SoftFp *s, uint32_t fpcr, ARMFpOp op, unsigned e, un
     case ARM_FP_RSQRTS:
         return recip_step(s, e, a, b, true);
     case ARM_FP_RECPS_A32:
-        return recip_step_a32(s, a, b, false);
+        return recip_step_a32(s, e, a, b, false);
     case ARM_FP_RSQRTS_A32:
-        return recip_step_a32(s, a, b, true);
+        return recip_step_a32(s, e, a, b, true);
     case ARM_FP_CMEQ:
         return compare_mask(compare(s, e, a, b, false) == SFP_EQUAL, e);
     case ARM_FP_ACGE:

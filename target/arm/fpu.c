@@ -10,7 +10,7 @@
  * flushed, is in env->cpu.fp_more. Trapped exceptions are not implemented: the enable bits read as
  * zero.
  *
- * Thread: the CPU's own. Test: tests/fuzz/arm/a64fuzz.c, against recorded results.
+ * Thread: the CPU's own. Test: tests/fuzz/arm/armfuzz.c, against recorded results.
  */
 #include "target/arm/cpu.h"
 
@@ -59,7 +59,10 @@ uint32_t arm_fpcr_get(const ARMEnv *env)
 bool arm_fpcr_set(ARMEnv *env, uint32_t val)
 {
     uint32_t before = arm_fp_mode(env, true);
-    uint32_t keep = ARM_FPCR_FZ | ARM_FPCR_DN | ARM_FPCR_AHP | FPCR_VECTOR |
+    /* Without short vectors (MVFR0.FPShVec; VFPv2 has them always) there are no LEN and STRIDE. */
+    bool vectors = env->cfg->mvfr0 >> 24 & 15 || !arm_has(env->cfg, ARM_FEAT_VFP3);
+    uint32_t keep = ARM_FPCR_FZ | ARM_FPCR_DN | ARM_FPCR_AHP |
+                    (vectors ? FPCR_VECTOR : 0) |
                     (arm_has(env->cfg, ARM_FEAT_FP16) ? ARM_FPCR_FZ16 : 0);
     env->fpcr = val & keep;
     env->cpu.mxcsr = MXCSR_MASKS | (env->cpu.mxcsr & MXCSR_FLAGS) |

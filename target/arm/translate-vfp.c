@@ -58,6 +58,9 @@ bool vfp_d_ok(VFPCtx *c, unsigned d)
 
 TCGv vfp_get(VFPCtx *c, unsigned esize, unsigned r)
 {
+    if (esize == 1) {
+        return tcg_gen_ext16u(c->b, vfp_get(c, 2, r));
+    }
     unsigned per = 16 >> esize;
     TCGv q = tcg_gen_getcell(c->b, ARM_CELL_VR(r / per));
     if (r % per == 0) {
@@ -69,6 +72,10 @@ TCGv vfp_get(VFPCtx *c, unsigned esize, unsigned r)
 
 void vfp_set(VFPCtx *c, unsigned esize, unsigned r, TCGv v)
 {
+    if (esize == 1) {
+        v = tcg_gen_ext16u(c->b, v);
+        esize = 2;
+    }
     unsigned per = 16 >> esize, cell = ARM_CELL_VR(r / per);
     TCGv q = tcg_gen_getcell(c->b, cell);
     tcg_gen_setcell(c->b, cell, tcg_gen_vinsert(c->b, esize, q, v, r % per));

@@ -33,7 +33,9 @@ typedef struct VFPCtx {
 } VFPCtx;
 
 #define VFP_ROW_EXTENSIONS(X)                                                                      \
-    X(VFP2) X(VFP3) X(VFP4) X(NEON) X(V8) X(FP16) X(AES) X(SHA1) X(SHA256) X(RDM) X(DOTPROD) X(FCMA)
+    X(VFP2)                                                                                        \
+    X(VFP3) X(VFP4) X(NEON) X(V8) X(FP16) X(AES) X(SHA1) X(SHA256) X(RDM) X(DOTPROD) X(FCMA)       \
+        X(FHM) X(JSCVT)
 enum {
 #define VFP_ROW_BIT(name) VFP_BIT_##name,
     VFP_ROW_EXTENSIONS(VFP_ROW_BIT)
@@ -59,7 +61,8 @@ bool vfp_translate(A64Ctx *c, bool thumb, int64_t pc);
 
 /* False, and UNDEFINED was emitted, if a D register does not exist. */
 bool vfp_d_ok(VFPCtx *c, unsigned d);
-/* A scalar as the bits of an integer: I64 for D registers, else I32. */
+/* A scalar as the bits of an integer: I64 for D registers, else I32. Half precision is the low half
+ * of an S register; setting clears the other. */
 TCGv vfp_get(VFPCtx *c, unsigned esize, unsigned r);
 void vfp_set(VFPCtx *c, unsigned esize, unsigned r, TCGv v);
 
@@ -80,6 +83,12 @@ bool neon_ok(VFPCtx *c, const VFPInsn *a, unsigned which);
 static inline uint32_t neon_mode(const VFPCtx *c)
 {
     return c->mode | ARM_FP_STANDARD;
+}
+
+/* Rows of single precision have no size, or 2; those of half have 1. */
+static inline unsigned neon_fp_esize(const VFPInsn *a)
+{
+    return a->size == 1 ? 1 : 2;
 }
 
 static inline TCGv vfp_r(VFPCtx *c, unsigned r)

@@ -4,7 +4,7 @@
  * The A32 and T32 INSN rows: each has encodings, which the decoder gives back as that row; each
  * row's function emits IR that the verifier accepts, in several modes, inside and outside IT
  * blocks, conditional or not, before and after optimisation. What instructions do is compared by
- * tests/fuzz/armgen.c with another emulator.
+ * tests/fuzz/arm/armfuzz.c with another emulator.
  *
  * Random, with a fixed seed: GLib prints it, and takes another with --seed.
  */

@@ -3,7 +3,7 @@
 /*
  * A64 cryptographic instructions: AES, SHA-1, SHA-256, SHA-512, SHA-3 (DDI 0487, C4.1.96).
  *
- * Test: tests/fuzz/arm/a64fuzz.c, against recorded results.
+ * Test: tests/fuzz/arm/armfuzz.c, against recorded results.
  */
 #include "target/arm/insn/simd.h"
 

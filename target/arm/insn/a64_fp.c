@@ -7,7 +7,7 @@
  * ftype is 0 for single, 1 for double, 3 for half precision. Rows of half precision stand apart,
  * because they exist with FEAT_FP16 only.
  *
- * Test: tests/fuzz/arm/a64fuzz.c, against recorded results.
+ * Test: tests/fuzz/arm/armfuzz.c, against recorded results.
  */
 #include "target/arm/insn/simd.h"
 

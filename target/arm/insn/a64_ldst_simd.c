@@ -7,7 +7,7 @@
  * All of an instruction's accesses come before it changes a register, so that a fault in any of
  * them leaves it undone.
  *
- * Test: tests/fuzz/arm/a64fuzz.c, against recorded results.
+ * Test: tests/fuzz/arm/armfuzz.c, against recorded results.
  */
 #include "target/arm/insn/simd.h"
 

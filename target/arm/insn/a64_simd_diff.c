@@ -4,7 +4,7 @@
  * A64 Advanced SIMD, three registers of different types, and vectors by an element (DDI 0487,
  * C4.1.96: three different, vector x indexed element, and their scalar forms).
  *
- * Test: tests/fuzz/arm/a64fuzz.c, against recorded results.
+ * Test: tests/fuzz/arm/armfuzz.c, against recorded results.
  */
 #include "target/arm/insn/simd.h"
 

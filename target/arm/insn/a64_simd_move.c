@@ -4,7 +4,7 @@
  * A64 Advanced SIMD, moves: copies of elements, modified immediates, permutations, extraction,
  * table look-up (DDI 0487, C4.1.96).
  *
- * Test: tests/fuzz/arm/a64fuzz.c, against recorded results.
+ * Test: tests/fuzz/arm/armfuzz.c, against recorded results.
  */
 #include "target/arm/insn/simd.h"
 

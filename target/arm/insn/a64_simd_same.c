@@ -4,7 +4,7 @@
  * A64 Advanced SIMD, three registers of the same type: vector and scalar, integers and floating
  * point (DDI 0487, C4.1.96: three same, three same extra, three same FP16, and their scalar forms).
  *
- * Test: tests/fuzz/arm/a64fuzz.c, against recorded results.
+ * Test: tests/fuzz/arm/armfuzz.c, against recorded results.
  */
 #include "target/arm/insn/simd.h"
 

@@ -7,7 +7,7 @@
  * immh:immb holds the element size, in its highest one, and the count: right shifts have
  * 2 * esize - count there, left shifts esize + count.
  *
- * Test: tests/fuzz/arm/a64fuzz.c, against recorded results.
+ * Test: tests/fuzz/arm/armfuzz.c, against recorded results.
  */
 #include "target/arm/insn/simd.h"
 

@@ -6,7 +6,7 @@
  *
  * A D register as an operand is a vector whose low half it is; the high half is anything.
  *
- * Test: tests/fuzz/arm/a64fuzz.c with --isa a32, on a reference.
+ * Test: tests/fuzz/arm/armfuzz.c, against recorded results.
  */
 #include "target/arm/vfp.h"
 
@@ -341,16 +341,16 @@ void vfp_trans_vqrdmlah(VFPCtx *c, const VFPInsn *a)
     }
 }
 
-/* ---- floating point: single precision, by the standard FPSCR ---- */
+/* ---- floating point: single precision or (size 1) half, by the standard FPSCR ---- */
 
 static unsigned lanes(const VFPInsn *a)
 {
-    return 2u << a->Q;
+    return (8u << a->Q) >> neon_fp_esize(a);
 }
 
 static TCGv fp(VFPCtx *c, const VFPInsn *a, ARMFpOp op, TCGv x, TCGv y, TCGv z)
 {
-    return arm_gen_vfp(c->b, neon_mode(c), op, 2, 0, lanes(a), x, y, z);
+    return arm_gen_vfp(c->b, neon_mode(c), op, neon_fp_esize(a), 0, lanes(a), x, y, z);
 }
 
 static void fp_three(VFPCtx *c, const VFPInsn *a, ARMFpOp op)
@@ -365,7 +365,7 @@ static void fp_pairwise(VFPCtx *c, const VFPInsn *a, ARMFpOp op)
 {
     if (neon_ok(c, a, 0)) {
         TCGv x = neon_get(c, 0, a->vn), y = neon_get(c, 0, a->vm);
-        arm_v_pairs(c->b, 2, 0, &x, &y);
+        arm_v_pairs(c->b, neon_fp_esize(a), 0, &x, &y);
         neon_set(c, 0, a->vd, fp(c, a, op, x, y, TCG_NONE));
     }
 }
@@ -374,7 +374,7 @@ static void fp_pairwise(VFPCtx *c, const VFPInsn *a, ARMFpOp op)
 static void fp_multiply_add(VFPCtx *c, const VFPInsn *a, bool subtract, TCGv y)
 {
     TCGv p = fp(c, a, ARM_FP_MUL, neon_get(c, a->Q, a->vn), y, TCG_NONE);
-    p = subtract ? arm_v_fneg(c->b, 2, p) : p;
+    p = subtract ? arm_v_fneg(c->b, neon_fp_esize(a), p) : p;
     neon_set(c, a->Q, a->vd, fp(c, a, ARM_FP_ADD, neon_get(c, a->Q, a->vd), p, TCG_NONE));
 }
 
@@ -389,139 +389,183 @@ static void fp_fused(VFPCtx *c, const VFPInsn *a, bool subtract)
 {
     if (neon_ok(c, a, 0)) {
         TCGv x = neon_get(c, a->Q, a->vn);
-        x = subtract ? arm_v_fneg(c->b, 2, x) : x;
+        x = subtract ? arm_v_fneg(c->b, neon_fp_esize(a), x) : x;
         neon_set(c, a->Q, a->vd,
                  fp(c, a, ARM_FP_MADD, x, neon_get(c, a->Q, a->vm), neon_get(c, a->Q, a->vd)));
     }
 }
 
 INSN(vfma_v, "1111 001 0 0 vd[4] 00 vn[3:0] vd[3:0] 1100 vn[4] Q:1 vm[4] 1 vm[3:0]", NEON + VFP4)
+INSN(vfma_v__h, "1111 001 0 0 vd[4] 01 vn[3:0] vd[3:0] 1100 vn[4] Q:1 vm[4] 1 vm[3:0]", NEON + FP16,
+     "", "size=1")
 void vfp_trans_vfma_v(VFPCtx *c, const VFPInsn *a)
 {
     fp_fused(c, a, false);
 }
 
 INSN(vfms_v, "1111 001 0 0 vd[4] 10 vn[3:0] vd[3:0] 1100 vn[4] Q:1 vm[4] 1 vm[3:0]", NEON + VFP4)
+INSN(vfms_v__h, "1111 001 0 0 vd[4] 11 vn[3:0] vd[3:0] 1100 vn[4] Q:1 vm[4] 1 vm[3:0]", NEON + FP16,
+     "", "size=1")
 void vfp_trans_vfms_v(VFPCtx *c, const VFPInsn *a)
 {
     fp_fused(c, a, true);
 }
 
 INSN(vadd_v, "1111 001 0 0 vd[4] 00 vn[3:0] vd[3:0] 1101 vn[4] Q:1 vm[4] 0 vm[3:0]", NEON)
+INSN(vadd_v__h, "1111 001 0 0 vd[4] 01 vn[3:0] vd[3:0] 1101 vn[4] Q:1 vm[4] 0 vm[3:0]", NEON + FP16,
+     "", "size=1")
 void vfp_trans_vadd_v(VFPCtx *c, const VFPInsn *a)
 {
     fp_three(c, a, ARM_FP_ADD);
 }
 
 INSN(vsub_v, "1111 001 0 0 vd[4] 10 vn[3:0] vd[3:0] 1101 vn[4] Q:1 vm[4] 0 vm[3:0]", NEON)
+INSN(vsub_v__h, "1111 001 0 0 vd[4] 11 vn[3:0] vd[3:0] 1101 vn[4] Q:1 vm[4] 0 vm[3:0]", NEON + FP16,
+     "", "size=1")
 void vfp_trans_vsub_v(VFPCtx *c, const VFPInsn *a)
 {
     fp_three(c, a, ARM_FP_SUB);
 }
 
 INSN(vpadd_v, "1111 001 1 0 vd[4] 00 vn[3:0] vd[3:0] 1101 vn[4] 0 vm[4] 0 vm[3:0]", NEON)
+INSN(vpadd_v__h, "1111 001 1 0 vd[4] 01 vn[3:0] vd[3:0] 1101 vn[4] 0 vm[4] 0 vm[3:0]", NEON + FP16,
+     "", "size=1")
 void vfp_trans_vpadd_v(VFPCtx *c, const VFPInsn *a)
 {
     fp_pairwise(c, a, ARM_FP_ADD);
 }
 
 INSN(vabd_v, "1111 001 1 0 vd[4] 10 vn[3:0] vd[3:0] 1101 vn[4] Q:1 vm[4] 0 vm[3:0]", NEON)
+INSN(vabd_v__h, "1111 001 1 0 vd[4] 11 vn[3:0] vd[3:0] 1101 vn[4] Q:1 vm[4] 0 vm[3:0]", NEON + FP16,
+     "", "size=1")
 void vfp_trans_vabd_v(VFPCtx *c, const VFPInsn *a)
 {
     fp_three(c, a, ARM_FP_ABD);
 }
 
 INSN(vmla_v, "1111 001 0 0 vd[4] 00 vn[3:0] vd[3:0] 1101 vn[4] Q:1 vm[4] 1 vm[3:0]", NEON)
+INSN(vmla_v__h, "1111 001 0 0 vd[4] 01 vn[3:0] vd[3:0] 1101 vn[4] Q:1 vm[4] 1 vm[3:0]", NEON + FP16,
+     "", "size=1")
 void vfp_trans_vmla_v(VFPCtx *c, const VFPInsn *a)
 {
     fp_accumulate(c, a, false);
 }
 
 INSN(vmls_v, "1111 001 0 0 vd[4] 10 vn[3:0] vd[3:0] 1101 vn[4] Q:1 vm[4] 1 vm[3:0]", NEON)
+INSN(vmls_v__h, "1111 001 0 0 vd[4] 11 vn[3:0] vd[3:0] 1101 vn[4] Q:1 vm[4] 1 vm[3:0]", NEON + FP16,
+     "", "size=1")
 void vfp_trans_vmls_v(VFPCtx *c, const VFPInsn *a)
 {
     fp_accumulate(c, a, true);
 }
 
 INSN(vmul_v, "1111 001 1 0 vd[4] 00 vn[3:0] vd[3:0] 1101 vn[4] Q:1 vm[4] 1 vm[3:0]", NEON)
+INSN(vmul_v__h, "1111 001 1 0 vd[4] 01 vn[3:0] vd[3:0] 1101 vn[4] Q:1 vm[4] 1 vm[3:0]", NEON + FP16,
+     "", "size=1")
 void vfp_trans_vmul_v(VFPCtx *c, const VFPInsn *a)
 {
     fp_three(c, a, ARM_FP_MUL);
 }
 
 INSN(vceq_v, "1111 001 0 0 vd[4] 00 vn[3:0] vd[3:0] 1110 vn[4] Q:1 vm[4] 0 vm[3:0]", NEON)
+INSN(vceq_v__h, "1111 001 0 0 vd[4] 01 vn[3:0] vd[3:0] 1110 vn[4] Q:1 vm[4] 0 vm[3:0]", NEON + FP16,
+     "", "size=1")
 void vfp_trans_vceq_v(VFPCtx *c, const VFPInsn *a)
 {
     fp_three(c, a, ARM_FP_CMEQ);
 }
 
 INSN(vcge_v, "1111 001 1 0 vd[4] 00 vn[3:0] vd[3:0] 1110 vn[4] Q:1 vm[4] 0 vm[3:0]", NEON)
+INSN(vcge_v__h, "1111 001 1 0 vd[4] 01 vn[3:0] vd[3:0] 1110 vn[4] Q:1 vm[4] 0 vm[3:0]", NEON + FP16,
+     "", "size=1")
 void vfp_trans_vcge_v(VFPCtx *c, const VFPInsn *a)
 {
     fp_three(c, a, ARM_FP_CMGE);
 }
 
 INSN(vcgt_v, "1111 001 1 0 vd[4] 10 vn[3:0] vd[3:0] 1110 vn[4] Q:1 vm[4] 0 vm[3:0]", NEON)
+INSN(vcgt_v__h, "1111 001 1 0 vd[4] 11 vn[3:0] vd[3:0] 1110 vn[4] Q:1 vm[4] 0 vm[3:0]", NEON + FP16,
+     "", "size=1")
 void vfp_trans_vcgt_v(VFPCtx *c, const VFPInsn *a)
 {
     fp_three(c, a, ARM_FP_CMGT);
 }
 
 INSN(vacge, "1111 001 1 0 vd[4] 00 vn[3:0] vd[3:0] 1110 vn[4] Q:1 vm[4] 1 vm[3:0]", NEON)
+INSN(vacge__h, "1111 001 1 0 vd[4] 01 vn[3:0] vd[3:0] 1110 vn[4] Q:1 vm[4] 1 vm[3:0]", NEON + FP16,
+     "", "size=1")
 void vfp_trans_vacge(VFPCtx *c, const VFPInsn *a)
 {
     fp_three(c, a, ARM_FP_ACGE);
 }
 
 INSN(vacgt, "1111 001 1 0 vd[4] 10 vn[3:0] vd[3:0] 1110 vn[4] Q:1 vm[4] 1 vm[3:0]", NEON)
+INSN(vacgt__h, "1111 001 1 0 vd[4] 11 vn[3:0] vd[3:0] 1110 vn[4] Q:1 vm[4] 1 vm[3:0]", NEON + FP16,
+     "", "size=1")
 void vfp_trans_vacgt(VFPCtx *c, const VFPInsn *a)
 {
     fp_three(c, a, ARM_FP_ACGT);
 }
 
 INSN(vmax_v, "1111 001 0 0 vd[4] 00 vn[3:0] vd[3:0] 1111 vn[4] Q:1 vm[4] 0 vm[3:0]", NEON)
+INSN(vmax_v__h, "1111 001 0 0 vd[4] 01 vn[3:0] vd[3:0] 1111 vn[4] Q:1 vm[4] 0 vm[3:0]", NEON + FP16,
+     "", "size=1")
 void vfp_trans_vmax_v(VFPCtx *c, const VFPInsn *a)
 {
     fp_three(c, a, ARM_FP_MAX);
 }
 
 INSN(vmin_v, "1111 001 0 0 vd[4] 10 vn[3:0] vd[3:0] 1111 vn[4] Q:1 vm[4] 0 vm[3:0]", NEON)
+INSN(vmin_v__h, "1111 001 0 0 vd[4] 11 vn[3:0] vd[3:0] 1111 vn[4] Q:1 vm[4] 0 vm[3:0]", NEON + FP16,
+     "", "size=1")
 void vfp_trans_vmin_v(VFPCtx *c, const VFPInsn *a)
 {
     fp_three(c, a, ARM_FP_MIN);
 }
 
 INSN(vpmax_v, "1111 001 1 0 vd[4] 00 vn[3:0] vd[3:0] 1111 vn[4] 0 vm[4] 0 vm[3:0]", NEON)
+INSN(vpmax_v__h, "1111 001 1 0 vd[4] 01 vn[3:0] vd[3:0] 1111 vn[4] 0 vm[4] 0 vm[3:0]", NEON + FP16,
+     "", "size=1")
 void vfp_trans_vpmax_v(VFPCtx *c, const VFPInsn *a)
 {
     fp_pairwise(c, a, ARM_FP_MAX);
 }
 
 INSN(vpmin_v, "1111 001 1 0 vd[4] 10 vn[3:0] vd[3:0] 1111 vn[4] 0 vm[4] 0 vm[3:0]", NEON)
+INSN(vpmin_v__h, "1111 001 1 0 vd[4] 11 vn[3:0] vd[3:0] 1111 vn[4] 0 vm[4] 0 vm[3:0]", NEON + FP16,
+     "", "size=1")
 void vfp_trans_vpmin_v(VFPCtx *c, const VFPInsn *a)
 {
     fp_pairwise(c, a, ARM_FP_MIN);
 }
 
 INSN(vrecps, "1111 001 0 0 vd[4] 00 vn[3:0] vd[3:0] 1111 vn[4] Q:1 vm[4] 1 vm[3:0]", NEON)
+INSN(vrecps__h, "1111 001 0 0 vd[4] 01 vn[3:0] vd[3:0] 1111 vn[4] Q:1 vm[4] 1 vm[3:0]", NEON + FP16,
+     "", "size=1")
 void vfp_trans_vrecps(VFPCtx *c, const VFPInsn *a)
 {
     fp_three(c, a, ARM_FP_RECPS_A32);
 }
 
 INSN(vrsqrts, "1111 001 0 0 vd[4] 10 vn[3:0] vd[3:0] 1111 vn[4] Q:1 vm[4] 1 vm[3:0]", NEON)
+INSN(vrsqrts__h, "1111 001 0 0 vd[4] 11 vn[3:0] vd[3:0] 1111 vn[4] Q:1 vm[4] 1 vm[3:0]",
+     NEON + FP16, "", "size=1")
 void vfp_trans_vrsqrts(VFPCtx *c, const VFPInsn *a)
 {
     fp_three(c, a, ARM_FP_RSQRTS_A32);
 }
 
 INSN(vmaxnm_v, "1111 001 1 0 vd[4] 00 vn[3:0] vd[3:0] 1111 vn[4] Q:1 vm[4] 1 vm[3:0]", NEON + V8)
+INSN(vmaxnm_v__h, "1111 001 1 0 vd[4] 01 vn[3:0] vd[3:0] 1111 vn[4] Q:1 vm[4] 1 vm[3:0]",
+     NEON + FP16, "", "size=1")
 void vfp_trans_vmaxnm_v(VFPCtx *c, const VFPInsn *a)
 {
     fp_three(c, a, ARM_FP_MAXNM);
 }
 
 INSN(vminnm_v, "1111 001 1 0 vd[4] 10 vn[3:0] vd[3:0] 1111 vn[4] Q:1 vm[4] 1 vm[3:0]", NEON + V8)
+INSN(vminnm_v__h, "1111 001 1 0 vd[4] 11 vn[3:0] vd[3:0] 1111 vn[4] Q:1 vm[4] 1 vm[3:0]",
+     NEON + FP16, "", "size=1")
 void vfp_trans_vminnm_v(VFPCtx *c, const VFPInsn *a)
 {
     fp_three(c, a, ARM_FP_MINNM);
@@ -773,6 +817,8 @@ void vfp_trans_vmul_s(VFPCtx *c, const VFPInsn *a)
 
 INSN(vmla_sf, "1111 001 Q:1 1 vd[4] 10 vn[3:0] vd[3:0] 0001 vn[4] 1 index[0] 0 vm[3:0]", NEON, "",
      "size=2")
+INSN(vmla_sf__h, "1111 001 Q:1 1 vd[4] 01 vn[3:0] vd[3:0] 0001 vn[4] 1 index[1] 0 index[0] vm[2:0]",
+     NEON + FP16, "", "size=1")
 void vfp_trans_vmla_sf(VFPCtx *c, const VFPInsn *a)
 {
     if (scalar_ok(c, a, 0)) {
@@ -782,6 +828,8 @@ void vfp_trans_vmla_sf(VFPCtx *c, const VFPInsn *a)
 
 INSN(vmls_sf, "1111 001 Q:1 1 vd[4] 10 vn[3:0] vd[3:0] 0101 vn[4] 1 index[0] 0 vm[3:0]", NEON, "",
      "size=2")
+INSN(vmls_sf__h, "1111 001 Q:1 1 vd[4] 01 vn[3:0] vd[3:0] 0101 vn[4] 1 index[1] 0 index[0] vm[2:0]",
+     NEON + FP16, "", "size=1")
 void vfp_trans_vmls_sf(VFPCtx *c, const VFPInsn *a)
 {
     if (scalar_ok(c, a, 0)) {
@@ -791,6 +839,8 @@ void vfp_trans_vmls_sf(VFPCtx *c, const VFPInsn *a)
 
 INSN(vmul_sf, "1111 001 Q:1 1 vd[4] 10 vn[3:0] vd[3:0] 1001 vn[4] 1 index[0] 0 vm[3:0]", NEON, "",
      "size=2")
+INSN(vmul_sf__h, "1111 001 Q:1 1 vd[4] 01 vn[3:0] vd[3:0] 1001 vn[4] 1 index[1] 0 index[0] vm[2:0]",
+     NEON + FP16, "", "size=1")
 void vfp_trans_vmul_sf(VFPCtx *c, const VFPInsn *a)
 {
     if (scalar_ok(c, a, 0)) {
@@ -881,4 +931,23 @@ INSN(vqrdmulh_s__32, "1111 001 Q:1 1 vd[4] 10 vn[3:0] vd[3:0] 1101 vn[4] 1 index
 void vfp_trans_vqrdmulh_s(VFPCtx *c, const VFPInsn *a)
 {
     sat_by_scalar(c, a, TCG_VEC_ROUND);
+}
+
+/* VQRDMLAH; op: VQRDMLSH */
+INSN(vqrdmlah_s, "1111 001 Q:1 1 vd[4] 01 vn[3:0] vd[3:0] 1110 vn[4] 1 index[1] 0 index[0] vm[2:0]",
+     RDM, "", "size=1")
+INSN(vqrdmlah_s__32, "1111 001 Q:1 1 vd[4] 10 vn[3:0] vd[3:0] 1110 vn[4] 1 index[0] 0 vm[3:0]", RDM,
+     "", "size=2")
+INSN(vqrdmlsh_s, "1111 001 Q:1 1 vd[4] 01 vn[3:0] vd[3:0] 1111 vn[4] 1 index[1] 0 index[0] vm[2:0]",
+     RDM, "", "size=1 op=1")
+INSN(vqrdmlsh_s__32, "1111 001 Q:1 1 vd[4] 10 vn[3:0] vd[3:0] 1111 vn[4] 1 index[0] 0 vm[3:0]", RDM,
+     "", "size=2 op=1")
+void vfp_trans_vqrdmlah_s(VFPCtx *c, const VFPInsn *a)
+{
+    if (scalar_ok(c, a, 0)) {
+        neon_set(c, a->Q, a->vd,
+                 arm_gen_vqrdmlah(c->b, a->size | (a->op ? TCG_VEC_NEGATE : 0), a->Q,
+                                  neon_get(c, a->Q, a->vd), neon_get(c, a->Q, a->vn),
+                                  scalar(c, a)));
+    }
 }

@@ -7,7 +7,7 @@
  * All of an instruction's accesses come before it changes a register. An alignment that the
  * instruction asks for is checked with the first access.
  *
- * Test: tests/fuzz/arm/a64fuzz.c with --isa a32, on a reference.
+ * Test: tests/fuzz/arm/armfuzz.c, against recorded results.
  */
 #include "target/arm/vfp.h"
 

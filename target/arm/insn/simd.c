@@ -7,7 +7,7 @@
  * precision. Everything else is a call of fp_helper.c; so is what depends on FPCR.FZ16 and AHP,
  * which units do not know.
  *
- * Test: tests/fuzz/arm/a64fuzz.c, against recorded results.
+ * Test: tests/fuzz/arm/armfuzz.c, against recorded results.
  */
 #include "target/arm/insn/simd.h"
 

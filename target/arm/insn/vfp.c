@@ -4,7 +4,8 @@
  * VFP in AArch32: scalar floating point, its loads and stores, moves to and from core registers
  * (DDI 0487, F3.1.8 and F4.1.4). See target/arm/vfp.h.
  *
- * Test: tests/fuzz/arm, on a reference.
+ * Test: tests/fuzz/arm/armfuzz.c, against recorded results; short vectors:
+ * tests/unit/test-a32-insn.c.
  */
 #include "target/arm/vfp.h"
 #include "target/arm/internals.h"
@@ -29,25 +30,87 @@ static TCGv arith(VFPCtx *c, const VFPInsn *a, ARMFpOp op, TCGv x, TCGv y, TCGv 
     return arm_gen_fp(c->b, c->mode, op, a->esize, 0, x, y, z);
 }
 
+/* What an instruction does to each element of its short vectors. */
+typedef struct Work {
+    TCGv (*make)(VFPCtx *c, const VFPInsn *a, const struct Work *w);
+    ARMFpOp op;
+    bool negate_sum, negate_product;
+    TCGv (*change)(TCGBuilder *, unsigned, TCGv);
+} Work;
+
+/* The next register of a vector, which goes round in its bank of 8 S or 4 D registers. */
+static uint8_t next_in_bank(const VFPInsn *a, uint8_t r, unsigned stride)
+{
+    unsigned bank = a->esize == 3 ? 4 : 8;
+    return (r & ~(bank - 1)) | ((r + stride) & (bank - 1));
+}
+
+/* Elements 1 and up: as many as FPSCR.LEN says, but no more than a bank has. */
+static void more_elements(VFPCtx *c, const VFPInsn *a, const Work *w, unsigned stride, TCGv len,
+                          TCGLabel done)
+{
+    VFPInsn e = *a;
+    unsigned bank = a->esize == 3 ? 4 : 8;
+    for (unsigned i = 1; i < bank / stride; i++) {
+        tcg_gen_br_if(c->b, tcg_gen_setcondi(c->b, TCG_I32, TCG_COND_LTU, len, i), done);
+        e.vd = next_in_bank(a, e.vd, stride);
+        e.vn = next_in_bank(a, e.vn, stride);
+        e.vm = e.vm % (a->esize == 3 ? 16 : 32) < bank ? e.vm : next_in_bank(a, e.vm, stride);
+        vfp_set(c, a->esize, e.vd, w->make(c, &e, w));
+    }
+}
+
+/*
+ * Data processing of VFP. With FPSCR.LEN it is of short vectors (DDI 0406, appendix "VFP Vector
+ * Operation Support"), unless the destination is in the first bank; an operand Vm there is a
+ * scalar.
+ */
+static void each(VFPCtx *c, const VFPInsn *a, const Work *w)
+{
+    if (!regs_ok(c, a)) {
+        return;
+    }
+    vfp_set(c, a->esize, a->vd, w->make(c, a, w));
+    unsigned bank = a->esize == 3 ? 4 : 8;
+    if (!(c->mode & ARM_MODE_FPVEC) || a->vd % (a->esize == 3 ? 16 : 32) < bank) {
+        return;
+    }
+    TCGBuilder *b = c->b;
+    TCGLabel done = tcg_new_label(b), two = tcg_new_label(b);
+    TCGv fpscr = tcg_gen_ldenv(b, TCG_I32, TCG_MO_32, offsetof(ARMEnv, fpcr));
+    TCGv len = tcg_gen_extract(b, fpscr, ARM_FPCR_LEN_SHIFT, 3);
+    tcg_gen_br_if(b, tcg_gen_extract(b, fpscr, ARM_FPCR_STRIDE_SHIFT, 1), two);
+    more_elements(c, a, w, 1, len, done);
+    tcg_gen_br(b, done);
+    tcg_gen_label(b, two);
+    fpscr = tcg_gen_ldenv(b, TCG_I32, TCG_MO_32, offsetof(ARMEnv, fpcr));
+    more_elements(c, a, w, 2, tcg_gen_extract(b, fpscr, ARM_FPCR_LEN_SHIFT, 3), done);
+    tcg_gen_label(b, done);
+    a64_forget_flags(c->c);
+}
+
+static TCGv make_binary(VFPCtx *c, const VFPInsn *a, const Work *w)
+{
+    return arith(c, a, w->op, vfp_get(c, a->esize, a->vn), vfp_get(c, a->esize, a->vm), TCG_NONE);
+}
+
 static void binary(VFPCtx *c, const VFPInsn *a, ARMFpOp op)
 {
-    if (regs_ok(c, a)) {
-        TCGv v =
-            arith(c, a, op, vfp_get(c, a->esize, a->vn), vfp_get(c, a->esize, a->vm), TCG_NONE);
-        vfp_set(c, a->esize, a->vd, v);
-    }
+    each(c, a, &(Work){.make = make_binary, .op = op});
+}
+
+static TCGv make_multiply_add(VFPCtx *c, const VFPInsn *a, const Work *w)
+{
+    TCGv p =
+        arith(c, a, ARM_FP_MUL, vfp_get(c, a->esize, a->vn), vfp_get(c, a->esize, a->vm), TCG_NONE);
+    TCGv d = negate(c, a, w->negate_sum, vfp_get(c, a->esize, a->vd));
+    return arith(c, a, ARM_FP_ADD, d, negate(c, a, w->negate_product, p), TCG_NONE);
 }
 
 /* Rounded twice: VMLA, VMLS, VNMLA, VNMLS. */
 static void multiply_add(VFPCtx *c, const VFPInsn *a, bool negate_sum, bool negate_product)
 {
-    if (regs_ok(c, a)) {
-        TCGv p = arith(c, a, ARM_FP_MUL, vfp_get(c, a->esize, a->vn), vfp_get(c, a->esize, a->vm),
-                       TCG_NONE);
-        TCGv d = negate(c, a, negate_sum, vfp_get(c, a->esize, a->vd));
-        vfp_set(c, a->esize, a->vd,
-                arith(c, a, ARM_FP_ADD, d, negate(c, a, negate_product, p), TCG_NONE));
-    }
+    each(c, a, &(Work){make_multiply_add, ARM_FP_ADD, negate_sum, negate_product, NULL});
 }
 
 /* Rounded once. */
@@ -62,6 +125,8 @@ static void fused(VFPCtx *c, const VFPInsn *a, bool negate_sum, bool negate_prod
 
 INSN(vmla, "cond:4 1110 0 vd[0] 00 vn[4:1] vd[4:1] 1010 vn[0] 0 vm[0] 0 vm[4:1]", VFP2, "",
      "cond!=15 esize=2")
+INSN(vmla__h, "cond:4 1110 0 vd[0] 00 vn[4:1] vd[4:1] 1001 vn[0] 0 vm[0] 0 vm[4:1]", FP16, "",
+     "cond!=15 esize=1")
 INSN(vmla__d, "cond:4 1110 0 vd[4] 00 vn[3:0] vd[3:0] 1011 vn[4] 0 vm[4] 0 vm[3:0]", VFP2, "",
      "cond!=15 esize=3")
 void vfp_trans_vmla(VFPCtx *c, const VFPInsn *a)
@@ -71,6 +136,8 @@ void vfp_trans_vmla(VFPCtx *c, const VFPInsn *a)
 
 INSN(vmls, "cond:4 1110 0 vd[0] 00 vn[4:1] vd[4:1] 1010 vn[0] 1 vm[0] 0 vm[4:1]", VFP2, "",
      "cond!=15 esize=2")
+INSN(vmls__h, "cond:4 1110 0 vd[0] 00 vn[4:1] vd[4:1] 1001 vn[0] 1 vm[0] 0 vm[4:1]", FP16, "",
+     "cond!=15 esize=1")
 INSN(vmls__d, "cond:4 1110 0 vd[4] 00 vn[3:0] vd[3:0] 1011 vn[4] 1 vm[4] 0 vm[3:0]", VFP2, "",
      "cond!=15 esize=3")
 void vfp_trans_vmls(VFPCtx *c, const VFPInsn *a)
@@ -80,6 +147,8 @@ void vfp_trans_vmls(VFPCtx *c, const VFPInsn *a)
 
 INSN(vnmls, "cond:4 1110 0 vd[0] 01 vn[4:1] vd[4:1] 1010 vn[0] 0 vm[0] 0 vm[4:1]", VFP2, "",
      "cond!=15 esize=2")
+INSN(vnmls__h, "cond:4 1110 0 vd[0] 01 vn[4:1] vd[4:1] 1001 vn[0] 0 vm[0] 0 vm[4:1]", FP16, "",
+     "cond!=15 esize=1")
 INSN(vnmls__d, "cond:4 1110 0 vd[4] 01 vn[3:0] vd[3:0] 1011 vn[4] 0 vm[4] 0 vm[3:0]", VFP2, "",
      "cond!=15 esize=3")
 void vfp_trans_vnmls(VFPCtx *c, const VFPInsn *a)
@@ -89,6 +158,8 @@ void vfp_trans_vnmls(VFPCtx *c, const VFPInsn *a)
 
 INSN(vnmla, "cond:4 1110 0 vd[0] 01 vn[4:1] vd[4:1] 1010 vn[0] 1 vm[0] 0 vm[4:1]", VFP2, "",
      "cond!=15 esize=2")
+INSN(vnmla__h, "cond:4 1110 0 vd[0] 01 vn[4:1] vd[4:1] 1001 vn[0] 1 vm[0] 0 vm[4:1]", FP16, "",
+     "cond!=15 esize=1")
 INSN(vnmla__d, "cond:4 1110 0 vd[4] 01 vn[3:0] vd[3:0] 1011 vn[4] 1 vm[4] 0 vm[3:0]", VFP2, "",
      "cond!=15 esize=3")
 void vfp_trans_vnmla(VFPCtx *c, const VFPInsn *a)
@@ -98,6 +169,8 @@ void vfp_trans_vnmla(VFPCtx *c, const VFPInsn *a)
 
 INSN(vmul, "cond:4 1110 0 vd[0] 10 vn[4:1] vd[4:1] 1010 vn[0] 0 vm[0] 0 vm[4:1]", VFP2, "",
      "cond!=15 esize=2")
+INSN(vmul__h, "cond:4 1110 0 vd[0] 10 vn[4:1] vd[4:1] 1001 vn[0] 0 vm[0] 0 vm[4:1]", FP16, "",
+     "cond!=15 esize=1")
 INSN(vmul__d, "cond:4 1110 0 vd[4] 10 vn[3:0] vd[3:0] 1011 vn[4] 0 vm[4] 0 vm[3:0]", VFP2, "",
      "cond!=15 esize=3")
 void vfp_trans_vmul(VFPCtx *c, const VFPInsn *a)
@@ -107,6 +180,8 @@ void vfp_trans_vmul(VFPCtx *c, const VFPInsn *a)
 
 INSN(vnmul, "cond:4 1110 0 vd[0] 10 vn[4:1] vd[4:1] 1010 vn[0] 1 vm[0] 0 vm[4:1]", VFP2, "",
      "cond!=15 esize=2")
+INSN(vnmul__h, "cond:4 1110 0 vd[0] 10 vn[4:1] vd[4:1] 1001 vn[0] 1 vm[0] 0 vm[4:1]", FP16, "",
+     "cond!=15 esize=1")
 INSN(vnmul__d, "cond:4 1110 0 vd[4] 10 vn[3:0] vd[3:0] 1011 vn[4] 1 vm[4] 0 vm[3:0]", VFP2, "",
      "cond!=15 esize=3")
 void vfp_trans_vnmul(VFPCtx *c, const VFPInsn *a)
@@ -116,6 +191,8 @@ void vfp_trans_vnmul(VFPCtx *c, const VFPInsn *a)
 
 INSN(vadd, "cond:4 1110 0 vd[0] 11 vn[4:1] vd[4:1] 1010 vn[0] 0 vm[0] 0 vm[4:1]", VFP2, "",
      "cond!=15 esize=2")
+INSN(vadd__h, "cond:4 1110 0 vd[0] 11 vn[4:1] vd[4:1] 1001 vn[0] 0 vm[0] 0 vm[4:1]", FP16, "",
+     "cond!=15 esize=1")
 INSN(vadd__d, "cond:4 1110 0 vd[4] 11 vn[3:0] vd[3:0] 1011 vn[4] 0 vm[4] 0 vm[3:0]", VFP2, "",
      "cond!=15 esize=3")
 void vfp_trans_vadd(VFPCtx *c, const VFPInsn *a)
@@ -125,6 +202,8 @@ void vfp_trans_vadd(VFPCtx *c, const VFPInsn *a)
 
 INSN(vsub, "cond:4 1110 0 vd[0] 11 vn[4:1] vd[4:1] 1010 vn[0] 1 vm[0] 0 vm[4:1]", VFP2, "",
      "cond!=15 esize=2")
+INSN(vsub__h, "cond:4 1110 0 vd[0] 11 vn[4:1] vd[4:1] 1001 vn[0] 1 vm[0] 0 vm[4:1]", FP16, "",
+     "cond!=15 esize=1")
 INSN(vsub__d, "cond:4 1110 0 vd[4] 11 vn[3:0] vd[3:0] 1011 vn[4] 1 vm[4] 0 vm[3:0]", VFP2, "",
      "cond!=15 esize=3")
 void vfp_trans_vsub(VFPCtx *c, const VFPInsn *a)
@@ -134,6 +213,8 @@ void vfp_trans_vsub(VFPCtx *c, const VFPInsn *a)
 
 INSN(vdiv, "cond:4 1110 1 vd[0] 00 vn[4:1] vd[4:1] 1010 vn[0] 0 vm[0] 0 vm[4:1]", VFP2, "",
      "cond!=15 esize=2")
+INSN(vdiv__h, "cond:4 1110 1 vd[0] 00 vn[4:1] vd[4:1] 1001 vn[0] 0 vm[0] 0 vm[4:1]", FP16, "",
+     "cond!=15 esize=1")
 INSN(vdiv__d, "cond:4 1110 1 vd[4] 00 vn[3:0] vd[3:0] 1011 vn[4] 0 vm[4] 0 vm[3:0]", VFP2, "",
      "cond!=15 esize=3")
 void vfp_trans_vdiv(VFPCtx *c, const VFPInsn *a)
@@ -143,6 +224,8 @@ void vfp_trans_vdiv(VFPCtx *c, const VFPInsn *a)
 
 INSN(vfnms, "cond:4 1110 1 vd[0] 01 vn[4:1] vd[4:1] 1010 vn[0] 0 vm[0] 0 vm[4:1]", VFP4, "",
      "cond!=15 esize=2")
+INSN(vfnms__h, "cond:4 1110 1 vd[0] 01 vn[4:1] vd[4:1] 1001 vn[0] 0 vm[0] 0 vm[4:1]", FP16, "",
+     "cond!=15 esize=1")
 INSN(vfnms__d, "cond:4 1110 1 vd[4] 01 vn[3:0] vd[3:0] 1011 vn[4] 0 vm[4] 0 vm[3:0]", VFP4, "",
      "cond!=15 esize=3")
 void vfp_trans_vfnms(VFPCtx *c, const VFPInsn *a)
@@ -152,6 +235,8 @@ void vfp_trans_vfnms(VFPCtx *c, const VFPInsn *a)
 
 INSN(vfnma, "cond:4 1110 1 vd[0] 01 vn[4:1] vd[4:1] 1010 vn[0] 1 vm[0] 0 vm[4:1]", VFP4, "",
      "cond!=15 esize=2")
+INSN(vfnma__h, "cond:4 1110 1 vd[0] 01 vn[4:1] vd[4:1] 1001 vn[0] 1 vm[0] 0 vm[4:1]", FP16, "",
+     "cond!=15 esize=1")
 INSN(vfnma__d, "cond:4 1110 1 vd[4] 01 vn[3:0] vd[3:0] 1011 vn[4] 1 vm[4] 0 vm[3:0]", VFP4, "",
      "cond!=15 esize=3")
 void vfp_trans_vfnma(VFPCtx *c, const VFPInsn *a)
@@ -161,6 +246,8 @@ void vfp_trans_vfnma(VFPCtx *c, const VFPInsn *a)
 
 INSN(vfma, "cond:4 1110 1 vd[0] 10 vn[4:1] vd[4:1] 1010 vn[0] 0 vm[0] 0 vm[4:1]", VFP4, "",
      "cond!=15 esize=2")
+INSN(vfma__h, "cond:4 1110 1 vd[0] 10 vn[4:1] vd[4:1] 1001 vn[0] 0 vm[0] 0 vm[4:1]", FP16, "",
+     "cond!=15 esize=1")
 INSN(vfma__d, "cond:4 1110 1 vd[4] 10 vn[3:0] vd[3:0] 1011 vn[4] 0 vm[4] 0 vm[3:0]", VFP4, "",
      "cond!=15 esize=3")
 void vfp_trans_vfma(VFPCtx *c, const VFPInsn *a)
@@ -170,6 +257,8 @@ void vfp_trans_vfma(VFPCtx *c, const VFPInsn *a)
 
 INSN(vfms, "cond:4 1110 1 vd[0] 10 vn[4:1] vd[4:1] 1010 vn[0] 1 vm[0] 0 vm[4:1]", VFP4, "",
      "cond!=15 esize=2")
+INSN(vfms__h, "cond:4 1110 1 vd[0] 10 vn[4:1] vd[4:1] 1001 vn[0] 1 vm[0] 0 vm[4:1]", FP16, "",
+     "cond!=15 esize=1")
 INSN(vfms__d, "cond:4 1110 1 vd[4] 10 vn[3:0] vd[3:0] 1011 vn[4] 1 vm[4] 0 vm[3:0]", VFP4, "",
      "cond!=15 esize=3")
 void vfp_trans_vfms(VFPCtx *c, const VFPInsn *a)
@@ -178,6 +267,8 @@ void vfp_trans_vfms(VFPCtx *c, const VFPInsn *a)
 }
 
 INSN(vmaxnm, "1111 1110 1 vd[0] 00 vn[4:1] vd[4:1] 1010 vn[0] 0 vm[0] 0 vm[4:1]", V8, "", "esize=2")
+INSN(vmaxnm__h, "1111 1110 1 vd[0] 00 vn[4:1] vd[4:1] 1001 vn[0] 0 vm[0] 0 vm[4:1]", FP16, "",
+     "esize=1")
 INSN(vmaxnm__d, "1111 1110 1 vd[4] 00 vn[3:0] vd[3:0] 1011 vn[4] 0 vm[4] 0 vm[3:0]", V8, "",
      "esize=3")
 void vfp_trans_vmaxnm(VFPCtx *c, const VFPInsn *a)
@@ -186,6 +277,8 @@ void vfp_trans_vmaxnm(VFPCtx *c, const VFPInsn *a)
 }
 
 INSN(vminnm, "1111 1110 1 vd[0] 00 vn[4:1] vd[4:1] 1010 vn[0] 1 vm[0] 0 vm[4:1]", V8, "", "esize=2")
+INSN(vminnm__h, "1111 1110 1 vd[0] 00 vn[4:1] vd[4:1] 1001 vn[0] 1 vm[0] 0 vm[4:1]", FP16, "",
+     "esize=1")
 INSN(vminnm__d, "1111 1110 1 vd[4] 00 vn[3:0] vd[3:0] 1011 vn[4] 1 vm[4] 0 vm[3:0]", V8, "",
      "esize=3")
 void vfp_trans_vminnm(VFPCtx *c, const VFPInsn *a)
@@ -195,6 +288,8 @@ void vfp_trans_vminnm(VFPCtx *c, const VFPInsn *a)
 
 /* cc: EQ, VS, GE, GT of the flags */
 INSN(vsel, "1111 1110 0 vd[0] cc:2 vn[4:1] vd[4:1] 1010 vn[0] 0 vm[0] 0 vm[4:1]", V8, "", "esize=2")
+INSN(vsel__h, "1111 1110 0 vd[0] cc:2 vn[4:1] vd[4:1] 1001 vn[0] 0 vm[0] 0 vm[4:1]", FP16, "",
+     "esize=1")
 INSN(vsel__d, "1111 1110 0 vd[4] cc:2 vn[3:0] vd[3:0] 1011 vn[4] 0 vm[4] 0 vm[3:0]", V8, "",
      "esize=3")
 void vfp_trans_vsel(VFPCtx *c, const VFPInsn *a)
@@ -208,24 +303,32 @@ void vfp_trans_vsel(VFPCtx *c, const VFPInsn *a)
     }
 }
 
+static TCGv make_imm(VFPCtx *c, const VFPInsn *a, const Work *w)
+{
+    int64_t v = (int64_t)arm_fp_expand_imm(a->esize, a->imm);
+    return a->esize == 3 ? tcg_i64(c->b, v) : tcg_i32(c->b, (int32_t)v);
+}
+
 INSN(vmov_imm, "cond:4 1110 1 vd[0] 11 imm[7:4] vd[4:1] 1010 0000 imm[3:0]", VFP3, "",
      "cond!=15 esize=2")
+INSN(vmov_imm__h, "cond:4 1110 1 vd[0] 11 imm[7:4] vd[4:1] 1001 0000 imm[3:0]", FP16, "",
+     "cond!=15 esize=1")
 INSN(vmov_imm__d, "cond:4 1110 1 vd[4] 11 imm[7:4] vd[3:0] 1011 0000 imm[3:0]", VFP3, "",
      "cond!=15 esize=3")
 void vfp_trans_vmov_imm(VFPCtx *c, const VFPInsn *a)
 {
-    if (regs_ok(c, a)) {
-        int64_t v = (int64_t)arm_fp_expand_imm(a->esize, a->imm);
-        vfp_set(c, a->esize, a->vd, a->esize == 3 ? tcg_i64(c->b, v) : tcg_i32(c->b, (int32_t)v));
-    }
+    each(c, a, &(Work){.make = make_imm});
+}
+
+static TCGv make_change(VFPCtx *c, const VFPInsn *a, const Work *w)
+{
+    TCGv v = vfp_get(c, a->esize, a->vm);
+    return w->change ? w->change(c->b, a->esize, v) : v;
 }
 
 static void move(VFPCtx *c, const VFPInsn *a, TCGv (*change)(TCGBuilder *, unsigned, TCGv))
 {
-    if (regs_ok(c, a)) {
-        TCGv v = vfp_get(c, a->esize, a->vm);
-        vfp_set(c, a->esize, a->vd, change ? change(c->b, a->esize, v) : v);
-    }
+    each(c, a, &(Work){.make = make_change, .change = change});
 }
 
 static void unary(VFPCtx *c, const VFPInsn *a, ARMFpOp op, unsigned arg)
@@ -248,6 +351,8 @@ void vfp_trans_vmov_reg(VFPCtx *c, const VFPInsn *a)
 
 INSN(vabs, "cond:4 1110 1 vd[0] 11 0000 vd[4:1] 1010 11 vm[0] 0 vm[4:1]", VFP2, "",
      "cond!=15 esize=2")
+INSN(vabs__h, "cond:4 1110 1 vd[0] 11 0000 vd[4:1] 1001 11 vm[0] 0 vm[4:1]", FP16, "",
+     "cond!=15 esize=1")
 INSN(vabs__d, "cond:4 1110 1 vd[4] 11 0000 vd[3:0] 1011 11 vm[4] 0 vm[3:0]", VFP2, "",
      "cond!=15 esize=3")
 void vfp_trans_vabs(VFPCtx *c, const VFPInsn *a)
@@ -257,6 +362,8 @@ void vfp_trans_vabs(VFPCtx *c, const VFPInsn *a)
 
 INSN(vneg, "cond:4 1110 1 vd[0] 11 0001 vd[4:1] 1010 01 vm[0] 0 vm[4:1]", VFP2, "",
      "cond!=15 esize=2")
+INSN(vneg__h, "cond:4 1110 1 vd[0] 11 0001 vd[4:1] 1001 01 vm[0] 0 vm[4:1]", FP16, "",
+     "cond!=15 esize=1")
 INSN(vneg__d, "cond:4 1110 1 vd[4] 11 0001 vd[3:0] 1011 01 vm[4] 0 vm[3:0]", VFP2, "",
      "cond!=15 esize=3")
 void vfp_trans_vneg(VFPCtx *c, const VFPInsn *a)
@@ -264,17 +371,26 @@ void vfp_trans_vneg(VFPCtx *c, const VFPInsn *a)
     move(c, a, arm_gen_fp_neg);
 }
 
+static TCGv make_sqrt(VFPCtx *c, const VFPInsn *a, const Work *w)
+{
+    return arith(c, a, ARM_FP_SQRT, vfp_get(c, a->esize, a->vm), TCG_NONE, TCG_NONE);
+}
+
 INSN(vsqrt, "cond:4 1110 1 vd[0] 11 0001 vd[4:1] 1010 11 vm[0] 0 vm[4:1]", VFP2, "",
      "cond!=15 esize=2")
+INSN(vsqrt__h, "cond:4 1110 1 vd[0] 11 0001 vd[4:1] 1001 11 vm[0] 0 vm[4:1]", FP16, "",
+     "cond!=15 esize=1")
 INSN(vsqrt__d, "cond:4 1110 1 vd[4] 11 0001 vd[3:0] 1011 11 vm[4] 0 vm[3:0]", VFP2, "",
      "cond!=15 esize=3")
 void vfp_trans_vsqrt(VFPCtx *c, const VFPInsn *a)
 {
-    unary(c, a, ARM_FP_SQRT, 0);
+    each(c, a, &(Work){.make = make_sqrt});
 }
 
 INSN(vrintr, "cond:4 1110 1 vd[0] 11 0110 vd[4:1] 1010 01 vm[0] 0 vm[4:1]", V8, "",
      "cond!=15 esize=2")
+INSN(vrintr__h, "cond:4 1110 1 vd[0] 11 0110 vd[4:1] 1001 01 vm[0] 0 vm[4:1]", FP16, "",
+     "cond!=15 esize=1")
 INSN(vrintr__d, "cond:4 1110 1 vd[4] 11 0110 vd[3:0] 1011 01 vm[4] 0 vm[3:0]", V8, "",
      "cond!=15 esize=3")
 void vfp_trans_vrintr(VFPCtx *c, const VFPInsn *a)
@@ -284,6 +400,8 @@ void vfp_trans_vrintr(VFPCtx *c, const VFPInsn *a)
 
 INSN(vrintz, "cond:4 1110 1 vd[0] 11 0110 vd[4:1] 1010 11 vm[0] 0 vm[4:1]", V8, "",
      "cond!=15 esize=2")
+INSN(vrintz__h, "cond:4 1110 1 vd[0] 11 0110 vd[4:1] 1001 11 vm[0] 0 vm[4:1]", FP16, "",
+     "cond!=15 esize=1")
 INSN(vrintz__d, "cond:4 1110 1 vd[4] 11 0110 vd[3:0] 1011 11 vm[4] 0 vm[3:0]", V8, "",
      "cond!=15 esize=3")
 void vfp_trans_vrintz(VFPCtx *c, const VFPInsn *a)
@@ -293,6 +411,8 @@ void vfp_trans_vrintz(VFPCtx *c, const VFPInsn *a)
 
 INSN(vrintx, "cond:4 1110 1 vd[0] 11 0111 vd[4:1] 1010 01 vm[0] 0 vm[4:1]", V8, "",
      "cond!=15 esize=2")
+INSN(vrintx__h, "cond:4 1110 1 vd[0] 11 0111 vd[4:1] 1001 01 vm[0] 0 vm[4:1]", FP16, "",
+     "cond!=15 esize=1")
 INSN(vrintx__d, "cond:4 1110 1 vd[4] 11 0111 vd[3:0] 1011 01 vm[4] 0 vm[3:0]", V8, "",
      "cond!=15 esize=3")
 void vfp_trans_vrintx(VFPCtx *c, const VFPInsn *a)
@@ -308,6 +428,8 @@ static unsigned round_of(unsigned rm)
 }
 
 INSN(vrint, "1111 1110 1 vd[0] 11 10 rmode:2 vd[4:1] 1010 01 vm[0] 0 vm[4:1]", V8, "", "esize=2")
+INSN(vrint__h, "1111 1110 1 vd[0] 11 10 rmode:2 vd[4:1] 1001 01 vm[0] 0 vm[4:1]", FP16, "",
+     "esize=1")
 INSN(vrint__d, "1111 1110 1 vd[4] 11 10 rmode:2 vd[3:0] 1011 01 vm[4] 0 vm[3:0]", V8, "", "esize=3")
 void vfp_trans_vrint(VFPCtx *c, const VFPInsn *a)
 {
@@ -331,6 +453,8 @@ static void to_integer(VFPCtx *c, const VFPInsn *a, unsigned round, bool is_unsi
 /* op: signed */
 INSN(vcvt_rm, "1111 1110 1 vd[0] 11 11 rmode:2 vd[4:1] 1010 op:1 1 vm[0] 0 vm[4:1]", V8, "",
      "esize=2")
+INSN(vcvt_rm__h, "1111 1110 1 vd[0] 11 11 rmode:2 vd[4:1] 1001 op:1 1 vm[0] 0 vm[4:1]", FP16, "",
+     "esize=1")
 INSN(vcvt_rm__d, "1111 1110 1 vd[0] 11 11 rmode:2 vd[4:1] 1011 op:1 1 vm[4] 0 vm[3:0]", V8, "",
      "esize=3")
 void vfp_trans_vcvt_rm(VFPCtx *c, const VFPInsn *a)
@@ -341,6 +465,8 @@ void vfp_trans_vcvt_rm(VFPCtx *c, const VFPInsn *a)
 /* o0: toward zero, else by FPSCR */
 INSN(vcvt_to_int, "cond:4 1110 1 vd[0] 11 110 op:1 vd[4:1] 1010 o0:1 1 vm[0] 0 vm[4:1]", VFP2, "",
      "cond!=15 esize=2")
+INSN(vcvt_to_int__h, "cond:4 1110 1 vd[0] 11 110 op:1 vd[4:1] 1001 o0:1 1 vm[0] 0 vm[4:1]", FP16,
+     "", "cond!=15 esize=1")
 INSN(vcvt_to_int__d, "cond:4 1110 1 vd[0] 11 110 op:1 vd[4:1] 1011 o0:1 1 vm[4] 0 vm[3:0]", VFP2,
      "", "cond!=15 esize=3")
 void vfp_trans_vcvt_to_int(VFPCtx *c, const VFPInsn *a)
@@ -350,6 +476,8 @@ void vfp_trans_vcvt_to_int(VFPCtx *c, const VFPInsn *a)
 
 INSN(vcvt_from_int, "cond:4 1110 1 vd[0] 11 1000 vd[4:1] 1010 op:1 1 vm[0] 0 vm[4:1]", VFP2, "",
      "cond!=15 esize=2")
+INSN(vcvt_from_int__h, "cond:4 1110 1 vd[0] 11 1000 vd[4:1] 1001 op:1 1 vm[0] 0 vm[4:1]", FP16, "",
+     "cond!=15 esize=1")
 INSN(vcvt_from_int__d, "cond:4 1110 1 vd[4] 11 1000 vd[3:0] 1011 op:1 1 vm[0] 0 vm[4:1]", VFP2, "",
      "cond!=15 esize=3")
 void vfp_trans_vcvt_from_int(VFPCtx *c, const VFPInsn *a)
@@ -368,6 +496,8 @@ void vfp_trans_vcvt_from_int(VFPCtx *c, const VFPInsn *a)
 /* op: to fixed point, toward zero; o0: of 32 bits, else 16, extended; in place. */
 INSN(vcvt_fixed, "cond:4 1110 1 vd[0] 11 1 op:1 1 U:1 vd[4:1] 1010 o0:1 1 imm[0] 0 imm[4:1]", VFP3,
      "", "cond!=15 esize=2")
+INSN(vcvt_fixed__h, "cond:4 1110 1 vd[0] 11 1 op:1 1 U:1 vd[4:1] 1001 o0:1 1 imm[0] 0 imm[4:1]",
+     FP16, "", "cond!=15 esize=1")
 INSN(vcvt_fixed__d, "cond:4 1110 1 vd[4] 11 1 op:1 1 U:1 vd[3:0] 1011 o0:1 1 imm[0] 0 imm[4:1]",
      VFP3, "", "cond!=15 esize=3")
 void vfp_trans_vcvt_fixed(VFPCtx *c, const VFPInsn *a)
@@ -383,7 +513,9 @@ void vfp_trans_vcvt_fixed(VFPCtx *c, const VFPInsn *a)
     }
     unsigned arg = (a->op ? TCG_RND_RTZ : TCG_RND_RNE) | (a->U ? ARM_FP_ARG_UNSIGNED : 0) |
                    size << ARM_FP_ARG_SIZE_SHIFT | (unsigned)fbits << ARM_FP_ARG_FBITS_SHIFT;
-    TCGv v = vfp_get(c, a->esize, a->vd);
+    /* The integer beside half precision has all of the S register. */
+    unsigned integer = a->esize == 3 ? 3 : 2, from = a->op ? a->esize : integer;
+    TCGv v = vfp_get(c, from, a->vd);
     if (!a->op) {
         v = a->esize == 3 ? tcg_gen_trunc(c->b, v) : v;
         v = arm_gen_fp(c->b, c->mode, ARM_FP_FROM_INT, a->esize, arg, v, TCG_NONE, TCG_NONE);
@@ -392,7 +524,7 @@ void vfp_trans_vcvt_fixed(VFPCtx *c, const VFPInsn *a)
         v = size == 1 && !a->U ? tcg_gen_ext16s(c->b, v) : v;
         v = a->esize == 3 ? a->U ? tcg_gen_extu(c->b, v) : tcg_gen_exts(c->b, v) : v;
     }
-    vfp_set(c, a->esize, a->vd, v);
+    vfp_set(c, a->op ? integer : a->esize, a->vd, v);
 }
 
 /* esize: of the operand */
@@ -444,6 +576,12 @@ static void compare(VFPCtx *c, const VFPInsn *a, TCGv y)
 {
     TCGBuilder *b = c->b;
     TCGType t = arm_fp_type(a->esize);
+    if (a->esize == 1) {
+        TCGv nzcv = arm_gen_fp(b, c->mode, ARM_FP_CMP, 1, a->o0 ? ARM_FP_ARG_SIGNALING : 0,
+                               vfp_get(c, 1, a->vd), y, TCG_NONE);
+        tcg_gen_stenv(b, TCG_MO_32, tcg_gen_shli(b, nzcv, 28), offsetof(ARMEnv, fp_nzcv));
+        return;
+    }
     unsigned fz = c->mode & ARM_MODE_FZ ? TCG_FP_FZ : 0;
     TCGv x = tcg_gen_bitcast(b, t, vfp_get(c, a->esize, a->vd));
     y = tcg_gen_bitcast(b, t, y);
@@ -458,6 +596,8 @@ static void compare(VFPCtx *c, const VFPInsn *a, TCGv y)
 /* VCMP; o0: VCMPE */
 INSN(vcmp, "cond:4 1110 1 vd[0] 11 0100 vd[4:1] 1010 o0:1 1 vm[0] 0 vm[4:1]", VFP2, "",
      "cond!=15 esize=2")
+INSN(vcmp__h, "cond:4 1110 1 vd[0] 11 0100 vd[4:1] 1001 o0:1 1 vm[0] 0 vm[4:1]", FP16, "",
+     "cond!=15 esize=1")
 INSN(vcmp__d, "cond:4 1110 1 vd[4] 11 0100 vd[3:0] 1011 o0:1 1 vm[4] 0 vm[3:0]", VFP2, "",
      "cond!=15 esize=3")
 void vfp_trans_vcmp(VFPCtx *c, const VFPInsn *a)
@@ -469,6 +609,8 @@ void vfp_trans_vcmp(VFPCtx *c, const VFPInsn *a)
 
 INSN(vcmp_zero, "cond:4 1110 1 vd[0] 11 0101 vd[4:1] 1010 o0:1 1 0 0 0000", VFP2, "",
      "cond!=15 esize=2")
+INSN(vcmp_zero__h, "cond:4 1110 1 vd[0] 11 0101 vd[4:1] 1001 o0:1 1 0 0 0000", FP16, "",
+     "cond!=15 esize=1")
 INSN(vcmp_zero__d, "cond:4 1110 1 vd[4] 11 0101 vd[3:0] 1011 o0:1 1 0 0 0000", VFP2, "",
      "cond!=15 esize=3")
 void vfp_trans_vcmp_zero(VFPCtx *c, const VFPInsn *a)
@@ -572,6 +714,46 @@ void vfp_trans_vmov_core_s(VFPCtx *c, const VFPInsn *a)
     }
 }
 
+INSN(vmov_core_h, "cond:4 1110 000 op:1 vn[4:1] rd:4 1001 vn[0] 001 0000", FP16, "",
+     "cond!=15 rd!=15")
+void vfp_trans_vmov_core_h(VFPCtx *c, const VFPInsn *a)
+{
+    if (!a64_gen_fp_access(c->c)) {
+        return;
+    }
+    if (a->op) {
+        vfp_set_r(c, a->rd, vfp_get(c, 1, a->vn));
+    } else {
+        vfp_set(c, 1, a->vn, vfp_r(c, a->rd));
+    }
+}
+
+/* VMOVX: the upper half of Sm; op: VINS, the lower half into the upper one of Sd */
+INSN(vmovx, "1111 1110 1 vd[0] 11 0000 vd[4:1] 1010 01 vm[0] 0 vm[4:1]", FP16)
+INSN(vins, "1111 1110 1 vd[0] 11 0000 vd[4:1] 1010 11 vm[0] 0 vm[4:1]", FP16, "", "op=1")
+void vfp_trans_vmovx(VFPCtx *c, const VFPInsn *a)
+{
+    if (a64_gen_fp_access(c->c)) {
+        TCGv m = vfp_get(c, 2, a->vm);
+        vfp_set(c, 2, a->vd,
+                a->op ? tcg_gen_deposit(c->b, vfp_get(c, 2, a->vd), m, 16, 16)
+                      : tcg_gen_shri(c->b, m, 16));
+    }
+}
+
+INSN(vjcvt, "cond:4 1110 1 vd[0] 11 1001 vd[4:1] 1011 11 vm[4] 0 vm[3:0]", JSCVT, "", "cond!=15")
+void vfp_trans_vjcvt(VFPCtx *c, const VFPInsn *a)
+{
+    TCGBuilder *b = c->b;
+    if (vfp_d_ok(c, a->vm) && a64_gen_fp_access(c->c)) {
+        TCGv r =
+            arm_gen_fp(b, c->mode, ARM_FP_JCVTZS, 3, 0, vfp_get(c, 3, a->vm), TCG_NONE, TCG_NONE);
+        TCGv z = tcg_gen_trunc(b, tcg_gen_shri(b, r, 32));
+        vfp_set(c, 2, a->vd, tcg_gen_trunc(b, r));
+        tcg_gen_stenv(b, TCG_MO_32, tcg_gen_shli(b, z, 30), offsetof(ARMEnv, fp_nzcv));
+    }
+}
+
 /* Element `index` of 1 << size bytes of a D register. */
 static void core_scalar(VFPCtx *c, const VFPInsn *a)
 {
@@ -646,13 +828,16 @@ static TCGv base_of(VFPCtx *c, unsigned rn)
     return vfp_r(c, rn);
 }
 
-/* Aligned to words, always. */
+/* Aligned to words, or halves, always. */
 static TCGMemOp memop(VFPCtx *c, unsigned esize)
 {
-    return esize | (c->mode & ARM_MODE_BE ? TCG_MO_BE : 0) | TCG_MO_32 << TCG_MO_ALIGN_SHIFT;
+    return esize | (c->mode & ARM_MODE_BE ? TCG_MO_BE : 0) |
+           (esize == 1 ? TCG_MO_16 : TCG_MO_32) << TCG_MO_ALIGN_SHIFT;
 }
 
 INSN(vldr, "cond:4 1101 U:1 vd[0] 0 L:1 rn:4 vd[4:1] 1010 imm[7:0]", VFP2, "", "cond!=15 esize=2")
+INSN(vldr__h, "cond:4 1101 U:1 vd[0] 0 L:1 rn:4 vd[4:1] 1001 imm[7:0]", FP16, "",
+     "cond!=15 esize=1")
 INSN(vldr__d, "cond:4 1101 U:1 vd[4] 0 L:1 rn:4 vd[3:0] 1011 imm[7:0]", VFP2, "",
      "cond!=15 esize=3")
 void vfp_trans_vldr(VFPCtx *c, const VFPInsn *a)
@@ -661,7 +846,7 @@ void vfp_trans_vldr(VFPCtx *c, const VFPInsn *a)
     if ((a->esize == 3 && !vfp_d_ok(c, a->vd)) || !a64_gen_fp_access(c->c)) {
         return;
     }
-    int32_t off = a->imm * 4;
+    int32_t off = a->imm * (a->esize == 1 ? 2 : 4);
     TCGv addr = tcg_gen_extu(c->b, tcg_gen_addi(c->b, base_of(c, a->rn), a->U ? off : -off));
     if (a->L) {
         vfp_set(c, a->esize, a->vd, tcg_gen_ld(c->b, t, memop(c, a->esize), addr, 0));

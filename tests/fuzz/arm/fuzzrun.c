@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The rhea authors */
 /*
- * Runs a64fuzz's blocks as a Linux program, AArch64 or (--isa a32) 32-bit Arm, on whatever can run
- * one: a64run IN OUT. OUT has an A64FuzzState a block and the hash of the data. Each block ends in
+ * Runs armfuzz's blocks as a Linux program, AArch64 or 32-bit Arm, on whatever can run
+ * one: fuzzrun IN OUT. OUT has an FuzzState a block and the hash of the data. Each block ends in
  * SIGILL, whose handler keeps the state and puts that of the next block in its place.
  *
  * Build: aarch64-linux-gnu-gcc or arm-linux-gnueabihf-gcc -O2 -static.
@@ -15,11 +15,11 @@
 #include <sys/stat.h>
 #include <ucontext.h>
 #include <unistd.h>
-#include "a64_state.h"
+#include "fuzz_state.h"
 
-static const A64FuzzHeader *header;
-static const A64FuzzBlock *blocks;
-static A64FuzzState *out;
+static const FuzzHeader *header;
+static const FuzzBlock *blocks;
+static FuzzState *out;
 static uint32_t current;
 static int out_fd;
 
@@ -33,28 +33,29 @@ static struct fpsimd_context *fpsimd(ucontext_t *u)
     return (struct fpsimd_context *)c;
 }
 
-static void put_state(ucontext_t *u, const A64FuzzBlock *b)
+static void put_state(ucontext_t *u, const FuzzBlock *b)
 {
-    A64FuzzState st;
+    FuzzState st;
     struct fpsimd_context *f = fpsimd(u);
     fuzz_initial_state(&st, b->seed);
     memcpy(u->uc_mcontext.regs, st.x, sizeof(st.x));
     u->uc_mcontext.sp = st.sp;
     u->uc_mcontext.pc = FUZZ_CODE + b->offset;
-    u->uc_mcontext.pstate = (u->uc_mcontext.pstate & 0x0fffffff) | st.nzcv;
+    u->uc_mcontext.pstate = (u->uc_mcontext.pstate & 0x0fffffff) | st.flags;
+    __asm__ volatile("clrex");
     memcpy(f->vregs, st.v, sizeof(st.v));
     f->fpcr = st.fpcr;
     f->fpsr = 0;
 }
 
-static void get_state(ucontext_t *u, A64FuzzState *st)
+static void get_state(ucontext_t *u, FuzzState *st)
 {
     struct fpsimd_context *f = fpsimd(u);
     memcpy(st->x, u->uc_mcontext.regs, sizeof(st->x));
     st->sp = u->uc_mcontext.sp;
     memcpy(st->v, f->vregs, sizeof(st->v));
     st->pc = u->uc_mcontext.pc;
-    st->nzcv = u->uc_mcontext.pstate & 0xf0000000;
+    st->flags = u->uc_mcontext.pstate & 0xf0000000;
     st->fpcr = f->fpcr;
     st->fpsr = f->fpsr;
 }
@@ -75,21 +76,24 @@ static VfpFrame *vfp(ucontext_t *u)
     return (VfpFrame *)c;
 }
 
-static void put_state(ucontext_t *u, const A64FuzzBlock *b)
+static void put_state(ucontext_t *u, const FuzzBlock *b)
 {
-    A64FuzzState st;
+    FuzzState st;
     VfpFrame *f = vfp(u);
     fuzz_initial_state32(&st, b->seed);
     for (unsigned i = 0; i < 15; i++) {
         (&u->uc_mcontext.arm_r0)[i] = st.x[i];
     }
     u->uc_mcontext.arm_pc = FUZZ_CODE + b->offset;
-    u->uc_mcontext.arm_cpsr = (u->uc_mcontext.arm_cpsr & 0x0fffffff & ~0x20u) | st.nzcv;
+    /* neither ITSTATE nor flags of before */
+    u->uc_mcontext.arm_cpsr =
+        (u->uc_mcontext.arm_cpsr & ~0xfe0ffc20u) | st.flags | (b->flags & FUZZ_THUMB ? 0x20 : 0);
+    __asm__ volatile("clrex");
     memcpy(f->d, st.v, sizeof(f->d));
     f->fpscr = st.fpcr;
 }
 
-static void get_state(ucontext_t *u, A64FuzzState *st)
+static void get_state(ucontext_t *u, FuzzState *st)
 {
     VfpFrame *f = vfp(u);
     for (unsigned i = 0; i < 15; i++) {
@@ -97,14 +101,14 @@ static void get_state(ucontext_t *u, A64FuzzState *st)
     }
     memcpy(st->v, f->d, sizeof(f->d));
     st->pc = u->uc_mcontext.arm_pc;
-    st->nzcv = u->uc_mcontext.arm_cpsr & 0xf0000000;
+    st->flags = u->uc_mcontext.arm_cpsr & 0xf80f0000;
     st->fpcr = f->fpscr;
 }
 #endif
 
 static void finish(void)
 {
-    size_t bytes = header->blocks * sizeof(A64FuzzState), done = 0;
+    size_t bytes = header->blocks * sizeof(FuzzState), done = 0;
     while (done < bytes) {
         ssize_t n = write(out_fd, (char *)out + done, bytes - done);
         if (n <= 0) {
@@ -122,7 +126,7 @@ static void on_signal(int sig, siginfo_t *info, void *context)
     (void)sig;
     (void)info;
     if (started) {
-        A64FuzzState *st = &out[current];
+        FuzzState *st = &out[current];
         get_state(u, st);
         st->pc -= FUZZ_CODE + blocks[current].offset;
         if (blocks[current].flags & FUZZ_HASH_DATA) {
@@ -156,14 +160,14 @@ int main(int argc, char **argv)
     int fd = argc == 3 ? open(argv[1], O_RDONLY) : -1;
     out_fd = argc == 3 ? open(argv[2], O_WRONLY | O_CREAT | O_TRUNC, 0644) : -1;
     if (fd < 0 || out_fd < 0 || fstat(fd, &s) < 0) {
-        fprintf(stderr, "usage: a64run BLOCKS RESULTS\n");
+        fprintf(stderr, "usage: fuzzrun BLOCKS RESULTS\n");
         return 1;
     }
     header = mmap(NULL, s.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    blocks = (const A64FuzzBlock *)(header + 1);
-    out = calloc(header->blocks, sizeof(A64FuzzState));
+    blocks = (const FuzzBlock *)(header + 1);
+    out = calloc(header->blocks, sizeof(FuzzState));
     fuzz_initial_data(map_at(FUZZ_DATA, FUZZ_DATA_SIZE, PROT_READ | PROT_WRITE));
-    uint64_t bytes = (uint64_t)header->code_words * 4;
+    uint64_t bytes = header->code_bytes;
     uint8_t *code =
         map_at(FUZZ_CODE - FUZZ_MARGIN, 2 * FUZZ_MARGIN + ((bytes + 0xffff) & ~0xffffull),
                PROT_READ | PROT_WRITE | PROT_EXEC);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The rhea authors */
 /*
- * What a64fuzz (rhea's side) and a64run (the reference's side, an AArch64 Linux program) share: the
+ * What armfuzz (rhea's side) and fuzzrun (the reference's side, an Arm Linux program) share: the
  * file of code blocks, the state in which each block starts, made from its seed by both, and the
  * state at its end.
  *
- * A block is code that ends in UDF #0; whatever exception comes first ends it. Data and code are at
+ * A block is code that ends in UDF; whatever exception comes first ends it. Data and code are at
  * fixed addresses. Memory goes on from block to block.
  */
-#ifndef RHEA_FUZZ_A64_STATE_H
-#define RHEA_FUZZ_A64_STATE_H
+#ifndef RHEA_FUZZ_STATE_H
+#define RHEA_FUZZ_STATE_H
 
 #include <stdint.h>
 #include <string.h>
@@ -19,29 +19,30 @@
 #define FUZZ_CODE      UINT64_C(0x20000000)
 #define FUZZ_MARGIN    UINT64_C(0x10000) /* mapped before and behind the code, zero */
 
-typedef struct A64FuzzHeader {
-    uint32_t blocks, code_words;
-} A64FuzzHeader; /* then A64FuzzBlock[blocks], uint32_t[code_words] */
+typedef struct FuzzHeader {
+    uint32_t blocks, code_bytes;
+} FuzzHeader; /* then FuzzBlock[blocks], code */
 
-typedef struct A64FuzzBlock {
+typedef struct FuzzBlock {
     uint64_t seed;
     uint32_t offset; /* of its code, in bytes from FUZZ_CODE */
-    uint16_t words;  /* with its UDF */
+    uint16_t bytes;  /* with its UDF */
     uint16_t flags;
-} A64FuzzBlock;
+} FuzzBlock;
 
 enum {
     FUZZ_FRESH_DATA = 1, /* the data is as at first */
     FUZZ_HASH_DATA = 2,  /* the state at the end has its hash */
+    FUZZ_THUMB = 4,
 };
 
-typedef struct A64FuzzState {
+typedef struct FuzzState {
     uint64_t x[31], sp;
     uint64_t v[32][2];
-    uint64_t pc;   /* end: of the exception, from the block's start */
-    uint32_t nzcv; /* bits 31:28 */
+    uint64_t pc;    /* end: of the exception, from the block's start */
+    uint32_t flags; /* bits 31:28; AArch32: Q and GE as in CPSR too */
     uint32_t fpcr, fpsr, data_hash;
-} A64FuzzState;
+} FuzzState;
 
 static inline uint64_t fuzz_random(uint64_t *s)
 {
@@ -135,7 +136,7 @@ static inline uint64_t fuzz_numbers(uint64_t *s)
  * The state in which a block starts. x16 to x23 are small numbers, x24 to x27 and sp point into the
  * data; the generator sees to it that they stay so.
  */
-static inline void fuzz_initial_state(A64FuzzState *st, uint64_t seed)
+static inline void fuzz_initial_state(FuzzState *st, uint64_t seed)
 {
     uint64_t s = seed, r = fuzz_random(&s);
     memset(st, 0, sizeof(*st));
@@ -145,7 +146,7 @@ static inline void fuzz_initial_state(A64FuzzState *st, uint64_t seed)
                          (uint32_t)((r >> 13 & 7) == 0) << 25 |
                          (uint32_t)((r >> 16 & 3) == 0) << 26 | (uint32_t)((r >> 18 & 3) == 0) << 19
                    : 0;
-    st->nzcv = (uint32_t)(r >> 32) & 0xf0000000;
+    st->flags = (uint32_t)(r >> 32) & 0xf0000000;
     for (unsigned i = 0; i < 31; i++) {
         st->x[i] = fuzz_numbers(&s);
     }
@@ -165,7 +166,7 @@ static inline void fuzz_initial_state(A64FuzzState *st, uint64_t seed)
 
 /* The same for AArch32: R8 and R9 are small, R10, R11 and SP point into the data. FPCR and FPSR are
  * FPSCR, in fpcr. */
-static inline void fuzz_initial_state32(A64FuzzState *st, uint64_t seed)
+static inline void fuzz_initial_state32(FuzzState *st, uint64_t seed)
 {
     fuzz_initial_state(st, seed);
     for (unsigned i = 0; i < 15; i++) {
@@ -176,7 +177,8 @@ static inline void fuzz_initial_state32(A64FuzzState *st, uint64_t seed)
     st->x[10] = st->x[24] & ~UINT64_C(31);
     st->x[11] = st->x[25] & ~UINT64_C(31);
     st->x[13] = st->sp;
-    st->fpcr |= st->nzcv ^ 0x50000000;
+    st->fpcr |= st->flags ^ 0x50000000;
+    st->flags |= (uint32_t)st->x[9] << 16 & 0x080f0000;
     for (unsigned i = 15; i < 31; i++) {
         st->x[i] = 0;
     }
