@@ -121,7 +121,7 @@ struct StateField {
         LIST(STATE_DECL_F, STATE_DECL_A, STATE_DECL_D, STATE_DECL_N)                               \
         __VA_ARGS__                                                                                \
     } Type;                                                                                        \
-    STATE_TABLE(prefix, Type, LIST)
+    G_GNUC_UNUSED STATE_TABLE(prefix, Type, LIST)
 #define STATE_PARTS(prefix, Type, LIST, Part, part, n, part_prefix, ...)                           \
     typedef struct Type {                                                                          \
         Device dev;                                                                                \

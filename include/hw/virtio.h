@@ -37,7 +37,13 @@
 #define VIRTIO_LEGACY_ALIGN 4096
 
 /* Device types, chapter 5. */
-enum { VIRTIO_ID_NET = 1, VIRTIO_ID_BLOCK = 2, VIRTIO_ID_CONSOLE = 3, VIRTIO_ID_ENTROPY = 4 };
+enum {
+    VIRTIO_ID_NET = 1,
+    VIRTIO_ID_BLOCK = 2,
+    VIRTIO_ID_CONSOLE = 3,
+    VIRTIO_ID_ENTROPY = 4,
+    VIRTIO_ID_SCSI = 8,
+};
 
 /* Device status, 2.1. */
 enum {
