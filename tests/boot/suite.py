@@ -272,18 +272,6 @@ def uboot_nvme():
         g.check('md.b $loadaddr 12', 'words on the dis')
 
 
-@test('uboot/scsi', limit=10)
-def uboot_scsi():
-    """And on a SCSI bus."""
-    with UBoot('s', '-drive', f'file={disk("ext4")},format=raw,if=none,id=d0,readonly=on', '-device',
-               'virtio-scsi-pci,id=s0', '-device', 'scsi-hd,drive=d0,bus=s0.0') as g:
-        g.prompt()
-        g.command('scsi scan')
-        g.check('scsi info', 'QEMU HARDDISK', '96.0 MB')
-        g.check('load scsi 0 $loadaddr hello.txt', '18 bytes read')
-        g.check('md.b $loadaddr 12', 'words on the dis')
-
-
 @test('uboot/booti', limit=20)
 def uboot_booti():
     """A kernel and its initramfs loaded from the disk."""
