@@ -709,7 +709,7 @@ static uint64_t swap_bytes(uint64_t v, unsigned size)
 
 static void check_align(CPU *cpu, uint64_t vaddr, uint16_t memop, TlbAccess access, uintptr_t ra)
 {
-    if (vaddr & ((1u << tcg_mo_align(memop)) - 1)) {
+    if (tcg_mo_misaligned(memop, vaddr)) {
         cpu->target->unaligned(cpu, vaddr, access, ra);
     }
 }
@@ -962,10 +962,14 @@ static void *atomic_host(CPU *cpu, uint64_t addr, uint32_t memop, uintptr_t ra)
     unsigned size = 1u << tcg_mo_size(memop), idx = tcg_mo_mmu(memop);
 
     check_align(cpu, addr, memop, TLB_WRITE, ra);
-    if (addr & (size - 1)) {
+    if ((addr & (size - 1)) && !(memop & TCG_MO_WITHIN16)) {
         cpu->target->unaligned(cpu, addr, TLB_WRITE, ra);
     }
-    return tlb_host(cpu, addr, size, TLB_WRITE, idx, ra);
+    void *host = tlb_host(cpu, addr, size, TLB_WRITE, idx, ra);
+    if (!host && (addr & (size - 1))) {
+        cpu->target->unaligned(cpu, addr, TLB_WRITE, ra);
+    }
+    return host;
 }
 
 /* Device registers have no atomic read-modify-write: read, then write. */

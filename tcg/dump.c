@@ -24,7 +24,8 @@ static void dump_memop(FILE *f, TCGMemOp m)
     fprintf(f, "   %u%s%s", 8u << tcg_mo_size(m), m & TCG_MO_SIGN ? " signed" : "",
             m & TCG_MO_BE ? " be" : "");
     if (tcg_mo_align(m)) {
-        fprintf(f, " align=%u", 1u << tcg_mo_align(m));
+        fprintf(f, " align=%u%s", 1u << tcg_mo_align(m),
+                m & TCG_MO_WITHIN16 ? " or within 16" : "");
     }
     fprintf(f, "%s", order[(m & TCG_MO_ORDER_MASK) >> TCG_MO_ORDER_SHIFT]);
     if (tcg_mo_mmu(m)) {

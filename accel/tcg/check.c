@@ -79,7 +79,7 @@ static void store_byte(CPU *cpu, uint64_t addr, const uint8_t *host, uint8_t val
 
 static void check_align(CPU *cpu, uint64_t addr, uint32_t memop, TlbAccess access)
 {
-    if (addr & ((1u << tcg_mo_align(memop)) - 1)) {
+    if (tcg_mo_misaligned(memop, addr)) {
         cpu->target->unaligned(cpu, addr, access, 0);
     }
 }
@@ -174,7 +174,7 @@ static uint64_t atomic_old(CPU *cpu, uint64_t addr, uint32_t memop)
     uint8_t b[8];
 
     check_align(cpu, addr, memop, TLB_WRITE);
-    if (addr & (size - 1)) {
+    if ((addr & (size - 1)) && !(memop & TCG_MO_WITHIN16)) {
         cpu->target->unaligned(cpu, addr, TLB_WRITE, 0);
     }
     HostBytes h = host_bytes(cpu, addr, memop, size, TLB_WRITE);

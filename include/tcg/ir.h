@@ -212,6 +212,9 @@ enum {
     TCG_MO_ORDER_MASK = 3 << 8,
     TCG_MO_MMU_SHIFT = 10, /* index into env->tlb[]; 0 is the current data context */
     TCG_MO_MMU_MASK = 15 << 10,
+    /* The alignment is not needed where the access lies inside 16 aligned bytes; it is indivisible
+     * there all the same (Arm's LSE2). */
+    TCG_MO_WITHIN16 = 1 << 14,
 };
 #define TCG_MO_ALIGNED(size) ((size) | ((size) << TCG_MO_ALIGN_SHIFT))
 static inline unsigned tcg_mo_size(TCGMemOp m)
@@ -225,6 +228,12 @@ static inline unsigned tcg_mo_align(TCGMemOp m)
 static inline unsigned tcg_mo_mmu(TCGMemOp m)
 {
     return (m & TCG_MO_MMU_MASK) >> TCG_MO_MMU_SHIFT;
+}
+/* addr is not as the memop demands. */
+static inline bool tcg_mo_misaligned(uint32_t m, uint64_t addr)
+{
+    return (addr & ((1u << tcg_mo_align(m)) - 1)) &&
+           !((m & TCG_MO_WITHIN16) && (addr & 15) + (1u << tcg_mo_size(m)) <= 16);
 }
 
 /* Read-modify-write operations of atomic_rmw (imm); the op yields the old value, sign- or

@@ -58,6 +58,7 @@ enum {
     ARM_MODE_SP = 1 << 14,  /* PSTATE.SP: the stack pointer is SP_ELx */
     ARM_MODE_E2H = 1 << 15, /* HCR_EL2.E2H is in effect */
     ARM_MODE_SA = 1 << 16,  /* SP must be aligned when it is the base of an access */
+    ARM_MODE_NAA = 1 << 18, /* SCTLR.nAA: ordered accesses need not be aligned at all */
     ARM_MODE_IL = 1 << 17,  /* PSTATE.IL: every instruction is an illegal execution state */
     /* AArch32 */
     ARM_MODE_T = 1 << 13,     /* Thumb */

@@ -210,6 +210,7 @@ uint32_t arm_mode(const ARMEnv *env)
     if (s->el == 0 ? sctlr & SCTLR_E0E : sctlr & SCTLR_EE) {
         m |= ARM_MODE_BE;
     }
+    m |= sctlr & SCTLR_NAA ? ARM_MODE_NAA : 0;
     if (step_active(env)) {
         m |= ARM_MODE_SS;
     }

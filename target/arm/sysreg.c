@@ -128,6 +128,9 @@ static uint64_t sctlr_mask(const ARMEnv *env, unsigned el)
     if (arm_cfg_has(env, ARM_FEAT_IESB)) {
         m |= ARM_BIT(21);
     }
+    if (arm_cfg_has(env, ARM_FEAT_LSE2)) {
+        m |= SCTLR_NAA;
+    }
     if (arm_cfg_has(env, ARM_FEAT_BTI)) {
         m |= SCTLR_BT0 | SCTLR_BT1;
     }

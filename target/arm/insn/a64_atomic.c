@@ -13,7 +13,8 @@
  * are plain acquires, so the stores are sequentially consistent ones. Compare-and-exchange and
  * read-modify-write operations are full barriers on every host that has them.
  *
- * All of these must be aligned, of LSE2's leave for unaligned ones inside 16 bytes no use is made.
+ * Exclusives must be aligned. With LSE2 the others are indivisible, aligned or not, inside 16
+ * aligned bytes; ordered loads and stores that are not inside need SCTLR_ELx.nAA (B2.2.1.1, B2.8).
  *
  * Test: tests/unit/test-a64-insn.c, tests/fuzz/suite.py, tests/litmus.
  */
@@ -22,6 +23,20 @@
 static TCGMemOp aligned(const A64Ctx *c, unsigned size, TCGMemOp order)
 {
     return (a64_memop(c, size) & ~TCG_MO_ALIGN_MASK) | TCG_MO_ALIGNED(size) | order;
+}
+
+/* The same for what LSE2 lets be unaligned inside 16 bytes. */
+static TCGMemOp within16(const A64Ctx *c, unsigned size, TCGMemOp order)
+{
+    bool lse2 = arm_has(c->cfg, ARM_FEAT_LSE2) && !(c->mode & ARM_MODE_ALIGN);
+    return aligned(c, size, order) | (lse2 ? TCG_MO_WITHIN16 : 0);
+}
+
+/* And for ordered loads and stores. */
+static TCGMemOp ordered(const A64Ctx *c, unsigned size, TCGMemOp order)
+{
+    TCGMemOp m = within16(c, size, order);
+    return (m & TCG_MO_WITHIN16) && (c->mode & ARM_MODE_NAA) ? m & ~TCG_MO_ALIGN_MASK : m;
 }
 
 static bool big_endian(const A64Ctx *c)
@@ -140,7 +155,7 @@ void a64_trans_stxp(A64Ctx *c, const A64Insn *a)
 
 static void load_ordered(A64Ctx *c, const A64Insn *a, int64_t disp)
 {
-    TCGMemOp m = aligned(c, a->size, TCG_MO_ACQREL);
+    TCGMemOp m = ordered(c, a->size, TCG_MO_ACQREL);
     TCGType t = a->opc == 3 || (a->opc < 2 && a->size < 3) ? TCG_I32 : TCG_I64;
     m |= a->opc >= 2 ? TCG_MO_SIGN : 0;
     a64_set_r(c, a->rd, tcg_gen_ld(c->b, t, m, a64_base(c, a->rn), disp));
@@ -149,7 +164,7 @@ static void load_ordered(A64Ctx *c, const A64Insn *a, int64_t disp)
 static void store_ordered(A64Ctx *c, const A64Insn *a, int64_t disp)
 {
     TCGv addr = a64_base(c, a->rn);
-    tcg_gen_st(c->b, aligned(c, a->size, TCG_MO_SC), addr, disp, a64_r(c, a->size == 3, a->rd));
+    tcg_gen_st(c->b, ordered(c, a->size, TCG_MO_SC), addr, disp, a64_r(c, a->size == 3, a->rd));
 }
 
 INSN(ldar, "size:2 001000 1 1 0 ..... 1 ..... rn:5 rd:5", BASE)
@@ -191,7 +206,7 @@ void a64_trans_cas(A64Ctx *c, const A64Insn *a)
     expect = a->size == 0   ? tcg_gen_ext8u(c->b, expect)
              : a->size == 1 ? tcg_gen_ext16u(c->b, expect)
                             : expect;
-    TCGv old = tcg_gen_cmpxchg(c->b, wide ? TCG_I64 : TCG_I32, aligned(c, a->size, TCG_MO_ACQREL),
+    TCGv old = tcg_gen_cmpxchg(c->b, wide ? TCG_I64 : TCG_I32, within16(c, a->size, TCG_MO_ACQREL),
                                addr, expect, a64_r(c, wide, a->rd));
     a64_set_r(c, a->rs, old);
 }
@@ -201,7 +216,7 @@ INSN(casp__32, "00 001000 0 L:1 1 rs[4:1] 0 o0:1 ..... rn:5 rd[4:1] 0", LSE)
 void a64_trans_casp32(A64Ctx *c, const A64Insn *a)
 {
     TCGv addr = a64_base(c, a->rn);
-    TCGv old = tcg_gen_cmpxchg(c->b, TCG_I64, aligned(c, TCG_MO_64, TCG_MO_ACQREL), addr,
+    TCGv old = tcg_gen_cmpxchg(c->b, TCG_I64, within16(c, TCG_MO_64, TCG_MO_ACQREL), addr,
                                pair32(c, a->rs, a->rs + 1), pair32(c, a->rd, a->rd + 1));
     TCGv low = tcg_gen_ext32u(c->b, old), high = tcg_gen_shri(c->b, old, 32);
     a64_set_x(c, a->rs, big_endian(c) ? high : low);
@@ -231,7 +246,7 @@ static void rmw(A64Ctx *c, const A64Insn *a, TCGRmw op, bool invert)
     bool wide = a->size == 3;
     TCGv addr = a64_base(c, a->rn), v = a64_r(c, wide, a->rs);
     TCGv old =
-        tcg_gen_atomic_rmw(c->b, wide ? TCG_I64 : TCG_I32, aligned(c, a->size, TCG_MO_ACQREL), op,
+        tcg_gen_atomic_rmw(c->b, wide ? TCG_I64 : TCG_I32, within16(c, a->size, TCG_MO_ACQREL), op,
                            addr, invert ? tcg_gen_not(c->b, v) : v);
     a64_set_r(c, a->rd, old);
 }
