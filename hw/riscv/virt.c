@@ -5,8 +5,8 @@
  * built for it expect.
  *
  * The devices with a fixed place are rows of `places`, in the order of their device-tree nodes; the
- * interrupt fabric (PLIC, CLINT or ACLINT) and the flash are put together by hand below, as they
- * depend on the number of harts and on properties.
+ * interrupt fabric (PLIC or APLIC and IMSICs, CLINT or ACLINT) and the flash are put together by
+ * hand below, as they depend on the number of harts and on properties.
  *
  * Main thread. Test: tests/dev/suite.py, tests/boot
  */
@@ -14,6 +14,7 @@
 #include "hw/board.h"
 #include "hw/device.h"
 #include "hw/intc/riscv_aclint.h"
+#include "hw/intc/riscv_aia.h"
 #include "hw/misc/fw_cfg.h"
 #include "hw/pci_host.h"
 #include "hw/riscv/boot.h"
@@ -37,10 +38,17 @@
 #define VIRT_CLINT       0x2000000
 #define VIRT_CLINT_SIZE  0x10000
 #define VIRT_MTIMER      0x4000 /* in the CLINT */
+#define VIRT_MTIMER_SIZE 0x8000 /* alone */
 #define VIRT_SSWI        0x2f00000
 #define VIRT_SSWI_SIZE   0x4000
 #define VIRT_PLIC        0xc000000
 #define VIRT_PLIC_SIZE   0x600000
+#define VIRT_APLIC_M     0xc000000
+#define VIRT_APLIC_S     0xd000000
+#define VIRT_APLIC_SIZE  0x8000
+#define VIRT_IMSIC_M     0x24000000
+#define VIRT_IMSIC_S     0x28000000
+#define VIRT_GUESTS_MAX  7 /* pages of guest interrupt files a hart */
 #define VIRT_UART        0x10000000
 #define VIRT_FW_CFG      0x10100000
 #define VIRT_FLASH       0x20000000
@@ -58,11 +66,13 @@
 #define VIRT_HIGH32      UINT64_C(0x300000000)
 #define VIRT_HIGH32_SIZE (UINT64_C(4) << 30)
 
+#define IRQ_TYPE_LEVEL_HIGH 4 /* last cell of an interrupt at the APLIC */
+
 typedef struct VirtPlace {
     const char *device;
     hwaddr addr;
     uint32_t size; /* that the device tree tells; the device may decode less */
-    uint32_t irq;  /* at the PLIC; 0: none */
+    uint32_t irq;  /* at the PLIC or APLIC; 0: none */
 } VirtPlace;
 
 static const VirtPlace places[] = {
@@ -81,19 +91,25 @@ typedef struct VirtBoard {
     bool aclint;
     int acpi, iommu_sys;
     int aia;
+    uint64_t aia_guests;
     char *pflash[2];
 
     MemRegion root, ram, mrom;
     CPU **harts;
     uint32_t *intc; /* phandles of the harts' interrupt controllers */
     Device *plic, *mtimer, *mswi, *sswi, *fw_cfg, *pci;
+    Device *aplic[2];  /* S, M: aia= */
+    Device **imsic[2]; /* S, M: one a hart; aia=aplic-imsic */
+    Device *wires;     /* where devices' interrupts go: PLIC, or the APLIC of M mode */
     Device *flash[2];
     Device *placed[G_N_ELEMENTS(places)];
     bool has_boot_flash;
     RISCVBoot boot;
     uint32_t plic_phandle, test_phandle;
+    uint32_t aplic_phandle[2], imsic_phandle[2]; /* S, M */
 } VirtBoard;
 
+enum { AIA_NONE, AIA_APLIC, AIA_APLIC_IMSIC };
 static const char *const aia_names[] = {"none", "aplic", "aplic-imsic", NULL};
 
 PROPS(virt, VirtBoard,
@@ -103,6 +119,8 @@ PROPS(virt, VirtBoard,
       PROP("aia", ENUM, aia, "none", PUBLIC,
            "Set type of AIA interrupt controller. Valid values are none, aplic, and aplic-imsic.",
            .values = aia_names),
+      PROP("aia-guests", U64, aia_guests, "0", PUBLIC,
+           "Set number of guest MMIO pages for AIA IMSIC. Valid value should be between 0 and 7."),
       PROP("iommu-sys", ONOFFAUTO, iommu_sys, "auto", PUBLIC, "Enable IOMMU platform device"),
       PROP("pflash0", DRIVE, pflash[0], NULL, PUBLIC,
            "Node name or ID of a block device to use as a backend"),
@@ -216,7 +234,83 @@ static bool plic_create(VirtBoard *b, GError **err)
         device_connect_irq(b->plic, 2 * i + 1, (IrqLine){hart_line, b->harts[i], RISCV_LINE_SEI});
     }
     device_map(b->plic, 0, &b->root, VIRT_PLIC);
+    b->wires = b->plic;
     return true;
+}
+
+/* ---- advanced interrupt architecture ---- */
+
+static unsigned imsic_guest_bits(const VirtBoard *b, bool machine)
+{
+    unsigned bits = 0;
+
+    while (!machine && 1u << bits < b->aia_guests + 1) {
+        bits++;
+    }
+    return bits;
+}
+
+static bool imsics_create(VirtBoard *b, bool machine, GError **err)
+{
+    unsigned n = b->m->smp.cpus, bits = imsic_guest_bits(b, machine);
+    hwaddr base = machine ? VIRT_IMSIC_M : VIRT_IMSIC_S;
+
+    b->imsic[machine] = g_new0(Device *, n);
+    for (unsigned i = 0; i < n; i++) {
+        Device *d = b->imsic[machine][i] = board_device(b->m, "riscv.imsic");
+
+        device_set_u64(d, "mmode", machine);
+        device_set_u64(d, "hartid", i);
+        device_set_u64(d, "guest-index-bits", bits);
+        if (!device_realize(d, NULL, err)) {
+            return false;
+        }
+        device_connect_irq(
+            d, 0, (IrqLine){hart_line, b->harts[i], machine ? RISCV_LINE_MEI : RISCV_LINE_SEI});
+        device_map(d, 0, &b->root, base + ((hwaddr)i * IMSIC_PAGE << bits));
+        RISCVImsic csrs = riscv_imsic_csrs(d);
+        riscv_cpu_set_imsic(b->harts[i], machine, &csrs);
+    }
+    return true;
+}
+
+static bool aplic_create(VirtBoard *b, bool machine, GError **err)
+{
+    bool msi = b->aia == AIA_APLIC_IMSIC;
+    Device *d = b->aplic[machine] = board_device(b->m, "riscv.aplic");
+
+    device_set_u64(d, "mmode", machine);
+    device_set_u64(d, "msimode", msi);
+    device_set_u64(d, "num-irqs", VIRT_IRQS);
+    device_set_u64(d, "num-harts", b->m->smp.cpus);
+    device_set_u64(d, "aperture-size", VIRT_APLIC_SIZE);
+    if (!device_realize(d, NULL, err)) {
+        return false;
+    }
+    if (!msi) {
+        connect_harts(b, d, machine ? RISCV_LINE_MEI : RISCV_LINE_SEI);
+    }
+    device_map(d, 0, &b->root, machine ? VIRT_APLIC_M : VIRT_APLIC_S);
+    return true;
+}
+
+static bool aia_create(VirtBoard *b, GError **err)
+{
+    for (unsigned machine = 0; machine < 2; machine++) {
+        if ((b->aia == AIA_APLIC_IMSIC && !imsics_create(b, machine, err)) ||
+            !aplic_create(b, machine, err)) {
+            return false;
+        }
+    }
+    riscv_aplic_set_child(b->aplic[1], b->aplic[0]);
+    b->wires = b->aplic[1];
+    return true;
+}
+
+/* With IMSICs harts signal each other by messages: the ACLINT is a timer alone, at its start. */
+static bool timer_only(const VirtBoard *b)
+{
+    return b->aclint && b->aia == AIA_APLIC_IMSIC;
 }
 
 static bool interrupts_create(VirtBoard *b, GError **err)
@@ -229,9 +323,12 @@ static bool interrupts_create(VirtBoard *b, GError **err)
     }
     connect_harts(b, b->mtimer, RISCV_LINE_MTI);
     riscv_aclint_set_time_hook(b->mtimer, harts_time_changed, b);
-    device_map(b->mtimer, 0, &b->root, VIRT_CLINT + VIRT_MTIMER);
-    return swi_create(b, &b->mswi, false, VIRT_CLINT, err) &&
-           (!b->aclint || swi_create(b, &b->sswi, true, VIRT_SSWI, err)) && plic_create(b, err);
+    device_map(b->mtimer, 0, &b->root, VIRT_CLINT + (timer_only(b) ? 0 : VIRT_MTIMER));
+    if (!timer_only(b) && (!swi_create(b, &b->mswi, false, VIRT_CLINT, err) ||
+                           (b->aclint && !swi_create(b, &b->sswi, true, VIRT_SSWI, err)))) {
+        return false;
+    }
+    return b->aia ? aia_create(b, err) : plic_create(b, err);
 }
 
 static bool fw_cfg_create(VirtBoard *b, GError **err)
@@ -285,7 +382,7 @@ static bool places_create(VirtBoard *b, GError **err)
             return false;
         }
         if (p->irq) {
-            device_connect_irq(d, 0, device_irq_input(b->plic, p->irq));
+            device_connect_irq(d, 0, device_irq_input(b->wires, p->irq));
         }
         device_map(d, 0, &b->root, p->addr);
     }
@@ -311,7 +408,7 @@ static bool pci_create(VirtBoard *b, GError **err)
         return false;
     }
     for (unsigned i = 0; i < 4; i++) {
-        device_connect_irq(d, i, device_irq_input(b->plic, VIRT_PCI_IRQ + i));
+        device_connect_irq(d, i, device_irq_input(b->wires, VIRT_PCI_IRQ + i));
     }
     gpex_map(d, &b->root);
     return true;
@@ -329,8 +426,9 @@ static void virt_reset(void *opaque)
 
 static bool options_check(VirtBoard *b, GError **err)
 {
-    if (b->aia) {
-        rhea_error_set(err, "aia=%s is not supported: only the PLIC (aia=none)", aia_names[b->aia]);
+    if (b->aia_guests > VIRT_GUESTS_MAX) {
+        rhea_error_set(err, "Invalid number of AIA IMSIC guests (valid values are 0 to %u)",
+                       VIRT_GUESTS_MAX);
     } else if (b->iommu_sys == ONOFFAUTO_ON) {
         rhea_error_set(err, "iommu-sys=on is not supported");
     } else if (b->acpi == ONOFFAUTO_ON) {
@@ -350,6 +448,9 @@ static bool virt_init(Machine *m, GError **err)
     b->cpu = m->cpu_config;
     if (!options_check(b, err)) {
         return false;
+    }
+    if (b->aia == AIA_APLIC_IMSIC) {
+        b->cpu = riscv_cpu_config_aia(b->cpu);
     }
     memory_region_init_container(&b->root, m->ms, "system", UINT64_MAX);
     m->as = address_space_new(m->ms, "memory", &b->root);
@@ -558,11 +659,29 @@ static void fdt_clint(VirtBoard *b, FdtNode n)
     fdt_end_node(n.fdt);
 }
 
+/* The controllers of S mode stand before those of M mode. */
+static void fdt_aia(VirtBoard *b, FdtNode n)
+{
+    for (unsigned machine = 0; machine < 2; machine++) {
+        n.phandle = b->aplic_phandle[machine];
+        n.irq_parent = b->imsic_phandle[machine];
+        n.irqs = &b->aplic_phandle[0];
+        fdt_device(b->aplic[machine], n, machine ? VIRT_APLIC_M : VIRT_APLIC_S, VIRT_APLIC_SIZE);
+    }
+    for (unsigned machine = 0; b->imsic[0] && machine < 2; machine++) {
+        n.phandle = b->imsic_phandle[machine];
+        fdt_device(b->imsic[machine][0], n, machine ? VIRT_IMSIC_M : VIRT_IMSIC_S,
+                   (uint64_t)b->m->smp.cpus * IMSIC_PAGE << imsic_guest_bits(b, machine));
+    }
+}
+
 static void fdt_soc(VirtBoard *b, void *fdt)
 {
+    const uint32_t parent = b->aia ? b->aplic_phandle[0] : b->plic_phandle;
     FdtNode n = {
         .fdt = fdt,
-        .irq_cells = 1,
+        .irq_cells = b->aia ? 2 : 1,
+        .irq_type = IRQ_TYPE_LEVEL_HIGH,
         .numa_node = -1,
         .cpus = b->intc,
         .n_cpus = b->m->smp.cpus,
@@ -581,15 +700,21 @@ static void fdt_soc(VirtBoard *b, void *fdt)
         at.size = p->size;
         at.irqs = &p->irq;
         at.n_irqs = p->irq != 0;
-        at.irq_parent = b->plic_phandle;
+        at.irq_parent = parent;
         at.phandle = p->addr == VIRT_TEST ? b->test_phandle : 0;
         if (b->placed[i]) {
             b->placed[i]->cls->fdt(b->placed[i], &at);
         }
     }
     n.phandle = b->plic_phandle;
-    fdt_device(b->plic, n, VIRT_PLIC, VIRT_PLIC_SIZE);
-    if (b->aclint) {
+    if (b->aia) {
+        fdt_aia(b, n);
+    } else {
+        fdt_device(b->plic, n, VIRT_PLIC, VIRT_PLIC_SIZE);
+    }
+    if (timer_only(b)) {
+        fdt_device(b->mtimer, n, VIRT_CLINT, VIRT_MTIMER_SIZE);
+    } else if (b->aclint) {
         fdt_device(b->sswi, n, VIRT_SSWI, VIRT_SSWI_SIZE);
         fdt_device(b->mtimer, n, VIRT_CLINT + VIRT_MTIMER, VIRT_CLINT_SIZE - VIRT_MTIMER);
         fdt_device(b->mswi, n, VIRT_CLINT, VIRT_MTIMER);
@@ -599,12 +724,12 @@ static void fdt_soc(VirtBoard *b, void *fdt)
     const uint32_t irqs[] = {VIRT_PCI_IRQ, VIRT_PCI_IRQ + 1, VIRT_PCI_IRQ + 2, VIRT_PCI_IRQ + 3};
     n.irqs = irqs;
     n.n_irqs = G_N_ELEMENTS(irqs);
-    n.irq_parent = b->plic_phandle;
-    gpex_write_fdt(b->pci, &n, &(GpexFdt){.node_name = "pci"});
+    n.irq_parent = parent;
+    gpex_write_fdt(b->pci, &n, &(GpexFdt){.node_name = "pci", .msi_parent = b->imsic_phandle[0]});
     fdt_end_node(fdt);
 }
 
-/* The harts from the last to the first, then PLIC and finisher. */
+/* The harts from the last to the first, then the interrupt controllers and the finisher. */
 static void phandles_assign(VirtBoard *b)
 {
     uint32_t next = 1;
@@ -613,7 +738,16 @@ static void phandles_assign(VirtBoard *b)
         next++; /* of the cpu node: hart_phandle() */
         b->intc[i] = next++;
     }
-    b->plic_phandle = next++;
+    if (b->aia == AIA_APLIC_IMSIC) {
+        b->imsic_phandle[1] = next++;
+        b->imsic_phandle[0] = next++;
+    }
+    if (b->aia) {
+        b->aplic_phandle[1] = next++;
+        b->aplic_phandle[0] = next++;
+    } else {
+        b->plic_phandle = next++;
+    }
     b->test_phandle = next++;
 }
 

@@ -126,6 +126,31 @@ void riscv_cpu_time_changed(CPU *cpu);
 void riscv_cpu_set_hartid(CPU *cpu, uint64_t hartid);
 /* Make the entropy source (Zkr) a deterministic function of seed. Before the vCPU runs. */
 void riscv_cpu_set_seed(CPU *cpu, uint64_t seed);
+/*
+ * A hart's interrupt file in an IMSIC, as its CSRs reach it (AIA 3.8 to 3.10). Both are called on
+ * the hart's thread and take an interrupt controller's lock.
+ */
+enum {
+    RISCV_IMSIC_EIDELIVERY = 0x70,
+    RISCV_IMSIC_EITHRESHOLD = 0x72,
+    RISCV_IMSIC_EIP = 0x80, /* eip0 to eip63 */
+    RISCV_IMSIC_EIE = 0xc0, /* eie0 to eie63 */
+};
+typedef struct RISCVImsic {
+    /* Register reg, from 0x70 to 0xff: *old gets it, then it becomes (*old & ~mask) | (val & mask).
+     * On a 64-bit hart (xlen) an even eip or eie is 64 bits wide. Reserved ones are zero. */
+    void (*access)(void *opaque, unsigned reg, unsigned xlen, uint64_t *old, uint64_t val,
+                   uint64_t mask);
+    /* The identity that is pending, enabled and below the threshold, 0: none. claim: it is pending
+     * no more. */
+    uint32_t (*top)(void *opaque, bool claim);
+    void *opaque;
+} RISCVImsic;
+/* The file for M mode (machine) or S mode. Before the vCPU runs. */
+void riscv_cpu_set_imsic(CPU *cpu, bool machine, const RISCVImsic *imsic);
+/* c with the extensions that a machine with IMSICs has (Smaia, Ssaia). The result lives for the
+ * life of the program. */
+const RISCVConfig *riscv_cpu_config_aia(const RISCVConfig *c);
 /* Where the hart starts after reset (the model's resetvec otherwise), and a0, a1 are zero there. */
 void riscv_cpu_set_resetvec(CPU *cpu, uint64_t pc);
 

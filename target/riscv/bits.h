@@ -65,6 +65,9 @@
 /* mstateen0, chapter "Smstateen" */
 #define STATEEN_SE      BIT64(63)
 #define STATEEN0_ENVCFG BIT64(62)
+#define STATEEN0_CSRIND BIT64(60)
+#define STATEEN0_AIA    BIT64(59)
+#define STATEEN0_IMSIC  BIT64(58)
 
 /* mcounteren and its kin, 3.1.11 */
 #define COUNTER_CY BIT64(0)

@@ -139,6 +139,7 @@ typedef struct RISCVEnv {
     uint8_t pmpcfg[RISCV_PMP_MAX];
     RISCVTrigger trigger[RISCV_TRIGGERS];
     uint64_t tselect, mcontext;
+    uint64_t miselect, siselect;
 
     /* Derived. */
     bool trigger_watch, trigger_load, trigger_count; /* trigger.c */
@@ -160,6 +161,7 @@ typedef struct RISCVEnv {
     uint64_t hartid, resetvec;
     uint64_t seed_state; /* Zkr: xorshift state; 0: the host's entropy */
     RISCVTimeSource time;
+    RISCVImsic imsic[2]; /* S, M; access NULL: none */
     Timer stimer;    /* stimecmp */
     Timer hpm_timer; /* overflow of a counter */
 } RISCVEnv;
@@ -280,6 +282,15 @@ void riscv_pmu_reset(RISCVEnv *env);
 
 /* Effective pending bits: lines and software's. */
 uint64_t riscv_mip(RISCVEnv *env);
+/* The one of these that comes first by 3.1.9, or -1. */
+int riscv_top_interrupt(uint64_t pending);
+
+/* aia.c: mireg, sireg, mtopei and stopei, as riscv_csr_access(); what else smstateen guards. */
+RISCVCsrResult riscv_aia_access(RISCVEnv *env, unsigned csr, uint64_t *old, bool write,
+                                uint64_t val, uint64_t mask);
+bool riscv_aia_select_enabled(const RISCVEnv *env);
+bool riscv_aia_topi_enabled(const RISCVEnv *env);
+uint64_t riscv_aia_topi(RISCVEnv *env, bool machine);
 
 /* If an interrupt is to be taken now, make generated code return to the dispatcher. */
 void riscv_check_interrupts(RISCVEnv *env);

@@ -152,6 +152,26 @@ PRED(sstateen)
     return env->priv == RISCV_PRV_M || !HAS(SMSTATEEN) || (env->mstateen[csr & 3] & STATEEN_SE);
 }
 
+PRED(smaia)
+{
+    return HAS(SMAIA);
+}
+
+PRED(ssaia)
+{
+    return HAS(SSAIA) && HAS(S);
+}
+
+PRED(siselect)
+{
+    return HAS(SSAIA) && HAS(S) && riscv_aia_select_enabled(env);
+}
+
+PRED(stopi)
+{
+    return HAS(SSAIA) && HAS(S) && riscv_aia_topi_enabled(env);
+}
+
 PRED(sdtrig)
 {
     return HAS(SDTRIG);
@@ -486,6 +506,39 @@ WRITE(sip)
     }
 }
 
+/* Advanced interrupt architecture 2.1, 5.2, 5.3: the rest is in aia.c */
+
+FIELD(miselect, miselect, 0xff)
+FIELD(siselect, siselect, 0xff)
+
+READ(mtopi)
+{
+    return riscv_aia_topi(env, true);
+}
+
+READ(stopi)
+{
+    return riscv_aia_topi(env, false);
+}
+
+/* mvien is zero: these bits are those of mip that software can write. */
+READ(mvip)
+{
+    uint64_t mask = MIP_SEIP | (env->menvcfg & ENVCFG_STCE ? 0 : MIP_STIP);
+
+    return (env->mip & mask) | (riscv_mip(env) & MIP_SSIP);
+}
+
+WRITE(mvip)
+{
+    uint64_t mask = MIP_SEIP | (env->menvcfg & ENVCFG_STCE ? 0 : MIP_STIP);
+
+    if (HAS(S)) {
+        env->mip = (env->mip & ~mask) | (val & mask);
+        csr_set_line(env, RISCV_LINE_SSI, val & MIP_SSIP);
+    }
+}
+
 /* Trap vectors, 3.1.7: direct and vectored mode; a reserved mode leaves the register alone. */
 
 READ(mtvec)
@@ -582,7 +635,13 @@ READ(mstateen)
 
 WRITE(mstateen)
 {
-    env->mstateen[csr & 3] = val & (STATEEN_SE | ((csr & 3) == 0 ? STATEEN0_ENVCFG : 0));
+    uint64_t mask = STATEEN_SE;
+
+    if ((csr & 3) == 0) {
+        mask |= STATEEN0_ENVCFG;
+        mask |= HAS(SSAIA) ? STATEEN0_CSRIND | STATEEN0_AIA | STATEEN0_IMSIC : 0;
+    }
+    env->mstateen[csr & 3] = val & mask;
 }
 
 /* No state that user mode could be kept from has a bit here. */
@@ -707,7 +766,8 @@ READ(mhartid)
 /* ------------------------------------------------------------------------------------------ */
 /* The table and access to it */
 
-typedef enum CsrPart { CSR_ALL, CSR_LOW, CSR_HIGH } CsrPart;
+/* INDIRECT: riscv_aia_access() does all of it, as reading and writing have to be one step. */
+typedef enum CsrPart { CSR_ALL, CSR_LOW, CSR_HIGH, CSR_INDIRECT } CsrPart;
 
 typedef struct CsrRow {
     const char *name;
@@ -772,6 +832,9 @@ RISCVCsrResult riscv_csr_access(RISCVEnv *env, unsigned csr, uint64_t *old, bool
         return RISCV_CSR_ILLEGAL;
     }
     mask &= env->xmask;
+    if (row->part == CSR_INDIRECT) {
+        return riscv_aia_access(env, csr, old, write, val, mask);
+    }
     bool split = csr_rv32(env) && row->part != CSR_ALL;
     if (old || split || mask != env->xmask) {
         whole = row->read(env, csr, ra);

@@ -159,11 +159,22 @@ uint64_t riscv_mip(RISCVEnv *env)
     return lines | env->mip;
 }
 
-/* Interrupt to take now, or -1: 3.1.9, 12.1.3. */
-static int excp_pending(RISCVEnv *env)
+int riscv_top_interrupt(uint64_t pending)
 {
     static const uint8_t order[] = {RISCV_LINE_MEI, RISCV_LINE_MSI, RISCV_LINE_MTI,  RISCV_LINE_SEI,
                                     RISCV_LINE_SSI, RISCV_LINE_STI, RISCV_LINE_LCOFI};
+
+    for (unsigned i = 0; pending && i < G_N_ELEMENTS(order); i++) {
+        if (pending >> order[i] & 1) {
+            return order[i];
+        }
+    }
+    return -1;
+}
+
+/* Interrupt to take now, or -1: 3.1.9, 12.1.3. */
+static int excp_pending(RISCVEnv *env)
+{
     uint64_t pending = riscv_mip(env) & env->mie, take = 0;
 
     if (G_LIKELY(!pending)) {
@@ -176,12 +187,7 @@ static int excp_pending(RISCVEnv *env)
         (env->priv == RISCV_PRV_U || (env->priv == RISCV_PRV_S && (env->mstatus & MSTATUS_SIE)))) {
         take = pending & env->mideleg;
     }
-    for (unsigned i = 0; take && i < G_N_ELEMENTS(order); i++) {
-        if (take >> order[i] & 1) {
-            return order[i];
-        }
-    }
-    return -1;
+    return riscv_top_interrupt(take);
 }
 
 void riscv_check_interrupts(RISCVEnv *env)

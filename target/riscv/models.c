@@ -144,8 +144,8 @@ static const ExtRule needed[] = {
 
 /* Meaningless without S mode. */
 static const uint8_t s_only[] = {
-    E(SSCCPTR), E(SSCOFPMF), E(SSCOUNTERENW), E(SSSTATEEN), E(SSTC),   E(SSTVALA), E(SSTVECD),
-    E(SVADE),   E(SVADU),    E(SVINVAL),      E(SVNAPOT),   E(SVPBMT), E(SVVPTC),
+    E(SSAIA),   E(SSCCPTR), E(SSCOFPMF), E(SSCOUNTERENW), E(SSSTATEEN), E(SSTC),   E(SSTVALA),
+    E(SSTVECD), E(SVADE),   E(SVADU),    E(SVINVAL),      E(SVNAPOT),   E(SVPBMT), E(SVVPTC),
 };
 
 typedef struct Parse {
@@ -600,6 +600,15 @@ RISCVConfig *riscv_cpu_model_parse(const char *cpu_option, unsigned xlen, GError
 fail:
     g_free(c);
     return NULL;
+}
+
+const RISCVConfig *riscv_cpu_config_aia(const RISCVConfig *c)
+{
+    RISCVConfig *aia = g_memdup2(c, sizeof(*c));
+
+    ext_set(aia, E(SMAIA), true);
+    ext_set(aia, E(SSAIA), riscv_has(c, E(S)));
+    return aia;
 }
 
 /* ------------------------------------------------------------------------------------------ */

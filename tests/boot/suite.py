@@ -368,6 +368,25 @@ def tiny_aclint():
     run_tiny('-M', 'virt,aclint=on', '-smp', '2')
 
 
+for _aia, _smp in (('aplic-imsic', 1), ('aplic-imsic', 4), ('aplic', 2)):
+    test(f'tiny/{_aia}-smp{_smp}', cores=min(_smp, 2), limit=5)(
+        lambda a=_aia, s=_smp: run_tiny('-M', f'virt,aia={a}', '-smp', str(s)))
+
+
+@test('linux/imsic', cores=2, limit=30)
+def linux_imsic():
+    """MSI-X of a PCI card and wired interrupts as messages, on two harts, with the firmware of the suite."""
+    with h.Shell('-bios', opensbi(), '-nic', 'user,model=virtio-net-pci', machine='virt,aia=aplic-imsic', smp=2,
+                 modules=('failover', 'net_failover', 'virtio_net')) as g:
+        g.ready()
+        g.check('ip addr add 10.0.2.15/24 dev eth0; ip link set eth0 up; ping -c 2 -W 5 10.0.2.2', '2 packets received')
+        got = g.check('grep virtio0-input /proc/interrupts; grep ttyS0 /proc/interrupts', 'PCI-MSIX', 'APLIC-MSI')
+        for line in got.splitlines():
+            if re.match(r' *\d+:', line) and not sum(int(n) for n in line.split()[1:3]):
+                g.fail(f'no interrupt: {line}')
+        g.off()
+
+
 @test('tiny/memory-8g', limit=5)
 def tiny_memory():
     run_tiny(m='8G')

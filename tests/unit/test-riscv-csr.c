@@ -121,7 +121,7 @@ static const struct {
     {"rv64", SENVCFG, ALL, 0xf1},
     {"rv32", MENVCFG, ALL, 0xf1},
     {"rv32", MENVCFGH, ALL, 0xa0000000},
-    {"max", MSTATEEN0, ALL, 0xc000000000000000},
+    {"max", MSTATEEN0, ALL, 0xdc00000000000000},
     {"max", MSTATEEN0 + 1, ALL, 0x8000000000000000},
     {"max", SSTATEEN0, ALL, 0},
     {"max", MSECCFG, 0x307, 0x307},
@@ -697,6 +697,116 @@ static void test_names(void)
     g_assert_cmpint(riscv_csr_ends_unit(0xc00, false), ==, RISCV_CSR_END_NO);
 }
 
+/* Advanced interrupt architecture: the interrupt file of these tests has one register. */
+typedef struct FakeFile {
+    unsigned reg, claims;
+    uint64_t val;
+} FakeFile;
+
+static void file_access(void *opaque, unsigned reg, unsigned xlen, uint64_t *old, uint64_t val,
+                        uint64_t mask)
+{
+    FakeFile *f = opaque;
+
+    f->reg = reg;
+    *old = f->val;
+    f->val = (f->val & ~mask) | (val & mask);
+}
+
+static uint32_t file_top(void *opaque, bool claim)
+{
+    FakeFile *f = opaque;
+
+    f->claims += claim;
+    return 33;
+}
+
+static void test_aia(void)
+{
+    enum {
+        SIEH = 0x114,
+        SISELECT = 0x150,
+        SIREG = 0x151,
+        STOPEI = 0x15c,
+        STOPI = 0xdb0,
+        MVIEN = 0x308,
+        MVIP = 0x309,
+        MISELECT = 0x350,
+        MIREG = 0x351,
+        MTOPEI = 0x35c,
+        MTOPI = 0xfb0,
+    };
+    Fake *f = fake_new("rv64,smaia=on,ssaia=on,smstateen=on");
+    FakeFile file = {.val = 0xf0};
+    const RISCVImsic imsic = {file_access, file_top, &file};
+    uint64_t old = 0;
+
+    fake_set(f, MISELECT, 0x170);
+    g_assert_cmphex(fake_get(f, MISELECT), ==, 0x70);
+    g_assert_false(fake_csr_read(f, MIREG, &old)); /* no file */
+    g_assert_false(fake_csr_read(f, MTOPEI, &old));
+    fake_set(f, MISELECT, 0x30);
+    g_assert_cmphex(fake_get(f, MIREG), ==, 0); /* priorities are fixed */
+    fake_set(f, MISELECT, 0x31);
+    g_assert_false(fake_csr_read(f, MIREG, &old)); /* odd on a 64-bit hart */
+    fake_set(f, MISELECT, 0x40);
+    g_assert_false(fake_csr_read(f, MIREG, &old));
+    riscv_cpu_set_imsic(&f->cpu, true, &imsic);
+    fake_set(f, MISELECT, 0xc0);
+    /* Reading and changing are one step. */
+    g_assert_cmpint(riscv_csr_access(f->env, MIREG, &old, true, ALL, 0xf, 0), ==, RISCV_CSR_OK);
+    g_assert_cmphex(old, ==, 0xf0);
+    g_assert_cmphex(file.val, ==, 0xff);
+    g_assert_cmphex(file.reg, ==, 0xc0);
+    fake_set(f, MISELECT, 0xc1);
+    g_assert_false(fake_csr_read(f, MIREG, &old));
+    fake_set(f, MISELECT, 0x71); /* reserved, not refused */
+    g_assert_true(fake_csr_read(f, MIREG, &old));
+    g_assert_cmphex(fake_get(f, MTOPEI), ==, 33 << 16 | 33);
+    g_assert_cmpuint(file.claims, ==, 0);
+    g_assert_true(fake_csr_write(f, MTOPEI, 0));
+    g_assert_cmpuint(file.claims, ==, 1);
+
+    /* The top of what is pending and enabled, at each level. */
+    fake_set(f, MIDELEG, MIP_SSIP | MIP_STIP);
+    fake_set(f, MIE, MIP_SSIP | MIP_STIP | MIP_SEIP);
+    g_assert_cmphex(fake_get(f, STOPI) | fake_get(f, MTOPI), ==, 0);
+    fake_set(f, MVIP, ALL);
+    g_assert_cmphex(fake_get(f, MIP), ==, MIP_SSIP | MIP_STIP | MIP_SEIP);
+    g_assert_cmphex(fake_get(f, MVIP), ==, MIP_SSIP | MIP_STIP | MIP_SEIP);
+    g_assert_cmphex(fake_get(f, STOPI), ==, 1 << 16 | 1);
+    g_assert_cmphex(fake_get(f, MTOPI), ==, 9 << 16 | 1);
+    fake_set(f, MVIP, MIP_STIP);
+    g_assert_cmphex(fake_get(f, STOPI), ==, 5 << 16 | 1);
+    g_assert_cmphex(fake_get(f, MTOPI), ==, 0);
+    fake_set(f, MVIEN, ALL);
+    g_assert_cmphex(fake_get(f, MVIEN), ==, 0);
+    g_assert_false(fake_csr_read(f, SIEH, &old)); /* RV32 only */
+
+    /* mstateen0 keeps S mode out of each part. */
+    riscv_cpu_set_imsic(&f->cpu, false, &imsic);
+    fake_set(f, MSTATEEN0, 0);
+    fake_set(f, SISELECT, 0x80);
+    riscv_set_priv(f->env, RISCV_PRV_S);
+    g_assert_false(fake_csr_read(f, SISELECT, &old) || fake_csr_read(f, SIREG, &old) ||
+                   fake_csr_read(f, STOPEI, &old) || fake_csr_read(f, STOPI, &old) ||
+                   fake_csr_read(f, MISELECT, &old));
+    riscv_set_priv(f->env, RISCV_PRV_M);
+    fake_set(f, MSTATEEN0, ALL);
+    g_assert_cmphex(fake_get(f, MSTATEEN0), ==,
+                    STATEEN_SE | STATEEN0_ENVCFG | STATEEN0_CSRIND | STATEEN0_AIA | STATEEN0_IMSIC);
+    riscv_set_priv(f->env, RISCV_PRV_S);
+    g_assert_cmphex(fake_get(f, SISELECT), ==, 0x80);
+    g_assert_cmphex(fake_get(f, SIREG), ==, 0xff);
+    g_assert_cmphex(fake_get(f, STOPEI), ==, 33 << 16 | 33);
+    fake_free(f);
+
+    f = fake_new("rv64");
+    g_assert_false(fake_csr_read(f, MISELECT, &old) || fake_csr_read(f, MTOPI, &old) ||
+                   fake_csr_read(f, STOPI, &old));
+    fake_free(f);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -711,6 +821,7 @@ int main(int argc, char **argv)
     g_test_add_func("/riscv/csr/wait", test_wait);
     g_test_add_func("/riscv/csr/fp", test_fp);
     g_test_add_func("/riscv/csr/counters", test_counters);
+    g_test_add_func("/riscv/csr/aia", test_aia);
     g_test_add_func("/riscv/csr/names", test_names);
     return g_test_run();
 }
