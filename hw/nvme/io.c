@@ -159,7 +159,7 @@ static void request_done(BlockRequest *io, int ret)
 {
     NvmeReq *r = io->opaque;
     NvmeState *s = r->s;
-    bool lock = !r->ns->conf.synchronous;
+    bool lock = !s->synchronous;
 
     if (lock) {
         device_lock(s);

@@ -195,6 +195,7 @@ static void nvme_ns_unrealize(void *opaque)
 {
     NvmeNs *ns = opaque;
 
+    nvme_forget_commands(ns->ctrl);
     ns->ctrl->ns[ns->nsid] = NULL;
     block_conf_close(&ns->conf);
 }

@@ -640,7 +640,8 @@ static void controller_enable(NvmeState *s)
                      .cq_size = acqs,
                      .cq_phase = true,
                      .cq_irq = true};
-    s->csts = CSTS_RDY;
+    /* A flush of a shutdown may still be under way. */
+    s->csts = (s->csts & CSTS_SHST) == CSTS_SHST_OCCURRING ? s->csts | CSTS_RDY : CSTS_RDY;
 }
 
 static void deletions_forget(NvmeState *s)
@@ -682,7 +683,7 @@ static void shutdown_step(NvmeState *s);
 static void shutdown_done(BlockRequest *io, int ret)
 {
     NvmeState *s = io->opaque;
-    bool lock = !s->ns[s->shutdown_ns]->conf.synchronous;
+    bool lock = !s->synchronous;
 
     if (lock) {
         device_lock(s);
@@ -821,6 +822,13 @@ static void nvme_reset(void *opaque)
     pci_reset(s);
 }
 
+void nvme_forget_commands(NvmeState *s)
+{
+    device_lock(s);
+    forget_all(s);
+    device_unlock(s);
+}
+
 static void nvme_pre_save(void *opaque)
 {
     drain(opaque);
@@ -939,6 +947,7 @@ static bool nvme_realize(void *opaque, GError **err)
     if (!properties_check(s, err)) {
         return false;
     }
+    s->synchronous = s->dev.machine->icount_shift != -1;
     s->n_queues = s->max_ioqpairs + 1;
     s->n_doorbells = 2 * s->n_queues;
     s->held_words = NVME_SLOTS * NVME_HELD_WORDS;
@@ -972,9 +981,7 @@ static void nvme_unrealize(void *opaque)
     NvmeState *s = opaque;
 
     machine_remove_run_change(s->dev.machine, s);
-    device_lock(s);
-    forget_all(s);
-    device_unlock(s);
+    nvme_forget_commands(s);
     device_bus_destroy(&s->bus);
     pci_exit(s);
     memory_region_del(&s->dev.mmio[0]);

@@ -153,6 +153,7 @@ STATE_PARTS(nvme, NvmeState, NVME_STATE, NvmeQueue, queue, n_queues, nvme_queue,
             unsigned n_busy;                             /* slots in use */
             uint32_t epoch;      /* of reset and load: commands of an older one have no effect */
             bool resetting;      /* CC.EN fell, and commands are under way */
+            bool synchronous;    /* requests finish inside block_submit() */
             bool draining;       /* somebody waits for them, with the lock given up */
             bool running, again; /* in nvme_run() */
             unsigned next_queue; /* that is looked at first */
@@ -225,6 +226,8 @@ void nvme_error_log(NvmeState *s, uint16_t sqid, uint16_t cid, uint16_t status, 
                     uint32_t nsid);
 /* Keep the command until the machine goes on. */
 void nvme_hold(NvmeReq *r);
+/* Wait for all commands under way; they have no effect. Without the lock. */
+void nvme_forget_commands(NvmeState *s);
 /* Those of a queue that is to be deleted. */
 void nvme_held_abort(NvmeState *s, uint16_t sqid);
 

@@ -130,7 +130,7 @@ static void test_nvme(gconstpointer async)
     Nvme n;
 
     nvme_open(&n, "nvme,serial=x,drive=d0,max_ioqpairs=3,werror=ignore", SIZE,
-              GPOINTER_TO_INT(async), ",discard=unmap");
+              GPOINTER_TO_INT(async), ",discard=unmap,cache=unsafe");
     nvme_again(&n);
     for (unsigned i = 0; i < OPERATIONS; i++) {
         bool ready = (nreg(&n, 0x1c, 4) & 3) == 1;
@@ -228,11 +228,12 @@ static void test_scsi(gconstpointer async)
     Scsi s = {0};
 
     driver_open(&s.d, false, GPOINTER_TO_INT(async));
-    driver_add_drive(&s.d, SIZE, ",discard=unmap");
+    driver_add_drive(&s.d, SIZE, ",discard=unmap,cache=unsafe");
     driver_plug_ok(&s.d, "virtio-scsi-device,id=s0");
     scsi_plug_ok(&s, "scsi-hd,drive=d0,removable=on,serial=x");
     scsi_plug_ok(&s, "scsi-cd");
-    g_autofree char *more = g_strdup_printf("id=d1,format=raw,file=%s,readonly=on", s.d.image);
+    g_autofree char *more =
+        g_strdup_printf("id=d1,format=raw,file=%s,readonly=on,locking=off", s.d.image);
     g_ptr_array_add(s.d.t.m->drives, opt_parse(more, NULL, NULL));
     scsi_plug_ok(&s, "scsi-cd,drive=d1,share-rw=on");
     driver_start(&s.d, 0, 3);

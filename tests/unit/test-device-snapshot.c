@@ -47,7 +47,7 @@ static bool realize(TestMachine *t, Device *d, DeviceBus *bus, GError **err)
         g_assert_cmpint(ftruncate(fd, 0x10000), ==, 0);
         close(fd);
         id = g_strdup_printf("drive%u", t->m->drives->len);
-        opts = g_strdup_printf("id=%s,format=raw,file=%s", id, path);
+        opts = g_strdup_printf("id=%s,format=raw,cache=unsafe,file=%s", id, path);
         g_ptr_array_add(t->m->drives, opt_parse(opts, NULL, NULL));
         device_set_string(d, "drive", id);
     }

@@ -55,6 +55,16 @@ static void test_enable(void)
     nreg_set(&n, 0x14, 4, nreg(&n, 0x14, 4) | 1 << 14);
     g_assert_true(nvme_wait(&n, 0xc, 8));
     driver_close(&n.d);
+
+    /* Shutdowns again and again while caches are being flushed: one at a time. */
+    nvme_open(&n, PLUG, SIZE, true, NULL);
+    for (unsigned i = 0; i < 100; i++) {
+        nreg_set(&n, 0x14, 4, 1 << 14);
+        nreg_set(&n, 0x14, 4, 0);
+        nreg_set(&n, 0x14, 4, 1 << 14 | 1);
+        g_assert_cmpuint(((NvmeState *)n.d.dev)->n_busy, <=, 1);
+    }
+    driver_close(&n.d);
 }
 
 static void test_identify(void)
