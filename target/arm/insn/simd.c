@@ -130,9 +130,67 @@ void arm_gen_qc(TCGBuilder *b, unsigned Q, TCGv qc)
     tcg_gen_stenv(b, TCG_MO_128, v2(b, TCG_OP_vor, 0, old, qc), QC);
 }
 
+/* Saturation in ops that hosts have instructions for: *qc gets bits in each element that saturated.
+ */
+static void sat_narrow(TCGBuilder *b, unsigned aux, TCGv x, TCGv *v, TCGv *qc)
+{
+    unsigned e = aux & TCG_VEC_ESIZE, w = 8u << e;
+    bool u = aux & TCG_VEC_UNSIGNED, from_unsigned = u && !(aux & TCG_VEC_MIXED);
+    unsigned wide = (e + 1) | (from_unsigned ? TCG_VEC_UNSIGNED : 0);
+    uint64_t max = UINT64_MAX >> (64 - w + !u);
+    TCGv m = v2(b, TCG_OP_vmin, wide, x, arm_v_replicate(b, e + 1, max));
+
+    if (!from_unsigned) {
+        m = v2(b, TCG_OP_vmax, wide, m,
+               u ? arm_v_zero(b) : arm_v_replicate(b, e + 1, ~max & UINT64_MAX >> (64 - 2 * w)));
+    }
+    *qc = v2(b, TCG_OP_vxor, 0, m, x);
+    *v = v2(b, TCG_OP_vunzip, e, m, arm_v_zero(b));
+}
+
+/* false: the IR's own op is the better one. */
+static bool sat_add_sub(TCGBuilder *b, TCGOpcode opc, unsigned aux, TCGv x, TCGv y, TCGv *v,
+                        TCGv *qc)
+{
+    unsigned e = aux & TCG_VEC_ESIZE, w = 8u << e;
+    bool add = opc == TCG_OP_vqadd;
+
+    if (e < 2 || (aux & TCG_VEC_MIXED)) {
+        return false;
+    }
+    TCGv r = v2(b, add ? TCG_OP_vadd : TCG_OP_vsub, e, x, y);
+    if (aux & TCG_VEC_UNSIGNED) {
+        *qc = v2(b, TCG_OP_vcmpgt, e | TCG_VEC_UNSIGNED, add ? x : y, add ? r : x);
+        *v = v2(b, add ? TCG_OP_vor : TCG_OP_vandc, 0, r, *qc);
+        return true;
+    }
+    /* Overflow: the result's sign is that of neither operand, of a difference not the first's. */
+    TCGv over =
+        v2(b, TCG_OP_vand, 0, v2(b, TCG_OP_vxor, 0, x, r), v2(b, TCG_OP_vxor, 0, y, add ? r : x));
+    *qc = tcg_gen_vshift(b, TCG_OP_vsari, e, over, w - 1);
+    TCGv limit = v2(b, TCG_OP_vxor, 0, tcg_gen_vshift(b, TCG_OP_vsari, e, x, w - 1),
+                    arm_v_replicate(b, e, UINT64_MAX >> (65 - w)));
+    *v = tcg_gen_v3(b, TCG_OP_vbitsel, 0, *qc, limit, r);
+    return true;
+}
+
 TCGv arm_gen_vsat(TCGBuilder *b, TCGOpcode opc, unsigned aux, unsigned Q, TCGv x, TCGv y)
 {
-    TCGv qc, v = tcg_gen_vsat(b, opc, aux, x, y, &qc);
+    unsigned e = aux & TCG_VEC_ESIZE;
+    TCGv qc, v;
+
+    if (opc == TCG_OP_vqdmulh) {
+        /* Only the smallest number's square does. */
+        TCGv min = arm_v_replicate(b, e, UINT64_C(1) << ((8u << e) - 1));
+        v = v2(b, opc, aux, x, y);
+        qc =
+            v2(b, TCG_OP_vand, 0, v2(b, TCG_OP_vcmpeq, e, x, min), v2(b, TCG_OP_vcmpeq, e, y, min));
+    } else if (opc == TCG_OP_vqnarrow) {
+        sat_narrow(b, aux, x, &v, &qc);
+    } else if ((opc != TCG_OP_vqadd && opc != TCG_OP_vqsub) ||
+               !sat_add_sub(b, opc, aux, x, y, &v, &qc)) {
+        v = tcg_gen_vsat(b, opc, aux, x, y, &qc);
+    }
     arm_gen_qc(b, Q, qc);
     return v;
 }
