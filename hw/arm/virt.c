@@ -127,6 +127,7 @@ static void cpus_create(VirtBoard *b)
 {
     Machine *m = b->m;
 
+    b->cpu->one_cpu = m->smp.max_cpus == 1;
     b->psci = (ARMPsciOps){psci_off, psci_reset, m};
     b->cpus = g_new(CPU *, m->smp.cpus);
     b->cpu_phandle = g_new0(uint32_t, m->smp.cpus);

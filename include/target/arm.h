@@ -38,6 +38,7 @@ typedef struct ARMConfig {
     uint32_t midr, revidr;
     uint32_t cntfrq; /* Hz of the generic timers */
     uint8_t pa_bits; /* physical address size: 32 to 52 */
+    bool one_cpu;    /* set by the board: nobody can see an instruction's accesses one by one */
     /* Identification registers, as the part's manual gives them, less what was switched off. */
     uint64_t id_aa64pfr0, id_aa64pfr1, id_aa64dfr0, id_aa64dfr1, id_aa64isar0, id_aa64isar1,
         id_aa64isar2, id_aa64mmfr0, id_aa64mmfr1, id_aa64mmfr2, id_aa64smfr0, id_aa64zfr0;

@@ -112,6 +112,49 @@ void a64_trans_ldst_reg(A64Ctx *c, const A64Insn *a)
 
 /* ---- pairs: size 0 is W, 1 is LDPSW, 2 is X ---- */
 
+/* With LSE2 a pair in 16 aligned bytes is one access (B2.2.1.1). Where only this CPU could tell,
+ * two are cheaper. */
+static bool pair_is_one(const A64Ctx *c)
+{
+    return arm_has(c->cfg, ARM_FEAT_LSE2) && !c->cfg->one_cpu;
+}
+
+/* Flags of one access for both registers of 1 << size bytes. */
+static TCGMemOp pair_memop(const A64Ctx *c, unsigned size)
+{
+    return (a64_memop(c, size) & ~TCG_MO_SIZE) | (size + 1);
+}
+
+static void load_pair(A64Ctx *c, TCGv base, int64_t disp, unsigned size, TCGv out[2])
+{
+    TCGBuilder *b = c->b;
+    unsigned high = c->mode & ARM_MODE_BE ? 0 : 1; /* which register has the upper half */
+
+    if (size == TCG_MO_64) {
+        TCGv v = tcg_gen_ld(b, TCG_V128, pair_memop(c, size), base, disp);
+        out[!high] = tcg_gen_vget(b, v, 0);
+        out[high] = tcg_gen_vget(b, v, 1);
+    } else {
+        TCGv v = tcg_gen_ld(b, TCG_I64, pair_memop(c, size), base, disp);
+        out[!high] = tcg_gen_trunc(b, v);
+        out[high] = tcg_gen_trunc(b, tcg_gen_shri(b, v, 32));
+    }
+}
+
+static void store_pair(A64Ctx *c, TCGv base, int64_t disp, unsigned size, unsigned r0, unsigned r1)
+{
+    TCGBuilder *b = c->b;
+    bool be = c->mode & ARM_MODE_BE;
+    TCGv low = a64_x(c, be ? r1 : r0), high = a64_x(c, be ? r0 : r1), v;
+
+    if (size == TCG_MO_64) {
+        v = tcg_gen_vset(b, tcg_gen_vset(b, tcg_vconst(b, 0), low, 0), high, 1);
+    } else {
+        v = tcg_gen_deposit(b, low, high, 32, 32);
+    }
+    tcg_gen_st(b, pair_memop(c, size), base, disp, v);
+}
+
 static void transfer_pair(A64Ctx *c, const A64Insn *a, int64_t disp, bool writeback)
 {
     unsigned size = a->size == 2 ? TCG_MO_64 : TCG_MO_32;
@@ -119,13 +162,26 @@ static void transfer_pair(A64Ctx *c, const A64Insn *a, int64_t disp, bool writeb
     TCGv base = a64_base(c, a->rn), wb = tcg_gen_addi(c->b, base, (int64_t)a->imm * (1 << size));
     if (a->L) {
         TCGType t = a->size == 0 ? TCG_I32 : TCG_I64;
-        TCGv first = tcg_gen_ld(c->b, t, m, base, disp);
-        TCGv second = tcg_gen_ld(c->b, t, m, base, disp + (1 << size));
+        TCGv v[2];
+        if (pair_is_one(c)) {
+            load_pair(c, base, disp, size, v);
+            for (unsigned i = 0; i < 2 && a->size == 1; i++) {
+                v[i] = tcg_gen_exts(c->b, v[i]);
+            }
+        } else {
+            v[0] = tcg_gen_ld(c->b, t, m, base, disp);
+            v[1] = tcg_gen_ld(c->b, t, m, base, disp + (1 << size));
+        }
         if (writeback) {
             a64_set_x_sp(c, a->rn, wb);
         }
-        a64_set_r(c, a->rd, first);
-        a64_set_r(c, a->ra, second);
+        a64_set_r(c, a->rd, v[0]);
+        a64_set_r(c, a->ra, v[1]);
+    } else if (pair_is_one(c)) {
+        store_pair(c, base, disp, size, a->rd, a->ra);
+        if (writeback) {
+            a64_set_x_sp(c, a->rn, wb);
+        }
     } else {
         tcg_gen_st(c->b, m, base, disp, a64_r(c, size == TCG_MO_64, a->rd));
         tcg_gen_st(c->b, m, base, disp + (1 << size), a64_r(c, size == TCG_MO_64, a->ra));
