@@ -37,5 +37,5 @@ def collect():
     rounds = int(os.environ.get('RHEA_LITMUS_ROUNDS', '400'))
     return [Test('litmus/two-harts', lambda: run('riscv64', 2, rounds), 2, 20),
             Test('litmus/four-harts', lambda: run('riscv64', 4, rounds // 20), 2, 20),
-            Test('litmus/arm64-two-cpus', lambda: run('aarch64', 2, max(rounds // 8, 1)), 2, 20),
-            Test('litmus/arm64-four-cpus', lambda: run('aarch64', 4, max(rounds // 80, 1)), 2, 20)]
+            Test('litmus/arm64-two-cpus', lambda: run('aarch64', 2, max(rounds // 16, 1)), 2, 30),
+            Test('litmus/arm64-four-cpus', lambda: run('aarch64', 4, max(rounds // 200, 1)), 2, 30)]

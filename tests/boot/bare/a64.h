@@ -6,7 +6,8 @@
  * check(); the last line is "end" and the number of failures is the line before it.
  *
  * An exception fills `trap` and returns to trap.resume (once), with trap.resume_spsr as PSTATE if
- * that is not 0; without trap.resume, behind the instruction. Taken at EL1, EL2 or EL3.
+ * that is not 0; without trap.resume, behind the instruction, or at it again if it could not be
+ * fetched. Taken at EL1, EL2 or EL3.
  */
 typedef unsigned long u64;
 typedef unsigned u32;
@@ -41,7 +42,8 @@ volatile struct {
     "ldr x0, [x1, 40]\nadd x0, x0, 1\nstr x0, [x1, 40]\n"                                          \
     ".if " #el " == 2\nmrs x0, hpfar_el2\nstr x0, [x1, 64]\n.endif\n"                              \
     "mrs x0, elr_el" #el "\nstr x0, [x1, 16]\n"                                                    \
-    "ldr x0, [x1, 48]\ncbnz x0, 1f\nldr x0, [x1, 16]\nadd x0, x0, 4\n"                             \
+    "ldr x0, [x1, 48]\ncbnz x0, 1f\nmrs x0, esr_el" #el "\nlsr x0, x0, 26\ncmp x0, 0x21\n"         \
+    "mrs x0, elr_el" #el "\nb.eq 1f\nadd x0, x0, 4\n"                                              \
     "1: msr elr_el" #el ", x0\nstr xzr, [x1, 48]\n"                                                \
     "ldr x0, [x1, 56]\ncbz x0, 2f\nmsr spsr_el" #el ", x0\nstr xzr, [x1, 56]\n"                    \
     "2: mrs x1, tpidr_el" #el "\nmrs x0, tpidrro_el0\neret\n"
