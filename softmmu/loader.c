@@ -97,10 +97,15 @@ static int file_open(const char *path, uint64_t *size, GError **err)
 bool loader_file_size(const char *path, uint64_t *size, GError **err)
 {
     int fd = file_open(path, size, err);
-    if (fd >= 0) {
-        close(fd);
+    if (fd < 0) {
+        return false;
     }
-    return fd >= 0;
+    close(fd);
+    if (!*size) {
+        rhea_error_set(err, "%s: the file is empty", path);
+        return false;
+    }
+    return true;
 }
 
 static const FileMap *file_map(Loader *l, const char *path, GError **err)

@@ -8,8 +8,10 @@
 #include "accel/accel.h"
 #include "hw/device.h"
 #include "softmmu/memory.h"
+#include <errno.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static int string_compare(gconstpointer a, gconstpointer b)
 {
@@ -683,6 +685,7 @@ bool config_object(Machine *m, OptDict *d, GError **err)
 {
     const char *type = opt_take(d, "qom-type"), *id = opt_take(d, "id");
     unsigned kind = 0;
+    uint64_t size;
     if (!type) {
         rhea_error_set(err, "Parameter 'qom-type' is missing");
         return false;
@@ -719,6 +722,21 @@ bool config_object(Machine *m, OptDict *d, GError **err)
         rhea_error_set(err, "Parameter 'size' is missing");
         return false;
     }
+    if (object_kinds[kind].needs_size &&
+        opt_value_size("size", opt_get(d, "size"), 1, &size, NULL) && !size) {
+        rhea_error_set(err, "property 'size' of %s doesn't take value '0'", type);
+        return false;
+    }
+    if (!strcmp(type, "memory-backend-file") && !opt_get(d, "mem-path")) {
+        rhea_error_set(err, "Parameter 'mem-path' is missing");
+        return false;
+    }
+    /* Without this an object that nothing uses would hide a mistyped name. */
+    const char *file = strcmp(type, "rng-random") ? NULL : opt_get(d, "filename");
+    if (file && access(file, R_OK)) {
+        rhea_error_set(err, "Could not open '%s': %s", file, g_strerror(errno));
+        return false;
+    }
     return opt_check_unused(d, err);
 }
 
@@ -751,10 +769,6 @@ static bool ram_from_backend(Machine *m, RamBlockOptions *o, GError **err)
     }
     if (!strcmp(type, "memory-backend-file")) {
         o->path = opt_get(d, "mem-path");
-        if (!o->path) {
-            rhea_error_set(err, "mem-path property not set");
-            return false;
-        }
     } else if (!strcmp(type, "memory-backend-ram") && o->share) {
         o->memfd = true;
     }

@@ -288,8 +288,8 @@ static bool virtio_rng_realize(void *opaque, GError **err)
         rhea_error_set(err, "'period' parameter expects a positive integer");
         return false;
     }
-    if (s->max_bytes > INT64_MAX) {
-        rhea_error_set(err, "'max-bytes' parameter must be non-negative, and less than 2^63");
+    if (s->max_bytes == 0 || s->max_bytes > INT64_MAX) {
+        rhea_error_set(err, "'max-bytes' parameter must be positive, and less than 2^63");
         return false;
     }
     if (!virtio_init(s, s->vq, 1, 0, err) || !source_open(s, err)) {

@@ -50,8 +50,8 @@ bool loader_load_any(Machine *m, const char *path, uint64_t addr, LoadedImage *o
 /* A copy of data at addr, RAM or ROM. */
 bool loader_add_blob(Machine *m, const char *name, const void *data, size_t size, uint64_t addr,
                      GError **err);
-/* Size in bytes of a regular file; false with *err if it cannot be read. For placing an initrd
- * before loading it. */
+/* Size in bytes of a regular file; false with *err if it cannot be read or is empty. For placing an
+ * initrd before loading it. */
 bool loader_file_size(const char *path, uint64_t *size, GError **err);
 /* Start vCPU number cpu at pc instead of its reset vector, after every reset (-device
  * loader,cpu-num=). */

@@ -350,6 +350,9 @@ static void test_raw(Fixture *x, gconstpointer data)
     memset(p, 0x33, 64);
     g_autofree char *path = put_file(x, "initrd", p, 300 << 10), *empty = put_file(x, "e", "", 0);
     g_assert_true(loader_file_size(path, &size, &err) && size == 300 << 10);
+    g_assert_false(loader_file_size(empty, &size, &err));
+    expect_error(err, "is empty");
+    err = NULL;
     g_assert_true(loader_load_raw(x->m, "initrd", path, RAM + 0x123, UINT64_MAX, &size, &err));
     g_assert_true(loader_load_raw(x->m, "initrd", empty, RAM, UINT64_MAX, &size, &err));
     g_assert_cmpuint(size, ==, 0);
