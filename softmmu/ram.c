@@ -124,10 +124,11 @@ RamBlock *ram_block_new(MemSystem *ms, const char *name, uint64_t size, const Ra
             goto fail_map;
         }
     }
+    /* A guest touches most of its memory, so fewer faults; a refusal only costs time. */
+    if (size >= BLOCK_ALIGN) {
+        madvise(host, size, MADV_HUGEPAGE);
+    }
     if (o->prealloc) {
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
         if (madvise(host, size, MADV_POPULATE_WRITE) < 0) {
             rhea_error_set(err, "cannot allocate %" PRIu64 " bytes of guest memory (%s): %s", size,
                            name, g_strerror(errno));

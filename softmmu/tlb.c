@@ -219,20 +219,31 @@ static uint64_t leaf_mask(unsigned page_bits)
     return page_bits >= 64 ? 0 : ~(((uint64_t)1 << page_bits) - 1);
 }
 
+static unsigned large_hash(uint64_t vaddr, unsigned page_bits)
+{
+    uint64_t n = (page_bits >= 64 ? 0 : vaddr >> page_bits) + page_bits;
+
+    return (n * 0x9e3779b97f4a7c15) >> 56;
+}
+
 static void l2_note_large(TcgCpu *tc, uint64_t vaddr, unsigned page_bits)
 {
-    unsigned half = vaddr >> 63;
-    uint64_t mask = leaf_mask(page_bits);
+    unsigned h = large_hash(vaddr, page_bits);
 
-    if (tc->l2_large[half].used) {
-        mask &= tc->l2_large[half].mask;
-        while ((vaddr ^ tc->l2_large[half].base) & mask) {
-            mask <<= 1;
+    tc->l2_large.sizes |= (uint64_t)1 << (page_bits >= 64 ? 0 : page_bits);
+    tc->l2_large.seen[h / 64] |= (uint64_t)1 << h % 64;
+}
+
+/* False if no large leaf with pieces in the second level holds vaddr. */
+static bool l2_has_large(const TcgCpu *tc, uint64_t vaddr)
+{
+    for (uint64_t sizes = tc->l2_large.sizes; sizes; sizes &= sizes - 1) {
+        unsigned n = __builtin_ctzll(sizes), h = large_hash(vaddr, n ? n : 64);
+        if (tc->l2_large.seen[h / 64] >> h % 64 & 1) {
+            return true;
         }
     }
-    tc->l2_large[half].used = true;
-    tc->l2_large[half].mask = mask;
-    tc->l2_large[half].base = vaddr & mask;
+    return false;
 }
 
 static void l2_put(CPU *cpu, uint64_t key, const TlbFill *f, const TlbEntry *e)
@@ -404,7 +415,7 @@ void tlb_flush_all(CPU *cpu)
     for (unsigned i = 0; i < G_N_ELEMENTS(tc->l2_gen_asid); i++) {
         tc->l2_gen_asid[i]++;
     }
-    tc->l2_large[0].used = tc->l2_large[1].used = false;
+    memset(&tc->l2_large, 0, sizeof(tc->l2_large));
     for (unsigned i = 0; i < TLB_SLOTS; i++) {
         slot_flush(cpu, i);
     }
@@ -460,16 +471,21 @@ static void l2_flush_page(CPU *cpu, uint64_t vaddr, bool one_asid, uint32_t asid
         }
     }
     /* Pieces of a large leaf may outlive the slots that knew of it: look at them all. */
-    unsigned half = vaddr >> 63;
-    if (!tc->l2_large[half].used || ((vaddr ^ tc->l2_large[half].base) & tc->l2_large[half].mask)) {
+    if (!l2_has_large(tc, vaddr)) {
         return;
     }
+    memset(&tc->l2_large, 0, sizeof(tc->l2_large));
     for (unsigned i = 0; i < TLB_L2_WAYS << TLB_L2_BITS; i++) {
         TlbL2Entry *l = &tc->l2[i];
-        if (l->page_bits > TLB_PAGE_BITS &&
-            !((plain_addr(cpu, l->page) ^ vaddr) & leaf_mask(l->page_bits)) &&
+        uint64_t page = plain_addr(cpu, l->page);
+        if (l->page_bits <= TLB_PAGE_BITS || !l2_current(tc, l)) {
+            continue;
+        }
+        if (!((page ^ vaddr) & leaf_mask(l->page_bits)) &&
             (!one_asid || (l->asid == asid && !l->global))) {
             l->gen = 0;
+        } else {
+            l2_note_large(tc, page, l->page_bits);
         }
     }
 }

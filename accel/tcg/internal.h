@@ -172,11 +172,11 @@ struct TcgCpu {
     uint32_t l2_gen_global;
     uint32_t l2_gen_asid[256];
     uint8_t l2_victim;
-    /* Per half of the address space: a range that holds all large leaves with pieces in l2. */
+    /* Large leaves with pieces in l2: a filter, which may name leaves that are gone. */
     struct {
-        uint64_t base, mask;
-        bool used;
-    } l2_large[2];
+        uint64_t sizes;   /* bit n: leaves of 2^n bytes; bit 0: of all the address space */
+        uint64_t seen[4]; /* 256 bits, by a hash of base and size */
+    } l2_large;
 
     /* translation */
     TCGBuilder *builder;

@@ -22,6 +22,9 @@
 
 #define THUNK_ROOM CHUNK_SIZE
 
+/* Small programs end within these chunks and pay for the pages that they use. */
+#define FIRST_CHUNKS 2
+
 bool units_init(Accel *a, GError **err)
 {
     CodeCache *c = &a->cache;
@@ -151,6 +154,10 @@ uint8_t *cache_room(CPU *cpu, size_t need, size_t *room)
         }
         c->chunks[n].used = 0;
         cpu->tcg->chunk = n;
+        if (n > FIRST_CHUNKS) {
+            /* It will be filled: its pages at one stroke, not by a fault each. May fail. */
+            madvise(c->rw + n * CHUNK_SIZE, CHUNK_SIZE, MADV_POPULATE_WRITE);
+        }
     }
     *room = CHUNK_SIZE - c->chunks[n].used;
     return c->rw + n * CHUNK_SIZE + c->chunks[n].used;
