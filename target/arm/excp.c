@@ -419,6 +419,7 @@ static void enter_aa64(ARMEnv *env, unsigned excp, unsigned el, uint64_t ret, un
     if (s->exc.far_valid && !is_async(excp)) {
         s->far[el] = s->exc.far;
     }
+    s->cache_op = 0;
     if (s->exc.hpfar_valid && el == 2 && !is_async(excp)) {
         s->hpfar = s->exc.hpfar;
     }
@@ -614,6 +615,10 @@ void arm_do_exception(CPU *cpu, int32_t excp)
     }
     uint64_t pc = env->cpu.pc;
     unsigned btype = arm_pc_btype(env, &pc);
+    if (s->exc.hpfar_valid && el == 2 && s->exc.syndrome >> 26 == EC_DABT_LOWER &&
+        !(s->exc.syndrome & (1 << 7 | 1 << 8))) { /* S1PTW, CM */
+        s->exc.syndrome |= arm_data_abort_iss(env, pc);
+    }
     if (s->exc.next) {
         pc += 4;
         btype = 0;

@@ -87,6 +87,10 @@ static inline unsigned arm_pc_btype(const ARMEnv *env, uint64_t *pc)
 /* The level that synchronous exceptions of the current one go to. */
 unsigned arm_default_target_el(const ARMEnv *env);
 
+/* ---- syndrome.c ---- */
+/* Bits of ISS that tell what the load or store at pc does; 0: nothing is told (ISV is 0). */
+uint32_t arm_data_abort_iss(ARMEnv *env, uint64_t pc);
+
 /* ---- mmu.c ---- */
 uint32_t arm_mode(const ARMEnv *env);
 bool arm_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, unsigned idx,

@@ -933,6 +933,11 @@ void arm_raise_abort(ARMEnv *env, uint64_t va, TlbAccess access, const ARMWalk *
         }
     }
     target = el ? el : arm_default_target_el(env);
+    if (s->cache_op) {
+        s->cache_op = 0;
+        access = TLB_WRITE;
+        iss |= fetch ? 0 : 1 << 8; /* CM */
+    }
     iss |= arm_fsc(w);
     iss |= w->s1ptw ? 1 << 7 : 0;
     iss |= access == TLB_WRITE ? 1 << 6 : 0;

@@ -282,6 +282,7 @@ typedef struct ARMSys {
                            AArch32 EL3) */
     bool aarch32;       /* current execution state */
     uint8_t highest_el; /* that is implemented */
+    uint8_t cache_op;   /* a cache maintenance instruction looks its address up */
 
     /* AArch64: stack pointers of all levels; the current one is x[31]. */
     uint64_t sp_el[4], elr_el[4], spsr_el[4];

@@ -197,7 +197,10 @@ void a64_trans_sys(A64Ctx *c, const A64Insn *a)
         tcg_gen_call2(c->b, &arm_helper_sys, tcg_i32(c->b, (int32_t)c->word), addr);
     }
     if (is_cache_op(enc)) {
+        /* For the abort's syndrome. */
+        tcg_gen_stenv(c->b, TCG_MO_8, tcg_i32(c->b, 1), offsetof(ARMEnv, sys.cache_op));
         tcg_gen_probe(c->b, TCG_MO_8, addr, false);
+        tcg_gen_stenv(c->b, TCG_MO_8, tcg_i32(c->b, 0), offsetof(ARMEnv, sys.cache_op));
     } else if ((enc >> 7 & 15) == 8) {
         a64_gen_end(c, false);
     }
