@@ -89,7 +89,8 @@ void charset_free(CharSet *s, unsigned timeout_ms);
  * result. */
 Chardev *chardev_new(CharSet *s, OptDict *d, GError **err);
 /* The short form of -serial and -monitor: stdio, null, none (*out NULL), pty, file:PATH, pipe:PATH,
- * unix:PATH,server=on,wait=off, tcp:HOST:PORT,..., mon:SHORT, chardev:ID. label becomes the id of a
+ * unix:PATH,server=on,wait=off, tcp:HOST:PORT,..., telnet:HOST:PORT,..., udp:HOST:PORT@HOST:PORT,
+ * mon:SHORT, chardev:ID. label becomes the id of a
  * new one ("serial0", "compat_monitor0"). */
 bool chardev_new_short(CharSet *s, const char *label, const char *text, Chardev **out,
                        GError **err);
@@ -111,6 +112,8 @@ void charset_set_daemonize(CharSet *s);
 bool chardev_wants_monitor(const Chardev *c);
 /* As if a break came in: to the front end (of a mux: that has the input). Main loop's thread. */
 void chardev_send_break(Chardev *c);
+/* ringbuf: the newest of what was written, at most len bytes; how many. [any] */
+size_t char_ring_peek(Chardev *c, uint8_t *buf, size_t len);
 /* The -chardev help table, on stdout. */
 void chardev_print_help(void);
 /* -chardev KIND,help. */

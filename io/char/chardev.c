@@ -22,8 +22,8 @@
 #include <unistd.h>
 
 static const CharKind *const char_kinds[] = {
-    &char_kind_file,   &char_kind_null,  &char_kind_pipe, &char_kind_pty,
-    &char_kind_socket, &char_kind_stdio, &char_kind_vc,
+    &char_kind_file,   &char_kind_null,  &char_kind_pipe, &char_kind_pty, &char_kind_ringbuf,
+    &char_kind_socket, &char_kind_stdio, &char_kind_udp,  &char_kind_vc,
 };
 
 /* --- output ---------------------------------------------------------------------------------- */
@@ -625,20 +625,53 @@ static bool short_tcp(OptDict *d, const char *address, GError **err)
     return true;
 }
 
+/* [HOST]:PORT[@[LOCALHOST]:LOCALPORT] */
+static OptDict *short_udp(const char *text, GError **err)
+{
+    g_autoptr(OptDict) d = opt_new();
+    g_auto(GStrv) side = g_strsplit(text, "@", 2);
+
+    opt_set(d, "backend", "udp");
+    if (!side[0] || !short_tcp(d, side[0], err)) {
+        if (err && !*err) {
+            rhea_error_set(err, "'%s' is not HOST:PORT", text);
+        }
+        return NULL;
+    }
+    if (side[1]) {
+        g_autoptr(OptDict) local = opt_new();
+
+        if (!short_tcp(local, side[1], err)) {
+            return NULL;
+        }
+        opt_set(d, "localaddr", opt_get(local, "host"));
+        opt_set(d, "localport", opt_get(local, "port"));
+    }
+    return g_steal_pointer(&d);
+}
+
 /* The options that the short form stands for; NULL with *err. */
 static OptDict *short_to_opts(const char *text, GError **err)
 {
     static const struct {
         const char *prefix, *backend, *key;
     } forms[] = {
-        {"file:", "file", "path"},   {"pipe:", "pipe", "path"},     {"pty:", "pty", "path"},
-        {"unix:", "socket", "path"}, {"tcp:", "socket", "address"},
+        {"file:", "file", "path"},
+        {"pipe:", "pipe", "path"},
+        {"pty:", "pty", "path"},
+        {"unix:", "socket", "path"},
+        {"tcp:", "socket", "address"},
+        {"telnet:", "socket", "address"},
+        {"websocket:", "socket", "address"},
     };
     static const char *const plain[] = {"null", "pty", "stdio", "vc", NULL};
     if (g_strv_contains(plain, text) || g_str_has_prefix(text, "vc:")) {
         OptDict *d = opt_new();
         opt_set(d, "backend", text[0] == 'v' ? "vc" : text);
         return d;
+    }
+    if (g_str_has_prefix(text, "udp:")) {
+        return short_udp(text + 4, err);
     }
     for (unsigned i = 0; i < G_N_ELEMENTS(forms); i++) {
         if (g_str_has_prefix(text, forms[i].prefix)) {
@@ -653,6 +686,11 @@ static OptDict *short_to_opts(const char *text, GError **err)
                 opt_set(d, forms[i].key, rest);
             }
             opt_set(d, "backend", forms[i].backend);
+            if (*text == 't' && text[1] == 'e') {
+                opt_set(d, "telnet", "on");
+            } else if (*text == 'w') {
+                opt_set(d, "websocket", "on");
+            }
             const char *address = opt_get(d, "address");
             if (address) {
                 if (!short_tcp(d, address, err)) {

@@ -77,7 +77,10 @@ static void fd_in_ready(void *opaque, GIOCondition ready)
     }
     ssize_t n = read(f->in_fd, buf, MIN(room, sizeof(buf)));
     if (n > 0) {
-        char_input(&f->c, buf, n);
+        n = f->filter ? (ssize_t)f->filter(&f->c, buf, n) : n;
+        if (n > 0) {
+            char_input(&f->c, buf, n);
+        }
         char_fd_update_read(&f->c);
     } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
         fd_end_of_input(f);

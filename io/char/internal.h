@@ -78,7 +78,7 @@ struct CharSet {
 };
 
 extern const CharKind char_kind_null, char_kind_vc, char_kind_file, char_kind_pipe, char_kind_pty,
-    char_kind_socket, char_kind_stdio;
+    char_kind_socket, char_kind_stdio, char_kind_udp, char_kind_ringbuf;
 
 /* For back ends, in the loop's thread. */
 void char_out_ready(Chardev *c);
@@ -121,6 +121,8 @@ typedef struct CharFd {
     bool out_chunks; /* out_fd may block: write only little, after a poll */
     bool close_in, close_out;
     void (*closed)(Chardev *c); /* end of input or error; NULL: just stop reading */
+    /* Takes out of n bytes of input what is not for the front end; how many are left. Or NULL. */
+    size_t (*filter)(Chardev *c, uint8_t *buf, size_t n);
 } CharFd;
 
 void char_fd_start(CharFd *f);

@@ -7,19 +7,20 @@
  * A server serves one peer at a time and listens again when it left. wait=on blocks at start until
  * the first one came. A client with reconnect= tries again for as long as it takes. Names are
  * resolved, and a client's first connect done, while the program starts; later connects do not
- * block. Main loop's thread. Test: tests/unit/test-chardev.c
+ * block. telnet=on speaks that protocol (RFC 854): the other side is asked not to echo and to send
+ * each character at once, as it is; its answers are not for the front end, its break is one.
+ * Main loop's thread. Test: tests/unit/test-chardev.c
  */
 #include "internal.h"
+#include "io/sockaddr.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 typedef struct CharSocket {
@@ -35,7 +36,14 @@ typedef struct CharSocket {
     socklen_t addr_len;
     char *name; /* "unix:/tmp/x", "tcp:host:port" */
     char *unlink_path;
+    bool telnet;
+    uint8_t iac;   /* bytes of a command that came in: 0, 1 (IAC) or 2 (and a verb) */
+    bool half_iac; /* one of the two bytes that stand for 0xff went out */
 } CharSocket;
+
+/* RFC 854; options: RFC 856, 857, 858. */
+enum { TELNET_BREAK = 243, TELNET_WILL = 251, TELNET_WONT, TELNET_DO, TELNET_DONT, TELNET_IAC };
+enum { TELNET_OPT_BINARY = 0, TELNET_OPT_ECHO = 1, TELNET_OPT_SGA = 3 };
 
 /* --- peers ----------------------------------------------------------------------------------- */
 
@@ -66,9 +74,85 @@ static void socket_closed(Chardev *c)
     socket_arm_retry(s);
 }
 
+/* --- telnet ---------------------------------------------------------------------------------- */
+
+static void telnet_begin(CharSocket *s, int fd)
+{
+    static const uint8_t hello[] = {
+        TELNET_IAC, TELNET_WILL, TELNET_OPT_ECHO,   TELNET_IAC, TELNET_WILL, TELNET_OPT_SGA,
+        TELNET_IAC, TELNET_WILL, TELNET_OPT_BINARY, TELNET_IAC, TELNET_DO,   TELNET_OPT_BINARY};
+
+    s->iac = 0;
+    s->half_iac = false;
+    /* A fresh connection has room for it. */
+    if (send(fd, hello, sizeof(hello), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+        return;
+    }
+}
+
+static size_t telnet_filter(Chardev *c, uint8_t *buf, size_t n)
+{
+    CharSocket *s = (CharSocket *)c;
+    size_t left = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        uint8_t byte = buf[i];
+
+        if (s->iac == 0 && byte != TELNET_IAC) {
+            buf[left++] = byte;
+        } else if (s->iac == 0) {
+            s->iac = 1;
+        } else if (s->iac == 1 && byte >= TELNET_WILL && byte <= TELNET_DONT) {
+            s->iac = 2;
+        } else {
+            if (s->iac == 1 && byte == TELNET_IAC) {
+                buf[left++] = byte;
+            } else if (s->iac == 1 && byte == TELNET_BREAK) {
+                char_event(c, CHAR_EVENT_BREAK);
+            }
+            s->iac = 0;
+        }
+    }
+    return left;
+}
+
+/* 0xff stands twice. */
+static ssize_t telnet_write(Chardev *c, const uint8_t *buf, size_t len)
+{
+    static const uint8_t twice[] = {TELNET_IAC, TELNET_IAC};
+    CharSocket *s = (CharSocket *)c;
+    const uint8_t *iac = memchr(buf, TELNET_IAC, len);
+    ssize_t n;
+
+    if (iac != buf) {
+        return char_fd_write(c, buf, iac ? (size_t)(iac - buf) : len);
+    }
+    n = char_fd_write(c, twice, s->half_iac ? 1 : 2);
+    if (n < 0) {
+        return n;
+    }
+    s->half_iac = !s->half_iac && n == 1;
+    if (s->half_iac) {
+        errno = EAGAIN;
+        return -1;
+    }
+    return 1;
+}
+
+static ssize_t socket_write(Chardev *c, const uint8_t *buf, size_t len)
+{
+    return ((CharSocket *)c)->telnet ? telnet_write(c, buf, len) : char_fd_write(c, buf, len);
+}
+
+/* --- peers, again ---------------------------------------------------------------------------- */
+
 static void socket_use(CharSocket *s, int fd)
 {
     int one = 1;
+
+    if (s->telnet) {
+        telnet_begin(s, fd);
+    }
     if (s->nodelay) {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     }
@@ -151,23 +235,21 @@ static bool socket_connect(CharSocket *s, GError **err)
 
 /* --- addresses ------------------------------------------------------------------------------- */
 
+static void socket_address_set(CharSocket *s, const SockAddr *a)
+{
+    s->addr = a->addr;
+    s->addr_len = a->len;
+}
+
 static bool socket_unix_address(CharSocket *s, OptDict *d, const char *path, GError **err)
 {
-    struct sockaddr_un *un = (struct sockaddr_un *)&s->addr;
     bool abstract = false, tight = true;
-    if (!opt_take_bool(d, "abstract", &abstract, err) || !opt_take_bool(d, "tight", &tight, err)) {
+    SockAddr a;
+    if (!opt_take_bool(d, "abstract", &abstract, err) || !opt_take_bool(d, "tight", &tight, err) ||
+        !sock_unix(&a, path, abstract, tight, err)) {
         return false;
     }
-    size_t len = strlen(path);
-    if (len + abstract >= sizeof(un->sun_path)) {
-        rhea_error_set(err, "UNIX socket path '%s' is too long (at most %zu bytes)", path,
-                       sizeof(un->sun_path) - 1);
-        return false;
-    }
-    un->sun_family = AF_UNIX;
-    memcpy(un->sun_path + abstract, path, len);
-    s->addr_len =
-        abstract && tight ? offsetof(struct sockaddr_un, sun_path) + 1 + len : sizeof(*un);
+    socket_address_set(s, &a);
     s->name = g_strdup_printf("unix:%s%s", path, abstract ? ",abstract=on" : "");
     s->unlink_path = s->server && !abstract ? g_strdup(path) : NULL;
     return true;
@@ -176,34 +258,14 @@ static bool socket_unix_address(CharSocket *s, OptDict *d, const char *path, GEr
 static bool socket_tcp_address(CharSocket *s, OptDict *d, const char *host, const char *port,
                                GError **err)
 {
-    bool ipv4 = true, ipv6 = true;
-    if (!opt_take_bool(d, "ipv4", &ipv4, err) || !opt_take_bool(d, "ipv6", &ipv6, err)) {
+    int family;
+    SockAddr a;
+    if (!sock_take_family(d, "", &family, err) ||
+        !sock_inet(&a, host, port, family, SOCK_STREAM, s->server, err)) {
         return false;
     }
-    /* One that is asked for switches the other off. */
-    if (opt_get(d, "ipv4") && !opt_get(d, "ipv6")) {
-        ipv6 = !ipv4;
-    } else if (opt_get(d, "ipv6") && !opt_get(d, "ipv4")) {
-        ipv4 = !ipv6;
-    }
-    struct addrinfo hints = {
-        .ai_socktype = SOCK_STREAM,
-        .ai_flags = s->server ? AI_PASSIVE : 0,
-        .ai_family = ipv4 && ipv6 ? AF_UNSPEC
-                     : ipv4       ? AF_INET
-                                  : AF_INET6,
-    };
-    struct addrinfo *res = NULL;
-    int rc = getaddrinfo(*host ? host : NULL, port, &hints, &res);
-    if (rc) {
-        rhea_error_set(err, "address resolution failed for %s:%s: %s", host, port,
-                       gai_strerror(rc));
-        return false;
-    }
-    memcpy(&s->addr, res->ai_addr, res->ai_addrlen);
-    s->addr_len = res->ai_addrlen;
-    freeaddrinfo(res);
-    s->name = g_strdup_printf("tcp:%s:%s", host, port);
+    socket_address_set(s, &a);
+    s->name = g_strdup_printf("%s:%s:%s", s->telnet ? "telnet" : "tcp", host, port);
     return true;
 }
 
@@ -218,7 +280,8 @@ static void socket_name_port(CharSocket *s)
         return;
     }
     g_free(s->name);
-    s->name = g_strdup_printf(at.ss_family == AF_INET6 ? "tcp:[%s]:%s" : "tcp:%s:%s", host, port);
+    s->name = g_strdup_printf(at.ss_family == AF_INET6 ? "%s:[%s]:%s" : "%s:%s:%s",
+                              s->telnet ? "telnet" : "tcp", host, port);
 }
 
 /* --- server ---------------------------------------------------------------------------------- */
@@ -303,7 +366,7 @@ static bool socket_inherit(CharSocket *s, const char *text, bool wait, GError **
 
 static bool socket_refuse(OptDict *d, GError **err)
 {
-    static const char *const later[] = {"telnet", "tn3270", "websocket", NULL};
+    static const char *const later[] = {"tn3270", "websocket", NULL};
     for (int i = 0; later[i]; i++) {
         bool on = false;
         if (!opt_take_bool(d, later[i], &on, err)) {
@@ -333,6 +396,7 @@ static bool socket_open(Chardev *c, OptDict *d, GError **err)
     timer_init(&s->retry, mainloop_clocks(c->set->loop), CLK_REALTIME, socket_retry, s);
     if (!opt_take_bool(d, "server", &s->server, err) || !opt_take_bool(d, "wait", &wait, err) ||
         !opt_take_bool(d, "nodelay", &s->nodelay, err) ||
+        !opt_take_bool(d, "telnet", &s->telnet, err) ||
         !opt_take_u64(d, "reconnect", &seconds, err) || !opt_take_u64(d, "to", &to, err) ||
         !opt_take_u64(d, "reconnect-ms", &s->reconnect_ms, err) || !socket_refuse(d, err)) {
         return false;
@@ -355,6 +419,7 @@ static bool socket_open(Chardev *c, OptDict *d, GError **err)
                             "needed");
         return false;
     }
+    s->f.filter = s->telnet ? telnet_filter : NULL;
     if (fd) {
         return socket_inherit(s, fd, wait, err);
     }
@@ -401,11 +466,11 @@ const CharKind char_kind_socket = {
     .name = "socket",
     .help = "path=PATH,host=HOST,port=PORT,fd=N,server=on|off,wait=on|off,nodelay=on|off,"
             "reconnect=SECONDS,reconnect-ms=N,to=PORT,ipv4=on|off,ipv6=on|off,abstract=on|off,"
-            "tight=on|off",
+            "tight=on|off,telnet=on|off",
     .size = sizeof(CharSocket),
     .open = socket_open,
     .close = socket_close,
-    .write = char_fd_write,
+    .write = socket_write,
     .wait_writable = char_fd_wait_writable,
     .update_read = char_fd_update_read,
     .out_fd = char_fd_out_fd,

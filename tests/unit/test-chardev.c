@@ -2,6 +2,7 @@
 /* SPDX-FileCopyrightText: The rhea authors */
 /* Character devices: short forms, buffering, back pressure, mux, sockets, pty, pipe, file. */
 #include "io/chardev.h"
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -147,7 +148,11 @@ static void test_errors(Fixture *x, gconstpointer data)
     expect_error(x, "socket,id=b", "one of 'path', 'port'");
     expect_error(x, "socket,id=b,path=/nonexistent/a", "Failed to connect to '/nonexistent/a'");
     expect_error(x, "socket,id=b,path=/nonexistent/a,server=on", "Failed to bind socket");
-    expect_error(x, "socket,id=b,path=/tmp/x,telnet=on", "'telnet' is not supported");
+    expect_error(x, "socket,id=b,path=/tmp/x,websocket=on", "'websocket' is not supported");
+    expect_error(x, "socket,id=b,path=/tmp/x,tls-creds=t", "TLS is not supported");
+    expect_error(x, "udp,id=b", "remote port not specified");
+    expect_error(x, "udp,id=b,port=1,ipv4=off,ipv6=off", "Cannot disable");
+    expect_error(x, "ringbuf,id=b,size=1000", "power of two");
     expect_error(x, "socket,id=b,path=/tmp/x,server=on,reconnect=1", "incompatible");
     expect_error(x, "socket,id=b,fd=0", "not a stream socket");
     expect_error(x, "null,id=b,logfile=/nonexistent/a", "Unable to open logfile");
@@ -461,6 +466,94 @@ static void test_socket_tcp(Fixture *x, gconstpointer data)
     front_free(&client);
 }
 
+/* RFC 854: options asked for and answered, a break, and bytes that look like commands. */
+static void test_telnet(Fixture *x, gconstpointer data)
+{
+    static const char hello[] = "\377\373\001\377\373\003\377\373\000\377\375\000";
+    static const char answer[] = "a\377\375\001b\377\377c\377\373\000d\377\363e\377";
+    g_autofree char *path = path_in(x, "s");
+    Front f;
+    char buf[100];
+    front_init(&f, make(x, "socket,id=s,path=%s,server=on,wait=off,telnet=on", path), &handlers);
+    int fd = connect_unix(path);
+    SPIN_UNTIL(x, f.events->len);
+    g_assert_cmpint(read(fd, buf, sizeof(buf)), ==, 12);
+    g_assert_cmpmem(buf, 12, hello, 12);
+    g_assert_cmpint(write(fd, answer, sizeof(answer) - 1), ==, sizeof(answer) - 1);
+    SPIN_UNTIL(x, f.got->len >= 6);
+    g_assert_cmpmem(f.got->str, f.got->len, "ab\377cde", 6);
+    g_assert_cmpstr(f.events->str, ==, "OB");
+    /* The rest of a command that came in two parts. */
+    g_assert_cmpint(write(fd, "\375\001f", 3), ==, 3);
+    SPIN_UNTIL(x, f.got->len >= 7);
+    g_assert_cmpint(f.got->str[6], ==, 'f');
+    char_write(&f.f, "x\377y", 3);
+    spin(x, 10);
+    g_assert_cmpint(read(fd, buf, sizeof(buf)), ==, 4);
+    g_assert_cmpmem(buf, 4, "x\377\377y", 4);
+    close(fd);
+    front_free(&f);
+}
+
+static int udp_socket(int *port)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(a);
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    g_assert_cmpint(bind(fd, (struct sockaddr *)&a, sizeof(a)), ==, 0);
+    g_assert_cmpint(getsockname(fd, (struct sockaddr *)&a, &len), ==, 0);
+    *port = ntohs(a.sin_port);
+    return fd;
+}
+
+static void test_udp(Fixture *x, gconstpointer data)
+{
+    struct sockaddr_in from;
+    socklen_t len = sizeof(from);
+    Chardev *c;
+    Front f;
+    char buf[100];
+    int port, fd = udp_socket(&port);
+    g_autofree char *text = g_strdup_printf("udp:127.0.0.1:%d@127.0.0.1:0", port);
+    GError *err = NULL;
+    chardev_new_short(x->set, "serial0", text, &c, &err);
+    g_assert_no_error(err);
+    front_init(&f, c, &handlers);
+    g_assert_cmpstr(f.events->str, ==, "O");
+    char_write(&f.f, "out", 3);
+    spin(x, 10);
+    g_assert_cmpint(recvfrom(fd, buf, sizeof(buf), 0, (struct sockaddr *)&from, &len), ==, 3);
+    /* A datagram that does not fit waits. */
+    f.room = 3;
+    g_assert_cmpint(sendto(fd, "abcdef", 6, 0, (struct sockaddr *)&from, len), ==, 6);
+    g_assert_cmpint(sendto(fd, "gh", 2, 0, (struct sockaddr *)&from, len), ==, 2);
+    SPIN_UNTIL(x, f.got->len == 3);
+    spin(x, 10);
+    g_assert_cmpstr(f.got->str, ==, "abc");
+    f.room = 100;
+    char_accept_input(&f.f);
+    SPIN_UNTIL(x, f.got->len == 8);
+    g_assert_cmpstr(f.got->str, ==, "abcdefgh");
+    close(fd);
+    front_free(&f);
+}
+
+static void test_ringbuf(Fixture *x, gconstpointer data)
+{
+    uint8_t buf[100];
+    Front f;
+    Chardev *c = make(x, "ringbuf,id=r,size=8");
+    front_init(&f, c, &handlers);
+    g_assert_cmpuint(char_ring_peek(c, buf, sizeof(buf)), ==, 0);
+    char_write(&f.f, "0123456789ab", 12);
+    spin(x, 10);
+    g_assert_cmpuint(char_ring_peek(c, buf, sizeof(buf)), ==, 8);
+    g_assert_cmpmem(buf, 8, "456789ab", 8);
+    g_assert_cmpuint(char_ring_peek(c, buf, 3), ==, 3);
+    g_assert_cmpmem(buf, 3, "9ab", 3);
+    front_free(&f);
+}
+
 static void test_pty(Fixture *x, gconstpointer data)
 {
     g_autofree char *link = path_in(x, "tty");
@@ -554,6 +647,9 @@ int main(int argc, char **argv)
     ADD(socket_server);
     ADD(socket_client);
     ADD(socket_tcp);
+    ADD(telnet);
+    ADD(udp);
+    ADD(ringbuf);
     ADD(pty);
     ADD(threads);
     ADD(busy);
