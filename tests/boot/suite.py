@@ -319,6 +319,21 @@ for _smp in (1, 2, 4, 8):
     test(f'tiny/poweroff-smp{_smp}', cores=min(_smp, 2), limit=5)(lambda s=_smp: run_tiny('-smp', str(s)))
 
 
+@test('tiny/boot-hart', cores=2, limit=10)
+def tiny_boot_hart():
+    """OpenSBI's fw_jump boots on the hart that comes first: harts 0 to 2 wait in the second flash, hart 3 wins."""
+    image = os.path.join(h.work_dir(), 'late.img')
+    with open(flat(bare('late', base=0x22000000)), 'rb') as f, open(image, 'wb') as g:
+        g.write(f.read())
+        g.truncate(32 << 20)
+    late = [a for n in range(3) for a in ('-device', f'loader,addr=0x22000000,cpu-num={n}')]
+    text = run_tiny('-bios', opensbi().replace('fw_dynamic', 'fw_jump'), '-smp', '4',
+                    '-drive', f'if=pflash,unit=1,format=raw,readonly=on,file={image}', *late)
+    for line in (r'Boot HART ID +: 3', r'smp: Brought up 1 node, 4 CPUs'):
+        if not re.search(line, text):
+            raise Failure(f'console lacks {line!r}')
+
+
 @test('tiny/reboot', limit=10)
 def tiny_reboot():
     """Restart: the end under -no-reboot, another boot without."""
