@@ -78,6 +78,9 @@ bool board_flash_drives(Machine *m, char *const pflash[2], OptDict *drive[2], GE
     return true;
 }
 
+/* of an erase block: the device's default */
+enum { FLASH_BLOCK = 256 << 10 };
+
 Device *board_flash_new(Machine *m, unsigned unit, OptDict *drive, uint64_t size, MemRegion *parent,
                         hwaddr addr, GError **err)
 {
@@ -85,6 +88,7 @@ Device *board_flash_new(Machine *m, unsigned unit, OptDict *drive, uint64_t size
     g_autofree char *name = g_strdup_printf("virt.flash%u", unit);
 
     device_set_string(d, "name", name);
+    device_set_u64(d, "num-blocks", size / FLASH_BLOCK);
     if (drive) {
         g_autofree char *file =
             g_strdup(opt_get(drive, "file") ? opt_get(drive, "file") : opt_get(drive, "filename"));

@@ -101,7 +101,9 @@ def uboot(target, folder):
         f.truncate(1 << 20)
         f.seek(512)
         f.write(b'words on the disk')
-    with Guest(*VIRT, '-cpu', CPU[target], '-m', '512M', '-bios', f'{h.fetch_guest("u-boot")}/{folder}/u-boot.bin', '-drive',
+    # A 32-bit U-Boot reaches the configuration space of PCI Express only below 4 GiB.
+    machine = ['-M', 'virt,highmem=off'] if target == 'arm' else []
+    with Guest(*VIRT, *machine, '-cpu', CPU[target], '-m', '512M', '-bios', f'{h.fetch_guest("u-boot")}/{folder}/u-boot.bin', '-drive',
                f'file={image},format=raw,if=none,id=d,readonly=on', '-device', 'virtio-blk-pci,drive=d',
                target=target) as g:
         g.expect('Hit any key to stop autoboot', 60)
@@ -117,9 +119,10 @@ def uboot(target, folder):
 
 
 def edk2(target, path):
-    """EDK2 to its shell."""
+    """EDK2 to its shell: from a small image that becomes the first flash, or from one of the flash's size."""
     firmware = os.path.join(h.fetch_guest('edk2-' + target), path)
-    with Guest(*VIRT, '-cpu', CPU[target], '-m', '512M', '-bios', firmware, target=target) as g:
+    where = ['-drive', f'if=pflash,format=raw,readonly=on,file={firmware}'] if 'CODE' in path else ['-bios', firmware]
+    with Guest(*VIRT, '-cpu', CPU[target], '-m', '512M', *where, target=target) as g:
         g.expect('UEFI Interactive Shell', 90)
         g.send('\x01x')
         g.exit(0, 10)
@@ -188,3 +191,5 @@ test('aarch64/acpi', lambda: acpi('-smp', '2'), cores=2, limit=20)
 test('aarch64/acpi-gicv3', lambda: acpi('-M', 'virt,gic-version=3'), limit=20)
 test('aarch64/edk2', lambda: edk2('aarch64', 'qemu-efi-aarch64/QEMU_EFI.fd'), limit=20)
 add('arm')
+test('arm/uboot', lambda: uboot('arm', 'qemu_arm'), limit=10)
+test('arm/edk2', lambda: edk2('arm', 'AAVMF/AAVMF32_CODE.fd'), limit=20)

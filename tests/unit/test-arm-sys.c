@@ -361,6 +361,23 @@ static void test_dacr(void)
     fake_free(f);
 }
 
+/* In AArch32 a vector table needs to be aligned to 32 bytes only: EDK2's is. */
+static void test_vbar32(void)
+{
+    enum { MRC_VBAR = 0xee1c0f10, MCR_VBAR = 0xee0c0f10, MCR_SCTLR = 0xee010f10 };
+    Fake *f = fake_new("cortex-a15");
+    arm_cpu_set_boot_state(&f->cpu, &(ARMBootState){.entry = RAM, .el = 1});
+    arm_reset(&f->cpu);
+    CALL(arm_helper_a32_mcr, void, (ARMEnv *, uint32_t, uint64_t), f->env, MCR_SCTLR, 0);
+    CALL(arm_helper_a32_mcr, void, (ARMEnv *, uint32_t, uint64_t), f->env, MCR_VBAR, 0x5fb2dc5f);
+    uint64_t v = CALL(arm_helper_a32_mrc, uint64_t, (ARMEnv *, uint32_t), f->env, MRC_VBAR);
+    g_assert_cmphex(v, ==, 0x5fb2dc40);
+    f->env->cpu.pc = RAM;
+    arm_do_exception(&f->cpu, ARM_EXCP_UNDEF);
+    g_assert_cmphex(f->env->cpu.pc, ==, 0x5fb2dc44);
+    fake_free(f);
+}
+
 static void test_traps(void)
 {
     Fake *f = fake_at("cortex-a57", 2);
@@ -992,6 +1009,7 @@ int main(int argc, char **argv)
     g_test_add_func("/arm/sysregs", test_sysregs);
     g_test_add_func("/arm/sctlr32", test_sctlr32);
     g_test_add_func("/arm/dacr", test_dacr);
+    g_test_add_func("/arm/vbar32", test_vbar32);
     g_test_add_func("/arm/traps", test_traps);
     g_test_add_func("/arm/vhe", test_vhe);
     g_test_add_func("/arm/exceptions", test_exceptions);
