@@ -341,7 +341,7 @@ static void write_reg(ARMEnv *env, uint32_t insn, uint64_t val, bool wide, uintp
         }
         arm_sysreg_set(env, r, m.enc, val);
         if (m.enc == S(3, 0, 12, 0, 0) || m.enc == S(3, 4, 12, 0, 0)) {
-            /* VBAR, HVBAR: eight words where AArch64's table has 2 KiB (G8.2.168) */
+            /* VBAR, HVBAR: bits [4:0] are RES0; AArch64's table is aligned to 2 KiB */
             env->sys.vbar[m.enc == S(3, 0, 12, 0, 0) ? 1 : 2] = (uint32_t)val & ~0x1fu;
         }
         break;
