@@ -44,7 +44,8 @@ struct BlockRequest {
      * sector size gives zeroes. */
     void (*done)(BlockRequest *r, int ret);
     void *opaque;
-    BlockRequest *next; /* private */
+    BlockRequest *next; /* private, */
+    int64_t start;      /*   of a request that is held back: monotonic microseconds */
 };
 
 typedef enum BlockCache {
@@ -54,6 +55,8 @@ typedef enum BlockCache {
     BLOCK_CACHE_NONE, /* O_DIRECT where the file system takes it: treated as writeback otherwise */
     BLOCK_CACHE_DIRECTSYNC,
 } BlockCache;
+
+typedef struct ThrottleGroup ThrottleGroup; /* io/throttle.h */
 
 typedef struct BlockOptions {
     const char *path;
@@ -79,10 +82,13 @@ typedef struct BlockOptions {
  */
 BlockBackend *block_open(const BlockOptions *o, GError **err);
 /*
- * The same from the options of -drive (file=, format=, readonly=, cache=, discard=, locking=, id=
- * ...), consuming what it knows; what is left in o belongs to the caller's device.
+ * The same from the options of -drive (file=, format=, readonly=, cache=, discard=, locking=, id=,
+ * throttling.*= ...), consuming what it knows; what is left in o belongs to the caller's device.
  */
 BlockBackend *block_open_drive(OptDict *o, bool synchronous, GError **err);
+/* Limit its requests from now on: a reference, which is taken over, or NULL. Before there are any.
+ */
+void block_set_throttle(BlockBackend *b, ThrottleGroup *g);
 /* Waits for all requests, flushes, frees. */
 void block_close(BlockBackend *b);
 

@@ -71,6 +71,7 @@ struct BlockNode {
     union {
         struct {
             int fd;
+            int direct_fd; /* the same file past the host's cache (O_DIRECT), or -1 */
             bool is_device, no_flush, discard;
             uint64_t dev, ino;
         } host;          /* "file" */
@@ -92,6 +93,7 @@ typedef struct NodeOptions {
     bool ignore_corrupt;   /* check and repair */
     bool no_flush;         /* cache=unsafe */
     bool discard;          /* hand discards on to the host's file */
+    bool direct;           /* past the host's cache where the file and the request allow it */
     uint64_t offset, size; /* raw: a part of the file; size 0: all of it */
 } NodeOptions;
 

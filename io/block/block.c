@@ -18,6 +18,7 @@
 #include "io/block.h"
 #include "io/node.h"
 #include "io/qcow2.h"
+#include "io/throttle.h"
 #include "rhea/error.h"
 #include "softmmu/opts.h"
 
@@ -36,7 +37,10 @@ struct BlockBackend {
     GCond work;    /* a request came, or closing */
     GCond settled; /* in_flight or workers fell */
     BlockRequest *head, **tail;
-    unsigned in_flight; /* queued or running */
+    ThrottleGroup *throttle;         /* or NULL */
+    BlockRequest *late, **late_tail; /* held back by it, in the order of their times */
+    unsigned draining;               /* somebody waits: nothing is held back */
+    unsigned in_flight;              /* queued or running */
     unsigned queued;
     unsigned workers, idle;
     bool closing;
@@ -113,6 +117,26 @@ static int perform(BlockBackend *b, BlockRequest *r)
 
 /* ---- workers ---- */
 
+/* Requests whose time has come go to the others; returns when the next one may, or `until`. */
+static gint64 late_release(BlockBackend *b, gint64 until)
+{
+    gint64 now = b->late ? g_get_monotonic_time() : 0;
+
+    while (b->late && (b->draining || b->closing || b->late->start <= now)) {
+        BlockRequest *r = b->late;
+
+        b->late = r->next;
+        r->next = NULL;
+        *b->tail = r;
+        b->tail = &r->next;
+        b->queued++;
+    }
+    if (!b->late) {
+        b->late_tail = &b->late;
+    }
+    return b->late ? MIN(until, b->late->start) : until;
+}
+
 static void *worker(void *opaque)
 {
     BlockBackend *b = opaque;
@@ -121,9 +145,14 @@ static void *worker(void *opaque)
     for (;;) {
         gint64 until = g_get_monotonic_time() + IDLE_US;
         bool timeout = false;
-        while (!b->head && !b->closing && !timeout) {
+        for (;;) {
+            gint64 next = late_release(b, until);
+
+            if (b->head || timeout || (b->closing && !b->late)) {
+                break;
+            }
             b->idle++;
-            timeout = !g_cond_wait_until(&b->work, &b->lock, until);
+            timeout = !g_cond_wait_until(&b->work, &b->lock, next) && next == until && !b->late;
             b->idle--;
         }
         BlockRequest *r = b->head;
@@ -155,12 +184,18 @@ void block_submit(BlockBackend *b, BlockRequest *r)
     }
     g_mutex_lock(&b->lock);
     r->next = NULL;
-    *b->tail = r;
-    b->tail = &r->next;
     b->in_flight++;
-    b->queued++;
-    /* Those that were woken before are still counted as idle. */
-    if (b->queued <= b->idle) {
+    r->start = b->throttle ? throttle_start(b->throttle, r) : 0;
+    if (r->start && !b->draining) {
+        *b->late_tail = r;
+        b->late_tail = &r->next;
+    } else {
+        *b->tail = r;
+        b->tail = &r->next;
+        b->queued++;
+    }
+    /* Those that were woken before are still counted as idle. One looks after what is held back. */
+    if (b->queued <= b->idle && b->idle > 0) {
         g_cond_signal(&b->work);
     } else if (b->workers < MAX_WORKERS) {
         b->workers++;
@@ -172,9 +207,12 @@ void block_submit(BlockBackend *b, BlockRequest *r)
 void block_drain(BlockBackend *b)
 {
     g_mutex_lock(&b->lock);
+    b->draining++;
+    g_cond_broadcast(&b->work);
     while (b->in_flight > 0) {
         g_cond_wait(&b->settled, &b->lock);
     }
+    b->draining--;
     g_mutex_unlock(&b->lock);
 }
 
@@ -244,6 +282,7 @@ BlockBackend *block_open(const BlockOptions *o, GError **err)
         .no_lock = o->no_lock,
         .no_flush = o->cache == BLOCK_CACHE_UNSAFE,
         .discard = o->discard,
+        .direct = o->cache == BLOCK_CACHE_NONE || o->cache == BLOCK_CACHE_DIRECTSYNC,
         .data_file = o->data_file,
         .backing = o->backing,
         .backing_format = o->backing_format,
@@ -274,6 +313,7 @@ BlockBackend *block_open(const BlockOptions *o, GError **err)
     b->cache = o->snapshot ? BLOCK_CACHE_UNSAFE : o->cache;
     b->name = g_strdup(o->node);
     b->tail = &b->head;
+    b->late_tail = &b->late;
     g_mutex_init(&b->lock);
     g_cond_init(&b->work);
     g_cond_init(&b->settled);
@@ -293,7 +333,7 @@ static bool take_cache(OptDict *o, BlockCache *cache, GError **err)
     return true;
 }
 
-BlockBackend *block_open_drive(OptDict *o, bool synchronous, GError **err)
+static BlockBackend *open_drive(OptDict *o, bool synchronous, GError **err)
 {
     static const char *const discards[] = {"ignore", "off", "unmap", "on", NULL};
     static const char *const lockings[] = {"on", "off", "auto", NULL};
@@ -358,6 +398,27 @@ BlockBackend *block_open_drive(OptDict *o, bool synchronous, GError **err)
     return block_open(&b, err);
 }
 
+BlockBackend *block_open_drive(OptDict *o, bool synchronous, GError **err)
+{
+    GError *why = NULL;
+    ThrottleGroup *g = throttle_new(o, "throttling.", &why);
+    BlockBackend *b = why ? NULL : open_drive(o, synchronous, &why);
+
+    if (b) {
+        block_set_throttle(b, g);
+    } else {
+        throttle_unref(g);
+        g_propagate_error(err, why);
+    }
+    return b;
+}
+
+void block_set_throttle(BlockBackend *b, ThrottleGroup *g)
+{
+    throttle_unref(b->throttle);
+    b->throttle = g;
+}
+
 void block_close(BlockBackend *b)
 {
     g_mutex_lock(&b->lock);
@@ -368,6 +429,7 @@ void block_close(BlockBackend *b)
     }
     g_mutex_unlock(&b->lock);
     node_close(b->node);
+    throttle_unref(b->throttle);
     g_mutex_clear(&b->lock);
     g_cond_clear(&b->work);
     g_cond_clear(&b->settled);

@@ -23,13 +23,15 @@
 #include <unistd.h>
 #include "rhea/error.h"
 
-#define MAX_PIECES 64 /* of memory in one call of the host */
+#define MAX_PIECES 64   /* of memory in one call of the host */
+#define DIRECT     4096 /* addresses and lengths that every file takes with O_DIRECT */
 #define LOCK_DOES  100
 #define LOCK_BARS  200
 
 enum { USE_READ, USE_WRITE, USE_WRITE_SAME, USE_RESIZE, N_USES };
 
-static int transfer(BlockNode *n, uint64_t at, const struct iovec *iov, int niov, bool write)
+static int transfer(BlockNode *n, int fd, uint64_t at, const struct iovec *iov, int niov,
+                    bool write)
 {
     size_t skip = 0; /* bytes of *iov that are done */
 
@@ -51,8 +53,7 @@ static int transfer(BlockNode *n, uint64_t at, const struct iovec *iov, int niov
         memcpy(part, iov, n_part * sizeof(part[0]));
         part[0].iov_base = (uint8_t *)part[0].iov_base + skip;
         part[0].iov_len -= skip;
-        ssize_t done =
-            write ? pwritev(n->host.fd, part, n_part, at) : preadv(n->host.fd, part, n_part, at);
+        ssize_t done = write ? pwritev(fd, part, n_part, at) : preadv(fd, part, n_part, at);
         if (done < 0) {
             if (errno == EINTR) {
                 continue;
@@ -71,7 +72,51 @@ static int transfer(BlockNode *n, uint64_t at, const struct iovec *iov, int niov
         }
         at += done;
         skip += done;
+        if ((at | skip) & (DIRECT - 1)) {
+            fd = n->host.fd; /* the end of the file: the rest is no whole page */
+        }
     }
+}
+
+static bool aligned(const struct iovec *iov, int niov)
+{
+    uintptr_t bits = 0;
+
+    for (int i = 0; i < niov; i++) {
+        bits |= (uintptr_t)iov[i].iov_base | iov[i].iov_len;
+    }
+    return (bits & (DIRECT - 1)) == 0;
+}
+
+/*
+ * With O_DIRECT, if the request is whole pages of the file; memory that is not aligned goes through
+ * a buffer that is. What is smaller (metadata of an image, the end of a file) goes through the
+ * host's cache, which the kernel keeps coherent with direct transfers.
+ */
+static int transfer_any(BlockNode *n, uint64_t at, const struct iovec *iov, int niov, size_t len,
+                        bool write)
+{
+    void *buf;
+
+    if (n->host.direct_fd < 0 || ((at | len) & (DIRECT - 1)) || len == 0) {
+        return transfer(n, n->host.fd, at, iov, niov, write);
+    }
+    if (aligned(iov, niov)) {
+        return transfer(n, n->host.direct_fd, at, iov, niov, write);
+    }
+    if (posix_memalign(&buf, DIRECT, len)) {
+        return -ENOMEM;
+    }
+    struct iovec whole = {buf, len};
+    if (write) {
+        iov_gather(iov, niov, 0, buf, len);
+    }
+    int ret = transfer(n, n->host.direct_fd, at, &whole, 1, write);
+    if (ret == 0 && !write) {
+        iov_fill(iov, niov, 0, buf, len);
+    }
+    free(buf);
+    return ret;
 }
 
 /* Writes past the end make the file longer; several threads may do so. */
@@ -86,12 +131,12 @@ static void grow(BlockNode *n, uint64_t end)
 
 static int file_preadv(BlockNode *n, uint64_t off, const struct iovec *iov, int niov, size_t len)
 {
-    return transfer(n, off, iov, niov, false);
+    return transfer_any(n, off, iov, niov, len, false);
 }
 
 static int file_pwritev(BlockNode *n, uint64_t off, const struct iovec *iov, int niov, size_t len)
 {
-    int ret = transfer(n, off, iov, niov, true);
+    int ret = transfer_any(n, off, iov, niov, len, true);
 
     if (ret == 0) {
         grow(n, off + len);
@@ -228,6 +273,9 @@ static void file_close(BlockNode *n)
         node_flush(n);
         close(n->host.fd);
     }
+    if (n->host.direct_fd >= 0) {
+        close(n->host.direct_fd);
+    }
 }
 
 const BlockDriver block_driver_file = {
@@ -336,6 +384,9 @@ BlockNode *node_open_file(const NodeOptions *o, GError **err)
     n->drv = &block_driver_file;
     n->filename = g_strdup(o->path);
     n->host.fd = fd;
+    /* Some file systems refuse it: then all goes through the host's cache. */
+    n->host.direct_fd =
+        o->direct ? open(o->path, (read_only ? O_RDONLY : O_RDWR) | O_DIRECT | O_CLOEXEC) : -1;
     n->read_only = read_only;
     n->host.no_flush = o->no_flush;
     n->host.discard = o->discard;

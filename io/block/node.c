@@ -331,7 +331,10 @@ static BlockNode *open_in_chain(const NodeOptions *o, const Chain *above, GError
 static bool open_backing(BlockNode *n, const NodeOptions *o, const Chain *here, GError **err)
 {
     const char *name = o->backing ? o->backing : n->backing_name;
-    NodeOptions b = {.read_only = true, .no_lock = o->no_lock, .share_write = o->share_write};
+    NodeOptions b = {.read_only = true,
+                     .no_lock = o->no_lock,
+                     .share_write = o->share_write,
+                     .direct = o->direct};
 
     if (o->no_backing || !name || !*name) {
         return true;

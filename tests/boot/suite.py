@@ -5,6 +5,7 @@
   bare/*       bare-metal programs that end through the test finisher (exit codes, reset, flash)
   opensbi/*    the firmware alone: its banner against the recorded lines
   uboot/*      U-Boot in S and M mode: prompt, virtio disk, files, a kernel booted from the disk
+  disk/*       the emulator is killed while a bare-metal program writes
   tiny/*       the Debian kernel with an /init that ends the machine at once
   linux/*      the same kernel with an /init that checks what it finds and computes
   installer/*  the Debian installer to its first question; shell, poweroff and reboot in it
@@ -13,8 +14,12 @@
 """
 import gzip
 import os
+import random
 import re
+import struct
+import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, '..', 'lib'), HERE]
@@ -260,16 +265,79 @@ for _mode in 'sm':
         test(f'uboot/{_mode}-{_fs}', limit=10)(lambda m=_mode, f=_fs: uboot_disk(m, f))
 
 
-@test('uboot/nvme', limit=10)
+def rhea_img():
+    return os.path.join(os.path.dirname(h.emulator()[0]), 'tools', 'rhea-img')
+
+
+@test('uboot/nvme', limit=20)
 def uboot_nvme():
-    """The same disk behind an NVMe controller."""
-    with UBoot('s', '-drive', f'file={disk("ext4")},format=raw,if=none,id=d0,readonly=on', '-device',
-               'nvme,serial=s1,drive=d0') as g:
+    """A kernel from a qcow2 image behind an NVMe controller."""
+    image = os.path.join(h.work_dir(), 'nvme.qcow2')
+    h.run([rhea_img(), 'convert', '-f', 'raw', '-O', 'qcow2', '-c', disk('ext4'), image])
+    with UBoot('s', '-drive', f'file={image},if=none,id=d0,readonly=on', '-device', 'nvme,serial=s1,drive=d0') as g:
         g.prompt()
         g.command('nvme scan')
         g.check('nvme info', 'Capacity: 96.0 MB')
-        g.check('load nvme 0 $loadaddr hello.txt', '18 bytes read')
-        g.check('md.b $loadaddr 12', 'words on the dis')
+        g.command('setenv bootargs console=ttyS0')
+        g.check('load nvme 0 $kernel_addr_r Image', 'bytes read')
+        g.check('load nvme 0 $ramdisk_addr_r tiny.cpio', 'bytes read')
+        g.send('booti $kernel_addr_r $ramdisk_addr_r:$filesize $fdtcontroladdr\n')
+        g.expect('Linux version', 30)
+        g.expect('init: end of the machine', 60)
+        g.exit(0, 20)
+
+
+# ---- disks -----------------------------------------------------------------------------------------
+
+HAMMER_BLOCKS, HAMMER_MAGIC = 16384, 0x6164697265686172
+
+
+def hammer():
+    def build():
+        out = os.path.join(h.work_dir(), 'hammer.elf')
+        h.run([h.need(h.CROSS + 'gcc'), '-O2', '-ffreestanding', '-nostdlib', '-static', '-no-pie', '-march=rv64imac_zicsr',
+               '-mabi=lp64', '-mcmodel=medany', '-Wl,-Ttext=0x80000000,--build-id=none', '-o', out,
+               os.path.join(HERE, 'bare', 'hammer.c')])
+        return out
+
+    return h.once('hammer', build)
+
+
+def kill_once(name, options, cache):
+    """kill -9 under writes: the image is consistent, and what was flushed is there."""
+    image = os.path.join(h.work_dir(), name + '.qcow2')
+    h.run([rhea_img(), 'create', '-q', '-f', 'qcow2', *options, image, '64M'])
+    with Guest('-M', 'virt', '-m', '64M', '-nographic', '-net', 'none', '-bios', hammer(), '-drive',
+               f'file={image},format=qcow2,if=none,id=d0,cache={cache}', '-device', 'virtio-blk-device,drive=d0',
+               stdin=False) as g:
+        g.expect('flushed', 30)
+        end = time.monotonic() + random.random() * 0.5
+        while time.monotonic() < end:
+            g._read(max(0, end - time.monotonic()))
+        g.p.kill()
+        g.wait(10)
+        flushed = re.findall(r'flushed (\d+)\r?\n', g.text)
+    if 'lazy_refcounts=on' in options:
+        h.run([rhea_img(), 'check', '-q', '-r', 'all', image])
+    r = subprocess.run([rhea_img(), 'check', image], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if r.returncode not in (0, 3):  # leaked clusters are allowed
+        raise Failure(f'{options}, {cache}: check: {r.returncode}\n{r.stdout.decode()}')
+    raw = image[:-6] + '.raw'
+    h.run([rhea_img(), 'convert', '-f', 'qcow2', '-O', 'raw', image, raw])
+    last = int(flushed[-1]) if flushed else 0
+    with open(raw, 'rb') as f:
+        for n in range(max(0, last - HAMMER_BLOCKS), last):
+            f.seek(n * 37 % HAMMER_BLOCKS * 4096)
+            magic, number = struct.unpack('<QQ', f.read(16))
+            if magic != HAMMER_MAGIC or number < n or (number - n) % HAMMER_BLOCKS:
+                raise Failure(f'{options}, {cache}: write {n} of {last} that were flushed is lost')
+
+
+@test('disk/kill', limit=10)
+def disk_kill():
+    for options in ([], ['-o', 'lazy_refcounts=on'], ['-o', 'cluster_size=4k'], ['-o', 'extended_l2=on']):
+        for cache in ('writeback', 'none'):
+            kill_once('kill', options, cache)
 
 
 @test('uboot/booti', limit=20)

@@ -339,6 +339,102 @@ static void test_drive_open(void)
     mainloop_free(loop);
 }
 
+/* Past the host's cache: aligned and not, and the end of a file that is no whole page. */
+static void test_direct(void)
+{
+    g_autofree uint8_t *model = g_malloc(64 * KIB + 512), *buf = g_malloc(64 * KIB + 512);
+    uint64_t seed = 1;
+    Image im;
+
+    image_make(&im, 64 * KIB + 512);
+    image_open_ok(&im, ",cache=none", false);
+    g_assert_cmpint(block_pread(im.b, 0, model, 64 * KIB + 512), ==, 0);
+    g_assert_cmphex(model[64 * KIB], ==, 129);
+    for (unsigned i = 0; i < 500; i++) {
+        seed = seed * 6364136223846793005 + 1442695040888963407;
+        unsigned unit = i % 3 ? 4096 : 512, at = seed >> 40 & 0xffff, len = 1 + (seed >> 56);
+
+        at = at / unit * unit;
+        len = MIN(len * unit, 64 * KIB + 512 - at);
+        /* Memory at any address. */
+        uint8_t *p = buf + (i % 2 ? 0 : seed >> 33 & 31);
+        len = MIN(len, 64 * KIB);
+        if (seed >> 62 & 1) {
+            memset(p, i, len);
+            memset(model + at, i, len);
+            g_assert_cmpint(block_pwrite(im.b, at, p, len), ==, 0);
+        } else {
+            g_assert_cmpint(block_pread(im.b, at, p, len), ==, 0);
+            g_assert_cmpmem(p, len, model + at, len);
+        }
+    }
+    block_close(im.b);
+    image_open_ok(&im, "", false);
+    g_assert_cmpuint(block_size(im.b), ==, 64 * KIB + 512);
+    g_assert_cmpint(block_pread(im.b, 0, buf, 64 * KIB + 512), ==, 0);
+    g_assert_cmpmem(buf, 64 * KIB + 512, model, 64 * KIB + 512);
+    image_close(&im);
+}
+
+/* Requests beyond the burst wait; flushes and a drain do not. */
+static void test_throttle(void)
+{
+    g_autofree uint8_t *buf = g_malloc0(64 * KIB);
+    struct iovec v = {buf, 64 * KIB};
+    BlockRequest read = {.op = BLOCK_READ, .iov = &v, .niov = 1};
+    GError *err = NULL;
+    Image im;
+
+    image_make(&im, 64 * KIB);
+    /* 640 KiB a second: the first request starts at once, the tenth after about 0.8 seconds. */
+    image_open_ok(&im, ",throttling.bps-read=655360", false);
+    gint64 start = g_get_monotonic_time();
+    for (unsigned i = 0; i < 10; i++) {
+        g_assert_cmpint(request(im.b, read), ==, 0);
+    }
+    gint64 took = g_get_monotonic_time() - start;
+    g_assert_cmpint(took, >, 700000);
+    g_assert_cmpint(took, <, 5000000);
+    start = g_get_monotonic_time();
+    g_assert_cmpint(request(im.b, (BlockRequest){.op = BLOCK_FLUSH}), ==, 0);
+    /* Many at once: a drain lets them go. */
+    BlockRequest many[100];
+    Wait w[100];
+    for (unsigned i = 0; i < 100; i++) {
+        many[i] = read;
+        w[i] = (Wait){.over = false};
+        g_mutex_init(&w[i].lock);
+        g_cond_init(&w[i].cond);
+        many[i].done = wait_done;
+        many[i].opaque = &w[i];
+        block_submit(im.b, &many[i]);
+    }
+    block_drain(im.b);
+    g_assert_cmpint(g_get_monotonic_time() - start, <, 5000000);
+    for (unsigned i = 0; i < 100; i++) {
+        g_assert_true(w[i].over);
+        g_assert_cmpint(w[i].ret, ==, 0);
+        g_mutex_clear(&w[i].lock);
+        g_cond_clear(&w[i].cond);
+    }
+    block_close(im.b);
+    /* A burst of 40 requests may come at once. */
+    image_open_ok(&im, ",throttling.iops-total=20,throttling.iops-total-max=40", false);
+    start = g_get_monotonic_time();
+    for (unsigned i = 0; i < 30; i++) {
+        g_assert_cmpint(request(im.b, read), ==, 0);
+    }
+    took = g_get_monotonic_time() - start;
+    g_assert_cmpint(took, <, 700000);
+    block_close(im.b);
+    g_assert_null(image_open(&im, ",throttling.bps-total=1,throttling.bps-read=1", false, &err));
+    g_assert_nonnull(strstr(err->message, "cannot be used at the same time"));
+    g_clear_error(&err);
+    g_assert_null(image_open(&im, ",throttling.bps-total-max=1", false, &err));
+    g_clear_error(&err);
+    image_close(&im);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -352,5 +448,7 @@ int main(int argc, char **argv)
     g_test_add_func("/block/part-of-file", test_part_of_file);
     g_test_add_func("/block/errors", test_errors);
     g_test_add_func("/block/drive", test_drive_open);
+    g_test_add_func("/block/direct", test_direct);
+    g_test_add_func("/block/throttle", test_throttle);
     return g_test_run();
 }

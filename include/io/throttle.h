@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * Limits of the rate of disk requests, for one drive or for several that share a group.
+ *
+ * A limit is an average (bytes or requests a second); a burst may go above it: up to a tenth of a
+ * second's worth, or with max= and max-length= at that rate for so many seconds. Requests keep
+ * their order; flushes and discards are not limited. Any thread; the group has a lock of its own.
+ *
+ * Test: tests/unit/test-block.c
+ */
+#ifndef IO_THROTTLE_H
+#define IO_THROTTLE_H
+
+#include "io/block.h"
+
+/* New group with the limits of o: PREFIXbps-total, PREFIXiops-read-max ... which are taken; NULL
+ * without an error if there are none of them. */
+ThrottleGroup *throttle_new(OptDict *o, const char *prefix, GError **err);
+ThrottleGroup *throttle_ref(ThrottleGroup *g);
+void throttle_unref(ThrottleGroup *g); /* NULL is fine */
+/* A request came: when it may start (monotonic time in microseconds), 0: now. */
+int64_t throttle_start(ThrottleGroup *g, const BlockRequest *r);
+/* Is this a key that throttle_new() takes with this prefix? */
+bool throttle_key_known(const char *key, const char *prefix);
+
+#endif
