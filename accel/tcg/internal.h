@@ -80,7 +80,7 @@ typedef struct Young {
     uint64_t sum; /* of its bytes as translated */
 } Young;
 
-#define UNIT_HASH_BITS 15
+#define UNIT_HASH_BITS 17
 #define PAGE_LEAF_BITS 10
 #define PAGE_ROOT_BITS 20
 
