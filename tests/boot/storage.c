@@ -9,7 +9,7 @@
  * /modules are loaded first, in order of their names. Prints "storage: end" if all was well, else
  * lines with FAIL.
  *
- * Built and run by tests/boot/storage.py.
+ * For an initramfs with the modules of the distribution's kernel, booted by hand: docs/testing.md.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
