@@ -150,9 +150,9 @@ void arm_config_drop(ARMConfig *c, ARMFeat f)
 static void v8_base(ARMConfig *c)
 {
     static const ARMFeat has[] = {
-        F(V5TE),    F(V6),     F(V6K),    F(T2),   F(V7),    F(V8),
-        F(AARCH64), F(IDIV_T), F(IDIV_A), F(LPAE), F(MPEXT), F(GENERIC_TIMER),
-        F(VFP2),    F(VFP3),   F(VFP4),   F(D32),  F(NEON)};
+        F(V5TE),    F(V6),     F(V6K),    F(T2),    F(V7),    F(V8),
+        F(AARCH64), F(IDIV_T), F(IDIV_A), F(LPAE),  F(MPEXT), F(GENERIC_TIMER),
+        F(VFP2),    F(VFP3),   F(VFP4),   F(VFPHP), F(D32),   F(NEON)};
     for (unsigned i = 0; i < G_N_ELEMENTS(has); i++) {
         set_feat(c, has[i], true);
     }
@@ -419,13 +419,13 @@ static void a8(ARMConfig *c)
 static void a9(ARMConfig *c)
 {
     v7_base(c);
-    GIVE(c, F(MPEXT));
+    GIVE(c, F(MPEXT), F(VFPHP));
     c->midr = 0x410fc090;
     c->pmu_id = 9;
     c->revidr = c->midr;
     c->ctr = 0x80038003;
     c->fpsid = 0x41033090;
-    c->mvfr0 = 0x11110222;
+    c->mvfr0 = 0x10110222;
     c->mvfr1 = 0x1111111;
     c->id_pfr0 = 0x1031;
     c->id_pfr1 = 0x11;
@@ -444,7 +444,7 @@ static void a9(ARMConfig *c)
 static void v7ve_base(ARMConfig *c)
 {
     v7_base(c);
-    GIVE(c, F(MPEXT), F(EL2), F(LPAE), F(GENERIC_TIMER), F(IDIV_T), F(IDIV_A), F(VFP4));
+    GIVE(c, F(MPEXT), F(EL2), F(LPAE), F(GENERIC_TIMER), F(IDIV_T), F(IDIV_A), F(VFP4), F(VFPHP));
     c->pa_bits = 40;
     c->cntfrq = 62500000;
     c->mvfr0 = 0x10110222;
@@ -525,7 +525,8 @@ static void drop_neon(ARMConfig *c)
 
 static void drop_vfp(ARMConfig *c)
 {
-    static const ARMFeat f[] = {F(FP), F(FP16), F(VFP2), F(VFP3), F(VFP4), F(D32), F(JSCVT)};
+    static const ARMFeat f[] = {F(FP),   F(FP16),  F(VFP2), F(VFP3),
+                                F(VFP4), F(VFPHP), F(D32),  F(JSCVT)};
 
     for (unsigned i = 0; i < G_N_ELEMENTS(f); i++) {
         arm_config_drop(c, f[i]);

@@ -34,7 +34,8 @@ typedef struct VFPCtx {
 
 #define VFP_ROW_EXTENSIONS(X)                                                                      \
     X(VFP2)                                                                                        \
-    X(VFP3) X(VFP4) X(NEON) X(V8) X(FP16) X(AES) X(SHA1) X(SHA256) X(RDM) X(DOTPROD) X(FCMA)       \
+    X(VFP3)                                                                                        \
+    X(VFP4) X(VFPHP) X(NEON) X(V8) X(FP16) X(AES) X(SHA1) X(SHA256) X(RDM) X(DOTPROD) X(FCMA)      \
         X(FHM) X(JSCVT)
 enum {
 #define VFP_ROW_BIT(name) VFP_BIT_##name,

@@ -7,6 +7,8 @@ mode, and compares results and flags.
                     guest.c also checks reserved rounding modes and the state of the unit
   testfloat/FORMAT  TestFloat level 1, where testfloat_gen is installed ($TESTFLOAT_GEN or PATH); of the
                     fused operations only fmadd and a sample. `tests/fp/testfloat` runs everything.
+  arm/FORMAT        a sample of the same for A64 in FPCR modes (arm/: its guest, vectors and operations);
+                    `tests/fp/testfloat --arm` runs everything
 """
 import os
 import re
@@ -71,6 +73,8 @@ def testfloat_gen():
 class Image:
     """A file of vectors; add() runs a command of the vectors tool that appends to it."""
 
+    tool = staticmethod(vectors_tool)
+
     def __init__(self, command=None):
         self.command = command
         self.executed = 0
@@ -78,7 +82,7 @@ class Image:
         self.file = open(self.path, 'wb', buffering=0)
 
     def add(self, *args, stdin=None):
-        r = subprocess.run([vectors_tool(), *args], stdin=stdin, stdout=self.file, stderr=subprocess.PIPE, timeout=600,
+        r = subprocess.run([self.tool(), *args], stdin=stdin, stdout=self.file, stderr=subprocess.PIPE, timeout=600,
                            check=False)
         if r.returncode:
             raise Failure(f'vectors {" ".join(args[:3])}: status {r.returncode}\n' + r.stderr.decode())
@@ -102,10 +106,7 @@ class Image:
             return
         self.add('end')
         memory = VECTORS_MIB + (self.size() >> 20) + 16
-        with Guest('-M', 'virt', '-cpu', 'max', '-m', f'{memory}M', '-nographic', '-monitor', 'none', '-serial', 'stdio',
-                   '-net', 'none', '-bios', guest_program(), '-device',
-                   f'loader,file={self.path},addr={0x80000000 + (VECTORS_MIB << 20):#x},force-raw=on',
-                   stdin=False, command=self.command) as g:
+        with self.guest(memory) as g:
             status = g.wait(limit)
             m = re.search(r'fp: (\d+) wrong of (\d+)', g.text)
             if status or not m or m.group(1) != '0' or m.group(2) == '0':
@@ -113,6 +114,12 @@ class Image:
             self.executed += int(m.group(2))
         self.file.seek(0)
         self.file.truncate()
+
+    def guest(self, memory):
+        return Guest('-M', 'virt', '-cpu', 'max', '-m', f'{memory}M', '-nographic', '-monitor', 'none', '-serial', 'stdio',
+                     '-net', 'none', '-bios', guest_program(), '-device',
+                     f'loader,file={self.path},addr={0x80000000 + (VECTORS_MIB << 20):#x},force-raw=on',
+                     stdin=False, command=self.command)
 
     def run_if_full(self):
         if self.size() >= IMAGE_BYTES:
@@ -124,6 +131,78 @@ class Image:
     def __exit__(self, *_):
         self.file.close()
         os.unlink(self.path)
+
+
+# ---- A64 ----
+
+ARM_ROUNDING = ['-rnear_even', '-rmax', '-rmin', '-rminMag', '-rnear_maxMag']  # as FPCR.RMode; ties away
+ARM_FZ, ARM_DN = 1 << 24 | 1 << 19, 1 << 25
+ARM_SAMPLE = 211
+
+
+def arm_vectors_tool():
+    def build():
+        cc = os.environ.get('CC', 'cc').split()
+        h.need(cc[0])
+        out = os.path.join(h.work_dir(), 'fp-arm-vectors')
+        h.run([*cc, '-std=gnu11', '-O2', '-I' + os.path.join(h.ROOT, 'include'), '-o', out,
+               os.path.join(HERE, 'arm', 'vectors.c'), os.path.join(h.ROOT, 'tcg', 'softfp.c')])
+        return out
+
+    return h.once('fp-arm-vectors', build)
+
+
+def arm_guest_program():
+    def build():
+        h.need('aarch64-linux-gnu-gcc')
+        out = os.path.join(h.work_dir(), 'fp-arm-guest.elf')
+        h.run(['aarch64-linux-gnu-gcc', '-std=gnu11', '-O2', '-march=armv8.2-a+fp16', '-mgeneral-regs-only',
+               '-mstrict-align', '-ffreestanding', '-fno-pie', '-no-pie', '-nostdlib', '-static', '-Wl,--build-id=none',
+               '-T', os.path.join(HERE, 'arm', 'guest.ld'), '-o', out, os.path.join(HERE, 'arm', 'guest.c')])
+        return out
+
+    return h.once('fp-arm-guest', build)
+
+
+class ArmImage(Image):
+    tool = staticmethod(arm_vectors_tool)
+
+    def add_testfloat(self, name, fpcr, rounding, func, every=1, level=1, seed=1):
+        gen = subprocess.Popen([testfloat_gen(), '-level', str(level), '-seed', str(seed), ARM_ROUNDING[rounding],
+                                '-tininessbefore', *(func[1:] or ['-exact']), func[0]],
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        with gen:
+            self.add('convert', name, str(fpcr), str(every), stdin=gen.stdout)
+            gen.stdout.close()
+        if gen.returncode:
+            raise Failure(f'testfloat_gen {func[0]}: status {gen.returncode}')
+
+    def guest(self, memory):
+        return Guest('-M', 'virt', '-cpu', 'max', '-m', f'{memory}M', '-nographic', '-monitor', 'none', '-serial', 'stdio',
+                     '-net', 'none', '-kernel', arm_guest_program(), '-device',
+                     f'loader,file={self.path},addr={0x40000000 + (VECTORS_MIB << 20):#x},force-raw=on',
+                     target='aarch64', stdin=False, command=self.command)
+
+
+def run_arm(pattern, every=lambda name: 1, level=1, seed=1, command=None, say=None):
+    """TestFloat's functions of the matching A64 instructions in all modes: RMode, FZ with FZ16, DN. An
+    instruction that has a rounding mode of its own finds another one in FPCR."""
+    testfloat_gen()
+    rows = [line.split(' ', 2) for line in h.run([arm_vectors_tool(), 'list']).decode().splitlines()]
+    with ArmImage(command) as image:
+        for name, rounding, func in rows:
+            if not re.search(pattern, name):
+                continue
+            if say:
+                say(name, image)
+            own = int(rounding)
+            for mode in range(4 if own < 0 else 1):
+                for flags in (0, ARM_FZ, ARM_DN, ARM_FZ | ARM_DN):
+                    fpcr = flags | (mode if own < 0 else (own + 1) & 3) << 22
+                    image.add_testfloat(name, fpcr, mode if own < 0 else own, func.split(), every(name), level, seed)
+                    image.run_if_full()
+        image.run()
+        return image.executed
 
 
 def run_random(fmt):
@@ -155,4 +234,8 @@ def collect():
         out.append(Test(f'fp/random/{fmt}', lambda f=fmt: run_random(f), limit=3))
         out.append(Test(f'fp/testfloat/{fmt}', lambda p=pattern: run_testfloat(
             r'^(?!fmsub|fnmsub|fnmadd).*' + p, lambda name: SAMPLE if name.startswith('fmadd') else 1), 2, limit=20))
+    for letter, fmt in (('h', 'half'), ('s', 'single'), ('d', 'double')):
+        out.append(Test(f'fp/arm/{fmt}', lambda p=letter: run_arm(
+            rf'^(?!fmsub|fnmsub|fnmadd|fmls|fcvt[npm]).*_v?{p}(_|$)',
+            lambda name: ARM_SAMPLE * 7 if name.startswith(('fmadd', 'fmla')) else 7), 2, limit=20))
     return out

@@ -294,8 +294,8 @@ void vfp_trans_vcvt_v(VFPCtx *c, const VFPInsn *a)
 }
 
 /* Of half precision: from single (D from Q), op: to single (Q from D) */
-INSN(vcvt_h, "1111 0011 1 vd[4] 11 01 10 vd[3:0] 0 1100 0 vm[4] 0 vm[3:0]", NEON + VFP4)
-INSN(vcvt_h__s, "1111 0011 1 vd[4] 11 01 10 vd[3:0] 0 1110 0 vm[4] 0 vm[3:0]", NEON + VFP4, "",
+INSN(vcvt_h, "1111 0011 1 vd[4] 11 01 10 vd[3:0] 0 1100 0 vm[4] 0 vm[3:0]", NEON + VFPHP)
+INSN(vcvt_h__s, "1111 0011 1 vd[4] 11 01 10 vd[3:0] 0 1110 0 vm[4] 0 vm[3:0]", NEON + VFPHP, "",
      "op=1")
 void vfp_trans_vcvt_h(VFPCtx *c, const VFPInsn *a)
 {

@@ -543,7 +543,7 @@ void vfp_trans_vcvt_ds(VFPCtx *c, const VFPInsn *a)
 }
 
 /* VCVTB, VCVTT (T): half precision in the bottom or top half of an S register; op: to half */
-INSN(vcvt_half, "cond:4 1110 1 vd[0] 11 0010 vd[4:1] 1010 T:1 1 vm[0] 0 vm[4:1]", VFP4, "",
+INSN(vcvt_half, "cond:4 1110 1 vd[0] 11 0010 vd[4:1] 1010 T:1 1 vm[0] 0 vm[4:1]", VFPHP, "",
      "cond!=15 esize=2")
 INSN(vcvt_half__d, "cond:4 1110 1 vd[4] 11 0010 vd[3:0] 1011 T:1 1 vm[0] 0 vm[4:1]", V8, "",
      "cond!=15 esize=3")
@@ -557,7 +557,7 @@ void vfp_trans_vcvt_half(VFPCtx *c, const VFPInsn *a)
     }
 }
 
-INSN(vcvt_to_half, "cond:4 1110 1 vd[0] 11 0011 vd[4:1] 1010 T:1 1 vm[0] 0 vm[4:1]", VFP4, "",
+INSN(vcvt_to_half, "cond:4 1110 1 vd[0] 11 0011 vd[4:1] 1010 T:1 1 vm[0] 0 vm[4:1]", VFPHP, "",
      "cond!=15 esize=2")
 INSN(vcvt_to_half__d, "cond:4 1110 1 vd[0] 11 0011 vd[4:1] 1011 T:1 1 vm[4] 0 vm[3:0]", V8, "",
      "cond!=15 esize=3")

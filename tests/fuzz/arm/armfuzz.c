@@ -83,13 +83,23 @@ typedef struct Run {
 
 static Run *current_run; /* of the one vCPU */
 
+static const uint64_t *initial_data(void)
+{
+    static uint64_t *data;
+    if (!data) {
+        data = g_malloc(FUZZ_DATA_SIZE);
+        fuzz_initial_data(data);
+    }
+    return data;
+}
+
 static void load_block(CPU *cpu)
 {
     ARMEnv *env = arm_env(cpu);
     const FuzzBlock *b = &g_array_index(current_run->p->blocks, FuzzBlock, current_run->current);
     FuzzState st;
     if (b->flags & FUZZ_FRESH_DATA) {
-        fuzz_initial_data(current_run->data);
+        memcpy(current_run->data, initial_data(), FUZZ_DATA_SIZE);
     }
     bool a32 = gen_aarch32(current_run->p->isa);
     (a32 ? fuzz_initial_state32 : fuzz_initial_state)(&st, b->seed);

@@ -22,6 +22,7 @@ static const FuzzBlock *blocks;
 static FuzzState *out;
 static uint32_t current;
 static int out_fd;
+static uint64_t initial[FUZZ_DATA_SIZE / 8];
 
 #ifdef __aarch64__
 static struct fpsimd_context *fpsimd(ucontext_t *u)
@@ -138,7 +139,7 @@ static void on_signal(int sig, siginfo_t *info, void *context)
     }
     started = 1;
     if (blocks[current].flags & FUZZ_FRESH_DATA) {
-        fuzz_initial_data((uint64_t *)(uintptr_t)FUZZ_DATA);
+        memcpy((void *)(uintptr_t)FUZZ_DATA, initial, FUZZ_DATA_SIZE);
     }
     put_state(u, &blocks[current]);
 }
@@ -166,7 +167,8 @@ int main(int argc, char **argv)
     header = mmap(NULL, s.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     blocks = (const FuzzBlock *)(header + 1);
     out = calloc(header->blocks, sizeof(FuzzState));
-    fuzz_initial_data(map_at(FUZZ_DATA, FUZZ_DATA_SIZE, PROT_READ | PROT_WRITE));
+    fuzz_initial_data(initial);
+    memcpy(map_at(FUZZ_DATA, FUZZ_DATA_SIZE, PROT_READ | PROT_WRITE), initial, FUZZ_DATA_SIZE);
     uint64_t bytes = header->code_bytes;
     uint8_t *code =
         map_at(FUZZ_CODE - FUZZ_MARGIN, 2 * FUZZ_MARGIN + ((bytes + 0xffff) & ~0xffffull),

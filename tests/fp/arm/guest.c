@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * A bare-metal AArch64 program for the virt board that executes the vectors found at FPA_VECTORS
+ * (see ops.h) and compares results and FPSR. It prints what differs on the serial port and ends
+ * through PSCI.
+ *
+ * Built by suite.py in the folder above: gcc -march=armv8.2-a+fp16 -mgeneral-regs-only
+ * -mcmodel=large -nostdlib -T guest.ld. It has no MMU, so everything is aligned.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ops.h"
+
+#define SHOWN 8 /* differences printed of a block */
+
+typedef struct Run {
+    const char *name;
+    unsigned arity;
+    uint64_t fpcr, count, wrong;
+    const uint64_t *records;
+    const uint8_t *flags;
+} Run;
+
+static void put_char(char c)
+{
+    *(volatile uint32_t *)0x9000000 = (uint8_t)c;
+}
+
+static void put(const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '\n')
+            put_char('\r');
+        put_char(*text);
+    }
+}
+
+static void put_hex(uint64_t value)
+{
+    int digits = 1;
+
+    while (digits < 16 && value >> (4 * digits))
+        digits++;
+    while (digits-- > 0)
+        put_char("0123456789abcdef"[value >> (4 * digits) & 15]);
+}
+
+static void put_number(uint64_t value)
+{
+    if (value >= 10)
+        put_number(value / 10);
+    put_char('0' + value % 10);
+}
+
+static _Noreturn void finish(void)
+{
+    __asm__ volatile("mov x0, %0\n\thvc #0" : : "r"(UINT64_C(0x84000008)) : "x0");
+    for (;;)
+        __asm__ volatile("wfi");
+}
+
+static __attribute__((noinline)) void wrong(Run *r, uint64_t i, uint64_t got, uint64_t flags)
+{
+    const uint64_t *record = r->records + i * (r->arity + 1);
+
+    if (r->wrong++ >= SHOWN)
+        return;
+    put(r->name);
+    put(" fpcr ");
+    put_hex(r->fpcr);
+    put(":");
+    for (unsigned k = 0; k < r->arity; k++) {
+        put(" ");
+        put_hex(record[k]);
+    }
+    put(" gives ");
+    put_hex(got);
+    put(" flags ");
+    put_hex(flags);
+    put(", expected ");
+    put_hex(record[r->arity]);
+    put(" flags ");
+    put_hex(r->flags[i]);
+    put("\n");
+}
+
+/* --- one function an instruction --- */
+
+#define SIZE_f16 1
+#define SIZE_f32 2
+#define SIZE_f64 3
+#define SIZE_w   2
+#define SIZE_wu  2
+#define SIZE_l   3
+#define SIZE_lu  3
+#define SIZE_b   0
+#define SIZE_m   0
+
+/* A value in every lane of the low half of a vector. */
+static inline uint64_t everywhere(uint64_t v, unsigned size)
+{
+    return size == 1   ? (v & 0xffff) * UINT64_C(0x0001000100010001)
+           : size == 2 ? (v & 0xffffffff) * UINT64_C(0x0000000100000001)
+                       : v;
+}
+
+#define RESULT_f16    "fmov %0, d0"
+#define RESULT_f32    RESULT_f16
+#define RESULT_f64    RESULT_f16
+#define RESULT_w      "mov %0, x10"
+#define RESULT_wu     RESULT_w
+#define RESULT_l      RESULT_w
+#define RESULT_lu     RESULT_w
+#define RESULT_b      RESULT_w
+#define RESULT_m      RESULT_w
+/* Both halves, which must be equal. */
+#define RESULT_VECTOR "fmov x10, d0\n\tmov x11, v0.d[1]\n\tcmp x10, x11\n\tcsinv %0, x10, x10, eq"
+
+#define SIGN(source) (UINT64_C(1) << ((8 << SIZE_##source) - 1))
+
+#define KERNEL(name_, arity_, source, result, lanes, rounding, negate, insn, testfloat)            \
+    static void kernel_##name_(Run *r)                                                             \
+    {                                                                                              \
+        const uint64_t *v = r->records;                                                            \
+        for (uint64_t i = 0; i < r->count; i++, v += arity_ + 1) {                                 \
+            uint64_t got, flags, a = v[0], b = v[arity_ > 1], c = v[arity_ > 2 ? 2 : 0];           \
+            uint64_t want = v[arity_];                                                             \
+            a ^= negate & 1 ? SIGN(source) : 0;                                                    \
+            c ^= negate & 4 ? SIGN(source) : 0;                                                    \
+            if (lanes > 1) {                                                                       \
+                unsigned to = SIZE_##result ? SIZE_##result : SIZE_##source;                       \
+                a = everywhere(a, SIZE_##source);                                                  \
+                b = everywhere(b, SIZE_##source);                                                  \
+                c = everywhere(c, SIZE_##source);                                                  \
+                want = everywhere(want, to);                                                       \
+                __asm__ volatile("msr fpsr, xzr\n\tdup v0.2d, %2\n\tdup v1.2d, %3\n\t"             \
+                                 "dup v2.2d, %4\n\tmov x9, %2\n\t" insn                            \
+                                 "\n\tmrs %1, fpsr\n\t" RESULT_VECTOR                              \
+                                 : "=&r"(got), "=&r"(flags)                                        \
+                                 : "r"(a), "r"(b), "r"(c)                                          \
+                                 : "x9", "x10", "x11", "cc");                                      \
+            } else {                                                                               \
+                __asm__ volatile("msr fpsr, xzr\n\tfmov d0, %2\n\tfmov d1, %3\n\tfmov d2, %4\n\t"  \
+                                 "mov x9, %2\n\t" insn "\n\tmrs %1, fpsr\n\t" RESULT_##result      \
+                                 : "=&r"(got), "=&r"(flags)                                        \
+                                 : "r"(a), "r"(b), "r"(c)                                          \
+                                 : "x9", "x10", "x11", "cc");                                      \
+            }                                                                                      \
+            if (__builtin_expect(got != want || flags != r->flags[i], 0))                          \
+                wrong(r, i, got, flags);                                                           \
+        }                                                                                          \
+    }
+FPA_OPS(KERNEL)
+
+static const struct {
+    const char *name;
+    unsigned arity;
+    void (*kernel)(Run *r);
+} ops[] = {
+#define ROW(name, arity, ...) {#name, arity, kernel_##name},
+    FPA_OPS(ROW)};
+
+#define OP_COUNT (sizeof ops / sizeof ops[0])
+
+static __attribute__((used)) _Noreturn void exception(void)
+{
+    uint64_t esr, elr;
+
+    __asm__ volatile("mrs %0, esr_el1\n\tmrs %1, elr_el1" : "=r"(esr), "=r"(elr));
+    put("exception, syndrome ");
+    put_hex(esr);
+    put(" at ");
+    put_hex(elr);
+    put("\n");
+    finish();
+}
+
+static __attribute__((used)) _Noreturn void guest_main(void)
+{
+    const FpaBlock *b = (const FpaBlock *)FPA_VECTORS;
+    uint64_t bad = 0, executed = 0;
+
+    while (b->magic == FPA_MAGIC && b->op < OP_COUNT) {
+        Run r = {ops[b->op].name, ops[b->op].arity, b->fpcr, b->count, 0, NULL, NULL};
+        r.records = (const uint64_t *)(b + 1);
+        r.flags = (const uint8_t *)(r.records + b->count * (r.arity + 1));
+        __asm__ volatile("msr fpcr, %0" : : "r"(b->fpcr));
+        ops[b->op].kernel(&r);
+        bad += r.wrong;
+        executed += b->count;
+        b = (const FpaBlock *)(r.flags + ((b->count + 7) & ~UINT64_C(7)));
+    }
+    if (b->magic != FPA_MAGIC || b->op != FPA_END)
+        put("fp: no vectors, or of another version\n");
+    put("fp: ");
+    put_number(bad);
+    put(" wrong of ");
+    put_number(executed);
+    put("\n");
+    finish();
+}
+
+static uint8_t stack[8192] __attribute__((aligned(16), used));
+
+__asm__(".section .text.start, \"ax\"\n"
+        ".globl _start\n"
+        "_start:\n"
+        "  ldr x0, =stack + 8192\n"
+        "  mov sp, x0\n"
+        "  mov x0, #3 << 20\n"
+        "  msr cpacr_el1, x0\n"
+        "  ldr x0, =vectors\n"
+        "  msr vbar_el1, x0\n"
+        "  isb\n"
+        "  b guest_main\n"
+        "  .ltorg\n"
+        "  .balign 2048\n"
+        "vectors:\n"
+        "  .rept 16\n"
+        "  b exception\n"
+        "  .balign 128\n"
+        "  .endr\n"
+        ".text\n");
