@@ -10,6 +10,7 @@
  * if=pflash is the board's; if=none waits for a -device that names it. Main thread, before the
  * board. Test: tests/cli/
  */
+#include "io/throttle.h"
 #include "vl.h"
 #include <errno.h>
 #include <string.h>
@@ -37,7 +38,8 @@ static bool drive_key_known(const char *key)
         "snapshot",      "rerror",       "werror",    "locking",        "copy-on-read",
         "detect-zeroes", "offset",       "size",      "serial",         "file.filename",
         "file.driver",   "file.locking", NULL};
-    return g_strv_contains(keys, key) || qcow2_key_known(key);
+    return g_strv_contains(keys, key) || qcow2_key_known(key) ||
+           throttle_key_known(key, "throttling.");
 }
 
 static bool value_allowed(const OptDict *d, const char *key, const char *const *values,

@@ -400,71 +400,16 @@ static bool on_blockdev(CommandLine *c, const char *arg, GError **err)
     return parse_into(c, c->m->blockdevs, arg, "driver", err);
 }
 
-/* A -fsdev row is an object "fsdev-local", which devices find by its id. */
-static bool add_fsdev(CommandLine *c, OptDict *d, GError **err)
-{
-    const char *driver = opt_get(d, "fsdriver"), *id = opt_get(d, "id");
-
-    if (!driver || strcmp(driver, "local") != 0) {
-        rhea_error_set(err, "fsdev: '%s' is not supported (only local)", driver ? driver : "");
-        return false;
-    }
-    if (!id || !*id) {
-        rhea_error_set(err, "fsdev: No id specified");
-        return false;
-    }
-    if (!opt_get(d, "path")) {
-        rhea_error_set(err, "fsdev: No path specified");
-        return false;
-    }
-    opt_set(d, "qom-type", "fsdev-local");
-    for (unsigned i = 0; i < c->m->objects->len; i++) {
-        if (strcmp(opt_get(g_ptr_array_index(c->m->objects, i), "id"), id) == 0) {
-            rhea_error_set(err, "Duplicate ID '%s' for fsdev", id);
-            return false;
-        }
-    }
-    g_ptr_array_add(c->m->objects, d);
-    return true;
-}
-
 static bool on_fsdev(CommandLine *c, const char *arg, GError **err)
 {
     OptDict *d = parse_here(c, arg, "fsdriver", err);
-    if (d && !add_fsdev(c, d, err)) {
-        opt_free(d);
-        return false;
-    }
-    return d != NULL;
+    return d && config_fsdev(c, d, err);
 }
 
-/* -fsdev and its virtio-9p-pci in one. */
 static bool on_virtfs(CommandLine *c, const char *arg, GError **err)
 {
-    g_autoptr(OptDict) d = parse_here(c, arg, "fsdriver", err);
-    if (!d) {
-        return false;
-    }
-    const char *tag = opt_get(d, "mount_tag");
-    if (!tag) {
-        rhea_error_set(err, "Usage: -virtfs fsdriver,mount_tag=tag");
-        return false;
-    }
-    g_autoptr(OptDict) card = opt_new();
-    opt_set(card, "driver", "virtio-9p-pci");
-    opt_set(card, "mount_tag", tag);
-    opt_remove(d, "mount_tag");
-    if (!opt_get(d, "id")) {
-        opt_set(d, "id", tag);
-    }
-    opt_set(card, "fsdev", opt_get(d, "id"));
-    opt_set_location(card, c->where);
-    if (!add_fsdev(c, d, err)) {
-        return false;
-    }
-    d = NULL;
-    g_ptr_array_add(c->m->devices, g_steal_pointer(&card));
-    return true;
+    OptDict *d = parse_here(c, arg, "fsdriver", err);
+    return d && config_virtfs(c, d, err);
 }
 
 static bool add_drive(CommandLine *c, const char *file, const char *type, const char *index,

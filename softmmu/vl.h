@@ -72,6 +72,10 @@ void config_print_objects(void);
 /* vl-drive.c: checks -drive and -blockdev, adds the -device rows that they imply. */
 bool config_drives(CommandLine *c, GError **err);
 
+/* vl-fs.c: -fsdev and -virtfs, at once; they take d. */
+bool config_fsdev(CommandLine *c, OptDict *d, GError **err);
+bool config_virtfs(CommandLine *c, OptDict *d, GError **err);
+
 /* --- os.c ------------------------------------------------------------------------------------ */
 
 /* Fork; the parent waits and ends with the child's status once it has told it (os_daemonize_done())
