@@ -10,6 +10,7 @@
 """
 import hashlib
 import os
+import re
 import shutil
 import socket
 import struct
@@ -222,10 +223,14 @@ while True:
         g.check('ping -c 1 -W 5 192.168.77.1', '1 packets received')
         g.check('echo -n r | nc 192.168.77.1 7000 > /tmp/in; sha256sum /tmp/in', digest)
         g.check('(echo -n s; cat /tmp/in) | nc 192.168.77.1 7000')
-        # Frames larger than the interface's MTU came in: segmentation was left to the host.
+        # Checksums and segmentation are left to the host (virtio 1.2, 5.1.3: GUEST_CSUM, GUEST_TSO4, GUEST_TSO6, HOST_TSO4);
+        # whether the host's TCP makes use of it depends on its window.
+        features = re.search(r'^[01]{64}', g.check('cat /sys/class/net/eth0/device/features'), re.M)
+        if not features or any(features[0][bit] != '1' for bit in (1, 7, 8, 11)):
+            g.fail('no segmentation offload was agreed on')
         got = g.check('cat /proc/net/dev').split('eth0:')[1].split()
-        if int(got[0]) < (4 << 20) or int(got[1]) > 2500:
-            g.fail(f'{got[1]} frames for {got[0]} bytes')
+        if int(got[0]) < (4 << 20):
+            g.fail(f'{got[0]} bytes came in')
         g.off()
     with open(d + '/received') as f:
         if f.read() != digest:
