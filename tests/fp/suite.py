@@ -137,11 +137,7 @@ class Image:
 
 ARM_ROUNDING = ['-rnear_even', '-rmax', '-rmin', '-rminMag', '-rnear_maxMag']  # as FPCR.RMode; ties away
 ARM_FZ, ARM_DN = 1 << 24 | 1 << 19, 1 << 25
-<<<<<<< HEAD
 ARM_SAMPLE = 7
-=======
-ARM_SAMPLE = 211
->>>>>>> 4b786e8 (Arm: TestFloat through the JIT for A64 in FPCR modes; half-precision conversions are a feature of their own; test of short vectors)
 
 
 def arm_vectors_tool():
@@ -188,16 +184,10 @@ class ArmImage(Image):
                      target='aarch64', stdin=False, command=self.command)
 
 
-<<<<<<< HEAD
 def run_arm(pattern, every=lambda name: 1, level=1, seed=1, command=None, say=None, few=False):
     """TestFloat's functions of the matching A64 instructions in all modes: RMode, FZ with FZ16, DN (few:
     each of them, but not all combinations). An instruction that has a rounding mode of its own finds
     another one in FPCR."""
-=======
-def run_arm(pattern, every=lambda name: 1, level=1, seed=1, command=None, say=None):
-    """TestFloat's functions of the matching A64 instructions in all modes: RMode, FZ with FZ16, DN. An
-    instruction that has a rounding mode of its own finds another one in FPCR."""
->>>>>>> 4b786e8 (Arm: TestFloat through the JIT for A64 in FPCR modes; half-precision conversions are a feature of their own; test of short vectors)
     testfloat_gen()
     rows = [line.split(' ', 2) for line in h.run([arm_vectors_tool(), 'list']).decode().splitlines()]
     with ArmImage(command) as image:
@@ -208,13 +198,9 @@ def run_arm(pattern, every=lambda name: 1, level=1, seed=1, command=None, say=No
                 say(name, image)
             own = int(rounding)
             for mode in range(4 if own < 0 else 1):
-<<<<<<< HEAD
                 for n, flags in enumerate((0, ARM_FZ, ARM_DN, ARM_FZ | ARM_DN)):
                     if few and own < 0 and n != mode:
                         continue
-=======
-                for flags in (0, ARM_FZ, ARM_DN, ARM_FZ | ARM_DN):
->>>>>>> 4b786e8 (Arm: TestFloat through the JIT for A64 in FPCR modes; half-precision conversions are a feature of their own; test of short vectors)
                     fpcr = flags | (mode if own < 0 else (own + 1) & 3) << 22
                     image.add_testfloat(name, fpcr, mode if own < 0 else own, func.split(), every(name), level, seed)
                     image.run_if_full()
@@ -253,11 +239,6 @@ def collect():
             r'^(?!fmsub|fnmsub|fnmadd).*' + p, lambda name: SAMPLE if name.startswith('fmadd') else 1), 2, limit=20))
     for letter, fmt in (('h', 'half'), ('s', 'single'), ('d', 'double')):
         out.append(Test(f'fp/arm/{fmt}', lambda p=letter: run_arm(
-<<<<<<< HEAD
             rf'^(fadd|fmul|fdiv|fsqrt|frintx|fcvtas|scvtf|fcvt|fcmpe_ls|fcmge)_v?{p}(_|$)', lambda name: ARM_SAMPLE,
             few=True), 2, limit=20))
-=======
-            rf'^(?!fmsub|fnmsub|fnmadd|fmls|fcvt[npm]).*_v?{p}(_|$)',
-            lambda name: ARM_SAMPLE * 7 if name.startswith(('fmadd', 'fmla')) else 7), 2, limit=20))
->>>>>>> 4b786e8 (Arm: TestFloat through the JIT for A64 in FPCR modes; half-precision conversions are a feature of their own; test of short vectors)
     return out
