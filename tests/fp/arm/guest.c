@@ -28,31 +28,7 @@ static void put_char(char c)
     *(volatile uint32_t *)0x9000000 = (uint8_t)c;
 }
 
-static void put(const char *text)
-{
-    for (; *text; text++) {
-        if (*text == '\n')
-            put_char('\r');
-        put_char(*text);
-    }
-}
-
-static void put_hex(uint64_t value)
-{
-    int digits = 1;
-
-    while (digits < 16 && value >> (4 * digits))
-        digits++;
-    while (digits-- > 0)
-        put_char("0123456789abcdef"[value >> (4 * digits) & 15]);
-}
-
-static void put_number(uint64_t value)
-{
-    if (value >= 10)
-        put_number(value / 10);
-    put_char('0' + value % 10);
-}
+#include "../print.h"
 
 static _Noreturn void finish(void)
 {
