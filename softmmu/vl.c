@@ -592,6 +592,14 @@ static bool on_action(CommandLine *c, const char *arg, GError **err)
     return d && config_action(&c->actions, d, err);
 }
 
+static bool on_watchdog_action(CommandLine *c, const char *arg, GError **err)
+{
+    g_autoptr(OptDict) d = opt_new();
+
+    opt_set(d, "watchdog", arg);
+    return config_action(&c->actions, d, err);
+}
+
 static bool on_no_reboot(CommandLine *c, const char *arg, GError **err)
 {
     c->actions.reboot = REBOOT_SHUTDOWN;
@@ -857,6 +865,8 @@ static const Option options[] = {
      "reboot=reset|shutdown, shutdown=poweroff|pause, panic=shutdown|pause|exit-failure|none,\n"
      "        watchdog=reset|shutdown|poweroff|pause|debug|none",
      "what to do then"},
+    {"watchdog-action", on_watchdog_action, "reset|shutdown|poweroff|pause|debug|none",
+     "the same as -action watchdog="},
     {"S", on_paused, NULL, "do not start the CPUs (monitor: cont)"},
     {"d", on_d, "item[,...]", "log these things ('-d help' for a list)"},
     {"D", on_logfile, "file", "where the log goes (default: standard error)"},

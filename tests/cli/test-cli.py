@@ -111,6 +111,7 @@ CASES = [
     ("-M none -icount sleep=on", r"-icount sleep=on: shift must be specified when using icount", 1),
     ("-M none -icount auto,sleep=off", r"-icount auto,sleep=off: shift=auto and sleep=off are incompatible", 1),
     ("-M none -action foo=1", r"-action foo=1: Invalid parameter 'foo'", 1),
+    ("-M none -watchdog-action foo", r"-watchdog-action foo: Parameter 'watchdog' does not accept value 'foo' .*", 1),
     ("-M none -action reboot=foo", r"-action reboot=foo: Parameter 'reboot' does not accept value 'foo' .*", 1),
     ("-M none -boot order=z", r"-boot order=z: Invalid boot device 'z'", 1),
     ("-M none -boot foo", r"-boot foo: Boot device 'o' was given twice", 1),
