@@ -125,25 +125,33 @@ static bool request_start(VirtioBlkState *s, BlkReq *r);
 
 /* ---- completion ---- */
 
+static void request_free(VirtioBlkState *s, BlkReq *r)
+{
+    virtio_end(s->vio, r->e.q);
+    g_free(r);
+}
+
 /* len: bytes known to be written besides the status, from the start. */
 static void request_finish(VirtioBlkState *s, BlkReq *r, uint8_t status, uint64_t len)
 {
     bool complete = len == r->e.in_len - 1;
 
-    *r->status = status;
-    memory_unmap(s->dev.dma, r->status, 1);
+    if (virtio_elem_live(&r->e)) {
+        *r->status = status;
+        memory_unmap(s->dev.dma, r->status, 1);
+    }
     virtqueue_push(s->vio, &r->e, complete ? len + 1 : len);
-    g_free(r);
+    request_free(s, r);
 }
 
 /* Keep only where the request is. */
 static void request_hold(VirtioBlkState *s, BlkReq *r)
 {
-    if (r->e.epoch == s->vio->epoch && s->n_held < s->held_max) {
+    if (virtio_elem_live(&r->e) && s->n_held < s->held_max) {
         s->held[s->n_held++] = (uint32_t)r->e.q->index << 16 | r->e.head;
         machine_request_stop(s->dev.machine, RUN_IO_ERROR);
     }
-    g_free(r);
+    request_free(s, r);
 }
 
 static bool is_write(const BlkReq *r)
@@ -178,7 +186,9 @@ static void request_done(BlockRequest *io, int ret)
     if (!s->conf.synchronous) {
         device_lock(s);
     }
-    if (ret < 0) {
+    if (!virtio_elem_live(&r->e)) {
+        request_free(s, r);
+    } else if (ret < 0) {
         request_failed(s, r, -ret);
     } else if (io->op != BLOCK_READ && io->op != BLOCK_FLUSH && !s->writeback) {
         /* 5.2.6.2: without a writeback cache a write is stable when it is done. */
@@ -285,6 +295,7 @@ static bool request_start(VirtioBlkState *s, BlkReq *r)
         g_free(r);
         return false;
     }
+    virtio_begin(v, r->e.q);
     iov_get(r->e.out, r->e.n_out, 0, header, sizeof(header));
     r->s = s;
     r->type = virtio_get32(v, header) & ~BARRIER;
@@ -457,6 +468,11 @@ static void virtio_blk_queue_reset(void *opaque, VirtQueue *q)
     s->n_held = kept;
 }
 
+static void virtio_blk_cancel(void *opaque)
+{
+    block_cancel(((VirtioBlkState *)opaque)->conf.backend);
+}
+
 static void virtio_blk_drain(void *opaque)
 {
     block_drain(((VirtioBlkState *)opaque)->conf.backend);
@@ -558,6 +574,7 @@ static const VirtioClass virtio_blk_virtio = {
     .start = virtio_blk_start,
     .reset = virtio_blk_clear,
     .queue_reset = virtio_blk_queue_reset,
+    .cancel = virtio_blk_cancel,
     .drain = virtio_blk_drain,
     .post_load = virtio_blk_post_load,
 };
@@ -573,6 +590,7 @@ DEVICE(virtio_blk, VirtioBlkState,
     .realize = virtio_blk_realize,
     .unrealize = virtio_blk_unrealize,
     .reset = virtio_reset,
+    .settle = virtio_settle,
     .pre_save = virtio_pre_save,
     .post_load = virtio_post_load,
     .sub = &virtio_blk_virtio);

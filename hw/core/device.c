@@ -451,6 +451,9 @@ void device_reset(Device *d)
 {
     device_lock(d);
     device_reset_locked(d);
+    if (d->cls->settle) {
+        d->cls->settle(d);
+    }
     device_unlock(d);
 }
 

@@ -164,7 +164,7 @@ static void request_done(BlockRequest *io, int ret)
     if (lock) {
         device_lock(s);
     }
-    if (r->epoch != s->epoch) {
+    if (r->epoch != s->epoch || s->resetting) {
         nvme_complete(r, NVME_SILENT);
     } else if (ret < 0) {
         request_failed(r, -ret);

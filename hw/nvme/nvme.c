@@ -12,8 +12,8 @@
  * that, and fetches what had no slot before. With a synchronous backend (-icount) all happens
  * inside the doorbell, under its lock.
  *
- * Clearing CC.EN does not wait either: CSTS.RDY falls when the last command under way has come back
- * and been forgotten. Only a reset of the function waits.
+ * Resets do not wait either. After CC.EN was cleared, CSTS.RDY falls when the last command under
+ * way has come back and been forgotten; after a reset of the function, it is not ready until then.
  *
  * Lock: the device's, namespaces included. Test: tests/unit/test-nvme.c, tests/fuzz/storage.c
  */
@@ -661,20 +661,34 @@ static void reset_finish(NvmeState *s)
 {
     s->resetting = false;
     s->epoch++;
+    for (uint32_t i = 0; i < s->n_queues; i++) {
+        s->queue[i].sq_busy = s->queue[i].cq_reserved = 0;
+    }
     controller_clear(s);
     if (s->cc & CC_EN) {
         controller_enable(s); /* it was set again meanwhile */
     }
 }
 
-static void controller_disable(NvmeState *s)
+/* What is under way is of no use any more. */
+static void reset_begin(NvmeState *s)
 {
-    held_forget(s);
-    deletions_forget(s);
     s->resetting = true;
+    deletions_forget(s);
+    for (unsigned i = 1; i <= NVME_NS_MAX && s->n_busy > 0; i++) {
+        if (s->ns[i]) {
+            block_cancel(s->ns[i]->conf.backend);
+        }
+    }
     if (s->n_busy == 0) {
         reset_finish(s);
     }
+}
+
+static void controller_disable(NvmeState *s)
+{
+    held_forget(s);
+    reset_begin(s);
 }
 
 /* Caches of all namespaces go to the disks, one after the other. */
@@ -814,12 +828,22 @@ static void nvme_reset(void *opaque)
 {
     NvmeState *s = opaque;
 
-    forget_all(s);
-    /* Nothing of what other CPUs wrote meanwhile. */
+    s->epoch++;
+    s->n_held = 0;
     s->cc = 0;
-    reset_finish(s);
     s->asq = s->acq = s->aqa = 0;
     pci_reset(s);
+    reset_begin(s);
+}
+
+static void nvme_settle(void *opaque)
+{
+    drain(opaque);
+}
+
+static bool nvme_unsettled(void *opaque)
+{
+    return ((NvmeState *)opaque)->resetting;
 }
 
 void nvme_forget_commands(NvmeState *s)
@@ -998,6 +1022,7 @@ static const PciClass nvme_pci = {
     .class_code = 0x010802,
     .config_written = nvme_config_written,
     .master_changed = nvme_master_changed,
+    .unsettled = nvme_unsettled,
 };
 
 // clang-format off
@@ -1013,6 +1038,7 @@ DEVICE(nvme, NvmeState,
     .realize = nvme_realize,
     .unrealize = nvme_unrealize,
     .reset = nvme_reset,
+    .settle = nvme_settle,
     .pre_save = nvme_pre_save,
     .post_load = nvme_post_load,
     .sub = &nvme_pci);

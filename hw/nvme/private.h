@@ -151,12 +151,12 @@ STATE_PARTS(nvme, NvmeState, NVME_STATE, NvmeQueue, queue, n_queues, nvme_queue,
             uint32_t held_words; uint32_t vector_config_count; uint32_t n_doorbells; MemRegion bar;
             DeviceBus bus; NvmeNs * ns[NVME_NS_MAX + 1]; /* by number */
             unsigned n_busy;                             /* slots in use */
-            uint32_t epoch;      /* of reset and load: commands of an older one have no effect */
-            bool resetting;      /* CC.EN fell, and commands are under way */
-            bool synchronous;    /* requests finish inside block_submit() */
-            bool draining;       /* somebody waits for them, with the lock given up */
-            bool running, again; /* in nvme_run() */
-            unsigned next_queue; /* that is looked at first */
+            uint32_t epoch;   /* of reset and load: commands of an older one have no effect */
+            bool resetting;   /* CC.EN fell or the function was reset, and commands are under way */
+            bool synchronous; /* requests finish inside block_submit() */
+            bool draining;    /* somebody waits for them, with the lock given up */
+            bool running, again;                            /* in nvme_run() */
+            unsigned next_queue;                            /* that is looked at first */
             BlockRequest shutdown_io; uint32_t shutdown_ns; /* whose cache is being flushed */
             /* Properties. */
             BlockConf conf; char *serial; char *model; char *firmware_version;

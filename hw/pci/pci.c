@@ -345,6 +345,7 @@ void pci_reset(void *dev)
 
     memcpy(p->config, p->initial, p->config_size);
     p->intx = false;
+    p->settling = false;
     pci_msix_reset(p);
     update(p);
 }
@@ -373,9 +374,23 @@ static bool overlaps(unsigned offset, unsigned size, unsigned first, unsigned le
     return offset < first + length && first < offset + size;
 }
 
+/* Nothing waits: until the function is ready, requests for its configuration are not answered. */
 static void reset_by_guest(PciDevice *p)
 {
     device_reset_locked(p->dev);
+    p->settling = true;
+}
+
+/*
+ * PCI Express 2.3.1: after a reset of the function, requests are completed with "retry" until it is
+ * ready, which the host shows as all ones. Driver software polls for it, within 6.6.2's time.
+ */
+static bool not_ready(PciDevice *p)
+{
+    const PciClass *c = pci_class(p->dev);
+
+    p->settling = p->settling && c->unsettled && c->unsettled(p->dev);
+    return p->settling;
 }
 
 static void power_written(PciDevice *p, const uint8_t *before)
@@ -400,6 +415,10 @@ uint32_t pci_config_read(PciDevice *p, unsigned offset, unsigned size)
         return val; /* extended space that a conventional function has not: nobody answers */
     }
     device_lock(p->dev);
+    if (not_ready(p)) {
+        device_unlock(p->dev);
+        return val;
+    }
     if (c->config_read) {
         c->config_read(p->dev, offset, size);
     }
@@ -420,6 +439,10 @@ void pci_config_write(PciDevice *p, unsigned offset, unsigned size, uint32_t val
         return;
     }
     device_lock(p->dev);
+    if (not_ready(p)) {
+        device_unlock(p->dev);
+        return;
+    }
     memcpy(before, p->config, p->config_size);
     for (unsigned i = 0; i < size; i++) {
         uint8_t byte = val >> i * 8, *at = &p->config[offset + i];
@@ -617,7 +640,9 @@ void pci_bus_reset(PciBus *b)
         PciDevice *p = b->device[i];
 
         if (p) {
-            device_reset(p->dev);
+            device_lock(p->dev);
+            reset_by_guest(p);
+            device_unlock(p->dev);
         }
     }
 }

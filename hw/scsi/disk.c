@@ -962,6 +962,15 @@ static void scsi_disk_execute(void *opaque, ScsiRequest *r)
 
 /* ---- life ---- */
 
+static void scsi_disk_cancel(void *opaque)
+{
+    ScsiDisk *s = opaque;
+
+    if (s->conf.backend) {
+        block_cancel(s->conf.backend);
+    }
+}
+
 static void scsi_disk_drain(void *opaque)
 {
     ScsiDisk *s = opaque;
@@ -1017,6 +1026,7 @@ static void scsi_disk_unrealize(void *opaque)
 static const ScsiClass scsi_disk_class_info = {
     .core = offsetof(ScsiDisk, scsi),
     .execute = scsi_disk_execute,
+    .cancel = scsi_disk_cancel,
     .drain = scsi_disk_drain,
 };
 

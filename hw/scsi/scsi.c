@@ -289,6 +289,15 @@ void scsi_bus_destroy(ScsiBus *b)
     g_clear_pointer(&b->units, g_ptr_array_unref);
 }
 
+void scsi_bus_cancel(ScsiBus *b)
+{
+    for (unsigned i = 0; i < b->units->len; i++) {
+        Device *d = ((ScsiUnit *)g_ptr_array_index(b->units, i))->dev;
+
+        scsi_class(d)->cancel(d);
+    }
+}
+
 void scsi_bus_reset(ScsiBus *b)
 {
     for (unsigned i = 0; i < b->units->len; i++) {

@@ -162,6 +162,7 @@ static void busy_add(VirtioScsiState *s, Request *r)
         r->next->prev = &r->next;
     }
     s->busy = r;
+    virtio_begin(s->vio, r->e.q);
     g_mutex_lock(&s->idle_lock);
     s->n_busy++;
     g_mutex_unlock(&s->idle_lock);
@@ -169,7 +170,9 @@ static void busy_add(VirtioScsiState *s, Request *r)
 
 static void tmf_answer(VirtioScsiState *s, VirtElem *e, uint8_t response)
 {
-    iov_put(e->in, e->n_in, 0, &response, 1);
+    if (virtio_elem_live(e)) {
+        iov_put(e->in, e->n_in, 0, &response, 1);
+    }
     virtqueue_push(s->vio, e, 1);
     g_free(e);
 }
@@ -177,6 +180,7 @@ static void tmf_answer(VirtioScsiState *s, VirtElem *e, uint8_t response)
 static void request_free(Request *r)
 {
     VirtioScsiState *s = r->s;
+    VirtQueue *vq = r->e.q;
     Tmf *t = r->tmf;
 
     *r->prev = r->next;
@@ -190,6 +194,7 @@ static void request_free(Request *r)
         tmf_answer(s, t->e, S_FUNCTION_SUCCEEDED);
         g_free(t);
     }
+    virtio_end(s->vio, vq);
     g_mutex_lock(&s->idle_lock);
     if (--s->n_busy == 0) {
         g_cond_broadcast(&s->idle);
@@ -217,7 +222,9 @@ static void request_respond(Request *r, uint8_t response, uint64_t moved)
         memcpy(d + RESPONSE_FIXED, q->sense, sense);
     }
     d[11] = response;
-    iov_put(r->e.in, r->e.n_in, 0, d, r->response_size);
+    if (virtio_elem_live(&r->e)) {
+        iov_put(r->e.in, r->e.n_in, 0, d, r->response_size);
+    }
     virtqueue_push(v, &r->e, r->response_size + (in ? moved : 0));
     request_free(r);
 }
@@ -227,7 +234,7 @@ static void request_done(ScsiRequest *q)
     Request *r = q->opaque;
     VirtioScsiState *s = r->s;
 
-    bool alive = r->e.epoch == s->vio->epoch;
+    bool alive = virtio_elem_live(&r->e);
 
     if (r->aborted) {
         request_respond(r, S_ABORTED, 0);
@@ -568,6 +575,11 @@ static void virtio_scsi_queue_reset(void *opaque, VirtQueue *q)
     s->n_held = kept;
 }
 
+static void virtio_scsi_cancel(void *opaque)
+{
+    scsi_bus_cancel(&((VirtioScsiState *)opaque)->bus);
+}
+
 static void virtio_scsi_drain(void *opaque)
 {
     VirtioScsiState *s = opaque;
@@ -659,6 +671,7 @@ static const VirtioClass virtio_scsi_virtio = {
     .notify = virtio_scsi_notify,
     .reset = virtio_scsi_clear,
     .queue_reset = virtio_scsi_queue_reset,
+    .cancel = virtio_scsi_cancel,
     .drain = virtio_scsi_drain,
     .post_load = virtio_scsi_post_load,
 };
@@ -674,6 +687,7 @@ DEVICE(virtio_scsi, VirtioScsiState,
     .realize = virtio_scsi_realize,
     .unrealize = virtio_scsi_unrealize,
     .reset = virtio_reset,
+    .settle = virtio_settle,
     .pre_save = virtio_pre_save,
     .post_load = virtio_post_load,
     .sub = &virtio_scsi_virtio);

@@ -88,9 +88,10 @@ static void interrupt_config(VirtioCore *v)
     virtio_interrupt(v, VIRTIO_ISR_CONFIG, v->config_vector);
 }
 
-/* As after realize, with nothing under way. */
+/* As after realize. What is under way loses its effect, and the reset is done when it has ended. */
 static void core_reset(VirtioCore *v)
 {
+    v->resetting = v->busy > 0;
     v->status = 0;
     v->broken = false;
     v->driver_features = 0;
@@ -101,10 +102,16 @@ static void core_reset(VirtioCore *v)
     v->config_vector = VIRTIO_NO_VECTOR;
     /* guest_page_size stays: legacy drivers write it once, before they reset the device. */
     for (unsigned i = 0; i < v->n_vq; i++) {
+        v->vq[i].epoch++;
+        v->vq[i].resetting = false;
         virtqueue_clear(&v->vq[i]);
     }
     virtio_set_isr(v, 0);
-    if (virtio_class(v->dev)->reset) {
+    if (v->resetting) {
+        if (virtio_class(v->dev)->cancel) {
+            virtio_class(v->dev)->cancel(v->dev);
+        }
+    } else if (virtio_class(v->dev)->reset) {
         virtio_class(v->dev)->reset(v->dev);
     }
 }
@@ -127,22 +134,42 @@ static void notify_all(VirtioCore *v)
     }
 }
 
-void virtio_quiesce(VirtioCore *v)
+void virtio_begin(VirtioCore *v, VirtQueue *q)
 {
-    if (virtio_class(v->dev)->drain) {
-        drain(v);
-        notify_all(v);
+    v->busy++;
+    q->busy++;
+}
+
+void virtio_end(VirtioCore *v, VirtQueue *q)
+{
+    const VirtioClass *cls = virtio_class(v->dev);
+
+    if (--q->busy == 0 && q->resetting) {
+        q->resetting = false;
+        virtio_notify(v, q->index);
     }
+    if (--v->busy > 0 || !v->resetting) {
+        return;
+    }
+    v->resetting = false;
+    if (cls->reset) {
+        cls->reset(v->dev);
+    }
+    /* A driver that did not wait is further already. */
+    if ((v->status & VIRTIO_STATUS_DRIVER_OK) && cls->start) {
+        cls->start(v->dev);
+    }
+    notify_all(v);
 }
 
 void virtio_reset(void *dev)
 {
-    VirtioCore *v = virtio_core(dev);
+    core_reset(virtio_core(dev));
+}
 
-    /* The state is that of a reset device already: what still comes back must not touch it. */
-    v->epoch++;
-    drain(v);
-    core_reset(v);
+void virtio_settle(void *dev)
+{
+    drain(virtio_core(dev));
 }
 
 void virtio_pre_save(void *dev)
@@ -154,7 +181,11 @@ bool virtio_post_load(void *dev, GError **err)
 {
     VirtioCore *v = virtio_core(dev);
 
-    v->epoch++;
+    v->resetting = false;
+    for (unsigned i = 0; i < v->n_vq; i++) {
+        v->vq[i].epoch++;
+        v->vq[i].resetting = false;
+    }
     drain(v);
     if (v->legacy ? !v->transport->has_legacy : !v->transport->has_modern) {
         rhea_error_set(err, "snapshot: the driver uses an interface that is not there");
@@ -312,14 +343,18 @@ static uint8_t status_accept(VirtioCore *v, uint8_t want)
     return ok;
 }
 
+/* One bit that the driver set in any case, and that says nothing of features or rings: some drivers
+ * do not wait, and add their bits to what they read. */
+uint8_t virtio_get_status(const VirtioCore *v)
+{
+    return v->resetting && !v->status ? VIRTIO_STATUS_ACKNOWLEDGE : v->status;
+}
+
 void virtio_set_status(VirtioCore *v, uint8_t status)
 {
     uint8_t old = v->status;
 
     if (status == 0) {
-        /* Requests that are under way are finished, as 2.4 allows, so that no memory of the
-         * driver's is touched afterwards. */
-        drain(v);
         core_reset(v);
         return;
     }
@@ -329,7 +364,7 @@ void virtio_set_status(VirtioCore *v, uint8_t status)
     }
     v->status = old | status_accept(v, status);
     if (v->status & ~old & VIRTIO_STATUS_DRIVER_OK) {
-        if (virtio_class(v->dev)->start) {
+        if (virtio_class(v->dev)->start && !v->resetting) {
             virtio_class(v->dev)->start(v->dev);
         }
         notify_all(v);
@@ -427,13 +462,13 @@ void virtio_queue_enable(VirtioCore *v, VirtQueue *q)
 void virtio_queue_disable(VirtioCore *v, VirtQueue *q)
 {
     if (q->ready) {
-        drain(v);
         q->ready = false;
+        q->epoch++;
+        q->resetting = q->busy > 0;
         virtqueue_restart(q);
         if (virtio_class(v->dev)->queue_reset) {
             virtio_class(v->dev)->queue_reset(v->dev, q);
         }
-        notify_all(v);
     }
 }
 
@@ -469,7 +504,7 @@ void virtio_notify(VirtioCore *v, uint32_t n)
     VirtQueue *q = virtio_queue(v, n);
 
     /* Who waits looks at the queues afterwards, or has reset them. */
-    if (q && q->ready && !v->quiescing && virtio_running(v)) {
+    if (q && q->ready && !q->resetting && !v->resetting && !v->quiescing && virtio_running(v)) {
         virtio_class(v->dev)->notify(v->dev, q);
     }
 }

@@ -974,19 +974,27 @@ static void serve(Virtio9pState *s, VirtElem *e)
 {
     g_autofree uint8_t *data = g_malloc(MIN(e->out_len, MSIZE_MAX));
     size_t len = iov_get(e->out, e->n_out, 0, data, MIN(e->out_len, MSIZE_MAX));
-    GByteArray *out = answer(s, data, len, e->in_len);
+    GByteArray *out = NULL;
     uint32_t used = 0;
+
+    device_lock(s);
+    bool live = virtio_elem_live(e); /* else the driver has reset the device meanwhile */
+    device_unlock(s);
+    if (live) {
+        out = answer(s, data, len, e->in_len);
+    }
 
     if (out) {
         used = iov_put(e->in, e->n_in, 0, out->data, out->len);
         g_byte_array_free(out, TRUE);
-    } else {
+    } else if (live) {
         rhea_log_mask(LOG_GUEST_ERROR,
                       "%s: request of %" PRIu64 " bytes with room for %" PRIu64 " is none\n",
                       device_name(s), e->out_len, e->in_len);
     }
     device_lock(s);
     virtqueue_push(s->vio, e, used);
+    virtio_end(s->vio, e->q);
     device_unlock(s);
     g_free(e);
 }
@@ -1022,6 +1030,7 @@ static void virtio_9p_notify(void *opaque, VirtQueue *q)
     VirtElem *e;
 
     while ((e = virtqueue_pop(s->vio, q, sizeof(*e)))) {
+        virtio_begin(s->vio, q);
         g_mutex_lock(&s->lock);
         g_queue_push_tail(&s->todo, e);
         s->busy = true;
@@ -1147,6 +1156,7 @@ DEVICE(virtio_9p, Virtio9pState,
     .realize = virtio_9p_realize,
     .unrealize = virtio_9p_unrealize,
     .reset = virtio_reset,
+    .settle = virtio_settle,
     .pre_save = virtio_pre_save,
     .post_load = virtio_post_load,
     .sub = &virtio_9p_virtio);

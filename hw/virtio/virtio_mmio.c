@@ -134,18 +134,18 @@ static uint32_t reg_read(VirtioMmioState *s, VirtioCore *v, hwaddr offset)
     case QUEUE_PFN:
         return q ? q->pfn : 0;
     case QUEUE_READY:
-        return q && q->ready;
+        return q && virtio_queue_ready(q);
     case INTERRUPT_STATUS:
         return v->isr;
     case STATUS:
-        return v->status;
+        return virtio_get_status(v);
     case SHM_LEN_LOW:
     case SHM_LEN_HIGH:
     case SHM_BASE_LOW:
     case SHM_BASE_HIGH:
         return UINT32_MAX; /* no device has such regions yet */
     case QUEUE_RESET:
-        return 0; /* a reset is over when the write is */
+        return q && q->resetting;
     case CONFIG_GENERATION:
         return v->config_gen;
     default:

@@ -233,11 +233,11 @@ static uint32_t queue_read(VirtioPciState *s, VirtQueue *q, unsigned offset)
     case QUEUE_MSIX_VECTOR:
         return q->vector;
     case QUEUE_ENABLE:
-        return q->ready;
+        return virtio_queue_ready(q);
     case QUEUE_NOTIFY_OFF:
         return q->index;
     case QUEUE_RESET:
-        return 0; /* a reset is over when the write is */
+        return q->resetting;
     default:
         return *queue_area(q, offset) >> (offset & 4 ? 32 : 0);
     }
@@ -264,7 +264,7 @@ static uint32_t common_read(VirtioPciState *s, unsigned offset)
     case NUM_QUEUES:
         return queue_count(v);
     case DEVICE_STATUS:
-        return v->status;
+        return virtio_get_status(v);
     case CONFIG_GENERATION:
         return v->config_gen & 0xff;
     case QUEUE_SELECT:
@@ -521,7 +521,7 @@ static MemTxResult legacy_read(void *opaque, hwaddr offset, unsigned size, uint6
         *val = v->queue_sel;
         break;
     case LEGACY_DEVICE_STATUS:
-        *val = v->status;
+        *val = virtio_get_status(v);
         break;
     case LEGACY_ISR:
         *val = isr_read(s);
@@ -807,6 +807,20 @@ void virtio_pci_reset(void *dev)
 
     pci_reset(s);
     device_reset_locked(s->v->dev);
+}
+
+void virtio_pci_settle(void *dev)
+{
+    Device *d = ((VirtioPciState *)dev)->v->dev;
+
+    if (d->cls->settle) {
+        d->cls->settle(d);
+    }
+}
+
+bool virtio_pci_unsettled(void *dev)
+{
+    return ((VirtioPciState *)dev)->v->resetting;
 }
 
 bool virtio_pci_post_load(void *dev, GError **err)

@@ -256,7 +256,7 @@ VirtElem *virtq_elem_new(VirtioCore *v, VirtQueue *q, const VirtChain *c, size_t
     memset(e, 0, size);
     *e = (VirtElem){
         .q = q,
-        .epoch = v->epoch,
+        .epoch = q->epoch,
         .n_out = c->n_out,
         .n_in = c->n - c->n_out,
         .out_len = c->out_len,
@@ -339,7 +339,7 @@ void *virtqueue_pop(VirtioCore *v, VirtQueue *q, size_t size)
 
 void virtqueue_unpop(VirtioCore *v, VirtElem *e)
 {
-    if (e->epoch != v->epoch || !e->q->ready) {
+    if (!virtio_elem_live(e) || !e->q->ready) {
         return;
     }
     if (virtq_packed(v)) {
@@ -412,7 +412,7 @@ void virtqueue_push_all(VirtioCore *v, VirtElem **e, const uint32_t *len, unsign
             memory_unmap(v->dev->dma, e[k]->in[i].iov_base, e[k]->in[i].iov_len);
         }
     }
-    if (e[0]->epoch != v->epoch || !virtq_usable(v, q)) {
+    if (!virtio_elem_live(e[0]) || !virtq_usable(v, q)) {
         return;
     }
     if (virtq_packed(v)) {

@@ -358,8 +358,11 @@ struct DeviceClass {
     /* All get the device. realize checks properties and may fail. */
     bool (*realize)(void *dev, GError **err);
     void (*unrealize)(void *dev);
-    /* After the state fields got their reset values. Cold start calls it too. */
+    /* After the state fields got their reset values; must not wait. Cold start calls it too. */
     void (*reset)(void *dev);
+    /* Return when nothing that was begun before a reset can touch the guest any more; may give up
+       the lock meanwhile, never on a vCPU's thread. NULL: nothing ever can. */
+    void (*settle)(void *dev);
     /* Make the state fields say everything (a timer's remaining time ...). */
     void (*pre_save)(void *dev);
     /* Make lines, timers and regions follow the state that was loaded; refuse what no guest could
@@ -464,8 +467,10 @@ static inline void device_unlock(void *dev)
 /* Name for logs: class name, and id if there is one. */
 const char *device_name(const void *dev);
 
-/* State fields to their reset values, then the class's reset. Takes the lock. */
+/* State fields to their reset values, then the class's reset. Takes the lock. Returns when the
+ * device has settled: main thread. */
 void device_reset(Device *d);
+/* The same at once: the device may still be at work for a while. Any thread. */
 void device_reset_locked(Device *d);
 
 /*

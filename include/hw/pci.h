@@ -63,6 +63,7 @@ SUBSTATE(pci_core, PciDevice, PCI_CORE_STATE, Device *dev; PciBus * bus; uint8_t
          unsigned next_cap;  /* where the next capability goes */
          PciBar bar[PCI_BARS]; uint8_t pm_cap, msi_cap, msix_cap, pcie_cap; /* offsets; 0: none */
          bool asserted;      /* INTx as the host bridge was told */
+         bool settling;      /* was reset by the guest, and may not be ready yet */
          PciBus * secondary; /* of a bridge */
          AddressSpace * as; MemRegion dma_root; MemRegion dma_alias; MemRegion msix_table_mmio;
          MemRegion msix_pba_mmio; MemRegion msix_bar;
@@ -94,6 +95,8 @@ typedef struct PciClass {
     void (*config_written)(void *dev, unsigned offset, unsigned size, const uint8_t *before);
     /* Bus mastering of this function was switched (not told of bridges above). */
     void (*master_changed)(void *dev, bool on);
+    /* Is something that was begun before the last reset still under way? NULL: it never is. */
+    bool (*unsettled)(void *dev);
 } PciClass;
 
 static inline const PciClass *pci_class(const void *dev)
@@ -238,7 +241,7 @@ void pci_bridge_exit(PciBridge *b);
 void pci_bridge_update(PciDevice *p, PciBridge *b);
 void pci_bridge_config_written(PciDevice *p, PciBridge *b, unsigned offset, unsigned size,
                                const uint8_t *before);
-/* All devices on the bus, and below. */
+/* Reset of all functions on it, as a bridge does at the guest's wish. */
 void pci_bus_reset(PciBus *b);
 
 #endif

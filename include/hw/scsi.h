@@ -69,6 +69,8 @@ typedef struct ScsiClass {
     uint32_t core; /* offset of its ScsiUnit */
     /* Do a command; the core has done those that are not the device's. */
     void (*execute)(void *dev, ScsiRequest *r);
+    /* Let what is under way end soon, with an error where it was not begun. */
+    void (*cancel)(void *dev);
     /* Without the lock: return when nothing is under way. */
     void (*drain)(void *dev);
 } ScsiClass;
@@ -114,6 +116,8 @@ bool scsi_has_target(ScsiBus *b, uint32_t target);
 void scsi_submit(ScsiBus *b, uint32_t target, uint32_t lun, ScsiRequest *r);
 /* Reset of the bus: all units. */
 void scsi_bus_reset(ScsiBus *b);
+/* Nobody waits for the requests of its units any more. */
+void scsi_bus_cancel(ScsiBus *b);
 
 static inline const ScsiClass *scsi_class(const void *dev)
 {

@@ -15,8 +15,11 @@
  * lock, the device's, covers everything. A transport holds that lock around each access and calls
  * virtio_*() of the section "for transports". A PCI function and its virtio device share a lock.
  *
- * Waiting: no request is under way any more after reset, queue reset and before a snapshot.
- * virtio_quiesce() gives up the device's lock while it waits; until it returns kicks are put off.
+ * Requests that go on after the kick are counted: virtio_begin(), virtio_end(). A reset does not
+ * wait for them: it takes place at once, and what comes back later has no effect, but until the
+ * last one has come back the driver does not see it done (status is not 0, 2.4.1; a queue's reset
+ * bit reads 1) and no queue is looked at. So no memory of the driver's is touched afterwards.
+ * Before a snapshot and after a reset by the machine none is under way.
  *
  * Rings are guest memory that other vCPUs change at any time: everything is read once, into locals,
  * and checked there. What no correct driver does makes the device "broken": a guest error is
@@ -87,6 +90,9 @@ enum { VIRTIO_ISR_QUEUE = 1, VIRTIO_ISR_CONFIG = 2 };
 
 SUBSTATE(virtqueue, VirtQueue, VIRTQUEUE_STATE, uint16_t index; /* number of the queue */
          uint16_t max;                                          /* most descriptors; 0: no queue */
+         uint32_t epoch;      /* of resets and loads: requests of an older one have no effect */
+         unsigned busy;       /* requests under way, those of older epochs included */
+         bool resetting;      /* it was reset, and some are */
          uint8_t * desc_host; /* the rings in host memory while the queue is in use, or NULL */
          uint8_t * avail_host; uint8_t * used_host;)
 
@@ -108,8 +114,9 @@ typedef struct VirtioTransport VirtioTransport;
 
 SUBSTATE(virtio_core, VirtioCore, VIRTIO_CORE_STATE, Device *dev; VirtQueue * vq; unsigned n_vq;
          uint64_t features;  /* that the device offers; VERSION_1 is up to the transport */
-         uint32_t epoch;     /* of reset and load: requests of an older one have no effect */
-         unsigned quiescing; /* somebody waits in virtio_quiesce() */
+         unsigned busy;      /* of all queues */
+         bool resetting;     /* the device was reset with requests under way */
+         unsigned quiescing; /* somebody waits for them: kicks are put off */
          bool big_endian;    /* the guest is: for the legacy interface */
          bool no_dma;        /* the transport may not reach memory: rings stand still */
          const VirtioTransport *transport; void *transport_opaque;
@@ -144,10 +151,12 @@ typedef struct VirtioClass {
     void (*notify)(void *dev, VirtQueue *q);
     /* DRIVER_OK was set. */
     void (*start)(void *dev);
-    /* The device was reset; its queues are not in use any more. */
+    /* The device was reset; its queues are not in use any more, nothing is under way. */
     void (*reset)(void *dev);
-    /* Queue q was reset or disabled. */
+    /* Queue q was reset or disabled; what was under way still is. */
     void (*queue_reset)(void *dev, VirtQueue *q);
+    /* All that is under way is of no use any more: end it soon. NULL: it ends as soon as it can. */
+    void (*cancel)(void *dev);
     /* Without the lock: return when no request is under way. NULL: there never is one. */
     void (*drain)(void *dev);
     /* Finish and check what was loaded, after the core did so. */
@@ -189,6 +198,7 @@ static inline bool virtio_power_of_2(uint32_t x)
 
 /* Hooks of DeviceClass. */
 void virtio_reset(void *dev);
+void virtio_settle(void *dev);
 void virtio_pre_save(void *dev);
 bool virtio_post_load(void *dev, GError **err);
 
@@ -203,8 +213,6 @@ bool virtio_running(const VirtioCore *v);
 void virtio_error(VirtioCore *v, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* The configuration space changed. */
 void virtio_config_changed(VirtioCore *v);
-/* Wait until no request is under way; gives up the lock meanwhile, then looks at all queues. */
-void virtio_quiesce(VirtioCore *v);
 
 /* Numbers of configuration space and messages: little-endian, or the guest's order if legacy. */
 uint16_t virtio_get16(const VirtioCore *v, const void *p);
@@ -245,6 +253,14 @@ void virtqueue_unpop(VirtioCore *v, VirtElem *e);
 void virtqueue_push(VirtioCore *v, VirtElem *e, uint32_t len);
 /* Several buffers of one queue that belong together: the driver sees all of them, or none. */
 void virtqueue_push_all(VirtioCore *v, VirtElem **e, const uint32_t *len, unsigned n);
+/* The buffer is still the driver's wish: neither its queue nor the device was reset since. */
+static inline bool virtio_elem_live(const VirtElem *e)
+{
+    return e->epoch == e->q->epoch;
+}
+/* A request of queue q goes on after the kick; it has ended, and touches no memory any more. */
+void virtio_begin(VirtioCore *v, VirtQueue *q);
+void virtio_end(VirtioCore *v, VirtQueue *q);
 /* True if no buffer is available. */
 bool virtqueue_empty(VirtioCore *v, VirtQueue *q);
 
@@ -261,6 +277,8 @@ void iov_trim_back(struct iovec *iov, uint32_t *n, uint64_t len);
 uint64_t virtio_device_features(const VirtioCore *v);
 /* Bits [32 * sel, 32 * sel + 31]. */
 void virtio_set_driver_features(VirtioCore *v, uint32_t sel, uint32_t bits);
+/* What the driver reads: not 0 until a reset is done. */
+uint8_t virtio_get_status(const VirtioCore *v);
 void virtio_set_status(VirtioCore *v, uint8_t status);
 void virtio_set_isr(VirtioCore *v, uint8_t isr);
 /* An access by this interface: while the device is reset, it is the one that counts. */
@@ -274,9 +292,14 @@ void virtio_config_write(VirtioCore *v, unsigned offset, unsigned size, uint32_t
 VirtQueue *virtio_queue(VirtioCore *v, uint32_t n);
 void virtio_queue_set_num(VirtioCore *v, VirtQueue *q, uint32_t num);
 void virtio_queue_enable(VirtioCore *v, VirtQueue *q);
-/* Waits for its requests; the addresses stay. */
+/* The addresses stay. */
 void virtio_queue_disable(VirtioCore *v, VirtQueue *q);
-/* VIRTIO_F_RING_RESET, 2.6.1: everything as after a device reset. */
+/* What the driver reads of "ready" or "enable": on until disabling it is done. */
+static inline bool virtio_queue_ready(const VirtQueue *q)
+{
+    return q->ready || q->resetting;
+}
+/* VIRTIO_F_RING_RESET, 2.6.1: everything as after a device reset; done when q->resetting is off. */
 void virtio_queue_reset(VirtioCore *v, VirtQueue *q);
 /* Legacy: layout of 2.7.2 at page pfn, 0 disables. */
 void virtio_queue_set_pfn(VirtioCore *v, VirtQueue *q, uint32_t pfn);

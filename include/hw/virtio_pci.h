@@ -40,6 +40,8 @@ PropTable virtio_pci_props, virtio_pci_fixed_props;
 bool virtio_pci_realize(void *dev, GError **err);
 void virtio_pci_unrealize(void *dev);
 void virtio_pci_reset(void *dev);
+void virtio_pci_settle(void *dev);
+bool virtio_pci_unsettled(void *dev);
 bool virtio_pci_post_load(void *dev, GError **err);
 void virtio_pci_config_read(void *dev, unsigned offset, unsigned size);
 void virtio_pci_config_written(void *dev, unsigned offset, unsigned size, const uint8_t *before);
@@ -59,6 +61,7 @@ void virtio_pci_master_changed(void *dev, bool on);
         .realize = virtio_pci_realize,                                                             \
         .unrealize = virtio_pci_unrealize,                                                         \
         .reset = virtio_pci_reset,                                                                 \
+        .settle = virtio_pci_settle,                                                               \
         .post_load = virtio_pci_post_load,                                                         \
         .sub = &INFO,                                                                              \
         .backend = BACKEND,                                                                        \
@@ -72,6 +75,7 @@ void virtio_pci_master_changed(void *dev, bool on);
         .pci.config_read = virtio_pci_config_read,                                                 \
         .pci.config_written = virtio_pci_config_written,                                           \
         .pci.master_changed = virtio_pci_master_changed,                                           \
+        .pci.unsettled = virtio_pci_unsettled,                                                     \
         __VA_ARGS__};                                                                              \
     VIRTIO_PCI_ROW(prefix##_pci, NAME "-pci", NAME, NAME "-device", CATEGORY, virtio_pci_props,    \
                    prefix##_pci_info);                                                             \

@@ -45,7 +45,7 @@ struct BlockRequest {
     void (*done)(BlockRequest *r, int ret);
     void *opaque;
     BlockRequest *next; /* private, */
-    int64_t start;      /*   of a request that is held back: monotonic microseconds */
+    int64_t start; /*   of a request that is held back: monotonic microseconds; -1: cancelled */
 };
 
 typedef enum BlockCache {
@@ -101,6 +101,8 @@ const char *block_node(const BlockBackend *b);
 /* Queue r. Out-of-range requests complete with -EIO, writes to a read-only image with -EROFS. Any
  * thread. */
 void block_submit(BlockBackend *b, BlockRequest *r);
+/* Requests that have not been begun end soon, with -ECANCELED. Does not wait. */
+void block_cancel(BlockBackend *b);
 /* Returns when nothing that was submitted before is under way any more. */
 void block_drain(BlockBackend *b);
 

@@ -24,6 +24,7 @@
 
 #define MAX_WORKERS 8
 #define IDLE_US     (10 * G_TIME_SPAN_SECOND)
+#define CANCELLED   (-1) /* BlockRequest.start */
 
 struct BlockBackend {
     BlockNode *node;
@@ -165,7 +166,7 @@ static void *worker(void *opaque)
             b->tail = &b->head;
         }
         g_mutex_unlock(&b->lock);
-        r->done(r, perform(b, r));
+        r->done(r, r->start == CANCELLED ? -ECANCELED : perform(b, r));
         g_mutex_lock(&b->lock);
         b->in_flight--;
         g_cond_broadcast(&b->settled);
@@ -201,6 +202,19 @@ void block_submit(BlockBackend *b, BlockRequest *r)
         b->workers++;
         g_thread_unref(g_thread_new("block I/O", worker, b));
     }
+    g_mutex_unlock(&b->lock);
+}
+
+void block_cancel(BlockBackend *b)
+{
+    g_mutex_lock(&b->lock);
+    for (BlockRequest *r = b->head; r; r = r->next) {
+        r->start = CANCELLED;
+    }
+    for (BlockRequest *r = b->late; r; r = r->next) {
+        r->start = CANCELLED;
+    }
+    g_cond_broadcast(&b->work);
     g_mutex_unlock(&b->lock);
 }
 

@@ -385,6 +385,9 @@ static void test_blk_async(void)
         kick(&d, 0);
         if (round & 2) {
             vreg_set(&d, 0x70, 0);
+            while (vreg(&d, 0x70) != 0) {
+                g_usleep(100);
+            }
             uint16_t idx = used_idx(&d, 0);
             g_autofree uint8_t *then = g_memdup2(ram(&d, DATA), 40 * 512);
             g_usleep(2000);

@@ -225,7 +225,7 @@ static inline void driver_start(Driver *d, uint64_t features, unsigned n)
     bool legacy = driver_is_legacy(d);
 
     vreg_set(d, 0x70, 0);
-    vreg_set(d, 0x70, 1);
+    vreg_set(d, 0x70, vreg(d, 0x70) | 1);
     vreg_set(d, 0x70, 3);
     features |= legacy ? 0 : UINT64_C(1) << 32;
     for (unsigned i = 0; i < (legacy ? 1 : 2); i++) {
