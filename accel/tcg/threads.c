@@ -278,8 +278,13 @@ static void kick_all(Accel *a, const CPU *except)
     }
 }
 
-/* Wait until this thread may run, then count it as running. False: the program ends. */
-static bool run_begin(Accel *a)
+/*
+ * Wait until this thread, which runs `cpu` (NULL: all of them), may run, then count it as running.
+ * False: the program ends. A request to pause is answered here and nowhere else, under the lock
+ * that it is made under: one that comes later finds the thread running and must stay pending until
+ * the thread is back.
+ */
+static bool run_begin(Accel *a, CPU *cpu)
 {
     g_mutex_lock(&a->lock);
     while (!a->exiting && (a->paused || a->exclusive)) {
@@ -288,6 +293,11 @@ static bool run_begin(Accel *a)
     bool go = !a->exiting;
     if (go) {
         a->running++;
+        for (unsigned i = 0; i < a->n_cpus; i++) {
+            if (!cpu || a->cpus[i] == cpu) {
+                __atomic_fetch_and(&a->cpus[i]->interrupts, ~CPU_INT_PAUSE, __ATOMIC_SEQ_CST);
+            }
+        }
     }
     g_mutex_unlock(&a->lock);
     return go;
@@ -367,8 +377,7 @@ void accel_reset_all(Accel *a)
 /* The requests that are the thread's own business. */
 static void serve_requests(CPU *cpu)
 {
-    __atomic_fetch_and(&cpu->interrupts, ~(CPU_INT_PAUSE | CPU_INT_TIMER | CPU_INT_WORK),
-                       __ATOMIC_SEQ_CST);
+    __atomic_fetch_and(&cpu->interrupts, ~(CPU_INT_TIMER | CPU_INT_WORK), __ATOMIC_SEQ_CST);
     run_work(cpu);
 }
 
@@ -416,7 +425,7 @@ static void *cpu_thread(void *opaque)
     CPU *cpu = opaque;
     Accel *a = cpu->tcg->accel;
 
-    while (run_begin(a)) {
+    while (run_begin(a, cpu)) {
         serve_requests(cpu);
         if (cpu_can_run(cpu)) {
             tcg_exec(cpu);
@@ -500,7 +509,7 @@ static void *single_thread(void *opaque)
 {
     Accel *a = opaque;
 
-    while (run_begin(a)) {
+    while (run_begin(a, NULL)) {
         bool ran = false, requests = false;
         if (a->opt.icount_shift >= 0) {
             timers_run_virtual(a->clocks);

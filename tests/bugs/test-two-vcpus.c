@@ -5,8 +5,9 @@
  * the bug. The second vCPU is held where it hurts by a helper that waits; the first one is driven
  * from here, step by step.
  *
- * The guest has three instructions of one 32-bit word: GO_NEXT jumps to the same offset of the next
- * page, STOP waits for the test and halts, NOP does nothing (and ends its unit).
+ * The guest has four instructions of one 32-bit word: GO_NEXT jumps to the same offset of the next
+ * page, STOP waits for the test and halts, SPIN jumps to itself, NOP does nothing (and ends its
+ * unit).
  */
 #include <string.h>
 #include "accel/tcg/internal.h"
@@ -16,7 +17,7 @@
 #define PAGE(n)    ((uint64_t)(n)*TLB_PAGE_SIZE)
 #define MOVED_PAGE 2 /* address space 1 has page 3 there */
 
-enum { NOP, GO_NEXT, STOP };
+enum { NOP, GO_NEXT, STOP, SPIN };
 
 typedef struct ToyEnv {
     CPUEnv cpu;
@@ -73,7 +74,7 @@ static void toy_translate(UnitContext *c)
         if (word == STOP) {
             tcg_gen_call0(c->b, &toy_helper_stop);
         }
-        tcg_gen_exit_main(c->b, tcg_gen_pcrel(c->b, c->offset + 4));
+        tcg_gen_exit_main(c->b, tcg_gen_pcrel(c->b, c->offset + (word == SPIN ? 0 : 4)));
     }
     c->offset += 4;
 }
@@ -286,6 +287,27 @@ static void test_two_stores(Fixture *f, gconstpointer data)
     g_thread_join(t);
 }
 
+/*
+ * A request to pause that came when a vCPU's thread counted as running, but had not entered the
+ * guest yet, was dropped on the way in: the vCPU ran on and whoever asked waited for ever.
+ */
+static void test_pause(Fixture *f, gconstpointer data)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        put(f, PAGE(1 + i), SPIN);
+        f->cpu[i]->env->pc = PAGE(1 + i);
+    }
+    accel_start(f->a);
+    for (unsigned i = 0; i < 10000; i++) {
+        gint64 until = g_get_monotonic_time() + i % 50;
+        accel_resume_all(f->a);
+        while (g_get_monotonic_time() < until) {
+        }
+        accel_pause_all(f->a);
+    }
+    accel_stop(f->a);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -293,5 +315,6 @@ int main(int argc, char **argv)
     g_test_add("/two-vcpus/store-under-way", Fixture, NULL, set_up, test_store_under_way,
                tear_down);
     g_test_add("/two-vcpus/two-stores", Fixture, NULL, set_up, test_two_stores, tear_down);
+    g_test_add("/two-vcpus/pause", Fixture, NULL, set_up, test_pause, tear_down);
     return g_test_run();
 }
