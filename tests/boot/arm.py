@@ -183,7 +183,7 @@ test('aarch64/tiny-el2', lambda: tiny('aarch64', '-M', 'virt,virtualization=on')
 test('aarch64/pauth-qarma5', lambda: pauth('pauth-qarma5=on', True), limit=5)
 test('aarch64/pauth-qarma3', lambda: pauth('pauth-qarma3=on', False), limit=5)
 test('aarch64/pauth-impdef', lambda: pauth('pauth-impdef=on', False), limit=5)
-for program in ('bti', 'align', 'lse2', 'endian'):
+for program in ('bti', 'align', 'lse2', 'endian', 'faults'):
     test('aarch64/bare-' + program, lambda p=program: bare(p), limit=5)
 test('aarch64/bare-stage2', lambda: bare('stage2', machine='virt,virtualization=on'), limit=5)
 test('aarch64/uboot', lambda: uboot('aarch64', 'qemu_arm64'), limit=10)
