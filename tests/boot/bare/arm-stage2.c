@@ -3,7 +3,8 @@
 /*
  * Stage 2 at EL2 of the virt board: which faults come with which syndrome, address and IPA, and
  * what the syndrome tells a hypervisor of the load or store (DDI 0487, D8.5, D24.2.40), by a guest
- * at EL1 with its MMU off and on.
+ * at EL1 with its MMU off and on; every fault class at every level of tables with granules of 4, 16
+ * and 64 KiB.
  */
 #include "a64.h"
 
@@ -136,56 +137,185 @@ static void instructions(void)
     }
 }
 
-static void faults(u64 *s2)
+/* Tables of any granule, in RAM that nothing else uses. */
+#define POOL      0x44000000ul
+#define POOL_SIZE 0x400000ul
+static u64 pool_next;
+static u32 granule, first;
+
+static u64 *stage2_new(u64 size)
 {
-    u64 *l1 = pte(s2, 0x4000000000, 1), *l2 = pte(s2, 0x4040000000, 2),
-        *l3 = pte(s2, 0x4080000000, 3);
+    u64 *table = (u64 *)((pool_next + size - 1) & -size);
+    pool_next = (u64)table + size;
+    for (u64 i = 0; i < size / 8; i++) {
+        table[i] = 0;
+    }
+    return table;
+}
+
+static u32 level_shift(u32 level)
+{
+    return granule + (granule - 3) * (3 - level);
+}
+
+static u64 *stage2_slot(u64 *root, u64 ipa, u32 level)
+{
+    u64 *d = &root[ipa >> level_shift(first)];
+
+    for (u32 l = first; l < level; l++) {
+        if ((*d & 3) != 3) {
+            *d = (u64)stage2_new(1ul << granule) | PTE_TABLE;
+        }
+        d = (u64 *)(*d & 0xfffffffff000) +
+            (ipa >> level_shift(l + 1) & ((1ul << (granule - 3)) - 1));
+    }
+    return d;
+}
+
+/* One access of each kind by the guest; want: the fault status code, or ~0. */
+static void accesses(const char *name, u64 id, u64 at, const u32 want[3])
+{
+    static const u32 insns[3] = {0xf9400020, 0xf9000020, 0xd61f0020}; /* ldr, str, br */
+
+    flush2();
+    for (u32 k = 0; k < 3; k++) {
+        set_code(insns[k]);
+        page[0] = 0xd4000002;
+        trap.far = trap.hpfar = 0;
+        go_el1((u64)code, at);
+        u32 ec = want[k] == ~0u ? 0x16 : k == 2 ? 0x20 : 0x24;
+        check(name, id | k, trap.esr >> 26, ec);
+        if (want[k] == ~0u) {
+            continue;
+        }
+        u32 iss = trap.esr & 0x1ffffff;
+        if (k == 2) {
+            check(name, id | k, iss, want[k]);
+            check("fetch elr", id | k, trap.elr, at);
+        } else {
+            check(name, id | k, iss, E(3, 0, 0, 1, 0) | (k == 1) << 6 | want[k]);
+        }
+        check("far", id | k, trap.far, at);
+        if ((want[k] & 0x3c) == 4 || (want[k] & 0x3c) == 8) {
+            check("hpfar", id | k, trap.hpfar, at >> 12 << 4);
+        }
+    }
+}
+
+static void all(const char *name, u64 id, u64 at, u32 fsc)
+{
+    const u32 want[3] = {fsc, fsc, fsc};
+    accesses(name, id, at, want);
+}
+
+/* Tables of 2^g bytes from the level `start` for `bits` of address. */
+static void faults(u32 g, u32 start, u32 bits)
+{
     static const struct {
         const char *what;
         u64 desc; /* the page's or block's address is added */
-        u32 load, store, fetch;
+        unsigned char fault[3];
     } cases[] = {
-        {"none", 0, 4, 4, 4},
-        {"ok", S2_RAM, 0, 0, 0},
-        {"access flag", S2_RAM & ~(u64)PTE_AF, 8, 8, 8},
-        {"read only", S2_RAM & ~(2ul << 6), 0, 12, 0},
-        {"write only", S2_RAM & ~(1ul << 6), 12, 0, 0},
-        {"no access", S2_RAM & ~(3ul << 6), 12, 12, 0},
-        {"no execution", S2_RAM | 2ul << 53, 0, 0, 12},
-        {"address size", S2_RAM | 1ul << 47, 0, 0, 0},
+        {"ok", S2_RAM, {0, 0, 0}},
+        {"access flag", S2_RAM & ~(u64)PTE_AF, {8, 8, 8}},
+        {"access flag first", (u64)S2_NORMAL | 2ul << 53, {8, 8, 8}},
+        {"read only", S2_RAM & ~(2ul << 6), {0, 12, 0}},
+        {"write only", S2_RAM & ~(1ul << 6), {12, 0, 0}},
+        {"no access", S2_RAM & ~(3ul << 6), {12, 12, 0}},
+        {"no execution", S2_RAM | 2ul << 53, {0, 0, 12}},
+        {"address size", S2_RAM | 1ul << 47, {0x80, 0x80, 0x80}},
+        {"address size first", S2_NORMAL | 1ul << 47, {0x80, 0x80, 0x80}},
     };
-    for (u32 level = 1; level < 4; level++) {
-        u64 *d = level == 1 ? l1 : level == 2 ? l2 : l3;
-        u64 va = level == 1 ? 0x4000000000 : level == 2 ? 0x4040000000 : 0x4080000000;
-        u64 to = level == 3 ? (u64)page : (u64)page & ~((1ul << (39 - 9 * level)) - 1);
-        u64 at = va + ((u64)page - to);
-        for (u32 c = 0; c < COUNT(cases); c++) {
-            u32 size = cases[c].desc >> 47 & 1;
-            *d = cases[c].desc ? to | cases[c].desc | (level == 3 ? PTE_PAGE : PTE_BLOCK) : 0;
-            flush2();
-            u64 id = level << 8 | c;
-            u32 want = size ? level : cases[c].load ? cases[c].load + level : 0;
-            set_code(0xf9400020); /* ldr x0, [x1] */
-            go_el1((u64)code, at);
-            check("load", id, trap.esr >> 26 == 0x16 ? 0 : trap.esr & 0x3f, want);
-            if (want) {
-                check("load hpfar", id, trap.hpfar, at >> 12 << 4);
-            }
-            want = size ? level : cases[c].store ? cases[c].store + level : 0;
-            set_code(0xf9000020); /* str x0, [x1] */
-            go_el1((u64)code, at);
-            check("store", id, trap.esr >> 26 == 0x16 ? 0 : trap.esr & 0x3f, want);
-            want = size ? level : cases[c].fetch ? cases[c].fetch + level : 0;
-            page[0] = 0xd4000002;
-            set_code(0xd61f0020); /* br x1 */
-            go_el1((u64)code, at);
-            check("fetch", id, trap.esr >> 26 == 0x16 ? 0 : trap.esr & 0x3f, want);
-            if (want) {
-                check("fetch class", id, trap.esr >> 26, 0x20);
-                check("fetch hpfar", id, trap.hpfar, at >> 12 << 4);
-                check("fetch elr", id, trap.elr, at);
-            }
+    u64 tg = g == 12 ? 0 : g == 14 ? 2 : 1, sl0 = (g == 12 ? 2 : 3) - start;
+    u64 id0 = (u64)g << 24 | start << 20 | bits << 12;
+
+    granule = g;
+    first = start;
+    pool_next = POOL;
+    u32 index = bits - level_shift(start);
+    u64 *root = stage2_new(8ul << (index < g - 3 ? g - 3 : index));
+    for (u64 a = 0x40000000; a < 0x44000000;) {
+        u32 l = start < 2 ? 2 : start, sh = level_shift(l);
+        *stage2_slot(root, a, l) = a | S2_RAM | (l == 3 ? PTE_PAGE : PTE_BLOCK);
+        a += 1ul << sh;
+    }
+    u64 vtcr = (64 - bits) | sl0 << 6 | 1 << 8 | 1 << 10 | 3 << 12 | tg << 14 | 1 << 16 | 1ul << 31;
+    MSR("vtcr_el2", vtcr);
+    MSR("vttbr_el2", root);
+    for (u32 level = start; level < 4; level++) {
+        u32 sh = level_shift(level);
+        u64 ipa = 1ul << (bits - 1), size = 1ul << sh, to = (u64)page & -size;
+        u64 at = ipa + ((u64)page - to), id = id0 | level << 8;
+        u64 *d = stage2_slot(root, ipa, level), type = level == 3 ? PTE_PAGE : PTE_BLOCK;
+        int block = level == 3 || (g == 12 ? level >= 1 : level == 2);
+
+        if (g == 16 && level == 1) {
+            block = (MRS("id_aa64mmfr0_el1") & 15) >= 6;
         }
+        for (u32 c = 0; c < COUNT(cases); c++) {
+            u32 want[3];
+            for (u32 k = 0; k < 3; k++) {
+                u32 f = cases[c].fault[k];
+                want[k] = !block ? 4 | level : !f ? ~0u : (f & 0x7f) | level;
+            }
+            *d = to | cases[c].desc | type;
+            accesses(cases[c].what, id | c << 4, at, want);
+        }
+        *d = 0;
+        all("none", id, at, 4 | level);
+        *d = to | S2_RAM | 2;
+        all("type 2", id, at, 4 | level);
+        if (level == 3) {
+            *d = to | S2_RAM | 1;
+            all("type 1 at level 3", id, at, 4 | level);
+        } else {
+            *d = POOL | PTE_TABLE | 1ul << 40;
+            all("table's address", id, at, level);
+            *d = 0x0b000000ul | PTE_TABLE; /* nothing is there */
+            all("external abort", id, at, 0x14 | (level + 1));
+        }
+        *d = 0;
+    }
+    all("range", id0, 1ul << bits, 4);
+    /* The register is wrong: no instruction is fetched any more. */
+    static const struct {
+        const char *name;
+        u64 vtcr, vttbr;
+        u32 fsc;
+    } wrong[] = {
+        {"VTTBR", 0, 1ul << 41, 0},
+        {"SL0", 3 << 6, 0, 4},
+    };
+    for (u32 i = 0; i < COUNT(wrong) - (MRS("id_aa64mmfr2_el1") >> 28 & 1); i++) {
+        MSR("vtcr_el2", vtcr | wrong[i].vtcr);
+        MSR("vttbr_el2", (u64)root | wrong[i].vttbr);
+        flush2();
+        go_el1((u64)code, 0);
+        check(wrong[i].name, id0, trap.esr, 0x20ul << 26 | 1 << 25 | wrong[i].fsc);
+        check(wrong[i].name, id0 | 1, trap.elr, (u64)code);
+    }
+    MSR("vtcr_el2", vtcr);
+    MSR("vttbr_el2", root);
+    flush2();
+}
+
+static void granules(void)
+{
+    static const struct {
+        unsigned char g, start, bits;
+    } shapes[] = {
+        {12, 0, 44}, {12, 1, 39}, {12, 1, 40}, {12, 1, 33}, {12, 2, 34}, {14, 1, 44}, {14, 1, 40},
+        {14, 2, 40}, {14, 2, 36}, {16, 1, 44}, {16, 2, 42}, {16, 2, 40}, {16, 2, 33}, {16, 3, 33},
+    };
+    u64 mmfr0 = MRS("id_aa64mmfr0_el1");
+
+    for (u32 i = 0; i < COUNT(shapes); i++) {
+        if ((shapes[i].g == 14 && !(mmfr0 >> 20 & 15)) ||
+            (shapes[i].g == 16 && (mmfr0 >> 24 & 15) == 15) ||
+            (shapes[i].bits > 40 && (mmfr0 & 15) < 4)) {
+            continue;
+        }
+        faults(shapes[i].g, shapes[i].start, shapes[i].bits);
     }
 }
 
@@ -233,6 +363,6 @@ static void run(void)
     MSR("hcr_el2", 1ul << 31 | 1);
     flush2();
     instructions();
-    faults(s2);
     nested();
+    granules();
 }
