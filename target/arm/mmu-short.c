@@ -187,11 +187,12 @@ bool arm_walk_short(ARMEnv *env, unsigned rel, uint64_t va, TlbAccess access, un
     if (debug) {
         return true;
     }
-    if (!(dom & 1)) {
-        return fail(w, ARM_FAULT_DOMAIN, level);
-    }
+    /* The walk itself finds the access flag clear; domains are looked at behind it (B3.12.3). */
     if ((sctlr & SCTLR_AFE) && v6 && !(sd.ap & 1)) {
         return fail(w, ARM_FAULT_ACCESS_FLAG, level);
+    }
+    if (!(dom & 1)) {
+        return fail(w, ARM_FAULT_DOMAIN, level);
     }
     if (!(w->prot & need[access])) {
         return fail(w, ARM_FAULT_PERMISSION, level);

@@ -278,6 +278,7 @@ typedef struct Params {
     unsigned bits;              /* of the input address */
     int level;                  /* of the first table */
     unsigned out_bits;          /* of output addresses */
+    unsigned desc_bits;         /* of addresses in descriptors */
     bool ha, hd, hpd, be, wide; /* wide: 52-bit addresses in descriptors of 64 KiB granules */
 } Params;
 
@@ -407,7 +408,7 @@ static bool tables(ARMEnv *env, const Params *p, uint64_t va, bool nested, unsig
             (level < 3 && !table && level < (int)block_level_min(p))) {
             return walk_fail(w, ARM_FAULT_TRANSLATION, level);
         }
-        uint64_t out = d & (((ARM_BIT(48) - 1) >> p->granule) << p->granule);
+        uint64_t out = d & (((ARM_BIT(p->desc_bits) - 1) >> p->granule) << p->granule);
         if (p->wide) {
             out |= ARM_BITS(d, 12, 4) << 48;
         }
@@ -442,6 +443,13 @@ static unsigned pa_size(const ARMEnv *env, unsigned field, bool wide)
     return wide ? n : MIN(n, 48);
 }
 
+/* AArch32: bits 47:40 of a descriptor are no part of the address before Armv8 (DDI 0406, B3.6.1).
+ */
+static unsigned desc_bits32(const ARMEnv *env)
+{
+    return arm_cfg_has(env, ARM_FEAT_V8) ? 48 : 40;
+}
+
 static bool stage2_params(const ARMEnv *env, Params *p)
 {
     uint64_t vtcr = env->sys.vtcr;
@@ -454,10 +462,12 @@ static bool stage2_params(const ARMEnv *env, Params *p)
         p->granule = 12;
         p->bits = 32 - tsz;
         p->out_bits = 40;
+        p->desc_bits = desc_bits32(env);
         p->level = 2 - sl0;
         p->wide = p->ha = p->hd = false;
     } else {
         unsigned tsz = ARM_BITS(vtcr, 0, 6);
+        p->desc_bits = 48;
         p->granule = tg == 1 ? 16 : tg == 2 ? 14 : 12;
         p->wide = p->granule == 16 && arm_cfg_has(env, ARM_FEAT_LPA);
         p->bits = 64 - tsz;
@@ -509,11 +519,8 @@ static bool stage2(ARMEnv *env, uint64_t ipa, TlbAccess access, unsigned flags, 
         w->s2 = false;
         return true;
     }
-    if (!stage2_params(env, &p)) {
-        return walk_fail(w, ARM_FAULT_TRANSLATION, 0);
-    }
-    if (ipa >> p.bits) {
-        return walk_fail(w, ARM_FAULT_TRANSLATION, 0);
+    if (!stage2_params(env, &p) || ipa >> p.bits) {
+        return walk_fail(w, ARM_FAULT_TRANSLATION, arm_el_is_aa32(env, 2) ? 1 : 0);
     }
     while (again) {
         again = false;
@@ -605,6 +612,7 @@ static bool stage1_params64(const ARMEnv *env, ARMRegime r, uint64_t va, TlbAcce
         epd = tcr & (high ? TCR_EPD1 : TCR_EPD0);
         ttbr = high ? s->ttbr1[el] : s->ttbr0[el];
     }
+    p->desc_bits = 48;
     p->ha &= arm_cfg_has(env, ARM_FEAT_HAFDBS);
     p->hd &= p->ha;
     p->hpd &= arm_cfg_has(env, ARM_FEAT_HPDS);
@@ -702,6 +710,7 @@ static bool stage1_params32(const ARMEnv *env, ARMRegime r, uint64_t va, Params 
     p->bits = 32 - tsz;
     p->level = p->bits > 30 ? 1 : 2;
     p->out_bits = 40;
+    p->desc_bits = desc_bits32(env);
     p->ha = p->hd = p->wide = false;
     p->hpd = arm_cfg_has(env, ARM_FEAT_HPDS) && (tcr & ARM_BIT(6)) /* T2E */ &&
              (tcr & ARM_BIT(ttbr == s->ttbr0[el] ? 41 : 42));

@@ -8,7 +8,7 @@
   arm/TARGET/uboot        U-Boot: prompt, virtio disk, a block from it
   arm/TARGET/edk2         EDK2 to its shell
   arm/aarch64/pauth-*     pointer authentication by a bare program
-  arm/aarch64/bare-*      bare programs that check the system level of the architecture, in each engine
+  arm/TARGET/bare-*       bare programs that check the system level of the architecture, in each engine
   arm/aarch64/acpi*       EDK2 and the kernel with ACPI tables in the place of the device tree
 """
 import os
@@ -163,14 +163,20 @@ def pauth(algorithm, whole):
         raise h.Failure(f'{len(got)} lines for {len(want)}')
 
 
-def bare(name, *args, machine='virt', engines=('tcg', 'tcg,one-insn-per-tb=on', 'tcg,engine=interp', 'tcg,check=on')):
+ENGINES = ('tcg', 'tcg,one-insn-per-tb=on', 'tcg,engine=interp', 'tcg,check=on')
+BARE = {'aarch64': ('arm-', '-march=armv8.5-a', '-mstrict-align'),
+        'arm': ('a32-', '-march=armv7ve', '-marm', '-mfloat-abi=soft')}
+
+
+def bare(name, *args, machine='virt', engines=ENGINES, target='aarch64'):
     """A program of bare/ that checks itself."""
-    elf = h.compile_static(os.path.join(HERE, f'bare/arm-{name}.c'), '-march=armv8.5-a', '-ffreestanding', '-nostdlib',
-                           '-mgeneral-regs-only', '-mstrict-align', '-fno-pic', '-fno-pie', '-no-pie', '-fno-stack-protector',
-                           '-Wl,-Ttext=0x40200000,-e,_start,--build-id=none', target='aarch64')
+    prefix, *flags = BARE[target]
+    elf = h.compile_static(os.path.join(HERE, f'bare/{prefix}{name}.c'), *flags, '-ffreestanding', '-nostdlib',
+                           '-mgeneral-regs-only', '-fno-pic', '-fno-pie', '-no-pie', '-fno-stack-protector',
+                           '-Wl,-Ttext=0x40200000,-e,_start,--build-id=none', target=target)
     for engine in engines:
         with Guest('-M', machine, '-nographic', '-net', 'none', '-accel', engine, *(args or ('-cpu', 'max')), '-kernel', elf,
-                   target='aarch64', stdin=False) as g:
+                   target=target, stdin=False) as g:
             g.expect('end', 60)
             g.exit(0, 10)
             if 'failures 00000000' not in g.text:
@@ -191,5 +197,7 @@ test('aarch64/acpi', lambda: acpi('-smp', '2'), cores=2, limit=20)
 test('aarch64/acpi-gicv3', lambda: acpi('-M', 'virt,gic-version=3'), limit=20)
 test('aarch64/edk2', lambda: edk2('aarch64', 'qemu-efi-aarch64/QEMU_EFI.fd'), limit=20)
 add('arm')
+for model in ('cortex-a15', 'max'):
+    test(f'arm/bare-faults-{model}', lambda m=model: bare('faults', '-cpu', m, target='arm'), limit=5)
 test('arm/uboot', lambda: uboot('arm', 'qemu_arm'), limit=10)
 test('arm/edk2', lambda: edk2('arm', 'AAVMF/AAVMF32_CODE.fd'), limit=20)
