@@ -194,6 +194,84 @@ static inline void sync_code(void)
     __asm__ volatile("dsb sy\n\tic iallu\n\tdsb sy\n\tisb" ::: "memory");
 }
 
+/* ---- other CPUs ---- */
+
+/* PSCI by the conduit of the board: HVC, or SMC if there is an EL2 for the guest. */
+static inline u64 psci(u64 fn, u64 a1, u64 a2, u64 a3)
+{
+    register u64 x0 __asm__("x0") = fn;
+    register u64 x1 __asm__("x1") = a1;
+    register u64 x2 __asm__("x2") = a2;
+    register u64 x3 __asm__("x3") = a3;
+
+    if (current_el() == 1) {
+        __asm__ volatile("hvc 0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"memory");
+    } else {
+        __asm__ volatile("smc 0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"memory");
+    }
+    return x0;
+}
+
+/* What another CPU starts with: vectors, FP access and, at EL1, the starter's translation. */
+struct cpu_start {
+    u64 sp;
+    void (*fn)(u64 arg);
+    u64 arg;
+    u64 mair, tcr, ttbr0, ttbr1, sctlr;
+};
+void cpu_enter(struct cpu_start *s);
+void cpu_enter(struct cpu_start *s)
+{
+    if (current_el() == 2) {
+        MSR("vbar_el2", vectors_el2);
+    }
+    MSR("vbar_el1", vectors_el1);
+    MSR("cpacr_el1", 3 << 20);
+    if (current_el() == 1) {
+        MSR("mair_el1", s->mair);
+        MSR("tcr_el1", s->tcr);
+        MSR("ttbr0_el1", s->ttbr0);
+        MSR("ttbr1_el1", s->ttbr1);
+        __asm__ volatile("tlbi vmalle1\n\tdsb sy\n\tisb" ::: "memory");
+        MSR("sctlr_el1", s->sctlr);
+    }
+    s->fn(s->arg);
+    for (;;) {
+        __asm__ volatile("wfi");
+    }
+}
+__asm__(".text\n.global cpu_entry\ncpu_entry:\nldr x1, [x0]\nmov sp, x1\nb cpu_enter\n");
+extern char cpu_entry[];
+
+static struct cpu_start cpu_starts[8];
+/* CPU n runs fn(arg) with a stack of 64 KiB; what PSCI returns. */
+static inline u64 cpu_on(u32 n, void (*fn)(u64), u64 arg)
+{
+    struct cpu_start *s = &cpu_starts[n];
+
+    *s = (struct cpu_start){0x47000000 - 0x10000 * n,
+                            fn,
+                            arg,
+                            MRS("mair_el1"),
+                            MRS("tcr_el1"),
+                            MRS("ttbr0_el1"),
+                            MRS("ttbr1_el1"),
+                            MRS("sctlr_el1")};
+    __asm__ volatile("dsb sy" ::: "memory");
+    return psci(0xc4000003, n, (u64)cpu_entry, (u64)s);
+}
+
+#define READ(x)     __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
+#define WRITE(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELEASE)
+/* Wait until x is v, but not for ever; true if it is. */
+#define WAIT(x, v)                                                                                 \
+    ({                                                                                             \
+        u64 end_ = MRS("cntvct_el0") + 5 * MRS("cntfrq_el0");                                      \
+        while (READ(x) != (v) && MRS("cntvct_el0") < end_) {                                       \
+        }                                                                                          \
+        READ(x) == (v);                                                                            \
+    })
+
 /* Return to pc with PSTATE spsr, X1, X16, X17 = arg and X30 = link; the next exception comes back.
  */
 static inline void go(u64 pc, u64 spsr, u64 arg)
