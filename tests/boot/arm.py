@@ -10,9 +10,12 @@
   arm/aarch64/pauth-*     pointer authentication by a bare program
   arm/TARGET/bare-*       bare programs that check the system level of the architecture, in each engine
   arm/aarch64/acpi*       EDK2 and the kernel with ACPI tables in the place of the device tree
+  arm/aarch64/grub-disk   EDK2 starts GRUB from the EFI system partition of a disk, GRUB the kernel
+  arm/aarch64/grub-tftp   EDK2 gets GRUB over the user network (DHCP, TFTP), GRUB the kernel
 """
 import os
 import re
+import struct
 
 import harness as h
 from harness import Guest, Test
@@ -143,6 +146,68 @@ def acpi(*args):
         raise h.Failure('\n'.join(bad))
 
 
+def grub_tree():
+    """Files for GRUB to boot from: the installer's signed GRUB and kernel, a menu of ours, a small initramfs."""
+    config = ('set timeout=1\nmenuentry "rhea: the only entry" {\n linux /debian-installer/arm64/linux console=ttyAMA0 from=grub\n'
+              ' initrd /tiny.cpio\n}\n').encode()
+    linux = kernel('aarch64')[0]
+    init = h.initramfs('tiny', os.path.join(HERE, 'poweroff.c'), '-nostdlib', '-fomit-frame-pointer', target='aarch64')
+    out = {'debian-installer/arm64/grub/grub.cfg': config}
+    for name, path in (('EFI/BOOT/BOOTAA64.EFI', os.path.join(os.path.dirname(linux), 'grubaa64.efi')),
+                       ('debian-installer/arm64/linux', linux), ('tiny.cpio', init)):
+        with open(path, 'rb') as f:
+            out[name] = f.read()
+    return out
+
+
+def grub(name, *args):
+    firmware = os.path.join(h.fetch_guest('edk2-aarch64'), 'qemu-efi-aarch64/QEMU_EFI.fd')
+    with Guest('-M', 'virt', '-nographic', '-cpu', CPU['aarch64'], '-m', '512M', '-no-reboot', '-bios', firmware, *args,
+               target='aarch64', stdin=False) as g:
+        for text, limit in (*name, ('rhea: the only entry', 90), ('Booting Linux on physical CPU', 90), ('from=grub', 10),
+                            ('init: end of the machine', 60)):
+            g.expect(text, limit)
+        g.exit(0, 20)
+
+
+def grub_disk():
+    image = os.path.join(h.work_dir(), 'grub.img')
+    start = 2048
+    with open(image, 'wb') as f:
+        f.truncate(80 << 20)
+        # A partition table with one EFI system partition
+        f.seek(446)
+        f.write(struct.pack('<B3sB3sII', 0, b'\xfe\xff\xff', 0xef, b'\xfe\xff\xff', start, (79 << 20) // 512))
+        f.seek(510)
+        f.write(b'\x55\xaa')
+    h.run([h.need('mkfs.vfat'), '-F', '32', '--offset', str(start), image, str(79 << 10)])
+    where = f'{image}@@{start * 512}'
+    env = dict(os.environ, MTOOLS_SKIP_CHECK='1')
+    made = set()
+    for path, data in grub_tree().items():
+        parts = path.split('/')
+        for i in range(1, len(parts)):
+            folder = '/'.join(parts[:i])
+            if folder not in made:
+                h.run([h.need('mmd'), '-i', where, '::' + folder], env=env)
+                made.add(folder)
+        leaf = os.path.join(h.work_dir(), 'grub-file')
+        with open(leaf, 'wb') as f:
+            f.write(data)
+        h.run([h.need('mcopy'), '-i', where, leaf, '::' + path], env=env)
+    grub((), '-net', 'none', '-drive', f'file={image},format=raw,if=none,id=d,readonly=on', '-device', 'virtio-blk-pci,drive=d')
+
+
+def grub_tftp():
+    root = os.path.join(h.work_dir(), 'grub-tftp')
+    for path, data in grub_tree().items():
+        os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
+        with open(os.path.join(root, path), 'wb') as f:
+            f.write(data)
+    grub((('Start PXE over IPv4', 90), ('NBP filename is EFI/BOOT/BOOTAA64.EFI', 60)), '-netdev',
+         f'user,id=n,tftp={root},bootfile=EFI/BOOT/BOOTAA64.EFI', '-device', 'virtio-net-pci,netdev=n')
+
+
 def pauth(algorithm, whole):
     """A bare program's pointer authentication codes; whole: also what depends on the algorithm, from a recording."""
     elf = h.compile_static(os.path.join(HERE, 'bare/arm-pauth.c'), '-march=armv8.3-a', '-ffreestanding', '-nostdlib',
@@ -198,6 +263,8 @@ test('aarch64/uboot', lambda: uboot('aarch64', 'qemu_arm64'), limit=10)
 test('aarch64/acpi', lambda: acpi('-smp', '2'), cores=2, limit=20)
 test('aarch64/acpi-gicv3', lambda: acpi('-M', 'virt,gic-version=3'), limit=20)
 test('aarch64/edk2', lambda: edk2('aarch64', 'qemu-efi-aarch64/QEMU_EFI.fd'), limit=20)
+test('aarch64/grub-disk', grub_disk, limit=20)
+test('aarch64/grub-tftp', grub_tftp, limit=30)
 add('arm')
 for model in ('cortex-a15', 'max'):
     test(f'arm/bare-faults-{model}', lambda m=model: bare('faults', '-cpu', m, target='arm'), limit=5)

@@ -58,7 +58,7 @@ def load_suites():
 
 
 def selected(test, paths):
-    return not paths or any(test.name == p or test.name.startswith(p.rstrip('/') + '/') for p in paths)
+    return not paths and not test.asked or any(test.name == p or test.name.startswith(p.rstrip('/') + '/') for p in paths)
 
 
 class Runner:

@@ -43,10 +43,11 @@ class Skip(Exception):
 
 class Test:
     """One test: `name` is its path on the command line, `func()` raises Failure or Skip; `cores`
-    is how much of the machine it takes, `limit` its rough length in seconds (for ordering)."""
+    is how much of the machine it takes, `limit` its rough length in seconds (for ordering); one that
+    is `asked` for runs only when a path of the command line selects it."""
 
-    def __init__(self, name, func, cores=1, limit=60):
-        self.name, self.func, self.cores, self.limit = name, func, cores, limit
+    def __init__(self, name, func, cores=1, limit=60, asked=False):
+        self.name, self.func, self.cores, self.limit, self.asked = name, func, cores, limit, asked
 
 
 def emulator(target='riscv64', reference=False):
@@ -389,22 +390,10 @@ def read_cpio(blob):
     return files
 
 
-class Shell(Guest):
-    """A riscv64 guest with a shell: Debian's kernel and shell_initramfs()."""
+class Session(Guest):
+    """A guest whose console is a shell without prompt and echo, once it is there."""
 
-    def __init__(self, *args, modules=(), machine='virt', smp=1, memory='256M', wrap=()):
-        linux = os.path.join(fetch_guest('debian-installer'), 'linux')
-        args = ['-M', machine, '-smp', str(smp), '-m', memory, '-nographic', '-no-reboot', '-kernel', linux, '-initrd',
-                shell_initramfs(tuple(modules)), '-append', 'console=ttyS0 quiet', *args]
-        self.count = 0
-        if wrap:
-            super().__init__(command=[*wrap, *emulator('riscv64'), *extra_args(), *args])
-        else:
-            super().__init__(*args)
-
-    def ready(self, limit=60):
-        self.expect('shell ready', limit)
-        return self
+    count = 0
 
     def run(self, text, limit=30):
         """Runs a line; its status and what it printed."""
@@ -423,6 +412,23 @@ class Shell(Guest):
             if w not in got:
                 self.fail(f'{text!r} prints no {w!r}:\n{got}')
         return got
+
+
+class Shell(Session):
+    """A riscv64 guest with a shell: Debian's kernel and shell_initramfs()."""
+
+    def __init__(self, *args, modules=(), machine='virt', smp=1, memory='256M', wrap=()):
+        linux = os.path.join(fetch_guest('debian-installer'), 'linux')
+        args = ['-M', machine, '-smp', str(smp), '-m', memory, '-nographic', '-no-reboot', '-kernel', linux, '-initrd',
+                shell_initramfs(tuple(modules)), '-append', 'console=ttyS0 quiet', *args]
+        if wrap:
+            super().__init__(command=[*wrap, *emulator('riscv64'), *extra_args(), *args])
+        else:
+            super().__init__(*args)
+
+    def ready(self, limit=60):
+        self.expect('shell ready', limit)
+        return self
 
     def off(self):
         self.send('poweroff -f\n')
