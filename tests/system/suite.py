@@ -40,6 +40,8 @@ CONTROLLERS = {
     'nvme': (['-device', 'nvme,serial=root,drive=root'], '/dev/nvme0n1p2'),
 }
 LOGIN = 300  # seconds to the login on a loaded machine
+# systemd gives up on a device after 90 s; on a loaded machine its own start can take that long.
+PATIENCE = 'systemd.default_device_timeout_sec=600 systemd.default_timeout_start_sec=600'
 
 
 def disk(arch, name):
@@ -69,7 +71,7 @@ class System(Session):
         _, target, machine, console = SYSTEMS[arch]
         if boot == 'kernel':
             how = ['-kernel', self.folder + '/vmlinuz', '-initrd', self.folder + '/initrd.img', '-append',
-                   f'root=LABEL=rhea console={console}']
+                   f'root=LABEL=rhea console={console} {PATIENCE}']
         else:
             how = firmware(arch)
         super().__init__(*machine, '-smp', '2', '-m', '1G', '-nographic', '-no-reboot', *how, '-drive',
