@@ -213,6 +213,7 @@ static bool rom_map_pages(Machine *m, const LoadedRom *r, uint64_t *from, uint64
              file_offset + head) == MAP_FAILED) {
         g_error("cannot map %s: %s", r->file->path, g_strerror(errno));
     }
+    ram_block_note_file(s.block, s.ra - s.block->start + head, len);
     memory_notify_code_write(s.block, s.ra - s.block->start + head, len);
     *from = head;
     *to = head + len;

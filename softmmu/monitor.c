@@ -13,10 +13,12 @@
 #include "vl.h"
 #include "softmmu/softmmu-config.h"
 #include "accel/accel.h"
+#include "hw/balloon.h"
 #include "hw/device.h"
 #include "rhea/log.h"
 #include "softmmu/loader.h"
 #include "softmmu/memory.h"
+#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -592,6 +594,16 @@ static void cmd_device_del(Monitor *mon, const char *rest)
     }
 }
 
+static void cmd_balloon(Monitor *mon, const char *rest)
+{
+    g_autoptr(GError) err = NULL;
+    uint64_t target;
+    if (!opt_value_size("target", rest, 1 << 20, &target, &err) ||
+        !balloon_set(mon->m, target, &err)) {
+        mon_printf(mon, "Error: %s\n", err->message);
+    }
+}
+
 static void cmd_help(Monitor *mon, const char *rest);
 static void cmd_info(Monitor *mon, const char *rest);
 
@@ -601,6 +613,17 @@ static void cmd_info(Monitor *mon, const char *rest);
 static void info_status(Monitor *mon, const char *rest)
 {
     mon_printf(mon, "VM status: %s\n", machine_phase_name(mon->m));
+}
+
+static void info_balloon(Monitor *mon, const char *rest)
+{
+    g_autoptr(GError) err = NULL;
+    BalloonInfo info;
+    if (!balloon_info(mon->m, &info, &err)) {
+        mon_printf(mon, "Error: %s\n", err->message);
+        return;
+    }
+    mon_printf(mon, "balloon: actual=%" PRIu64 "\n", info.actual >> 20);
 }
 
 static void info_version(Monitor *mon, const char *rest)
@@ -718,6 +741,7 @@ static void info_history(Monitor *mon, const char *rest)
  */
 
 static const MonitorCommand commands[] = {
+    {"balloon", "target", "request VM to change its memory allocation (in MB)", cmd_balloon, true},
     {"chardev-send-break", "id", "send a break on chardev", cmd_send_break, true},
     {"cont|c", "", "resume emulation", cmd_cont, false},
     {"cpu", "index", "set the default CPU", cmd_cpu, true},
@@ -738,6 +762,7 @@ static const MonitorCommand commands[] = {
 };
 
 static const MonitorCommand infos[] = {
+    {"balloon", "", "show balloon information", info_balloon, false},
     {"chardev", "", "show the character devices", info_chardev, false},
     {"cpus", "", "show infos for each CPU", info_cpus, false},
     {"history", "", "show the command line history", info_history, false},

@@ -144,6 +144,8 @@ RamBlock *ram_block_new(MemSystem *ms, const char *name, uint64_t size, const Ra
     b->code = host + size;
     b->fd = fd;
     b->shared = o->share || o->memfd;
+    b->file_offset = o->file_offset;
+    b->mapped_files = g_array_new(FALSE, FALSE, 2 * sizeof(uint64_t));
     g_rec_mutex_lock(&ms->topology);
     b->start = ms->next_start;
     ms->next_start = (b->start + size + BLOCK_ALIGN - 1) & ~(BLOCK_ALIGN - 1);
@@ -169,7 +171,55 @@ void ram_block_free(RamBlock *b)
         close(b->fd);
     }
     g_free((char *)b->name);
+    g_array_unref(b->mapped_files);
     g_free(b);
+}
+
+void ram_block_note_file(RamBlock *b, uint64_t offset, uint64_t len)
+{
+    const uint64_t piece[2] = {offset, len};
+
+    for (unsigned i = 0; i < b->mapped_files->len; i++) {
+        if (memcmp(&g_array_index(b->mapped_files, uint64_t, 2 * i), piece, sizeof(piece)) == 0) {
+            return;
+        }
+    }
+    g_array_append_vals(b->mapped_files, piece, 1);
+}
+
+/* Pages of a file would come back with what the file has: put fresh memory in their place. */
+static bool files_unmap(RamBlock *b, uint64_t offset, uint64_t len)
+{
+    for (unsigned i = 0; i < b->mapped_files->len; i++) {
+        const uint64_t *piece = &g_array_index(b->mapped_files, uint64_t, 2 * i);
+        uint64_t from = MAX(piece[0], offset), to = MIN(piece[0] + piece[1], offset + len);
+
+        if (from < to &&
+            mmap(b->host + from, to - from, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool ram_block_discard(RamBlock *b, uint64_t offset, uint64_t len)
+{
+    uint64_t page = sysconf(_SC_PAGESIZE);
+    bool ok;
+
+    if (offset > b->size || len > b->size - offset || (offset | len) & (page - 1)) {
+        return false;
+    }
+    if (b->shared) {
+        ok = fallocate(b->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, b->file_offset + offset,
+                       len) == 0;
+    } else {
+        ok = b->fd < 0 && files_unmap(b, offset, len) &&
+             madvise(b->host + offset, len, MADV_DONTNEED) == 0;
+    }
+    memory_notify_code_write(b, offset, len);
+    return ok;
 }
 
 RamBlock *ram_block_find(MemSystem *ms, ram_addr ra, uint64_t *offset)

@@ -564,9 +564,9 @@ static void virtio_blk_unrealize(void *opaque)
     block_conf_close(&s->conf);
 }
 
-static const VirtioClass virtio_blk_virtio = {
+// clang-format off
+VIRTIO_DEVICE(virtio_blk, VirtioBlkState, "virtio-blk", DEVICE_STORAGE, 2,
     .id = VIRTIO_ID_BLOCK,
-    .core = offsetof(VirtioBlkState, vio),
     .config_size = CFG_SIZE,
     .config_get = virtio_blk_config_get,
     .config_set = virtio_blk_config_set,
@@ -576,24 +576,7 @@ static const VirtioClass virtio_blk_virtio = {
     .queue_reset = virtio_blk_queue_reset,
     .cancel = virtio_blk_cancel,
     .drain = virtio_blk_drain,
-    .post_load = virtio_blk_post_load,
-};
-
-// clang-format off
-DEVICE(virtio_blk, VirtioBlkState,
-    .name = "virtio-blk-device",
-    .bus = "virtio-bus",
-    .category = DEVICE_STORAGE,
-    .user_creatable = true,
-    .version = 2,
-    .props = virtio_blk_props,
-    .realize = virtio_blk_realize,
-    .unrealize = virtio_blk_unrealize,
-    .reset = virtio_reset,
-    .settle = virtio_settle,
-    .pre_save = virtio_pre_save,
-    .post_load = virtio_post_load,
-    .sub = &virtio_blk_virtio);
+    .post_load = virtio_blk_post_load);
 // clang-format on
 
 VIRTIO_PCI(virtio_blk, "virtio-blk", DEVICE_STORAGE, .pci.class_code = 0x010000,

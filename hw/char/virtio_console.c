@@ -481,32 +481,16 @@ static void virtio_serial_unrealize(void *opaque)
     device_bus_destroy(&((VirtioSerialState *)opaque)->bus);
 }
 
-static const VirtioClass virtio_serial_virtio = {
+// clang-format off
+VIRTIO_DEVICE(virtio_serial, VirtioSerialState, "virtio-serial", DEVICE_INPUT, 2,
     .id = VIRTIO_ID_CONSOLE,
-    .core = offsetof(VirtioSerialState, vio),
     .config_size = CFG_SIZE,
     .config_get = virtio_serial_config_get,
     .config_set = virtio_serial_config_set,
     .notify = virtio_serial_notify,
     .reset = virtio_serial_clear,
     .queue_reset = virtio_serial_queue_reset,
-    .post_load = virtio_serial_post_load,
-};
-
-// clang-format off
-DEVICE(virtio_serial, VirtioSerialState,
-    .name = "virtio-serial-device",
-    .bus = "virtio-bus",
-    .category = DEVICE_INPUT,
-    .user_creatable = true,
-    .version = 2,
-    .props = virtio_serial_props,
-    .realize = virtio_serial_realize,
-    .unrealize = virtio_serial_unrealize,
-    .reset = virtio_reset,
-    .pre_save = virtio_pre_save,
-    .post_load = virtio_post_load,
-    .sub = &virtio_serial_virtio);
+    .post_load = virtio_serial_post_load);
 // clang-format on
 
 /* ---- ports ---- */

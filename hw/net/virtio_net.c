@@ -624,32 +624,16 @@ static void virtio_net_unrealize(void *opaque)
     }
 }
 
-static const VirtioClass virtio_net_virtio = {
+// clang-format off
+VIRTIO_DEVICE(virtio_net, VirtioNetState, "virtio-net", DEVICE_NETWORK, 1,
     .id = VIRTIO_ID_NET,
-    .core = offsetof(VirtioNetState, vio),
     .config_size = CFG_SIZE,
     .config_get = virtio_net_config_get,
     .config_set = virtio_net_config_set,
     .notify = virtio_net_notify,
     .start = virtio_net_start,
     .reset = virtio_net_clear,
-    .post_load = virtio_net_post_load,
-};
-
-// clang-format off
-DEVICE(virtio_net, VirtioNetState,
-    .name = "virtio-net-device",
-    .bus = "virtio-bus",
-    .category = DEVICE_NETWORK,
-    .user_creatable = true,
-    .version = 1,
-    .props = virtio_net_props,
-    .realize = virtio_net_realize,
-    .unrealize = virtio_net_unrealize,
-    .reset = virtio_reset,
-    .pre_save = virtio_pre_save,
-    .post_load = virtio_post_load,
-    .sub = &virtio_net_virtio);
+    .post_load = virtio_net_post_load);
 // clang-format on
 
 VIRTIO_PCI(virtio_net, "virtio-net", DEVICE_NETWORK, .pci.class_code = 0x020000,

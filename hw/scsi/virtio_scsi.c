@@ -662,9 +662,9 @@ static void virtio_scsi_unrealize(void *opaque)
     g_cond_clear(&s->idle);
 }
 
-static const VirtioClass virtio_scsi_virtio = {
+// clang-format off
+VIRTIO_DEVICE(virtio_scsi, VirtioScsiState, "virtio-scsi", DEVICE_STORAGE, 1,
     .id = VIRTIO_ID_SCSI,
-    .core = offsetof(VirtioScsiState, vio),
     .config_size = CFG_SIZE,
     .config_get = virtio_scsi_config_get,
     .config_set = virtio_scsi_config_set,
@@ -673,24 +673,7 @@ static const VirtioClass virtio_scsi_virtio = {
     .queue_reset = virtio_scsi_queue_reset,
     .cancel = virtio_scsi_cancel,
     .drain = virtio_scsi_drain,
-    .post_load = virtio_scsi_post_load,
-};
-
-// clang-format off
-DEVICE(virtio_scsi, VirtioScsiState,
-    .name = "virtio-scsi-device",
-    .bus = "virtio-bus",
-    .category = DEVICE_STORAGE,
-    .user_creatable = true,
-    .version = 1,
-    .props = virtio_scsi_props,
-    .realize = virtio_scsi_realize,
-    .unrealize = virtio_scsi_unrealize,
-    .reset = virtio_reset,
-    .settle = virtio_settle,
-    .pre_save = virtio_pre_save,
-    .post_load = virtio_post_load,
-    .sub = &virtio_scsi_virtio);
+    .post_load = virtio_scsi_post_load);
 // clang-format on
 
 VIRTIO_PCI(virtio_scsi, "virtio-scsi", DEVICE_STORAGE, .pci.class_code = 0x010000,

@@ -164,6 +164,9 @@ void virtio_end(VirtioCore *v, VirtQueue *q)
 
 void virtio_reset(void *dev)
 {
+    if (virtio_class(dev)->cold_reset) {
+        virtio_class(dev)->cold_reset(dev);
+    }
     core_reset(virtio_core(dev));
 }
 

@@ -1134,32 +1134,14 @@ static void virtio_9p_unrealize(void *opaque)
     g_cond_clear(&s->idle);
 }
 
-static const VirtioClass virtio_9p_virtio = {
-    .id = 9,
-    .core = offsetof(Virtio9pState, vio),
+// clang-format off
+VIRTIO_DEVICE(virtio_9p, Virtio9pState, "virtio-9p", DEVICE_STORAGE, 1,
+    .id = VIRTIO_ID_9P,
     .config_size = 2 + TAG_MAX,
     .config_get = virtio_9p_config_get,
     .notify = virtio_9p_notify,
     .reset = virtio_9p_clear,
-    .drain = virtio_9p_drain,
-};
-
-// clang-format off
-DEVICE(virtio_9p, Virtio9pState,
-    .name = "virtio-9p-device",
-    .desc = "folder of the host",
-    .bus = "virtio-bus",
-    .category = DEVICE_STORAGE,
-    .user_creatable = true,
-    .version = 1,
-    .props = virtio_9p_props,
-    .realize = virtio_9p_realize,
-    .unrealize = virtio_9p_unrealize,
-    .reset = virtio_reset,
-    .settle = virtio_settle,
-    .pre_save = virtio_pre_save,
-    .post_load = virtio_post_load,
-    .sub = &virtio_9p_virtio);
+    .drain = virtio_9p_drain);
 // clang-format on
 
 VIRTIO_PCI(virtio_9p, "virtio-9p", DEVICE_STORAGE, .pci.class_code = 0x00ff00,

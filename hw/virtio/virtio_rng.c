@@ -213,7 +213,7 @@ static void virtio_rng_timer(void *opaque)
 
 /* ---- life ---- */
 
-static void virtio_rng_device_reset(void *opaque)
+static void virtio_rng_cold_reset(void *opaque)
 {
     VirtioRngState *s = opaque;
     const Machine *m = s->dev.machine;
@@ -222,7 +222,6 @@ static void virtio_rng_device_reset(void *opaque)
     s->period_runs = false;
     s->quota = s->max_bytes;
     prng_seed(s, m->seed_set ? m->seed : 0);
-    virtio_reset(s);
 }
 
 static bool virtio_rng_post_load(void *opaque, GError **err)
@@ -313,27 +312,12 @@ static void virtio_rng_unrealize(void *opaque)
     }
 }
 
-static const VirtioClass virtio_rng_virtio = {
-    .id = VIRTIO_ID_ENTROPY,
-    .core = offsetof(VirtioRngState, vio),
-    .notify = virtio_rng_notify,
-    .post_load = virtio_rng_post_load,
-};
-
 // clang-format off
-DEVICE(virtio_rng, VirtioRngState,
-    .name = "virtio-rng-device",
-    .bus = "virtio-bus",
-    .category = DEVICE_MISC,
-    .user_creatable = true,
-    .version = 2,
-    .props = virtio_rng_props,
-    .realize = virtio_rng_realize,
-    .unrealize = virtio_rng_unrealize,
-    .reset = virtio_rng_device_reset,
-    .pre_save = virtio_pre_save,
-    .post_load = virtio_post_load,
-    .sub = &virtio_rng_virtio);
+VIRTIO_DEVICE(virtio_rng, VirtioRngState, "virtio-rng", DEVICE_MISC, 2,
+    .id = VIRTIO_ID_ENTROPY,
+    .notify = virtio_rng_notify,
+    .cold_reset = virtio_rng_cold_reset,
+    .post_load = virtio_rng_post_load);
 // clang-format on
 
 VIRTIO_PCI(virtio_rng, "virtio-rng", DEVICE_MISC, .pci.class_code = 0x00ff00,

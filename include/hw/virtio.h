@@ -8,8 +8,7 @@
  * index.
  *
  * A device type has, first in its STATE list, VIRTIO_STATE(queues): the VirtioCore `vio` and its
- * queues `vq`. Its DeviceClass says .bus = "virtio-bus", .sub = its VirtioClass, and takes
- * virtio_reset, virtio_pre_save and virtio_post_load as hooks. realize() calls virtio_init().
+ * queues `vq`. VIRTIO_DEVICE() makes its classes. realize() calls virtio_init().
  *
  * The state that transports share, MMIO's registers included, belongs to the device, so that one
  * lock, the device's, covers everything. A transport holds that lock around each access and calls
@@ -45,7 +44,10 @@ enum {
     VIRTIO_ID_BLOCK = 2,
     VIRTIO_ID_CONSOLE = 3,
     VIRTIO_ID_ENTROPY = 4,
+    VIRTIO_ID_BALLOON = 5,
     VIRTIO_ID_SCSI = 8,
+    VIRTIO_ID_9P = 9,
+    VIRTIO_ID_INPUT = 18,
 };
 
 /* Device status, 2.1. */
@@ -153,6 +155,8 @@ typedef struct VirtioClass {
     void (*start)(void *dev);
     /* The device was reset; its queues are not in use any more, nothing is under way. */
     void (*reset)(void *dev);
+    /* The machine is reset: called before the above. */
+    void (*cold_reset)(void *dev);
     /* Queue q was reset or disabled; what was under way still is. */
     void (*queue_reset)(void *dev, VirtQueue *q);
     /* All that is under way is of no use any more: end it soon. NULL: it ends as soon as it can. */
@@ -162,6 +166,22 @@ typedef struct VirtioClass {
     /* Finish and check what was loaded, after the core did so. */
     bool (*post_load)(void *dev, GError **err);
 } VirtioClass;
+
+/*
+ * The device type "NAME-device" with its VirtioClass, instead of DEVICE(): properties, realize and
+ * unrealize are prefix_props, prefix_realize, prefix_unrealize; the rest are members of the
+ * VirtioClass:
+ *     VIRTIO_DEVICE(virtio_rng, VirtioRngState, "virtio-rng", DEVICE_MISC, 2,
+ *         .id = VIRTIO_ID_ENTROPY,
+ *         .notify = virtio_rng_notify);
+ */
+#define VIRTIO_DEVICE(prefix, Type, NAME, CATEGORY, VERSION, ...)                                  \
+    static const VirtioClass prefix##_virtio = {.core = offsetof(Type, vio), __VA_ARGS__};         \
+    DEVICE(prefix, Type, .name = NAME "-device", .bus = "virtio-bus", .category = CATEGORY,        \
+           .user_creatable = true, .version = VERSION, .props = prefix##_props,                    \
+           .realize = prefix##_realize, .unrealize = prefix##_unrealize, .reset = virtio_reset,    \
+           .settle = virtio_settle, .pre_save = virtio_pre_save, .post_load = virtio_post_load,    \
+           .sub = &prefix##_virtio)
 
 struct VirtioTransport {
     bool has_legacy, has_modern; /* interfaces; with both, virtio_use_interface() tells */

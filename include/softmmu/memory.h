@@ -75,8 +75,10 @@ struct RamBlock {
      * page is read for translation.
      */
     uint8_t *code;
-    int fd;      /* backing file or memfd, or -1 */
-    bool shared; /* mapped MAP_SHARED: stores reach the file */
+    int fd;               /* backing file or memfd, or -1 */
+    bool shared;          /* mapped MAP_SHARED: stores reach the file */
+    uint64_t file_offset; /* of byte 0 in the file */
+    GArray *mapped_files; /* where a loader mapped files: pairs of uint64_t, offset and length */
 };
 
 typedef struct RamBlockOptions {
@@ -100,6 +102,14 @@ RamBlock *ram_block_new(MemSystem *ms, const char *name, uint64_t size, const Ra
 RamBlock *ram_block_find(MemSystem *ms, ram_addr ra, uint64_t *offset);
 /* The same from a host address inside some block's memory. */
 RamBlock *ram_block_from_host(MemSystem *ms, const void *host, uint64_t *offset);
+/*
+ * Give pages back to the host; they read as 0 afterwards. The guest does not care for what they
+ * held, but may write them at any time. offset and len are multiples of MEM_PAGE_SIZE. False: the
+ * host would not take them, or they are a private copy of a file; nothing changed.
+ */
+bool ram_block_discard(RamBlock *b, uint64_t offset, uint64_t len);
+/* A file was mapped over a piece of the block; vCPUs do not run. */
+void ram_block_note_file(RamBlock *b, uint64_t offset, uint64_t len);
 /* Call fn for each block, in order of creation. */
 void ram_block_foreach(MemSystem *ms, void (*fn)(RamBlock *b, void *opaque), void *opaque);
 
