@@ -4,6 +4,7 @@
 #include "softmmu/memory.h"
 
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 typedef struct Log {
@@ -446,6 +447,21 @@ static void test_blocks(void)
         ram_block_new(m.ms, "x", 0x1000, &(RamBlockOptions){.path = "/nonexistent/file"}, &err));
     g_assert_nonnull(err);
     g_clear_error(&err);
+
+    /* Given back: 0 afterwards, also where a file was mapped; not a private copy of a file. */
+    g_assert_true(mmap(a->host, 0x1000, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd,
+                       0x1000) == a->host);
+    ram_block_note_file(a, 0, 0x1000);
+    a->host[0x1000] = 1;
+    g_assert_cmpstr((char *)a->host, ==, "hello");
+    g_assert_true(ram_block_discard(a, 0, 0x2000));
+    g_assert_true(a->host[0] == 0 && a->host[0x1000] == 0);
+    g_assert_false(ram_block_discard(a, 0, 0x3000));
+    g_assert_false(ram_block_discard(a, 1, 0x1000));
+    g_assert_false(ram_block_discard(g, 0, 0x1000));
+    g_assert_cmpint(g->host[0], ==, 'j');
+    e->host[5] = 1;
+    g_assert_true(ram_block_discard(e, 0, 0x1000) && e->host[5] == 0);
     close(fd);
     unlink(path);
     map_clear(&m);
