@@ -7,7 +7,7 @@
  *
  * An exception fills `trap` and returns to trap.resume (once), with trap.resume_spsr as PSTATE if
  * that is not 0; without trap.resume, behind the instruction, or at it again if it could not be
- * fetched. Taken at EL1, EL2 or EL3.
+ * fetched. An interrupt goes on where it came, with interrupts masked. Taken at EL1, EL2 or EL3.
  */
 typedef unsigned long u64;
 typedef unsigned u32;
@@ -42,7 +42,9 @@ volatile struct {
     "ldr x0, [x1, 40]\nadd x0, x0, 1\nstr x0, [x1, 40]\n"                                          \
     ".if " #el " == 2\nmrs x0, hpfar_el2\nstr x0, [x1, 64]\n.endif\n"                              \
     "mrs x0, elr_el" #el "\nstr x0, [x1, 16]\n"                                                    \
-    "ldr x0, [x1, 48]\ncbnz x0, 1f\nmrs x0, esr_el" #el "\nlsr x0, x0, 26\ncmp x0, 0x21\n"         \
+    "ldr x0, [x1, 48]\ncbnz x0, 1f\nldr x0, [x1, 32]\nubfx x0, x0, 7, 2\nsub x0, x0, 1\n"          \
+    "cmp x0, 1\nb.hi 3f\nmrs x0, spsr_el" #el "\norr x0, x0, 0xc0\nmsr spsr_el" #el ", x0\n"       \
+    "mrs x0, elr_el" #el "\nb 1f\n3: mrs x0, esr_el" #el "\nlsr x0, x0, 26\ncmp x0, 0x21\n"        \
     "mrs x0, elr_el" #el "\nb.eq 1f\nadd x0, x0, 4\n"                                              \
     "1: msr elr_el" #el ", x0\nstr xzr, [x1, 48]\n"                                                \
     "ldr x0, [x1, 56]\ncbz x0, 2f\nmsr spsr_el" #el ", x0\nstr xzr, [x1, 56]\n"                    \
