@@ -115,8 +115,13 @@ void start(void)
     print(" failures ");
     hex(failures);
     print("\nend\n");
-    /* PSCI SYSTEM_OFF by the conduit of the board; at EL3 there is none: semihosting or nothing. */
-    if (current_el() == 1) {
+    /* PSCI SYSTEM_OFF by the conduit of the board; at EL3 there is none: SYS_EXIT of semihosting.
+     */
+    if (current_el() == 3) {
+        static const u64 application_exit[2] = {0x20026, 0};
+        __asm__ volatile("mov w0, 0x18\n\tmov x1, %0\n\thlt 0xf000" ::"r"(application_exit)
+                         : "x0", "x1", "memory");
+    } else if (current_el() == 1) {
         __asm__ volatile("ldr w0, =0x84000008\n\thvc 0");
     } else {
         __asm__ volatile("ldr w0, =0x84000008\n\tsmc 0");
