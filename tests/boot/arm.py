@@ -258,6 +258,9 @@ for program in ('bti', 'align', 'lse2', 'endian', 'faults'):
     test('aarch64/bare-' + program, lambda p=program: bare(p), limit=5)
 test('aarch64/bare-stage2', lambda: bare('stage2', machine='virt,virtualization=on'), limit=5)
 test('aarch64/bare-tlb', lambda: bare('tlb', '-cpu', 'max', '-smp', '2', engines=('tcg', 'tcg,engine=interp')), cores=2, limit=10)
+for level, machine in ((1, 'virt'), (2, 'virt,virtualization=on')):
+    test(f'aarch64/bare-psci-el{level}', lambda m=machine: bare('psci', '-cpu', 'max', '-smp', '3', machine=m,
+                                                              engines=('tcg', 'tcg,engine=interp')), cores=2, limit=5)
 for level, machine in ((1, 'virt'), (2, 'virt,virtualization=on'), (3, 'virt,secure=on')):
     test(f'aarch64/bare-timer-el{level}', lambda m=machine: bare('timer', '-cpu', 'max', '-semihosting', machine=m), limit=5)
 for version in ('2', '3'):
