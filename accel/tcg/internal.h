@@ -162,6 +162,7 @@ struct TcgCpu {
     GCond sleep_cond; /* with sleep_lock: somebody kicked */
     bool sleeping;    /* atomic */
     WorkItem *work;   /* atomic stack */
+    unsigned spins;   /* calls of cpu_spin() */
 
     /* soft TLB */
     TlbSlot slots[TLB_SLOTS];

@@ -12,6 +12,7 @@
  * less, and timers fire in this thread between turns, so that a run depends on nothing but the
  * guest.
  */
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include "accel/tcg/internal.h"
@@ -264,6 +265,14 @@ static void run_work(CPU *cpu)
         in_order->fn(cpu, in_order->data);
         g_free(in_order);
         in_order = next;
+    }
+}
+
+/* A wait of a few rounds is shorter than a call of the host. */
+void cpu_spin(CPU *cpu)
+{
+    if (++cpu->tcg->spins % 16 == 0) {
+        sched_yield();
     }
 }
 

@@ -199,6 +199,10 @@ void cpu_set_current(CPU *cpu);
 /* vCPU number index of cpu's machine, NULL at the end. [any, once the vCPUs run] */
 CPU *cpu_peer(CPU *cpu, unsigned index);
 
+/* The guest waits in a loop for another vCPU: lets the host's processor run another thread now and
+ * then. [vCPU] */
+void cpu_spin(CPU *cpu);
+
 /* Raise or lower architecture line `line` (0-15); wakes a halted vCPU. [any] */
 void cpu_set_line(CPU *cpu, unsigned line, bool level);
 /* Set CPU_INT_* bits and make the vCPU look at them soon. [any] */

@@ -189,8 +189,8 @@ extern const TCGHelper arm_helper_semihost;
 /* Is the semihosting form of an instruction one at exception level el? Constant. */
 bool arm_semihosting(const CPU *cpu, unsigned el);
 extern const TCGHelper arm_helper_break; /* (pc I64): breakpoints */
-extern const TCGHelper arm_helper_wfi, arm_helper_wfe, arm_helper_step, arm_helper_dsb_wait,
-    arm_helper_isb;
+extern const TCGHelper arm_helper_wfi, arm_helper_wfe, arm_helper_yield, arm_helper_step,
+    arm_helper_dsb_wait, arm_helper_isb;
 extern const TCGHelper arm_helper_mrs, arm_helper_mrs_fp, arm_helper_msr, arm_helper_msr_fp;
 extern const TCGHelper arm_helper_msr_imm, arm_helper_sys, arm_helper_cntvct;
 

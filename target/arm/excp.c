@@ -7,7 +7,6 @@
  * Test: tests/unit/test-arm-sys.c
  */
 #include <inttypes.h>
-#include <sched.h>
 #include "target/arm/internals.h"
 #include "rhea/log.h"
 
@@ -1105,13 +1104,16 @@ static void helper_arm_wfi(ARMEnv *env)
 }
 ARM_HELPER(wfi, VOID, true, TCG_HELPER_FAULTS | TCG_HELPER_IO);
 
-/*
- * An event may come at any time, and the loops around WFE check what they wait for: it always
- * completes, after the host's processor was given to another thread.
- */
+/* An event may come at any time, and the loops around WFE check what they wait for. */
 static void helper_arm_wfe(ARMEnv *env)
 {
     wait_check(env, true, RHEA_RA());
-    sched_yield();
+    cpu_spin(env->cpu.cpu);
 }
 ARM_HELPER(wfe, VOID, true, TCG_HELPER_FAULTS | TCG_HELPER_IO);
+
+static void helper_arm_yield(ARMEnv *env)
+{
+    cpu_spin(env->cpu.cpu);
+}
+ARM_HELPER(yield, VOID, true, 0);

@@ -143,7 +143,7 @@ typedef struct RISCVEnv {
 
     /* Derived. */
     bool trigger_watch, trigger_load, trigger_count; /* trigger.c */
-    uint8_t trigger_trapped; /* triggers that match the trap being taken */
+    uint8_t trigger_trapped;                         /* triggers that match the trap being taken */
     RISCVPmpRange pmp[RISCV_PMP_MAX];
     uint8_t pmp_last; /* entries at and above are all off */
     /* ASID << 44 | root of tables that translations may be cached for, by ASID % 64 */
@@ -162,8 +162,8 @@ typedef struct RISCVEnv {
     uint64_t seed_state; /* Zkr: xorshift state; 0: the host's entropy */
     RISCVTimeSource time;
     RISCVImsic imsic[2]; /* S, M; access NULL: none */
-    Timer stimer;    /* stimecmp */
-    Timer hpm_timer; /* overflow of a counter */
+    Timer stimer;        /* stimecmp */
+    Timer hpm_timer;     /* overflow of a counter */
 } RISCVEnv;
 
 #define RISCV_FS_DIRTY_OFFSET offsetof(RISCVEnv, fs_dirty)
@@ -186,51 +186,49 @@ unsigned riscv_disas(CPU *cpu, uint64_t pc, const uint8_t *code, unsigned avail,
 extern const TCGHelper riscv_helper_semihost; /* (pc) -> new pc: EBREAK that may be such a call */
 /* May code of this privilege make semihosting calls? Constant. */
 bool riscv_semihosting(const CPU *cpu, unsigned priv);
-#define RISCV_HELPERS(X)                                                                            \
-    /* Exceptions; do not return. raise: (cause, tval), the others: (insn). */                      \
-    X(raise)                                                                                        \
-    X(illegal)                                                                                      \
-    X(ecall)                                                                                        \
-    X(ebreak) /* CSRs, insn's bits 31:20 say which. read: (insn) -> value. write: (insn,            \
-               * value). rmw: (insn, value, mask) -> old value; writes (old & ~mask) | (value       \
-               * & mask); csrrw has mask -1, csrrs (-1, rs1), csrrc (0, rs1). The _fp forms         \
-               * for fflags, frm, fcsr only (both directions). See riscv_csr_ends_unit(). */        \
-    X(csr_read)                                                                                     \
-    X(csr_write)                                                                                    \
-    X(csr_rmw)                                                                                      \
-    X(csr_read_fp) X(csr_write_fp)                                                                  \
-        X(csr_rmw_fp)   /* (insn) -> new pc; the unit ends with exit_main. */                       \
-        X(mret) X(sret) /* (insn): checks; may set CPU.halted. The unit ends with exit_main to the  \
-                           next instruction. */                                                     \
-        X(wfi) X(wrs)   /* (insn, rs1, rs2) sfence.vma and sinval.vma; whether rs1/rs2 are x0 is    \
-                         * taken from insn.   sfence_inval: (insn) sfence.w.inval, sfence.inval.ir. \
-                         * The unit ends (exit_lookup). */                                          \
-        X(fence_i) X(sfence_vma) X(sfence_inval) /* (insn, address) */                                         \
-        X(cbo_manage) X(cbo_zero) /* Zbc, Zbkb, Zbkx: pure. clmul*: (rs1, rs2). 32-bit forms work   \
-                                     on the low halves. */                                          \
-        X(clmul) X(clmulh) X(clmulr) X(clmulh32) X(clmulr32) X(brev8) X(zip32) X(unzip32)           \
-            X(xperm4) X(xperm8) X(xperm4_32)                                                        \
-                X(xperm8_32) /* Zknd, Zkne: pure. aes32*: (rs1, rs2, bs) with bs I64 0-3;           \
-                                aes64ks1i: (rs1, rnum). */                                          \
-        X(aes32esi) X(aes32esmi) X(aes32dsi) X(aes32dsmi) X(aes64es) X(aes64esm) X(aes64ds)         \
-            X(aes64dsm) X(aes64im) X(aes64ks1i)                                                     \
-                X(aes64ks2) /* Zfh, on the 64 bits of f registers (NaN boxes are checked and made   \
-                             * here). rm: I32 as in the instruction, 7: dynamic (FRM_BAD was        \
-                             * handled by the translator). */                                       \
-        X(fadd_h) X(fsub_h) X(fmul_h) X(fdiv_h)           /* (a, b, rm) */                          \
-        X(fsqrt_h)                                        /* (a, rm) */                             \
-        X(fmadd_h)                                        /* (a, b, c, rm | negate_product << 8 |   \
-                                                           * negate_addend << 9) */                 \
-        X(fmin_h) X(fmax_h) X(fminm_h) X(fmaxm_h)         /* (a, b) */                              \
-        X(feq_h) X(flt_h) X(fle_h) X(fltq_h) X(fleq_h)    /* (a, b) -> 0, 1 */                      \
-        X(fclass_h) X(fclass_s) X(fclass_d)               /* (a), pure */                           \
-        X(fcvt_s_h) X(fcvt_d_h)                           /* (a) -> f bits */                       \
-        X(fcvt_h_s) X(fcvt_h_d)                           /* (a, rm) -> f bits */                   \
-        X(fcvt_w_h) X(fcvt_wu_h) X(fcvt_l_h) X(fcvt_lu_h) /* (a, rm) -> x, sign-extended */         \
-        X(fcvt_h_w) X(fcvt_h_wu) X(fcvt_h_l) X(fcvt_h_lu) /* (x, rm) -> f bits */                   \
-        X(fround_h) X(froundnx_h)                         /* (a, rm) */                             \
-        X(fcvtmod_w_d)                                    /* (a) -> x, sign-extended */         \
-        X(icount)                                         /* before each insn: RISCV_MODE_ICOUNT */
+// clang-format off
+#define RISCV_HELPERS(X)                                                                           \
+    /* Exceptions; do not return. raise: (cause, tval), the others: (insn). */                     \
+    X(raise) X(illegal) X(ecall) X(ebreak)                                                         \
+    /* CSRs, insn's bits 31:20 say which. read: (insn) -> value. write: (insn, value). rmw: (insn, \
+     * value, mask) -> old value; writes (old & ~mask) | (value & mask); csrrw has mask -1, csrrs  \
+     * (-1, rs1), csrrc (0, rs1). The _fp forms for fflags, frm, fcsr only (both directions). See  \
+     * riscv_csr_ends_unit(). */                                                                   \
+    X(csr_read) X(csr_write) X(csr_rmw) X(csr_read_fp) X(csr_write_fp) X(csr_rmw_fp)               \
+    /* (insn) -> new pc; the unit ends with exit_main. */                                          \
+    X(mret) X(sret)                                                                                \
+    /* (insn): checks; may set CPU.halted. The unit ends with exit_main to the next instruction.   \
+     * pause: (). */                                                                               \
+    X(wfi) X(wrs) X(pause)                                                                         \
+    /* sfence_vma: (insn, rs1, rs2) sfence.vma and sinval.vma; whether rs1/rs2 are x0 is taken     \
+     * from insn. sfence_inval: (insn) sfence.w.inval, sfence.inval.ir. fence_i: (). The unit ends \
+     * (exit_lookup). */                                                                           \
+    X(fence_i) X(sfence_vma) X(sfence_inval)                                                       \
+    /* (insn, address) */                                                                          \
+    X(cbo_manage) X(cbo_zero)                                                                      \
+    /* Zbc, Zbkb, Zbkx: pure. clmul*: (rs1, rs2). 32-bit forms work on the low halves. */          \
+    X(clmul) X(clmulh) X(clmulr) X(clmulh32) X(clmulr32) X(brev8) X(zip32) X(unzip32)              \
+    X(xperm4) X(xperm8) X(xperm4_32) X(xperm8_32)                                                  \
+    /* Zknd, Zkne: pure. aes32*: (rs1, rs2, bs) with bs I64 0-3; aes64ks1i: (rs1, rnum). */        \
+    X(aes32esi) X(aes32esmi) X(aes32dsi) X(aes32dsmi) X(aes64es) X(aes64esm) X(aes64ds)            \
+    X(aes64dsm) X(aes64im) X(aes64ks1i) X(aes64ks2)                                                \
+    /* Zfh, on the 64 bits of f registers (NaN boxes are checked and made here). rm: I32 as in the \
+     * instruction, 7: dynamic (FRM_BAD was handled by the translator). */                         \
+    X(fadd_h) X(fsub_h) X(fmul_h) X(fdiv_h)           /* (a, b, rm) */                             \
+    X(fsqrt_h)                                        /* (a, rm) */                                \
+    X(fmadd_h)                                        /* (a, b, c, rm | negate_product << 8 |      \
+                                                       * negate_addend << 9) */                    \
+    X(fmin_h) X(fmax_h) X(fminm_h) X(fmaxm_h)         /* (a, b) */                                 \
+    X(feq_h) X(flt_h) X(fle_h) X(fltq_h) X(fleq_h)    /* (a, b) -> 0, 1 */                         \
+    X(fclass_h) X(fclass_s) X(fclass_d)               /* (a), pure */                              \
+    X(fcvt_s_h) X(fcvt_d_h)                           /* (a) -> f bits */                          \
+    X(fcvt_h_s) X(fcvt_h_d)                           /* (a, rm) -> f bits */                      \
+    X(fcvt_w_h) X(fcvt_wu_h) X(fcvt_l_h) X(fcvt_lu_h) /* (a, rm) -> x, sign-extended */            \
+    X(fcvt_h_w) X(fcvt_h_wu) X(fcvt_h_l) X(fcvt_h_lu) /* (x, rm) -> f bits */                      \
+    X(fround_h) X(froundnx_h)                         /* (a, rm) */                                \
+    X(fcvtmod_w_d)                                    /* (a) -> x, sign-extended */                \
+    X(icount)                                         /* before each insn: RISCV_MODE_ICOUNT */
+// clang-format on
 
 #define RISCV_DECLARE_HELPER(name) extern const TCGHelper riscv_helper_##name;
 RISCV_HELPERS(RISCV_DECLARE_HELPER)

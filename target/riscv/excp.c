@@ -12,7 +12,6 @@
  * Runs on the hart's thread. Test: tests/unit/test-riscv-csr.c
  */
 #include <inttypes.h>
-#include <sched.h>
 #include "target/riscv/cpu.h"
 #include "rhea/log.h"
 #include "target/riscv/bits.h"
@@ -284,14 +283,23 @@ static void helper_riscv_wfi(RISCVEnv *env, uint32_t insn)
     }
     if (!riscv_has_work(env->cpu.cpu)) {
         env->cpu.cpu->halted = true;
+    } else if (excp_pending(env) < 0) {
+        /* An interrupt that is not taken ends each WFI of a loop that waits for something else. */
+        cpu_spin(env->cpu.cpu);
     }
 }
 RISCV_HELPER(wfi, VOID, true, TCG_HELPER_FAULTS | TCG_HELPER_IO, TCG_I32);
 
+/* Zihintpause */
+static void helper_riscv_pause(RISCVEnv *env)
+{
+    cpu_spin(env->cpu.cpu);
+}
+RISCV_HELPER(pause, VOID, true, 0);
+
 /*
- * WRS.NTO (insn bit 21 clear) and WRS.STO, chapter "Zawrs". Both may return at any time; giving the
- * host's processor to another thread is what helps a spinning guest most. Without a reservation
- * they are a no-op.
+ * WRS.NTO (insn bit 21 clear) and WRS.STO, chapter "Zawrs". Both may return at any time. Without a
+ * reservation they are a no-op.
  */
 static void helper_riscv_wrs(RISCVEnv *env, uint32_t insn)
 {
@@ -301,7 +309,7 @@ static void helper_riscv_wrs(RISCVEnv *env, uint32_t insn)
         riscv_raise_illegal(env, insn, RHEA_RA());
     }
     if (env->res_addr != RISCV_RES_NONE && !riscv_has_work(env->cpu.cpu)) {
-        sched_yield();
+        cpu_spin(env->cpu.cpu);
     }
 }
 RISCV_HELPER(wrs, VOID, true, TCG_HELPER_FAULTS | TCG_HELPER_IO, TCG_I32);

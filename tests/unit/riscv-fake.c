@@ -112,6 +112,10 @@ bool cpu_unit_counts(CPU *cpu, uintptr_t ra)
     return fake_of(cpu)->unit_counts;
 }
 
+void cpu_spin(CPU *cpu)
+{
+}
+
 void cpu_set_line(CPU *cpu, unsigned line, bool level)
 {
     if (level) {

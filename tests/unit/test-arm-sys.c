@@ -74,6 +74,10 @@ bool cpu_unit_counts(CPU *cpu, uintptr_t ra)
 void cpu_code_fence(CPU *cpu)
 {
 }
+void cpu_spin(CPU *cpu)
+{
+}
+
 void cpu_kick(CPU *cpu, uint32_t bits)
 {
     fake_of(cpu)->kicks++;

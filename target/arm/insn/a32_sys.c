@@ -308,6 +308,7 @@ void a32_trans_hint(A32Ctx *c, const A32Insn *a)
 {
     switch (a->imm) {
     case 1: /* YIELD */
+        tcg_gen_call0(c->c.b, &arm_helper_yield);
         a32_gen_end(c, true);
         break;
     case 2:

@@ -302,6 +302,7 @@ void a64_trans_hint(A64Ctx *c, const A64Insn *a)
 
     switch (hint) {
     case 1: /* YIELD */
+        tcg_gen_call0(c->b, &arm_helper_yield);
         a64_gen_end(c, true);
         break;
     case 2: /* WFE */

@@ -395,6 +395,7 @@ void riscv_trans_fence(RISCVCtx *c, const RISCVInsn *a)
 INSN(pause, "000000010000 00000 000 00000 0001111", ZIHINTPAUSE, "", "over=fence")
 void riscv_trans_pause(RISCVCtx *c, const RISCVInsn *a)
 {
+    tcg_gen_call0(c->b, &riscv_helper_pause);
     riscv_gen_end(c, RISCV_CSR_END_MAIN);
 }
 
