@@ -10,6 +10,7 @@
  * Test: tests/unit/test-machine.c
  */
 #include "softmmu/machine.h"
+#include "io/input.h"
 #include "accel/accel.h"
 #include "loader-private.h"
 #include "softmmu/semihost.h"
@@ -150,6 +151,7 @@ void machine_free(Machine *m)
     for (unsigned i = 0; i < G_N_ELEMENTS(lists); i++) {
         g_ptr_array_free(lists[i], TRUE);
     }
+    input_core_free(m->input);
     loader_free(m->loader);
     semihost_free(m->semihost);
     charset_free(m->chars, 0);

@@ -15,6 +15,7 @@
 #include "accel/accel.h"
 #include "hw/balloon.h"
 #include "hw/device.h"
+#include "io/input.h"
 #include "rhea/log.h"
 #include "softmmu/loader.h"
 #include "softmmu/memory.h"
@@ -39,7 +40,8 @@ typedef struct Monitor {
     unsigned recall;    /* index in history; its length: the new line */
     enum { KEY_PLAIN, KEY_ESC, KEY_CSI, KEY_SS3 } key;
     unsigned key_arg;
-    unsigned cpu; /* "cpu" command */
+    unsigned cpu;    /* "cpu" command */
+    uint8_t buttons; /* "mouse_button" command */
     char dump_format;
     unsigned dump_size;
 } Monitor;
@@ -604,6 +606,112 @@ static void cmd_balloon(Monitor *mon, const char *rest)
     }
 }
 
+/* ctrl-alt-f1 [hold_ms] */
+static void cmd_sendkey(Monitor *mon, const char *rest)
+{
+    g_auto(GStrv) words = g_strsplit(rest, " ", 2);
+    uint64_t hold = 0;
+    g_autoptr(GError) err = NULL;
+    if (!words[0] || !*words[0]) {
+        mon_printf(mon, "sendkey: string expected\n");
+        return;
+    }
+    if (words[1] && !opt_value_u64("hold-time", g_strstrip(words[1]), &hold, &err)) {
+        mon_printf(mon, "Error: %s\n", err->message);
+        return;
+    }
+    g_auto(GStrv) names = g_strsplit(words[0], "-", 0);
+    g_autofree uint16_t *keys = g_new(uint16_t, g_strv_length(names));
+    unsigned n = 0;
+    for (; names[n]; n++) {
+        /* "<" is how the key is written, too. */
+        keys[n] = input_key_find(!strcmp(names[n], "<") ? "less" : names[n]);
+        if (!keys[n]) {
+            mon_printf(mon, "invalid parameter: %s\n", names[n]);
+            return;
+        }
+    }
+    if (n > INPUT_KEYS_MAX) {
+        mon_printf(mon, "sendkey: at most %u keys\n", INPUT_KEYS_MAX);
+        return;
+    }
+    input_type_keys(mon->m, keys, n, MIN(hold, UINT32_MAX));
+}
+
+/* Up to `max` signed numbers; how many there were, or -1 after a message. */
+static int mon_numbers(Monitor *mon, const char *command, const char *rest, int64_t *out, int max)
+{
+    g_auto(GStrv) words = g_strsplit_set(rest, " ", -1);
+    g_autoptr(GError) err = NULL;
+    int n = 0;
+    for (unsigned i = 0; words[i]; i++) {
+        if (!*words[i]) {
+            continue;
+        }
+        if (n == max) {
+            mon_printf(mon, "%s: extraneous characters at the end of line\n", command);
+            return -1;
+        }
+        if (!opt_value_i64(command, words[i], &out[n++], &err)) {
+            mon_printf(mon, "Error: %s\n", err->message);
+            return -1;
+        }
+    }
+    return n;
+}
+
+static void mon_button(Monitor *mon, InputButton button, bool down)
+{
+    input_send(mon->m, &(InputEvent){INPUT_BUTTON, button, down});
+}
+
+static void cmd_mouse_move(Monitor *mon, const char *rest)
+{
+    int64_t v[3] = {0, 0, 0};
+    int n = mon_numbers(mon, "mouse_move", rest, v, 3);
+    if (n < 2) {
+        if (n >= 0) {
+            mon_printf(mon, "mouse_move: string expected\n");
+        }
+        return;
+    }
+    for (InputAxis a = INPUT_X; a <= INPUT_Y; a++) {
+        input_send(mon->m, &(InputEvent){INPUT_REL, a, CLAMP(v[a], INT32_MIN, INT32_MAX)});
+    }
+    input_sync(mon->m);
+    if (v[2]) {
+        InputButton wheel = v[2] > 0 ? INPUT_WHEEL_UP : INPUT_WHEEL_DOWN;
+        mon_button(mon, wheel, true);
+        input_sync(mon->m);
+        mon_button(mon, wheel, false);
+        input_sync(mon->m);
+    }
+}
+
+static void cmd_mouse_button(Monitor *mon, const char *rest)
+{
+    static const InputButton buttons[] = {INPUT_LEFT, INPUT_RIGHT, INPUT_MIDDLE};
+    int64_t state;
+    if (mon_numbers(mon, "mouse_button", rest, &state, 1) == 1) {
+        for (unsigned i = 0; i < G_N_ELEMENTS(buttons); i++) {
+            if ((state ^ mon->buttons) >> i & 1) {
+                mon_button(mon, buttons[i], state >> i & 1);
+            }
+        }
+        mon->buttons = state;
+        input_sync(mon->m);
+    }
+}
+
+static void cmd_mouse_set(Monitor *mon, const char *rest)
+{
+    int64_t n;
+    if (mon_numbers(mon, "mouse_set", rest, &n, 1) == 1 &&
+        (n < 0 || n > UINT32_MAX || !input_pointer_choose(mon->m, n))) {
+        mon_printf(mon, "Error: Mouse at index '%" PRId64 "' not found\n", n);
+    }
+}
+
 static void cmd_help(Monitor *mon, const char *rest);
 static void cmd_info(Monitor *mon, const char *rest);
 
@@ -624,6 +732,20 @@ static void info_balloon(Monitor *mon, const char *rest)
         return;
     }
     mon_printf(mon, "balloon: actual=%" PRIu64 "\n", info.actual >> 20);
+}
+
+static void info_mice(Monitor *mon, const char *rest)
+{
+    unsigned number, i;
+    const char *name;
+    bool absolute;
+    for (i = 0; input_pointer_at(mon->m, i, &number, &name, &absolute); i++) {
+        mon_printf(mon, "%c Mouse #%u: %s%s\n", i ? ' ' : '*', number, name,
+                   absolute ? " (absolute)" : "");
+    }
+    if (i == 0) {
+        mon_printf(mon, "No mouse devices connected\n");
+    }
 }
 
 static void info_version(Monitor *mon, const char *rest)
@@ -751,9 +873,15 @@ static const MonitorCommand commands[] = {
     {"help|?", "[cmd]", "show the help", cmd_help, true},
     {"info", "[subcommand]", "show various information about the system state", cmd_info, true},
     {"log", "item1[,...]", "activate logging of the specified items", cmd_log, true},
+    {"mouse_button", "state", "change mouse button state (1=L, 2=R, 4=M)", cmd_mouse_button, true},
+    {"mouse_move", "dx dy [dz]", "send mouse move events", cmd_mouse_move, true},
+    {"mouse_set", "index", "set which mouse device receives events", cmd_mouse_set, true},
     {"print|p", "/fmt expr", "print expression value (use $reg for CPU register access)", cmd_print,
      true},
     {"quit|q", "", "quit the emulator", cmd_quit, false},
+    {"sendkey", "keys [hold_ms]",
+     "send keys to the VM (e.g. 'sendkey ctrl-alt-f1', default hold time=100 ms)", cmd_sendkey,
+     true},
     {"stop|s", "", "stop emulation", cmd_stop, false},
     {"system_powerdown", "", "send system power down event", cmd_system_powerdown, false},
     {"system_reset", "", "reset the system", cmd_system_reset, false},
@@ -767,6 +895,7 @@ static const MonitorCommand infos[] = {
     {"cpus", "", "show infos for each CPU", info_cpus, false},
     {"history", "", "show the command line history", info_history, false},
     {"jit", "", "show dynamic compiler info", info_jit, false},
+    {"mice", "", "show which guest mouse is receiving events", info_mice, false},
     {"mtree", "", "show memory map", info_mtree, false},
     {"name", "", "show the current VM name", info_name, false},
     {"qtree", "", "show device tree", info_qtree, false},

@@ -532,30 +532,12 @@ static void virt_port_unrealize(void *opaque)
 }
 
 // clang-format off
-DEVICE(virt_port, VirtPortState,
-    .name = "virtserialport",
-    .bus = "virtio-serial-bus",
-    .category = DEVICE_INPUT,
-    .user_creatable = true,
-    .version = 1,
-    .props = virt_port_props,
-    .realize = virt_port_realize,
-    .unrealize = virt_port_unrealize);
-
-static const DeviceClass virtconsole_class = {
-    .size = sizeof(VirtPortState),
-    .state = virt_port_state,
-    .name = "virtconsole",
-    .bus = "virtio-serial-bus",
-    .category = DEVICE_INPUT,
-    .user_creatable = true,
-    .version = 1,
-    .props = virt_port_props,
-    .realize = virt_port_realize,
-    .unrealize = virt_port_unrealize,
-};
-static const DeviceClass *const virtconsole_class_row
-    __attribute__((used, section("rhea_devices"))) = &virtconsole_class;
+#define PORT_CLASS(NAME)                                                                           \
+    .name = NAME, .bus = "virtio-serial-bus", .category = DEVICE_INPUT, .user_creatable = true,    \
+    .version = 1, .props = virt_port_props, .realize = virt_port_realize,                          \
+    .unrealize = virt_port_unrealize
+DEVICE(virt_port, VirtPortState, PORT_CLASS("virtserialport"));
+DEVICE_AS(virtconsole, virt_port, VirtPortState, PORT_CLASS("virtconsole"));
 // clang-format on
 
 VIRTIO_PCI(virtio_serial, "virtio-serial", DEVICE_INPUT, .pci.class_code = 0x078000,

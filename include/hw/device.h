@@ -401,9 +401,11 @@ struct Device {
  * DEVICE(prefix, Type, designated initialisers of DeviceClass...): with STATE(prefix...) before it.
  * A device with properties says .props = prefix_props.
  */
-#define DEVICE(prefix, Type, ...)                                                                  \
+#define DEVICE(prefix, Type, ...) DEVICE_AS(prefix, prefix, Type, __VA_ARGS__)
+/* One of several classes that have the state of `shared` in common. */
+#define DEVICE_AS(prefix, shared, Type, ...)                                                       \
     static const DeviceClass prefix##_class = {                                                    \
-        .size = sizeof(Type), .state = prefix##_state, __VA_ARGS__};                               \
+        .size = sizeof(Type), .state = shared##_state, __VA_ARGS__};                               \
     static const DeviceClass *const prefix##_class_row                                             \
         __attribute__((used, section("rhea_devices"))) = &prefix##_class
 

@@ -145,6 +145,7 @@ typedef struct VirtioClass {
     uint16_t id;
     uint32_t core; /* offset of its VirtioCore */
     uint32_t config_size;
+    const void *info; /* for the device: which of several types with the same hooks it is */
     /* Fill config (config_size bytes, zeroed), with virtio_put*(). */
     void (*config_get)(void *dev, uint8_t *config);
     /* The driver wrote `size` bytes at `offset`; config holds what config_get gave, and these. */
@@ -176,12 +177,15 @@ typedef struct VirtioClass {
  *         .notify = virtio_rng_notify);
  */
 #define VIRTIO_DEVICE(prefix, Type, NAME, CATEGORY, VERSION, ...)                                  \
+    VIRTIO_DEVICE_AS(prefix, prefix, Type, NAME, CATEGORY, VERSION, __VA_ARGS__)
+/* One of several types that have state, properties and these hooks of `shared` in common. */
+#define VIRTIO_DEVICE_AS(prefix, shared, Type, NAME, CATEGORY, VERSION, ...)                       \
     static const VirtioClass prefix##_virtio = {.core = offsetof(Type, vio), __VA_ARGS__};         \
-    DEVICE(prefix, Type, .name = NAME "-device", .bus = "virtio-bus", .category = CATEGORY,        \
-           .user_creatable = true, .version = VERSION, .props = prefix##_props,                    \
-           .realize = prefix##_realize, .unrealize = prefix##_unrealize, .reset = virtio_reset,    \
-           .settle = virtio_settle, .pre_save = virtio_pre_save, .post_load = virtio_post_load,    \
-           .sub = &prefix##_virtio)
+    DEVICE_AS(prefix, shared, Type, .name = NAME "-device", .bus = "virtio-bus",                   \
+              .category = CATEGORY, .user_creatable = true, .version = VERSION,                    \
+              .props = shared##_props, .realize = shared##_realize,                                \
+              .unrealize = shared##_unrealize, .reset = virtio_reset, .settle = virtio_settle,     \
+              .pre_save = virtio_pre_save, .post_load = virtio_post_load, .sub = &prefix##_virtio)
 
 struct VirtioTransport {
     bool has_legacy, has_modern; /* interfaces; with both, virtio_use_interface() tells */

@@ -69,16 +69,18 @@ void virtio_pci_master_changed(void *dev, bool on);
     static const DeviceClass *const row##_class_row                                                \
         __attribute__((used, section("rhea_devices"))) = &row##_class
 
-#define VIRTIO_PCI(prefix, NAME, CATEGORY, ...)                                                    \
+/* The function "NAME-pci" alone: for types without a legacy interface. */
+#define VIRTIO_PCI_MODERN(prefix, NAME, CATEGORY, ...)                                             \
     static const VirtioPciClass prefix##_pci_info = {                                              \
         .pci.core = offsetof(VirtioPciState, pci),                                                 \
         .pci.config_read = virtio_pci_config_read,                                                 \
         .pci.config_written = virtio_pci_config_written,                                           \
         .pci.master_changed = virtio_pci_master_changed,                                           \
-        .pci.unsettled = virtio_pci_unsettled,                                                     \
         __VA_ARGS__};                                                                              \
     VIRTIO_PCI_ROW(prefix##_pci, NAME "-pci", NAME, NAME "-device", CATEGORY, virtio_pci_props,    \
-                   prefix##_pci_info);                                                             \
+                   prefix##_pci_info)
+#define VIRTIO_PCI(prefix, NAME, CATEGORY, ...)                                                    \
+    VIRTIO_PCI_MODERN(prefix, NAME, CATEGORY, __VA_ARGS__);                                        \
     VIRTIO_PCI_ROW(prefix##_pci_transitional, NAME "-pci-transitional", NULL, NAME "-device",      \
                    CATEGORY, virtio_pci_fixed_props, prefix##_pci_info);                           \
     VIRTIO_PCI_ROW(prefix##_pci_modern, NAME "-pci-non-transitional", NULL, NAME "-device",        \

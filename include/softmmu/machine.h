@@ -27,6 +27,7 @@ struct PropDesc;     /* hw/core */
 struct MemSystem;    /* softmmu/memory.h */
 struct AddressSpace; /* softmmu/memory.h */
 struct DeviceSet;    /* hw/device.h */
+struct InputCore;    /* io/input.h */
 struct Accel;        /* accel/accel.h */
 struct RamBlock;     /* softmmu/memory.h */
 
@@ -89,6 +90,7 @@ struct Machine {
     struct MemSystem *ms;         /* RAM and memory map: made before desc->init(), */
     struct AddressSpace *as;      /*   and what vCPUs and DMA see: desc->init() makes it */
     struct DeviceSet *device_set; /* of hw/core */
+    struct InputCore *input;      /* of io/input; NULL until something uses it */
     void *board;                  /* the board's own state */
     struct Accel *accel;          /* made before desc->init() */
     OptDict *accel_props;         /* -accel tcg,... */

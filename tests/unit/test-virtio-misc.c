@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The rhea authors */
-/* Virtio balloon: pages that go back to the host, statistics, reporting; monitors' side. */
+/* Virtio balloon: pages that go back to the host, statistics, reporting; virtio input: what the
+ * driver is told, events, LEDs; who gets the events. */
 #include "hw/balloon.h"
+#include "io/input.h"
 #include "tests/unit/virtio-driver.h"
 
 static int64_t now_get(void *opaque)
@@ -173,11 +175,218 @@ static void test_balloon_stats(void)
     driver_close(&d);
 }
 
+/* ---- input ---- */
+
+enum { EVENTS, STATUS };
+enum { EV_SYN, EV_KEY, EV_REL, EV_ABS, EV_LED = 0x11, EV_REP = 0x14 };
+
+/* Select, and the length of what there is. */
+static unsigned config_select(Driver *d, uint8_t select, uint8_t subsel)
+{
+    reg_write(d->slot, 0, 0x100, 1, select);
+    reg_write(d->slot, 0, 0x101, 1, subsel);
+    return reg_read(d->slot, 0, 0x102, 1);
+}
+
+static uint8_t config_byte(Driver *d, unsigned i)
+{
+    return reg_read(d->slot, 0, 0x108 + i, 1);
+}
+
+static void input_open(Driver *d, const char *device, unsigned buffers)
+{
+    driver_open(d, false, false);
+    driver_plug_ok(d, device);
+    driver_start(d, 0, 2);
+    for (unsigned i = 0; i < buffers; i++) {
+        desc_set(d, QUEUE_AT(EVENTS), i, BUFFERS + 8 * i, 8, WRITE, 0);
+        make_available(d, EVENTS, i);
+    }
+    kick(d, EVENTS);
+}
+
+static void expect_event(Driver *d, uint16_t type, uint16_t code, int32_t value)
+{
+    uint32_t len = 0;
+    int64_t head = used_idx(d, EVENTS) == d->seen[EVENTS] ? -1 : used_next(d, EVENTS, &len);
+    hwaddr at = BUFFERS + 8 * head;
+
+    g_assert_cmpint(head, >=, 0);
+    g_assert_cmpuint(len, ==, 8);
+    g_assert_cmpuint(memory_ld16_le(d->t.m->as, at, NULL), ==, type);
+    g_assert_cmpuint(memory_ld16_le(d->t.m->as, at + 2, NULL), ==, code);
+    g_assert_cmpint((int32_t)memory_ld32_le(d->t.m->as, at + 4, NULL), ==, value);
+    make_available(d, EVENTS, head);
+}
+
+static void expect_no_event(Driver *d)
+{
+    g_assert_cmpuint(used_idx(d, EVENTS), ==, d->seen[EVENTS]);
+}
+
+static void send(Driver *d, InputKind kind, unsigned code, int value)
+{
+    input_send(d->t.m, &(InputEvent){kind, code, value});
+}
+
+static void test_input_config(void)
+{
+    static const char name[] = "QEMU Virtio Keyboard";
+    Driver d;
+
+    input_open(&d, "virtio-keyboard-device,serial=abc", 0);
+    g_assert_cmpuint(config_select(&d, 1, 0), ==, sizeof(name));
+    for (unsigned i = 0; i < sizeof(name); i++) {
+        g_assert_cmpuint(config_byte(&d, i), ==, name[i]);
+    }
+    g_assert_cmpuint(config_select(&d, 2, 0), ==, 4);
+    g_assert_cmpuint(config_byte(&d, 2), ==, 'c');
+    g_assert_cmpuint(config_select(&d, 3, 0), ==, 8);
+    g_assert_cmpuint(config_byte(&d, 3) << 8 | config_byte(&d, 2), ==, 0x627);
+    g_assert_cmpuint(config_select(&d, 0x11, EV_KEY), ==, 29);
+    g_assert_cmphex(config_byte(&d, 0), ==, 0xfe);
+    g_assert_cmphex(config_byte(&d, 28), ==, 0xff);
+    g_assert_cmpuint(config_select(&d, 0x11, EV_LED), ==, 1);
+    g_assert_cmphex(config_byte(&d, 0), ==, 7);
+    g_assert_cmpuint(config_select(&d, 0x11, EV_REP), ==, 1);
+    g_assert_cmpuint(config_select(&d, 0x11, EV_REL), ==, 0);
+    g_assert_cmpuint(config_select(&d, 1, 1), ==, 0);
+    g_assert_cmpuint(config_byte(&d, 0), ==, 0);
+    g_assert_cmpuint(config_select(&d, 0x77, 0), ==, 0);
+    test_snapshot(d.dev);
+    driver_close(&d);
+
+    input_open(&d, "virtio-tablet-device", 0);
+    g_assert_cmpuint(config_select(&d, 0x12, 1), ==, 20);
+    g_assert_cmphex(config_byte(&d, 4) | config_byte(&d, 5) << 8, ==, 0x7fff);
+    g_assert_cmpuint(config_select(&d, 0x12, 2), ==, 0);
+    g_assert_cmpuint(config_select(&d, 0x11, EV_ABS), ==, 1);
+    g_assert_cmphex(config_byte(&d, 0), ==, 3);
+    g_assert_cmpuint(config_select(&d, 0x11, EV_KEY), ==, 43);
+    g_assert_cmphex(config_byte(&d, 34), ==, 0x1f);
+    driver_close(&d);
+}
+
+static void test_input_keys(void)
+{
+    const uint16_t keys[] = {input_key_find("ctrl"), input_key_find("a")};
+    int64_t now = 0;
+    Driver d;
+
+    g_assert_cmpuint(keys[0], ==, 29);
+    g_assert_cmpuint(keys[1], ==, 30);
+    g_assert_cmpuint(input_key_find("0x1c"), ==, 28);
+    g_assert_cmpuint(input_key_find("nokey"), ==, 0);
+    g_assert_cmpuint(input_key_find("0x54"), ==, 0);
+    g_assert_cmpstr(input_key_name(88), ==, "f12");
+
+    input_open(&d, "virtio-keyboard-device", 16);
+    clock_by_hand(&d, &now);
+    send(&d, INPUT_KEY, 30, 1);
+    expect_no_event(&d); /* until the group ends */
+    input_sync(d.t.m);
+    expect_event(&d, EV_KEY, 30, 1);
+    expect_event(&d, EV_SYN, 0, 0);
+    send(&d, INPUT_REL, INPUT_X, 1); /* not for a keyboard */
+    input_sync(d.t.m);
+    expect_no_event(&d);
+
+    input_type_keys(d.t.m, keys, 2, 50);
+    input_type_keys(d.t.m, keys + 1, 1, 50);
+    expect_event(&d, EV_KEY, 29, 1);
+    expect_event(&d, EV_SYN, 0, 0);
+    expect_event(&d, EV_KEY, 30, 1);
+    expect_event(&d, EV_SYN, 0, 0);
+    expect_no_event(&d);
+    now += 51 * NS_PER_MS;
+    timers_run_virtual(d.t.m->clocks);
+    while (g_main_context_iteration(mainloop_context(d.t.loop), FALSE)) {
+    }
+    expect_event(&d, EV_KEY, 30, 0);
+    expect_event(&d, EV_SYN, 0, 0);
+    expect_event(&d, EV_KEY, 29, 0);
+    expect_event(&d, EV_SYN, 0, 0);
+    expect_event(&d, EV_KEY, 30, 1);
+    expect_event(&d, EV_SYN, 0, 0);
+    expect_no_event(&d);
+    now += 51 * NS_PER_MS;
+    timers_run_virtual(d.t.m->clocks);
+    while (g_main_context_iteration(mainloop_context(d.t.loop), FALSE)) {
+    }
+    expect_event(&d, EV_KEY, 30, 0);
+    expect_event(&d, EV_SYN, 0, 0);
+
+    /* LEDs. */
+    put16(&d, BUFFERS + 0x1000, EV_LED);
+    put16(&d, BUFFERS + 0x1002, 1);
+    put32(&d, BUFFERS + 0x1004, 1);
+    transfer(&d, STATUS, BUFFERS + 0x1000, 8, 0);
+    transfer(&d, STATUS, BUFFERS + 0x1000, 3, 0);
+    driver_close(&d);
+}
+
+static void test_input_pointers(void)
+{
+    const char *name;
+    unsigned number;
+    bool absolute;
+    Driver d;
+
+    input_open(&d, "virtio-mouse-device", 4);
+    send(&d, INPUT_REL, INPUT_X, 5);
+    send(&d, INPUT_REL, INPUT_Y, -3);
+    send(&d, INPUT_BUTTON, INPUT_RIGHT, 1);
+    input_sync(d.t.m);
+    expect_event(&d, EV_REL, 0, 5);
+    expect_event(&d, EV_REL, 1, -3);
+    expect_event(&d, EV_KEY, 0x111, 1);
+    expect_event(&d, EV_SYN, 0, 0);
+    send(&d, INPUT_BUTTON, INPUT_WHEEL_DOWN, 1);
+    send(&d, INPUT_BUTTON, INPUT_WHEEL_DOWN, 0);
+    input_sync(d.t.m);
+    expect_event(&d, EV_REL, 8, -1);
+    expect_event(&d, EV_SYN, 0, 0);
+    /* More than there are buffers for: all or nothing. */
+    for (unsigned i = 0; i < 4; i++) {
+        send(&d, INPUT_REL, INPUT_X, 1);
+    }
+    input_sync(d.t.m);
+    expect_no_event(&d);
+    send(&d, INPUT_REL, INPUT_X, 2);
+    input_sync(d.t.m);
+    expect_event(&d, EV_REL, 0, 2);
+    expect_event(&d, EV_SYN, 0, 0);
+
+    /* A tablet that comes later is the pointer, until another is chosen. */
+    Device *slot = d.slot, *mouse = d.dev;
+    d.slot = test_device_new(&d.t, "virtio-mmio");
+    device_set_u64(d.slot, "force-legacy", 0);
+    test_device_realize(d.slot);
+    driver_plug_ok(&d, "virtio-tablet-device");
+    g_assert_false(input_pointer_is_absolute(d.t.m));
+    driver_start(&d, 0, 0);
+    g_assert_true(input_pointer_is_absolute(d.t.m));
+    g_assert_true(input_pointer_at(d.t.m, 0, &number, &name, &absolute));
+    g_assert_true(absolute);
+    g_assert_cmpstr(name, ==, "QEMU Virtio Tablet");
+    g_assert_true(input_pointer_at(d.t.m, 1, &number, &name, &absolute));
+    g_assert_false(input_pointer_at(d.t.m, 2, &number, &name, &absolute));
+    g_assert_true(input_pointer_choose(d.t.m, 0));
+    g_assert_false(input_pointer_choose(d.t.m, 7));
+    g_assert_false(input_pointer_is_absolute(d.t.m));
+    d.slot = slot;
+    d.dev = mouse;
+    driver_close(&d);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/balloon/pages", test_balloon_pages);
     g_test_add_func("/balloon/report", test_balloon_report);
     g_test_add_func("/balloon/stats", test_balloon_stats);
+    g_test_add_func("/input/config", test_input_config);
+    g_test_add_func("/input/keys", test_input_keys);
+    g_test_add_func("/input/pointers", test_input_pointers);
     return g_test_run();
 }
