@@ -55,8 +55,8 @@ bool sock_take_family(OptDict *d, const char *prefix, int *family, GError **err)
     return true;
 }
 
-bool sock_inet(SockAddr *a, const char *host, const char *port, int family, int type, bool passive,
-               GError **err)
+unsigned sock_inet_all(SockAddr *a, unsigned max, const char *host, const char *port, int family,
+                       int type, bool passive, GError **err)
 {
     struct addrinfo hints = {
         .ai_socktype = type, .ai_flags = passive ? AI_PASSIVE : 0, .ai_family = family};
@@ -66,12 +66,21 @@ bool sock_inet(SockAddr *a, const char *host, const char *port, int family, int 
     if (rc) {
         rhea_error_set(err, "address resolution failed for %s:%s: %s", host, port,
                        gai_strerror(rc));
-        return false;
+        return 0;
     }
-    memcpy(&a->addr, res->ai_addr, res->ai_addrlen);
-    a->len = res->ai_addrlen;
+    unsigned n = 0;
+    for (const struct addrinfo *i = res; i && n < max; i = i->ai_next, n++) {
+        memcpy(&a[n].addr, i->ai_addr, i->ai_addrlen);
+        a[n].len = i->ai_addrlen;
+    }
     freeaddrinfo(res);
-    return true;
+    return n;
+}
+
+bool sock_inet(SockAddr *a, const char *host, const char *port, int family, int type, bool passive,
+               GError **err)
+{
+    return sock_inet_all(a, 1, host, port, family, type, passive, err) > 0;
 }
 
 bool sock_unix(SockAddr *a, const char *path, bool abstract, bool tight, GError **err)

@@ -10,6 +10,7 @@
  * if=pflash is the board's; if=none waits for a -device that names it. Main thread, before the
  * board. Test: tests/cli/
  */
+#include "io/nbd.h"
 #include "io/throttle.h"
 #include "vl.h"
 #include <errno.h>
@@ -29,6 +30,30 @@ static bool qcow2_key_known(const char *key)
     return g_strv_contains(keys, key);
 }
 
+/* Where an NBD server is, and how long it may be away; file.X in a drive. */
+static bool nbd_key_known(const char *key)
+{
+    static const char *const keys[] = {
+        "server.type", "server.host", "server.port",     "server.path",  "export", "host",
+        "port",        "path",        "reconnect-delay", "open-timeout", NULL};
+    return g_strv_contains(keys, g_str_has_prefix(key, "file.") ? key + 5 : key);
+}
+
+/* The node below gives its seconds to the drive, whose own keys they are. */
+static void nbd_times_take(OptDict *d, const char *prefix)
+{
+    static const char *const keys[] = {"reconnect-delay", "open-timeout"};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(keys); i++) {
+        g_autofree char *key = g_strconcat(prefix, keys[i], NULL);
+        const char *value = opt_take(d, key);
+
+        if (value && *prefix) {
+            opt_set(d, keys[i], value);
+        }
+    }
+}
+
 static bool drive_key_known(const char *key)
 {
     static const char *const keys[] = {
@@ -38,7 +63,7 @@ static bool drive_key_known(const char *key)
         "snapshot",      "rerror",       "werror",    "locking",        "copy-on-read",
         "detect-zeroes", "offset",       "size",      "serial",         "file.filename",
         "file.driver",   "file.locking", NULL};
-    return g_strv_contains(keys, key) || qcow2_key_known(key) ||
+    return g_strv_contains(keys, key) || qcow2_key_known(key) || nbd_key_known(key) ||
            throttle_key_known(key, "throttling.");
 }
 
@@ -65,7 +90,7 @@ static bool drive_check_values(const OptDict *d, GError **err)
     static const char *const off[] = {"off", NULL};
     static const char *const zeroes[] = {"off", "on", "unmap", NULL};
     static const char *const formats[] = {"raw", "qcow2", NULL};
-    static const char *const files[] = {"file", "host_device", NULL};
+    static const char *const files[] = {"file", "host_device", "nbd", NULL};
     const char *key, *value;
     bool on;
     for (unsigned i = 0; opt_at(d, i, &key, &value); i++) {
@@ -97,7 +122,7 @@ static bool drive_check_values(const OptDict *d, GError **err)
 
 static bool file_check(const char *path, GError **err)
 {
-    if (access(path, R_OK)) {
+    if (!nbd_is_url(path) && access(path, R_OK)) {
         rhea_error_set(err, "Could not open '%s': %s", path, g_strerror(errno));
         return false;
     }
@@ -164,6 +189,15 @@ static bool drive_prepare(CommandLine *c, unsigned at, OptDict *d, GError **err)
     if (nested && !opt_get(d, "file")) {
         opt_set(d, "file", nested);
     }
+    if (!g_strcmp0(opt_get(d, "file.driver"), "nbd")) {
+        g_autofree char *url = nbd_url_take(d, "file.", err);
+
+        if (!url) {
+            return false;
+        }
+        opt_set(d, "file", url);
+    }
+    nbd_times_take(d, "file.");
     if (!drive_place(m, at, d, &unit, err)) {
         return false;
     }
@@ -236,7 +270,7 @@ static bool node_key_known(const char *key)
         "force-share",  "offset",         "size",     "id",
         "cache",        "format",         NULL};
     return g_strv_contains(keys, g_str_has_prefix(key, "file.") ? key + 5 : key) ||
-           qcow2_key_known(key);
+           nbd_key_known(key) || qcow2_key_known(key);
 }
 
 static void node_map_cache(OptDict *d)
@@ -250,6 +284,19 @@ static void node_map_cache(OptDict *d)
     opt_set(d, "cache", no_flush ? "unsafe" : direct ? "none" : "writeback");
 }
 
+/* What is said of the file below counts for the image, unless the image says otherwise. */
+static void node_inherit(OptDict *d, const OptDict *below)
+{
+    static const char *const keys[] = {"aio",     "cache.direct",    "cache.no-flush",
+                                       "locking", "reconnect-delay", "open-timeout"};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(keys); i++) {
+        if (!opt_get(d, keys[i]) && opt_get(below, keys[i])) {
+            opt_set(d, keys[i], opt_get(below, keys[i]));
+        }
+    }
+}
+
 /* A node of a driver for files has its path under "filename"; a raw node has a child, in place or
  * by name. */
 static bool node_prepare(Machine *m, OptDict *d, GError **err)
@@ -257,6 +304,7 @@ static bool node_prepare(Machine *m, OptDict *d, GError **err)
     static const char *const protocols[] = {"file", "host_device", NULL};
     const char *driver = opt_get(d, "driver"), *name = opt_get(d, "node-name"), *key, *value;
     const char *child = opt_get(d, "file"), *path = NULL;
+    g_autofree char *url = NULL;
     if (!driver || !name) {
         rhea_error_set(err, "Parameter '%s' is missing", driver ? "node-name" : "driver");
         return false;
@@ -269,10 +317,15 @@ static bool node_prepare(Machine *m, OptDict *d, GError **err)
     }
     if (g_strv_contains(protocols, driver)) {
         path = opt_get(d, "filename");
+    } else if (!strcmp(driver, "nbd")) {
+        path = url = nbd_url_take(d, "", err);
+        if (!url) {
+            return false;
+        }
     } else if (strcmp(driver, "raw") && strcmp(driver, "qcow2")) {
         rhea_error_set(err,
                        "Parameter 'driver' does not accept value '%s' (valid: raw, qcow2, file, "
-                       "host_device)",
+                       "host_device, nbd)",
                        driver);
         return false;
     } else if (child) {
@@ -282,6 +335,13 @@ static bool node_prepare(Machine *m, OptDict *d, GError **err)
             rhea_error_set(err, "Cannot find device='' nor node-name='%s'", child);
             return false;
         }
+        node_inherit(d, node);
+    } else if (!g_strcmp0(opt_get(d, "file.driver"), "nbd")) {
+        path = url = nbd_url_take(d, "file.", err);
+        if (!url) {
+            return false;
+        }
+        nbd_times_take(d, "file.");
     } else {
         path = opt_get(d, "file.filename");
     }

@@ -74,12 +74,14 @@ typedef struct BlockOptions {
     bool no_lock; /* locking=off */
     BlockCache cache;
     uint64_t offset, size; /* part of the file; size 0: to its end */
+    unsigned reconnect_delay, open_timeout; /* seconds, of network block devices */
 } BlockOptions;
 
 /*
  * Open an image or a block device. NULL and *err, naming the file: cannot be opened, is no file
  * or block device, is locked by another process.
  */
+struct BlockNode *block_open_node(const BlockOptions *o, GError **err); /* only its node */
 BlockBackend *block_open(const BlockOptions *o, GError **err);
 /*
  * The same from the options of -drive (file=, format=, readonly=, cache=, discard=, locking=, id=,

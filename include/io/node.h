@@ -23,6 +23,7 @@
 
 typedef struct BlockNode BlockNode;
 typedef struct Qcow2 Qcow2;
+typedef struct Nbd Nbd;
 
 typedef enum NodePrealloc {
     NODE_PREALLOC_OFF,
@@ -44,6 +45,7 @@ typedef struct NodeExtent {
 
 typedef struct BlockDriver {
     const char *name;
+    bool protocol; /* not on top of another node; transfers may go past the end */
     int (*preadv)(BlockNode *n, uint64_t off, const struct iovec *iov, int niov, size_t len);
     int (*pwritev)(BlockNode *n, uint64_t off, const struct iovec *iov, int niov, size_t len);
     int (*zero)(BlockNode *n, uint64_t off, uint64_t len, bool unmap);
@@ -68,15 +70,18 @@ struct BlockNode {
     char *backing_name; /* as the image has it, or NULL; set even if the node was not opened */
     char *backing_format;
     char *data_name;
+    struct {
+        int fd;
+        int direct_fd;  /* the same file past the host's cache (O_DIRECT), or -1 */
+        bool is_device; /* a block device, or "nbd": its size cannot be changed */
+        bool no_flush, discard;
+        uint64_t dev, ino; /* equal: the same storage */
+    } host;                /* of a protocol node */
+    GMutex nbd_rmw;        /* "nbd": a part of a block is being written */
     union {
-        struct {
-            int fd;
-            int direct_fd; /* the same file past the host's cache (O_DIRECT), or -1 */
-            bool is_device, no_flush, discard;
-            uint64_t dev, ino;
-        } host;          /* "file" */
         uint64_t offset; /* "raw": where it begins in its file */
         Qcow2 *qcow2;
+        Nbd *nbd;
     };
 };
 
@@ -95,11 +100,14 @@ typedef struct NodeOptions {
     bool discard;          /* hand discards on to the host's file */
     bool direct;           /* past the host's cache where the file and the request allow it */
     uint64_t offset, size; /* raw: a part of the file; size 0: all of it */
+    /* nbd: seconds that requests wait for a lost connection, and the start for the first one */
+    unsigned reconnect_delay, open_timeout;
 } NodeOptions;
 
 /* Open an image and all it stands on. NULL and *err: one line that names the file. */
 BlockNode *node_open(const NodeOptions *o, GError **err);
-/* The protocol node alone. */
+/* The protocol node alone: of a file of the host, or an NBD server's where the path is its URL. */
+BlockNode *node_open_protocol(const NodeOptions *o, GError **err);
 BlockNode *node_open_file(const NodeOptions *o, GError **err);
 /* Flushes, writes what is still to be written, frees; NULL is fine. */
 void node_close(BlockNode *n);
@@ -125,7 +133,7 @@ bool node_truncate(BlockNode *n, uint64_t size, NodePrealloc how, GError **err);
 const char *node_probe(const uint8_t *head, size_t len);
 /* The path of `name` as image `of` means it: relative to the image's folder. Caller frees. */
 char *node_path_resolve(const char *of, const char *name);
-/* Bytes that the host's storage holds for the file. */
+/* Bytes that the host's storage holds for the file; 0: nobody knows. */
 uint64_t node_disk_size(const BlockNode *n);
 
 /* Pieces of scattered memory, from byte `skip` on. */
@@ -136,7 +144,7 @@ void iov_clear(const struct iovec *iov, int niov, size_t skip, size_t len);
 size_t iov_length(const struct iovec *iov, int niov);
 bool buffer_is_zero(const void *buf, size_t len);
 
-extern const BlockDriver block_driver_file, block_driver_raw, block_driver_qcow2;
+extern const BlockDriver block_driver_file, block_driver_raw, block_driver_qcow2, block_driver_nbd;
 
 /* The format's part of node_open(): n->file is open. */
 bool qcow2_node_open(BlockNode *n, const NodeOptions *o, GError **err);

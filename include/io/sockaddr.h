@@ -25,6 +25,9 @@ bool sock_take_family(OptDict *d, const char *prefix, int *family, GError **err)
 /* host "": any (passive), or this machine. type: SOCK_STREAM or SOCK_DGRAM. */
 bool sock_inet(SockAddr *a, const char *host, const char *port, int family, int type, bool passive,
                GError **err);
+/* All addresses of a name, at most max: how many. 0 and *err. */
+unsigned sock_inet_all(SockAddr *a, unsigned max, const char *host, const char *port, int family,
+                       int type, bool passive, GError **err);
 bool sock_unix(SockAddr *a, const char *path, bool abstract, bool tight, GError **err);
 /* "1.2.3.4:5", "[::1]:5", "unix:PATH". g_free() it. */
 char *sock_text(const SockAddr *a);

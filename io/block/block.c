@@ -286,7 +286,7 @@ static BlockNode *open_overlay(const NodeOptions *base, GError **err)
     return n;
 }
 
-BlockBackend *block_open(const BlockOptions *o, GError **err)
+BlockNode *block_open_node(const BlockOptions *o, GError **err)
 {
     NodeOptions n = {
         .path = o->path,
@@ -302,6 +302,8 @@ BlockBackend *block_open(const BlockOptions *o, GError **err)
         .backing_format = o->backing_format,
         .offset = o->offset,
         .size = o->size,
+        .reconnect_delay = o->reconnect_delay,
+        .open_timeout = o->open_timeout,
     };
     BlockNode *node = o->snapshot ? open_overlay(&n, err) : node_open(&n, err);
 
@@ -316,6 +318,16 @@ BlockBackend *block_open(const BlockOptions *o, GError **err)
             "0 will be restricted. Specify the 'raw' format explicitly to remove the "
             "restrictions.",
             o->path);
+    }
+    return node;
+}
+
+BlockBackend *block_open(const BlockOptions *o, GError **err)
+{
+    BlockNode *node = block_open_node(o, err);
+
+    if (!node) {
+        return NULL;
     }
     BlockBackend *b = g_new0(BlockBackend, 1);
     b->node = node;
@@ -344,6 +356,21 @@ static bool take_cache(OptDict *o, BlockCache *cache, GError **err)
         return false;
     }
     *cache = n;
+    return true;
+}
+
+static bool take_seconds(OptDict *o, const char *key, unsigned *seconds, GError **err)
+{
+    uint64_t n = *seconds;
+
+    if (!opt_take_u64(o, key, &n, err)) {
+        return false;
+    }
+    if (n > 86400 * 365) {
+        rhea_error_set(err, "%s= is in seconds", key);
+        return false;
+    }
+    *seconds = n;
     return true;
 }
 
@@ -397,7 +424,9 @@ static BlockBackend *open_drive(OptDict *o, bool synchronous, GError **err)
         !opt_take_enum(o, "discard", discards, &discard, err) ||
         !opt_take_enum(o, "detect-zeroes", zeroes_modes, &zeroes, err) ||
         !opt_take_enum(o, "locking", lockings, &locking, err) || !take_cache(o, &b.cache, err) ||
-        !opt_take_size(o, "offset", &b.offset, err) || !opt_take_size(o, "size", &b.size, err)) {
+        !opt_take_size(o, "offset", &b.offset, err) || !opt_take_size(o, "size", &b.size, err) ||
+        !take_seconds(o, "reconnect-delay", &b.reconnect_delay, err) ||
+        !take_seconds(o, "open-timeout", &b.open_timeout, err)) {
         return NULL;
     }
     b.format = format;

@@ -280,6 +280,7 @@ static void file_close(BlockNode *n)
 
 const BlockDriver block_driver_file = {
     .name = "file",
+    .protocol = true,
     .preadv = file_preadv,
     .pwritev = file_pwritev,
     .zero = file_zero,
@@ -401,8 +402,8 @@ uint64_t node_disk_size(const BlockNode *n)
 {
     struct stat st;
 
-    while (n->drv != &block_driver_file) {
+    while (!n->drv->protocol) {
         n = n->file;
     }
-    return fstat(n->host.fd, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
+    return n->host.fd >= 0 && fstat(n->host.fd, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
 }

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include "io/nbd.h"
 #include "rhea/error.h"
 
 #define MAX_CHAIN 256
@@ -100,7 +101,7 @@ int node_preadv(BlockNode *n, uint64_t off, const struct iovec *iov, int niov)
 {
     size_t len = iov_length(iov, niov);
 
-    if (n->drv != &block_driver_file && !in_range(n, off, len)) {
+    if (!n->drv->protocol && !in_range(n, off, len)) {
         return -EIO;
     }
     return n->drv->preadv(n, off, iov, niov, len);
@@ -113,7 +114,7 @@ int node_pwritev(BlockNode *n, uint64_t off, const struct iovec *iov, int niov)
     if (n->read_only) {
         return -EROFS;
     }
-    if (n->drv != &block_driver_file && !in_range(n, off, len)) {
+    if (!n->drv->protocol && !in_range(n, off, len)) {
         return -EIO;
     }
     return n->drv->pwritev(n, off, iov, niov, len);
@@ -134,7 +135,7 @@ int node_zero(BlockNode *n, uint64_t off, uint64_t len, bool unmap)
     if (n->read_only) {
         return -EROFS;
     }
-    if (n->drv != &block_driver_file && !in_range(n, off, len)) {
+    if (!n->drv->protocol && !in_range(n, off, len)) {
         return -EIO;
     }
     return len ? n->drv->zero(n, off, len, unmap) : 0;
@@ -312,7 +313,7 @@ char *node_path_resolve(const char *of, const char *name)
     if (g_str_has_prefix(name, "file:")) {
         name += 5;
     }
-    if (g_path_is_absolute(name)) {
+    if (g_path_is_absolute(name) || nbd_is_url(name)) {
         return g_strdup(name);
     }
     g_autofree char *dir = g_path_get_dirname(of);
@@ -328,6 +329,11 @@ typedef struct Chain {
 
 static BlockNode *open_in_chain(const NodeOptions *o, const Chain *above, GError **err);
 
+BlockNode *node_open_protocol(const NodeOptions *o, GError **err)
+{
+    return nbd_is_url(o->path) ? node_open_nbd(o, err) : node_open_file(o, err);
+}
+
 static bool open_backing(BlockNode *n, const NodeOptions *o, const Chain *here, GError **err)
 {
     const char *name = o->backing ? o->backing : n->backing_name;
@@ -339,8 +345,10 @@ static bool open_backing(BlockNode *n, const NodeOptions *o, const Chain *here, 
     if (o->no_backing || !name || !*name) {
         return true;
     }
-    if (g_str_has_prefix(name, "json:") || strstr(name, "://")) {
-        rhea_error_set(err, "'%s': backing file '%s': only files of the host can be backing files",
+    if (g_str_has_prefix(name, "json:") || (strstr(name, "://") && !nbd_is_url(name))) {
+        rhea_error_set(err,
+                       "'%s': backing file '%s': only files of the host and network block devices "
+                       "can be backing files",
                        o->path, name);
         return false;
     }
@@ -357,7 +365,7 @@ static bool open_backing(BlockNode *n, const NodeOptions *o, const Chain *here, 
 
 static BlockNode *open_in_chain(const NodeOptions *o, const Chain *above, GError **err)
 {
-    BlockNode *file = node_open_file(o, err);
+    BlockNode *file = node_open_protocol(o, err);
     uint8_t head[PROBE];
     const char *format = o->format;
 

@@ -581,7 +581,7 @@ bool qcow2_create(const char *path, const Qcow2Create *c, GError **err)
     uint64_t size = c->cluster_size;
     unsigned order = __builtin_ctz(c->refcount_bits);
     g_autofree uint8_t *image = g_malloc0(3 * size);
-    BlockNode *file = node_open_file(&o, err);
+    BlockNode *file = node_open_protocol(&o, err);
     uint64_t incompat = (c->data_file ? INCOMPAT_DATA_FILE : 0) |
                         (c->zstd ? INCOMPAT_COMPRESSION : 0) |
                         (c->extended_l2 ? INCOMPAT_EXTL2 : 0);

@@ -2,6 +2,7 @@
 /* SPDX-FileCopyrightText: The rhea authors */
 /* rhea-img create, resize. Test: tests/img/ */
 #include "img.h"
+#include "io/nbd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -84,14 +85,16 @@ bool img_qcow2_options(OptDict *o, Qcow2Create *c, GError **err)
 /* The file exists, is ours alone for a moment, and is empty. A device stays as it is. */
 static bool file_prepare(const char *path, GError **err)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (!nbd_is_url(path)) { /* those are there already */
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 
-    if (fd < 0) {
-        rhea_error_set(err, "Could not create '%s': %s", path, g_strerror(errno));
-        return false;
+        if (fd < 0) {
+            rhea_error_set(err, "Could not create '%s': %s", path, g_strerror(errno));
+            return false;
+        }
+        close(fd);
     }
-    close(fd);
-    BlockNode *n = node_open_file(&(NodeOptions){.path = path}, err);
+    BlockNode *n = node_open_protocol(&(NodeOptions){.path = path}, err);
     bool ok = n && (n->host.is_device || node_truncate(n, 0, NODE_PREALLOC_OFF, err));
     node_close(n);
     return ok;

@@ -116,7 +116,9 @@ static const char *yes(bool b)
 
 static void info_human(BlockNode *n)
 {
-    g_autofree char *size = img_size_text(n->size), *disk = img_size_text(node_disk_size(n));
+    bool remote = n->file->drv != &block_driver_file;
+    g_autofree char *size = img_size_text(n->size);
+    g_autofree char *disk = remote ? g_strdup("unavailable") : img_size_text(node_disk_size(n));
     g_autofree char *length = img_size_text(n->file->size);
 
     printf("image: %s\nfile format: %s\nvirtual size: %s (%" PRIu64 " bytes)\ndisk size: %s\n",
@@ -152,13 +154,15 @@ static void info_human(BlockNode *n)
             printf("    corrupt: %s\n    extended l2: %s\n", yes(q.corrupt), yes(q.extended_l2));
         }
     }
-    printf("Child node '/file':\n    filename: %s\n    protocol type: file\n"
-           "    file length: %s (%" PRIu64 " bytes)\n    disk size: %s\n",
-           n->filename, length, n->file->size, disk);
+    if (!remote || n->drv != &block_driver_raw) {
+        printf("Child node '/file':\n    filename: %s\n    protocol type: %s\n"
+               "    file length: %s (%" PRIu64 " bytes)\n    disk size: %s\n",
+               n->filename, n->file->drv->name, length, n->file->size, disk);
+    }
 }
 
-/* The members of the object. */
-static void info_json(Json *j, BlockNode *n)
+/* The node below. */
+static void info_json_file(Json *j, BlockNode *n, bool remote)
 {
     json_open(j, "children", '[');
     json_open(j, NULL, '{');
@@ -168,17 +172,29 @@ static void info_json(Json *j, BlockNode *n)
     json_close(j, ']');
     json_number(j, "virtual-size", n->file->size);
     json_text(j, "filename", n->filename);
-    json_text(j, "format", "file");
-    json_number(j, "actual-size", node_disk_size(n));
-    json_open(j, "format-specific", '{');
-    json_text(j, "type", "file");
-    json_open(j, "data", '{');
-    json_close(j, '}');
-    json_close(j, '}');
+    json_text(j, "format", n->file->drv->name);
+    if (!remote) {
+        json_number(j, "actual-size", node_disk_size(n));
+        json_open(j, "format-specific", '{');
+        json_text(j, "type", "file");
+        json_open(j, "data", '{');
+        json_close(j, '}');
+        json_close(j, '}');
+    }
     json_bool(j, "dirty-flag", false);
     json_close(j, '}');
     json_close(j, '}');
     json_close(j, ']');
+}
+
+/* The members of the object. */
+static void info_json(Json *j, BlockNode *n)
+{
+    bool remote = n->file->drv != &block_driver_file;
+
+    if (!remote || n->drv != &block_driver_raw) {
+        info_json_file(j, n, remote);
+    }
     Qcow2Info q = {0};
     if (n->drv == &block_driver_qcow2) {
         qcow2_info(n, &q);
@@ -208,7 +224,9 @@ static void info_json(Json *j, BlockNode *n)
         json_number(j, "cluster-size", q.cluster_size);
     }
     json_text(j, "format", n->drv->name);
-    json_number(j, "actual-size", node_disk_size(n));
+    if (!remote) {
+        json_number(j, "actual-size", node_disk_size(n));
+    }
     if (q.version) {
         json_open(j, "format-specific", '{');
         json_text(j, "type", "qcow2");
