@@ -81,12 +81,25 @@ static void info_clear(NbdInfo *i)
     *i = (NbdInfo){0};
 }
 
+static const char *lost_text(int error)
+{
+    switch (error) {
+    case 0:
+    case EPIPE:
+    case ECONNRESET:
+        return "the server has closed the connection";
+    case EAGAIN:
+        return "the server does not answer";
+    case EPROTO:
+        return "the server breaks the protocol: disconnected";
+    default:
+        return g_strerror(error);
+    }
+}
+
 static bool lost(GError **err)
 {
-    rhea_error_set(err, "%s",
-                   errno == 0        ? "the server has closed the connection"
-                   : errno == EAGAIN ? "the server does not answer"
-                                     : g_strerror(errno));
+    rhea_error_set(err, "%s", lost_text(errno));
     return false;
 }
 
@@ -317,7 +330,7 @@ static bool export_old(int fd, const char *name, bool zeroes, NbdInfo *info, GEr
 
     if (!nbd_send_option(fd, NBD_OPT_EXPORT_NAME, name, strlen(name)) ||
         !nbd_recv(fd, reply, sizeof(reply)) || (zeroes && !nbd_recv_skip(fd, 124))) {
-        if (errno == 0) {
+        if (errno == 0 || errno == ECONNRESET) {
             rhea_error_set(err, "Requested export not available");
             return false;
         }
@@ -643,10 +656,7 @@ static void connection_drop(Nbd *s, int error)
         }
     }
     if (!s->closing) {
-        rhea_warn_report("'%s': %s", s->url,
-                         error == EPROTO ? "the server breaks the protocol: disconnected"
-                         : error         ? g_strerror(error)
-                                         : "the server has closed the connection");
+        rhea_warn_report("'%s': %s", s->url, lost_text(error));
     }
     g_cond_broadcast(&s->cond);
     g_mutex_unlock(&s->lock);
