@@ -20,7 +20,7 @@
 #include "accel/tcg/internal.h"
 #include "rhea/error.h"
 
-#define THUNK_ROOM CHUNK_SIZE
+#define PAGE_LEAF_SIZE (sizeof(PageDesc) << PAGE_LEAF_BITS)
 
 /* Small programs end within these chunks and pay for the pages that they use. */
 #define FIRST_CHUNKS 2
@@ -73,7 +73,9 @@ void units_free(Accel *a)
     munmap((void *)c->rx, c->size);
     close(c->fd);
     for (size_t i = 0; i < (size_t)1 << PAGE_ROOT_BITS; i++) {
-        g_free(a->pages[i]);
+        if (a->pages[i]) {
+            munmap(a->pages[i], PAGE_LEAF_SIZE);
+        }
     }
     g_array_free(a->young, true);
     munmap(a->hash, sizeof(Unit *) << UNIT_HASH_BITS);
@@ -113,7 +115,10 @@ static PageDesc *page_desc(Accel *a, ram_addr ra, bool make)
         if (!make) {
             return NULL;
         }
-        p = g_new0(PageDesc, (size_t)1 << PAGE_LEAF_BITS);
+        p = mmap(NULL, PAGE_LEAF_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (p == MAP_FAILED) {
+            g_error("cannot map a table of pages with code: %s", g_strerror(errno));
+        }
         __atomic_store_n(leaf, p, __ATOMIC_RELEASE);
     }
     return p + (page & ((1u << PAGE_LEAF_BITS) - 1));
@@ -552,7 +557,7 @@ void units_flush_all(Accel *a)
     memset(a->hash, 0, sizeof(Unit *) << UNIT_HASH_BITS);
     for (size_t i = 0; i < (size_t)1 << PAGE_ROOT_BITS; i++) {
         if (a->pages[i]) {
-            memset(a->pages[i], 0, sizeof(PageDesc) << PAGE_LEAF_BITS);
+            memset(a->pages[i], 0, PAGE_LEAF_SIZE);
         }
     }
     for (unsigned i = 0; i < a->n_cpus; i++) {
