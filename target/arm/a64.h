@@ -55,6 +55,15 @@ typedef struct A64Ctx {
     bool ended;      /* an op that ends the unit was emitted */
     bool remode;     /* AArch32: mode bits may have changed, the unit must end behind this */
     TCGv sp_aligned; /* the value of SP that was last seen to be aligned, or none */
+    /* AArch32: by cells of which size this unit names V0 to V15, log2 of bytes, 0: of none yet; and
+     * what is known of values: d has the halves s, q the halves of d. */
+    uint8_t v_size[16];
+    struct {
+        TCGv d, s[2];
+    } v_halves[32];
+    struct {
+        TCGv q, d[2];
+    } v_quads[16];
     /* What set the flags last, since the last label: conditions are made of its operands. */
     struct {
         A64FlagsKind kind;

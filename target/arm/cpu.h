@@ -86,7 +86,11 @@ enum {
     ARM_CELL_GE,          /* I32: PSTATE.GE, 4 bits (A32) */
     ARM_CELL_IT,          /* I32: ITSTATE of the instruction (T32) */
     ARM_CELL_V0,          /* V128 */
-    ARM_CELL_COUNT = ARM_CELL_V0 + 32
+    /* Parts of V0 to V15 as AArch32 has them. A unit names each V register by cells of one size
+     * only (translate-vfp.c): to the IR, cells are different places. */
+    ARM_CELL_D0 = ARM_CELL_V0 + 32, /* F64 */
+    ARM_CELL_S0 = ARM_CELL_D0 + 32, /* F32 */
+    ARM_CELL_COUNT = ARM_CELL_S0 + 32
 };
 #define ARM_CELL_X(n)  (ARM_CELL_X0 + (n)) /* n: 0..30; 31 is SP */
 #define ARM_CELL_VR(n) (ARM_CELL_V0 + (n)) /* n: 0..31 */

@@ -26,8 +26,11 @@
     [ARM_CELL_X(n)] = {n == 31 ? "sp" : "x" #n, offsetof(ARMEnv, x) + (n)*8, TCG_I64, pin},
 #define CELL_V(n, pin) [ARM_CELL_VR(n)] = {"v" #n, offsetof(ARMEnv, v) + (n)*16, TCG_V128, pin},
 
+#define CELL_D(n, pin) [ARM_CELL_D0 + (n)] = {"d" #n, offsetof(ARMEnv, v) + (n)*8, TCG_F64, 0},
+#define CELL_S(n, pin) [ARM_CELL_S0 + (n)] = {"s" #n, offsetof(ARMEnv, v) + (n)*4, TCG_F32, 0},
+
 const TCGCell arm_cells[ARM_CELL_COUNT] = {
-    X_CELLS(CELL_X) V_CELLS(CELL_V) /* */
+    X_CELLS(CELL_X) V_CELLS(CELL_V) V_CELLS(CELL_D) V_CELLS(CELL_S) /* */
         [ARM_CELL_N] = {"nf", offsetof(ARMEnv, nf), TCG_I64, 0},
     [ARM_CELL_Z] = {"zf", offsetof(ARMEnv, zf), TCG_I64, 0},
     [ARM_CELL_C] = {"cf", offsetof(ARMEnv, cf), TCG_I32, 0},

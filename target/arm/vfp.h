@@ -5,8 +5,11 @@
  * neon*.c work with. A32 and T32 share the rows: a T32 encoding is brought into the form of the A32
  * one first (vfp_translate()). DDI 0487, F3.1.8 to F3.1.10 and F4.1.4.
  *
- * D and S registers are pieces of the cells V0 to V15: Dn is half n % 2 of V(n / 2), Sn element
- * n % 4 of V(n / 4). Vector operations follow the "standard FPSCR": flush to zero, default NaNs,
+ * D and S registers are pieces of V0 to V15: Dn is half n % 2 of V(n / 2), Sn element n % 4 of
+ * V(n / 4). Each V register has cells of three sizes, and a unit names it by those of one size, which
+ * its first instruction with the register chooses: one of VFP that of its operands, one of Advanced
+ * SIMD the whole. Pieces of other sizes are taken out and put together; what is known of them is
+ * remembered as long as no label comes. Vector operations follow the "standard FPSCR": flush to zero, default NaNs,
  * round to nearest (F1.2.6), scalar ones FPSCR.
  */
 #ifndef RHEA_TARGET_ARM_VFP_H
@@ -66,6 +69,9 @@ bool vfp_d_ok(VFPCtx *c, unsigned d);
  * of an S register; setting clears the other. */
 TCGv vfp_get(VFPCtx *c, unsigned esize, unsigned r);
 void vfp_set(VFPCtx *c, unsigned esize, unsigned r, TCGv v);
+/* The same as F64 (esize 3) or F32. */
+TCGv vfp_get_f(VFPCtx *c, unsigned esize, unsigned r);
+void vfp_set_f(VFPCtx *c, unsigned esize, unsigned r, TCGv v);
 
 /* A vector: Q register d / 2, or (Q is 0) D register d in the low half. */
 TCGv neon_get(VFPCtx *c, unsigned Q, unsigned d);

@@ -758,7 +758,7 @@ void vfp_trans_vmull_p(VFPCtx *c, const VFPInsn *a)
 
 static TCGv scalar(VFPCtx *c, const VFPInsn *a)
 {
-    TCGv q = tcg_gen_getcell(c->b, ARM_CELL_VR(a->vm / 2));
+    TCGv q = neon_get(c, 1, a->vm & ~1u);
     return tcg_gen_vdupe(c->b, a->size, q, a->index + (a->vm & 1 ? 8u >> a->size : 0));
 }
 

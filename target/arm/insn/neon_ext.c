@@ -163,7 +163,7 @@ void vfp_trans_vcadd(VFPCtx *c, const VFPInsn *a)
 static TCGv half_operand(VFPCtx *c, unsigned Q, unsigned r)
 {
     return Q ? neon_get(c, 0, r)
-             : arm_v_down(c->b, tcg_gen_getcell(c->b, ARM_CELL_VR(r / 4)), r % 4 * 4);
+             : arm_v_down(c->b, neon_get(c, 1, r / 4 * 2), r % 4 * 4);
 }
 
 static void multiply_add_long(VFPCtx *c, const VFPInsn *a, TCGv x, TCGv y)

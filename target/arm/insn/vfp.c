@@ -760,14 +760,13 @@ static void core_scalar(VFPCtx *c, const VFPInsn *a)
     if (!vfp_d_ok(c, a->vn) || !a64_gen_fp_access(c->c)) {
         return;
     }
-    TCGv q = tcg_gen_getcell(c->b, ARM_CELL_VR(a->vn / 2));
+    TCGv q = neon_get(c, 1, a->vn & ~1u);
     unsigned i = a->index + (a->vn & 1 ? 8u >> a->size : 0);
     if (a->L) {
         unsigned aux = a->size | (a->U ? TCG_VEC_UNSIGNED : 0);
         vfp_set_r(c, a->rd, tcg_gen_vextract(c->b, TCG_I32, aux, q, i));
     } else {
-        tcg_gen_setcell(c->b, ARM_CELL_VR(a->vn / 2),
-                        tcg_gen_vinsert(c->b, a->size, q, vfp_r(c, a->rd), i));
+        neon_set(c, 1, a->vn & ~1u, tcg_gen_vinsert(c->b, a->size, q, vfp_r(c, a->rd), i));
     }
 }
 
@@ -842,16 +841,22 @@ INSN(vldr__d, "cond:4 1101 U:1 vd[4] 0 L:1 rn:4 vd[3:0] 1011 imm[7:0]", VFP2, ""
      "cond!=15 esize=3")
 void vfp_trans_vldr(VFPCtx *c, const VFPInsn *a)
 {
-    TCGType t = a->esize == 3 ? TCG_I64 : TCG_I32;
     if ((a->esize == 3 && !vfp_d_ok(c, a->vd)) || !a64_gen_fp_access(c->c)) {
         return;
     }
     int32_t off = a->imm * (a->esize == 1 ? 2 : 4);
     TCGv addr = tcg_gen_extu(c->b, tcg_gen_addi(c->b, base_of(c, a->rn), a->U ? off : -off));
-    if (a->L) {
-        vfp_set(c, a->esize, a->vd, tcg_gen_ld(c->b, t, memop(c, a->esize), addr, 0));
+    if (a->esize == 1) {
+        if (a->L) {
+            vfp_set(c, 1, a->vd, tcg_gen_ld(c->b, TCG_I32, memop(c, 1), addr, 0));
+        } else {
+            tcg_gen_st(c->b, memop(c, 1), addr, 0, vfp_get(c, 1, a->vd));
+        }
+    } else if (a->L) {
+        TCGType t = arm_fp_type(a->esize);
+        vfp_set_f(c, a->esize, a->vd, tcg_gen_ld(c->b, t, memop(c, a->esize), addr, 0));
     } else {
-        tcg_gen_st(c->b, memop(c, a->esize), addr, 0, vfp_get(c, a->esize, a->vd));
+        tcg_gen_st(c->b, memop(c, a->esize), addr, 0, vfp_get_f(c, a->esize, a->vd));
     }
 }
 
@@ -878,7 +883,7 @@ void vfp_trans_vldm_ia(VFPCtx *c, const VFPInsn *a)
     if (!a64_gen_fp_access(c->c)) {
         return;
     }
-    TCGType t = a->esize == 3 ? TCG_I64 : TCG_I32;
+    TCGType t = arm_fp_type(a->esize);
     int32_t bytes = a->imm * 4;
     TCGv base = base_of(c, a->rn), low = a->P ? tcg_gen_addi(b, base, -bytes) : base;
     TCGv v[32];
@@ -887,11 +892,11 @@ void vfp_trans_vldm_ia(VFPCtx *c, const VFPInsn *a)
         if (a->L) {
             v[i] = tcg_gen_ld(b, t, memop(c, a->esize), addr, 0);
         } else {
-            tcg_gen_st(b, memop(c, a->esize), addr, 0, vfp_get(c, a->esize, a->vd + i));
+            tcg_gen_st(b, memop(c, a->esize), addr, 0, vfp_get_f(c, a->esize, a->vd + i));
         }
     }
     for (unsigned i = 0; a->L && i < n; i++) {
-        vfp_set(c, a->esize, a->vd + i, v[i]);
+        vfp_set_f(c, a->esize, a->vd + i, v[i]);
     }
     if (a->W) {
         vfp_set_r(c, a->rn, a->P ? low : tcg_gen_addi(b, base, bytes));
