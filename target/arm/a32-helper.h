@@ -8,8 +8,6 @@
 
 #include "tcg/ir.h"
 
-extern const TCGHelper arm_helper_a32_sync; /* (): the cell IT has another value than the mode */
-extern const TCGHelper arm_helper_a32_set_thumb;  /* (I32): PSTATE.T */
 extern const TCGHelper arm_helper_a32_exc_return; /* (pc I32): CPSR := SPSR; where to go on, I64 */
 extern const TCGHelper arm_helper_a32_user_get;   /* (r I32): register of user mode */
 extern const TCGHelper arm_helper_a32_user_set;   /* (r I32, I32) */

@@ -153,6 +153,9 @@ void a32_gen_branch_to(A32Ctx *c, TCGv to);            /* BranchWritePC: same in
 void a32_gen_bx(A32Ctx *c, TCGv to);                   /* BXWritePC: bit 0 selects */
 void a32_gen_load_pc(A32Ctx *c, TCGv to);              /* LoadWritePC */
 void a32_gen_exchange(A32Ctx *c, TCGv to, bool thumb); /* to (I64), known instruction set */
+/* Before an exit: ITSTATE of what comes; and if a helper may have set the mode by the present one. */
+void a32_gen_leave_it(A32Ctx *c, unsigned it);
+void a32_gen_leave_helper(A32Ctx *c);
 /* End the unit behind this instruction; main: interrupts may have become deliverable. */
 void a32_gen_end(A32Ctx *c, bool main);
 /* End: a helper returned where to go on (I64), and mode and pending interrupts may have changed. */

@@ -12,19 +12,6 @@
 
 #define ALL_CELLS (TCG_HELPER_FAULTS | TCG_HELPER_IO | TCG_HELPER_READS_ALL | TCG_HELPER_WRITES_ALL)
 
-static void helper_arm_a32_sync(ARMEnv *env)
-{
-    arm_mode_changed(env);
-}
-ARM_HELPER(a32_sync, VOID, true, TCG_HELPER_READS_ALL | TCG_HELPER_IO);
-
-static void helper_arm_a32_set_thumb(ARMEnv *env, uint32_t thumb)
-{
-    env->sys.pstate = (env->sys.pstate & ~PSTATE_T) | (thumb ? PSTATE_T : 0);
-    arm_mode_changed(env);
-}
-ARM_HELPER(a32_set_thumb, VOID, true, TCG_HELPER_READS_ALL | TCG_HELPER_IO, TCG_I32);
-
 static uint64_t masked_pc(const ARMEnv *env, uint32_t pc)
 {
     return pc & (env->sys.pstate & PSTATE_T ? ~1u : ~3u);

@@ -131,13 +131,52 @@ static void set_it_cell(A32Ctx *c, unsigned it)
     }
 }
 
-/* Leave for to (I64) with ITSTATE it and the instruction set as it is. */
-static void exit_with_it(A32Ctx *c, TCGv to, unsigned it)
+/* Mode bits `mask` become `bits`, in env->mode and in env->ctx, whose low bits they are (see
+ * update_ctx() in softmmu/tlb.c): what arm_mode_changed() would find, without asking it. */
+static void set_mode(A32Ctx *c, uint32_t mask, uint32_t bits)
+{
+    TCGBuilder *b = c->c.b;
+    TCGv m = tcg_gen_ldenv(b, TCG_I32, TCG_MO_32, offsetof(CPUEnv, mode));
+    m = tcg_gen_ori(b, tcg_gen_andi(b, m, (int32_t)~mask), (int32_t)bits);
+    tcg_gen_stenv(b, TCG_MO_32, m, offsetof(CPUEnv, mode));
+    m = tcg_gen_ldenv(b, TCG_I64, TCG_MO_64, offsetof(CPUEnv, ctx));
+    m = tcg_gen_ori(b, tcg_gen_andi(b, m, ~(int64_t)mask), bits);
+    tcg_gen_stenv(b, TCG_MO_64, m, offsetof(CPUEnv, ctx));
+}
+
+/* The unit is left with ITSTATE it, perhaps another one than it was entered with. */
+void a32_gen_leave_it(A32Ctx *c, unsigned it)
 {
     set_it_cell(c, it);
     if (it != c->it_entry) {
-        tcg_gen_call0(c->c.b, &arm_helper_a32_sync);
+        set_mode(c, ARM_MODE_IT, it << ARM_MODE_IT_SHIFT);
     }
+}
+
+void a32_gen_leave_helper(A32Ctx *c)
+{
+    if (c->thumb && (c->it || c->it_entry)) {
+        c->it_cell = -1;
+        set_it_cell(c, c->it_next);
+        set_mode(c, ARM_MODE_IT, (uint32_t)c->it_next << ARM_MODE_IT_SHIFT);
+    }
+}
+
+/* PSTATE.T := thumb, and it is left with ITSTATE 0. */
+static void set_thumb(A32Ctx *c, bool thumb)
+{
+    TCGBuilder *b = c->c.b;
+    set_it_cell(c, 0);
+    TCGv p = tcg_gen_ldenv(b, TCG_I32, TCG_MO_32, offsetof(ARMEnv, sys.pstate));
+    p = thumb ? tcg_gen_ori(b, p, PSTATE_T) : tcg_gen_andi(b, p, ~PSTATE_T);
+    tcg_gen_stenv(b, TCG_MO_32, p, offsetof(ARMEnv, sys.pstate));
+    set_mode(c, ARM_MODE_T | ARM_MODE_IT, thumb ? ARM_MODE_T : 0);
+}
+
+/* Leave for to (I64) with ITSTATE it and the instruction set as it is. */
+static void exit_with_it(A32Ctx *c, TCGv to, unsigned it)
+{
+    a32_gen_leave_it(c, it);
     tcg_gen_exit_lookup(c->c.b, to);
     c->c.ended = true;
 }
@@ -161,9 +200,10 @@ void a32_gen_branch_to(A32Ctx *c, TCGv to)
 
 void a32_gen_exchange(A32Ctx *c, TCGv to, bool thumb)
 {
-    set_it_cell(c, 0);
-    if (thumb != c->thumb || c->it_entry) {
-        tcg_gen_call1(c->c.b, &arm_helper_a32_set_thumb, a32_imm(c, thumb));
+    if (thumb != c->thumb) {
+        set_thumb(c, thumb);
+    } else {
+        a32_gen_leave_it(c, 0);
     }
     tcg_gen_exit_lookup(c->c.b, to);
     c->c.ended = true;
@@ -178,12 +218,10 @@ void a32_gen_bx(A32Ctx *c, TCGv to)
     TCGv thumb_to = tcg_gen_extu(b, tcg_gen_andi(b, to, ~1));
     set_it_cell(c, 0);
     tcg_gen_br_if(b, tcg_gen_setcondi(b, TCG_I32, TCG_COND_NE, thumb, c->thumb), other);
-    if (c->it_entry) {
-        tcg_gen_call0(b, &arm_helper_a32_sync);
-    }
+    a32_gen_leave_it(c, 0);
     tcg_gen_exit_lookup(b, c->thumb ? thumb_to : arm_to);
     tcg_gen_label(b, other);
-    tcg_gen_call1(b, &arm_helper_a32_set_thumb, a32_imm(c, !c->thumb));
+    set_thumb(c, !c->thumb);
     tcg_gen_exit_lookup(b, c->thumb ? arm_to : thumb_to);
     c->c.ended = true;
 }
@@ -211,10 +249,7 @@ void a32_write_r(A32Ctx *c, unsigned rd, TCGv v)
 void a32_gen_end(A32Ctx *c, bool main)
 {
     TCGv next = tcg_gen_pcrel(c->c.b, c->c.off + c->len);
-    set_it_cell(c, c->it_next);
-    if (c->it_next != c->it_entry) {
-        tcg_gen_call0(c->c.b, &arm_helper_a32_sync);
-    }
+    a32_gen_leave_helper(c);
     if (main) {
         tcg_gen_exit_main(c->c.b, next);
     } else {

@@ -85,13 +85,9 @@ void a32_trans_blx(A32Ctx *c, const A32Insn *a)
 /* Behind a helper that may have changed mode and pending interrupts. */
 static void end_poll(A32Ctx *c)
 {
-    TCGBuilder *b = c->c.b;
     a64_forget_flags(&c->c);
-    if (c->thumb && (c->it || c->it_entry)) {
-        tcg_gen_setcell(b, ARM_CELL_IT, a32_imm(c, c->it_next));
-        tcg_gen_call0(b, &arm_helper_a32_sync);
-    }
-    a32_gen_exit_poll(c, tcg_gen_pcrel(b, c->c.off + c->len));
+    a32_gen_leave_helper(c);
+    a32_gen_exit_poll(c, tcg_gen_pcrel(c->c.b, c->c.off + c->len));
 }
 
 INSN(mrs, "cond:4 00010 R:1 00 .... rd:4 .. 0 . 0000 ....", BASE, "", "cond!=15 rd!=15")
