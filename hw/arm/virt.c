@@ -132,7 +132,7 @@ static void cpus_create(VirtBoard *b)
     b->cpus = g_new(CPU *, m->smp.cpus);
     b->cpu_phandle = g_new0(uint32_t, m->smp.cpus);
     for (unsigned i = 0; i < m->smp.cpus; i++) {
-        CPU *cpu = accel_cpu_new(m->accel, &arm_target_desc, m->as, b->cpu);
+        CPU *cpu = accel_cpu_new(m->accel, arm_target_desc_for(b->cpu), m->as, b->cpu);
 
         b->cpus[i] = cpu;
         arm_cpu_set_mpidr(cpu, virt_cpu_affinity(b, i));

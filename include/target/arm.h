@@ -71,6 +71,8 @@ void arm_config_drop(ARMConfig *c, ARMFeat f);
 /* -cpu help */
 void arm_cpu_model_help(FILE *out, unsigned bits);
 extern const TargetDesc arm_target_desc;
+/* That of CPUs with this configuration. */
+const TargetDesc *arm_target_desc_for(const ARMConfig *cfg);
 
 /* Numbers for cpu_set_line(): level-sensitive. */
 enum {
