@@ -90,7 +90,13 @@ enum {
      * only (translate-vfp.c): to the IR, cells are different places. */
     ARM_CELL_D0 = ARM_CELL_V0 + 32, /* F64 */
     ARM_CELL_S0 = ARM_CELL_D0 + 32, /* F32 */
-    ARM_CELL_COUNT = ARM_CELL_S0 + 32
+    /* FPSCR.NZCV: what was compared last; see arm_fpscr_nzcv() */
+    ARM_CELL_FCMP_KIND = ARM_CELL_S0 + 32, /* I32 */
+    ARM_CELL_FCMP_D0,                      /* F64 */
+    ARM_CELL_FCMP_D1,
+    ARM_CELL_FCMP_S0, /* F32 */
+    ARM_CELL_FCMP_S1,
+    ARM_CELL_COUNT
 };
 #define ARM_CELL_X(n)  (ARM_CELL_X0 + (n)) /* n: 0..30; 31 is SP */
 #define ARM_CELL_VR(n) (ARM_CELL_V0 + (n)) /* n: 0..31 */
@@ -109,7 +115,12 @@ typedef struct ARMEnv {
     uint64_t pair[2]; /* what cmpxchg128 found */
 
     uint32_t fpcr;                                    /* ARM_FPCR_* without RMode */
-    uint32_t fp_nzcv;                                 /* AArch32: FPSCR.NZCV in bits 31:28 */
+    /* AArch32: FPSCR.NZCV. Of the numbers that VCMP compared, made when it is asked for; or in bits
+     * 31:28 of fp_nzcv. */
+    uint32_t fcmp_kind; /* ARM_FCMP_* */
+    uint32_t fcmp_s[2];
+    uint32_t fp_nzcv;
+    uint64_t fcmp_d[2];
     uint64_t qc[2] __attribute__((aligned(16)));      /* FPSR.QC: any bit is set */
     uint64_t vtmp[4][2] __attribute__((aligned(16))); /* operands and result of vector helpers */
 
@@ -153,6 +164,9 @@ uint32_t arm_fpsr_get(const ARMEnv *env);
 void arm_fpsr_set(ARMEnv *env, uint32_t val);
 uint32_t arm_fpscr_get(const ARMEnv *env); /* AArch32 */
 bool arm_fpscr_set(ARMEnv *env, uint32_t val);
+/* FPSCR.NZCV in bits 31:28, after VCMP of what fcmp_kind says. */
+enum { ARM_FCMP_NONE, ARM_FCMP_SINGLE, ARM_FCMP_DOUBLE, ARM_FCMP_FZ = 4 };
+uint32_t arm_fpscr_nzcv(const ARMEnv *env);
 /* The mode bits that follow from FPCR: ARM_MODE_FZ, DN and, for AArch32, FPVEC. */
 uint32_t arm_fp_mode(const ARMEnv *env, bool aarch32);
 

@@ -34,6 +34,7 @@ void arm_fpu_reset(ARMEnv *env)
     env->fpcr = 0;
     env->cpu.fp_more = 0;
     env->fp_nzcv = 0;
+    env->fcmp_kind = ARM_FCMP_NONE;
     env->qc[0] = env->qc[1] = 0;
     env->cpu.mxcsr = MXCSR_MASKS;
 }
@@ -61,8 +62,7 @@ bool arm_fpcr_set(ARMEnv *env, uint32_t val)
     uint32_t before = arm_fp_mode(env, true);
     /* Without short vectors (MVFR0.FPShVec; VFPv2 has them always) there are no LEN and STRIDE. */
     bool vectors = env->cfg->mvfr0 >> 24 & 15 || !arm_has(env->cfg, ARM_FEAT_VFP3);
-    uint32_t keep = ARM_FPCR_FZ | ARM_FPCR_DN | ARM_FPCR_AHP |
-                    (vectors ? FPCR_VECTOR : 0) |
+    uint32_t keep = ARM_FPCR_FZ | ARM_FPCR_DN | ARM_FPCR_AHP | (vectors ? FPCR_VECTOR : 0) |
                     (arm_has(env->cfg, ARM_FEAT_FP16) ? ARM_FPCR_FZ16 : 0);
     env->fpcr = val & keep;
     env->cpu.mxcsr = MXCSR_MASKS | (env->cpu.mxcsr & MXCSR_FLAGS) |
@@ -90,14 +90,42 @@ void arm_fpsr_set(ARMEnv *env, uint32_t val)
     env->qc[1] = 0;
 }
 
+/* Less N, equal Z and C, greater C, unordered C and V (E1.3.2); min: the smallest normal number. */
+static uint32_t compare(uint64_t x, uint64_t y, uint64_t sign, uint64_t min, uint64_t inf, bool fz)
+{
+    uint64_t mx = x & (sign - 1), my = y & (sign - 1);
+    mx = fz && mx < min ? 0 : mx;
+    my = fz && my < min ? 0 : my;
+    if (mx > inf || my > inf) {
+        return 0x30000000;
+    }
+    int64_t sx = x & sign ? -(int64_t)mx : (int64_t)mx, sy = y & sign ? -(int64_t)my : (int64_t)my;
+    return sx == sy ? 0x60000000 : sx < sy ? 0x80000000 : 0x20000000;
+}
+
+uint32_t arm_fpscr_nzcv(const ARMEnv *env)
+{
+    bool fz = env->fcmp_kind & ARM_FCMP_FZ;
+    switch (env->fcmp_kind & ~(uint32_t)ARM_FCMP_FZ) {
+    case ARM_FCMP_SINGLE:
+        return compare(env->fcmp_s[0], env->fcmp_s[1], UINT64_C(1) << 31, 1 << 23, 0x7f800000, fz);
+    case ARM_FCMP_DOUBLE:
+        return compare(env->fcmp_d[0], env->fcmp_d[1], UINT64_C(1) << 63, UINT64_C(1) << 52,
+                       UINT64_C(0x7ff) << 52, fz);
+    default:
+        return env->fp_nzcv;
+    }
+}
+
 uint32_t arm_fpscr_get(const ARMEnv *env)
 {
-    return arm_fpcr_get(env) | arm_fpsr_get(env) | env->fp_nzcv;
+    return arm_fpcr_get(env) | arm_fpsr_get(env) | arm_fpscr_nzcv(env);
 }
 
 bool arm_fpscr_set(ARMEnv *env, uint32_t val)
 {
     arm_fpsr_set(env, val & FPSR_FLAGS);
     env->fp_nzcv = val & FPSCR_NZCV;
+    env->fcmp_kind = ARM_FCMP_NONE;
     return arm_fpcr_set(env, val);
 }

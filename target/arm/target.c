@@ -46,6 +46,11 @@
     [ARM_CELL_EXCL_ADDR] = {"excl_addr", offsetof(ARMEnv, excl_addr), TCG_I64, 0},                 \
     [ARM_CELL_EXCL_VAL] = {"excl_val", offsetof(ARMEnv, excl_val), TCG_I64, 0},                    \
     [ARM_CELL_EXCL_VAL_HI] = {"excl_val_hi", offsetof(ARMEnv, excl_val_hi), TCG_I64, 0},           \
+    [ARM_CELL_FCMP_KIND] = {"fcmp_kind", offsetof(ARMEnv, fcmp_kind), TCG_I32, 0},                 \
+    [ARM_CELL_FCMP_D0] = {"fcmp_d0", offsetof(ARMEnv, fcmp_d), TCG_F64, 0},                        \
+    [ARM_CELL_FCMP_D1] = {"fcmp_d1", offsetof(ARMEnv, fcmp_d) + 8, TCG_F64, 0},                    \
+    [ARM_CELL_FCMP_S0] = {"fcmp_s0", offsetof(ARMEnv, fcmp_s), TCG_F32, 0},                        \
+    [ARM_CELL_FCMP_S1] = {"fcmp_s1", offsetof(ARMEnv, fcmp_s) + 4, TCG_F32, 0},                    \
     [ARM_CELL_GE] = {"ge", offsetof(ARMEnv, ge), TCG_I32, 0},                                      \
     [ARM_CELL_IT] = {"it", offsetof(ARMEnv, it), TCG_I32, 0},
 /* clang-format on */

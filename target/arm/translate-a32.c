@@ -270,12 +270,73 @@ static uint8_t it_advance(uint8_t it)
     return it & 7 ? (it & 0xe0) | (it << 1 & 0x1f) : 0;
 }
 
+/* Instructions that do nothing but set rd (not the PC), or flags, or both, and cannot fail. */
+static bool only_computes(void (*trans)(A32Ctx *c, const A32Insn *a), const A32Insn *a)
+{
+    static void (*const list[])(A32Ctx * c, const A32Insn *a) = {
+        a32_trans_dp,  a32_trans_orr, a32_trans_movw, a32_trans_movt, a32_trans_addw,
+        a32_trans_xta, a32_trans_mul, a32_trans_mla,  a32_trans_clz,  a32_trans_rev,
+    };
+    if (trans == a32_trans_cmp) {
+        return true;
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(list); i++) {
+        if (trans == list[i]) {
+            return a->rd != 15;
+        }
+    }
+    return false;
+}
+
+/*
+ * Such an instruction on a condition: its results are computed in any case, and each cell chooses
+ * between them and what it held. No label, behind which nothing would be known.
+ */
+static void choose(A32Ctx *c, void (*trans)(A32Ctx *c, const A32Insn *a), const A32Insn *a)
+{
+    TCGBuilder *b = c->c.b;
+    TCGv holds = a64_gen_cond(&c->c, c->cond), old[5];
+    const uint16_t cells[5] = {ARM_CELL_N, ARM_CELL_Z, ARM_CELL_C, ARM_CELL_V, ARM_CELL_X(a->rd)};
+    unsigned n = trans == a32_trans_cmp || a->rd == 15 ? 4 : 5;
+    __typeof__(c->c.flags) before = c->c.flags, *now = &c->c.flags;
+    bool changed = false;
+    for (unsigned i = 0; i < n; i++) {
+        old[i] = tcg_gen_getcell(b, cells[i]);
+    }
+    trans(c, a);
+    for (unsigned i = 0; i < n; i++) {
+        TCGv v = tcg_gen_getcell(b, cells[i]);
+        if (v.i != old[i].i) {
+            tcg_gen_setcell(b, cells[i], tcg_gen_select(b, holds, v, old[i]));
+            changed |= i < 4;
+        }
+    }
+    if (!changed) {
+        *now = before;
+    } else if (before.kind == A64_FLAGS_CELLS || before.kind == A64_FLAGS_FCMP || before.pred.i ||
+               now->kind == A64_FLAGS_CELLS) {
+        a64_forget_flags(&c->c);
+    } else {
+        if (before.kind == A64_FLAGS_SUB && now->kind == A64_FLAGS_SUB) {
+            now->x = tcg_gen_select(b, holds, now->x, before.x);
+            now->y = tcg_gen_select(b, holds, now->y, before.y);
+        } else {
+            now->kind = A64_FLAGS_NZ;
+        }
+        now->result = tcg_gen_select(b, holds, now->result, before.result);
+    }
+}
+
 /* Run trans if the condition holds. */
 static void conditional(A32Ctx *c, void (*trans)(A32Ctx *c, const A32Insn *a), const A32Insn *a)
 {
     TCGBuilder *b = c->c.b;
     if (c->cond >= 14 || trans == a32_trans_b) {
         trans(c, a);
+        return;
+    }
+    if (only_computes(trans, a)) {
+        choose(c, trans, a);
         return;
     }
     TCGLabel skip = tcg_new_label(b);

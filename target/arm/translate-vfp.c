@@ -159,8 +159,7 @@ static void set_s(VFPCtx *c, unsigned r, TCGv v, unsigned wish)
     if (size == 4) {
         unsigned cell = ARM_CELL_VR(r / 4);
         TCGv q = tcg_gen_getcell(b, cell);
-        tcg_gen_setcell(b, cell,
-                        tcg_gen_vinsert(b, 2, q, tcg_gen_bitcast(b, TCG_I32, v), r % 4));
+        tcg_gen_setcell(b, cell, tcg_gen_vinsert(b, 2, q, tcg_gen_bitcast(b, TCG_I32, v), r % 4));
         return;
     }
     if (size == 2) {

@@ -572,25 +572,33 @@ void vfp_trans_vcvt_to_half(VFPCtx *c, const VFPInsn *a)
 
 /* ---- comparison ---- */
 
+/* FPSCR.NZCV := nzcv (I32, in bits 31:28) */
+static void set_fpscr_nzcv(VFPCtx *c, TCGv nzcv)
+{
+    tcg_gen_stenv(c->b, TCG_MO_32, nzcv, offsetof(ARMEnv, fp_nzcv));
+    tcg_gen_setcell(c->b, ARM_CELL_FCMP_KIND, tcg_i32(c->b, ARM_FCMP_NONE));
+}
+
+/* The flags are made of the operands when somebody asks for them. */
 static void compare(VFPCtx *c, const VFPInsn *a, TCGv y)
 {
     TCGBuilder *b = c->b;
-    TCGType t = arm_fp_type(a->esize);
+    bool f64 = a->esize == 3;
     if (a->esize == 1) {
         TCGv nzcv = arm_gen_fp(b, c->mode, ARM_FP_CMP, 1, a->o0 ? ARM_FP_ARG_SIGNALING : 0,
                                vfp_get(c, 1, a->vd), y, TCG_NONE);
-        tcg_gen_stenv(b, TCG_MO_32, tcg_gen_shli(b, nzcv, 28), offsetof(ARMEnv, fp_nzcv));
+        set_fpscr_nzcv(c, tcg_gen_shli(b, nzcv, 28));
         return;
     }
-    unsigned fz = c->mode & ARM_MODE_FZ ? TCG_FP_FZ : 0;
-    TCGv x = tcg_gen_bitcast(b, t, vfp_get(c, a->esize, a->vd));
-    y = tcg_gen_bitcast(b, t, y);
-    TCGv lt = tcg_gen_fcmp(b, TCG_I32, fz | (a->o0 ? TCG_FCOND_LT_S : TCG_FCOND_LT_Q), x, y);
-    TCGv eq = tcg_gen_fcmp(b, TCG_I32, fz | TCG_FP_NOFLAGS | TCG_FCOND_EQ_Q, x, y);
-    TCGv un = tcg_gen_fcmp(b, TCG_I32, fz | TCG_FP_NOFLAGS | TCG_FCOND_UN_Q, x, y);
-    TCGv nz = tcg_gen_or(b, tcg_gen_shli(b, lt, 31), tcg_gen_shli(b, eq, 30));
-    TCGv cv = tcg_gen_or(b, tcg_gen_shli(b, tcg_gen_xori(b, lt, 1), 29), tcg_gen_shli(b, un, 28));
-    tcg_gen_stenv(b, TCG_MO_32, tcg_gen_or(b, nz, cv), offsetof(ARMEnv, fp_nzcv));
+    bool fz = c->mode & ARM_MODE_FZ;
+    TCGv x = vfp_get_f(c, a->esize, a->vd);
+    y = tcg_gen_bitcast(b, arm_fp_type(a->esize), y);
+    tcg_gen_fcmp(b, TCG_I32, (fz ? TCG_FP_FZ : 0) | (a->o0 ? TCG_FCOND_LT_S : TCG_FCOND_LT_Q), x,
+                 y);
+    tcg_gen_setcell(b, f64 ? ARM_CELL_FCMP_D0 : ARM_CELL_FCMP_S0, x);
+    tcg_gen_setcell(b, f64 ? ARM_CELL_FCMP_D1 : ARM_CELL_FCMP_S1, y);
+    tcg_gen_setcell(b, ARM_CELL_FCMP_KIND,
+                    tcg_i32(b, (f64 ? ARM_FCMP_DOUBLE : ARM_FCMP_SINGLE) | (fz ? ARM_FCMP_FZ : 0)));
 }
 
 /* VCMP; o0: VCMPE */
@@ -664,6 +672,28 @@ static void helper_arm_vmsr(ARMEnv *env, uint32_t reg, uint32_t val)
 }
 ARM_HELPER(vmsr, VOID, true, TCG_HELPER_FP | TCG_HELPER_FAULTS, TCG_I32, TCG_I32);
 
+static uint32_t helper_arm_fpscr_nzcv(ARMEnv *env)
+{
+    return arm_fpscr_nzcv(env) >> 28;
+}
+ARM_HELPER(fpscr_nzcv, I32, true, TCG_HELPER_READS_ALL);
+
+/* VMRS APSR_nzcv, FPSCR: conditions become comparisons of what VCMP compared, if it is near. */
+static void flags_of_fpscr(VFPCtx *c)
+{
+    TCGBuilder *b = c->b;
+    int64_t kind;
+    if (!tcg_is_const(b, tcg_gen_getcell(b, ARM_CELL_FCMP_KIND), &kind) || kind == ARM_FCMP_NONE) {
+        a64_set_nzcv(c->c, tcg_gen_call0(b, &arm_helper_fpscr_nzcv));
+        return;
+    }
+    bool f64 = (kind & ~ARM_FCMP_FZ) == ARM_FCMP_DOUBLE;
+    TCGv x = tcg_gen_getcell(b, f64 ? ARM_CELL_FCMP_D0 : ARM_CELL_FCMP_S0);
+    TCGv y = tcg_gen_getcell(b, f64 ? ARM_CELL_FCMP_D1 : ARM_CELL_FCMP_S1);
+    a64_set_flags_fcmp(c->c, TCG_FCOND_LT_Q | TCG_FP_NOFLAGS | (kind & ARM_FCMP_FZ ? TCG_FP_FZ : 0),
+                       x, y);
+}
+
 INSN(vmrs, "cond:4 1110 1111 reg:4 rd:4 1010 0001 0000", VFP2, "", "cond!=15")
 void vfp_trans_vmrs(VFPCtx *c, const VFPInsn *a)
 {
@@ -678,8 +708,7 @@ void vfp_trans_vmrs(VFPCtx *c, const VFPInsn *a)
         vfp_set_r(c, a->rd, tcg_gen_call1(c->b, &arm_helper_vmrs, reg));
     } else if (a64_gen_fp_access(c->c)) {
         if (a->rd == 15) {
-            TCGv v = tcg_gen_ldenv(c->b, TCG_I32, TCG_MO_32, offsetof(ARMEnv, fp_nzcv));
-            a64_set_nzcv(c->c, tcg_gen_shri(c->b, v, 28));
+            flags_of_fpscr(c);
         } else {
             vfp_set_r(c, a->rd, tcg_gen_call1(c->b, &arm_helper_vmrs, reg));
         }
@@ -694,6 +723,9 @@ void vfp_trans_vmsr(VFPCtx *c, const VFPInsn *a)
         a64_gen_undefined(c->c);
     } else if (a->reg != 1 || a64_gen_fp_access(c->c)) {
         tcg_gen_call2(c->b, &arm_helper_vmsr, tcg_i32(c->b, a->reg), vfp_r(c, a->rd));
+        if (a->reg == 1) {
+            tcg_gen_setcell(c->b, ARM_CELL_FCMP_KIND, tcg_i32(c->b, ARM_FCMP_NONE));
+        }
         c->c->remode = true;
     }
 }
@@ -750,7 +782,7 @@ void vfp_trans_vjcvt(VFPCtx *c, const VFPInsn *a)
             arm_gen_fp(b, c->mode, ARM_FP_JCVTZS, 3, 0, vfp_get(c, 3, a->vm), TCG_NONE, TCG_NONE);
         TCGv z = tcg_gen_trunc(b, tcg_gen_shri(b, r, 32));
         vfp_set(c, 2, a->vd, tcg_gen_trunc(b, r));
-        tcg_gen_stenv(b, TCG_MO_32, tcg_gen_shli(b, z, 30), offsetof(ARMEnv, fp_nzcv));
+        set_fpscr_nzcv(c, tcg_gen_shli(b, z, 30));
     }
 }
 
