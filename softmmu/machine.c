@@ -9,6 +9,8 @@
  *
  * Test: tests/unit/test-machine.c
  */
+#include "io/iothread.h"
+#include "io/throttle.h"
 #include "softmmu/machine.h"
 #include "io/input.h"
 #include "accel/accel.h"
@@ -152,6 +154,8 @@ void machine_free(Machine *m)
         g_ptr_array_free(lists[i], TRUE);
     }
     input_core_free(m->input);
+    iothreads_free(m->iothreads);
+    throttles_free(m->throttles);
     loader_free(m->loader);
     semihost_free(m->semihost);
     charset_free(m->chars, 0);

@@ -7,6 +7,7 @@
 #include "vl.h"
 #include "accel/accel.h"
 #include "hw/device.h"
+#include "io/throttle.h"
 #include "softmmu/memory.h"
 #include <errno.h>
 #include <string.h>
@@ -637,6 +638,15 @@ static const struct {
       {"status", OBJ_BOOL},
       {"position", OBJ_STRING},
       {"insert", OBJ_STRING}}},
+    {"iothread",
+     false,
+     {{"poll-max-ns", OBJ_U64},
+      {"poll-grow", OBJ_U64},
+      {"poll-shrink", OBJ_U64},
+      {"poll-weight", OBJ_U64},
+      {"aio-max-batch", OBJ_U64},
+      {"thread-pool-min", OBJ_U64},
+      {"thread-pool-max", OBJ_U64}}},
     {"memory-backend-file",
      true,
      {MEMORY_KEYS,
@@ -651,6 +661,7 @@ static const struct {
     {"memory-backend-ram", true, {MEMORY_KEYS}},
     {"rng-builtin", false, {{NULL}}},
     {"rng-random", false, {{"filename", OBJ_STRING}}},
+    {"throttle-group", false, {{NULL}}}, /* its keys: io/block/throttle.c */
 };
 
 void config_print_objects(void)
@@ -725,6 +736,9 @@ bool config_object(Machine *m, OptDict *d, GError **err)
     if (object_kinds[kind].needs_size &&
         opt_value_size("size", opt_get(d, "size"), 1, &size, NULL) && !size) {
         rhea_error_set(err, "property 'size' of %s doesn't take value '0'", type);
+        return false;
+    }
+    if (!strcmp(type, "throttle-group") && !throttle_check(d, err)) {
         return false;
     }
     if (!strcmp(type, "memory-backend-file") && !opt_get(d, "mem-path")) {

@@ -263,12 +263,26 @@ static OptDict *node_find(Machine *m, const char *name)
 
 static bool node_key_known(const char *key)
 {
-    static const char *const keys[] = {
-        "driver",       "node-name",      "filename", "file",
-        "read-only",    "auto-read-only", "discard",  "locking",
-        "cache.direct", "cache.no-flush", "aio",      "detect-zeroes",
-        "force-share",  "offset",         "size",     "id",
-        "cache",        "format",         NULL};
+    static const char *const keys[] = {"driver",
+                                       "node-name",
+                                       "filename",
+                                       "file",
+                                       "read-only",
+                                       "auto-read-only",
+                                       "discard",
+                                       "locking",
+                                       "cache.direct",
+                                       "cache.no-flush",
+                                       "aio",
+                                       "detect-zeroes",
+                                       "force-share",
+                                       "offset",
+                                       "size",
+                                       "id",
+                                       "cache",
+                                       "format",
+                                       "throttle-group",
+                                       NULL};
     return g_strv_contains(keys, g_str_has_prefix(key, "file.") ? key + 5 : key) ||
            nbd_key_known(key) || qcow2_key_known(key);
 }
@@ -287,14 +301,40 @@ static void node_map_cache(OptDict *d)
 /* What is said of the file below counts for the image, unless the image says otherwise. */
 static void node_inherit(OptDict *d, const OptDict *below)
 {
-    static const char *const keys[] = {"aio",     "cache.direct",    "cache.no-flush",
-                                       "locking", "reconnect-delay", "open-timeout"};
+    static const char *const keys[] = {"aio",           "cache.direct",    "cache.no-flush",
+                                       "locking",       "reconnect-delay", "open-timeout",
+                                       "throttle-group"};
 
     for (unsigned i = 0; i < G_N_ELEMENTS(keys); i++) {
         if (!opt_get(d, keys[i]) && opt_get(below, keys[i])) {
             opt_set(d, keys[i], opt_get(below, keys[i]));
         }
     }
+}
+
+/* A filter is the node below, with limits. */
+static bool node_throttle(Machine *m, OptDict *d, GError **err)
+{
+    const char *child = opt_get(d, "file"), *key, *value;
+    const OptDict *below = child ? node_find(m, child) : NULL;
+
+    if (!opt_get(d, "throttle-group") || !child) {
+        rhea_error_set(err, "Parameter '%s' is missing", child ? "throttle-group" : "file");
+        return false;
+    }
+    if (!below || !opt_get(below, "format") || below == d) {
+        rhea_error_set(err, "Cannot find device='' nor node-name='%s'", child);
+        return false;
+    }
+    for (unsigned i = 0; opt_at(below, i, &key, &value); i++) {
+        if (strcmp(key, "node-name") && strcmp(key, "id") && strcmp(key, "file") &&
+            !opt_get(d, key)) {
+            opt_set(d, key, value);
+        }
+    }
+    opt_set(d, "file", opt_get(below, "file"));
+    opt_set(d, "id", opt_get(d, "node-name"));
+    return true;
 }
 
 /* A node of a driver for files has its path under "filename"; a raw node has a child, in place or
@@ -315,6 +355,9 @@ static bool node_prepare(Machine *m, OptDict *d, GError **err)
             return false;
         }
     }
+    if (!strcmp(driver, "throttle")) {
+        return node_throttle(m, d, err);
+    }
     if (g_strv_contains(protocols, driver)) {
         path = opt_get(d, "filename");
     } else if (!strcmp(driver, "nbd")) {
@@ -325,7 +368,7 @@ static bool node_prepare(Machine *m, OptDict *d, GError **err)
     } else if (strcmp(driver, "raw") && strcmp(driver, "qcow2")) {
         rhea_error_set(err,
                        "Parameter 'driver' does not accept value '%s' (valid: raw, qcow2, file, "
-                       "host_device, nbd)",
+                       "host_device, nbd, throttle)",
                        driver);
         return false;
     } else if (child) {

@@ -87,12 +87,13 @@ STATE(virtio_blk, VirtioBlkState, VIRTIO_BLK_STATE, uint32_t held_max; BlockConf
       char *serial; bool config_wce; uint16_t num_queues; uint16_t queue_size; bool seg_max_adjust;
       bool discard; bool report_discard_granularity; bool write_zeroes;
       uint32_t max_discard_sectors; uint32_t max_write_zeroes_sectors; uint32_t cyls;
-      uint32_t heads; uint32_t secs;)
+      uint32_t heads; uint32_t secs; char *iothread;)
 
 // clang-format off
 PROPS(virtio_blk, VirtioBlkState,
     BLOCK_PROPS(conf),
     BLOCK_ERROR_PROPS(conf),
+    PROP("iothread", STRING, iothread, NULL, PUBLIC, "id of the -object iothread that serves it"),
     PROP("serial", STRING, serial, NULL, PUBLIC, "serial number, up to 20 bytes"),
     PROP("config-wce", BOOL, config_wce, "on", PUBLIC, "on/off"),
     PROP("num-queues", U16, num_queues, "65535", PUBLIC, "1 to 16; 65535: as the transport likes it"),
@@ -543,9 +544,13 @@ static bool virtio_blk_realize(void *opaque, GError **err)
         return false;
     }
     s->capacity = block_size(s->conf.backend) / SECTOR;
-    if (!virtio_init(s, s->vq, QUEUES_MAX, features_of(s), err)) {
+    if (!virtio_init(s, s->vq, QUEUES_MAX, features_of(s), err) ||
+        !virtio_set_iothread(s, s->iothread, err)) {
         block_conf_close(&s->conf);
         return false;
+    }
+    if (s->vio->iothread) {
+        block_set_iothread(s->conf.backend, iothread_ref(s->vio->iothread));
     }
     for (unsigned i = 0; i < s->num_queues; i++) {
         virtio_queue_init(s->vio, i, s->queue_size);
@@ -562,6 +567,7 @@ static void virtio_blk_unrealize(void *opaque)
 
     machine_remove_run_change(s->dev.machine, s);
     block_conf_close(&s->conf);
+    virtio_exit(s);
 }
 
 // clang-format off

@@ -1005,6 +1005,11 @@ static bool scsi_disk_realize(void *opaque, GError **err)
     }
     s->shift = __builtin_ctzll(s->conf.logical_block_size);
     if (s->conf.backend) {
+        IoThread *t = scsi_unit(s)->bus->iothread;
+
+        if (t) {
+            block_set_iothread(s->conf.backend, iothread_ref(t));
+        }
         s->blocks = block_size(s->conf.backend) >> s->shift;
         if (s->blocks == 0 && !cd) {
             rhea_error_set(err, "%s: the image is smaller than a block", s->conf.drive);

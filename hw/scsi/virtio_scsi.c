@@ -95,9 +95,10 @@ STATE(virtio_scsi, VirtioScsiState, VIRTIO_SCSI_STATE, uint32_t held_max; ScsiBu
       Request * busy; unsigned n_busy; GMutex idle_lock; GCond idle;
       /* Properties. */
       uint32_t num_queues; uint32_t virtqueue_size; bool seg_max_adjust; uint32_t max_sectors;
-      uint32_t cmd_per_lun; bool hotplug; bool param_change;)
+      uint32_t cmd_per_lun; bool hotplug; bool param_change; char *iothread;)
 
 PROPS(virtio_scsi, VirtioScsiState,
+    PROP("iothread", STRING, iothread, NULL, PUBLIC, "id of the -object iothread that serves it"),
     PROP("num_queues", U32, num_queues, "4294967295", PUBLIC, "1 to 16; 4294967295: as the transport likes it"),
     PROP("virtqueue_size", U32, virtqueue_size, "256", PUBLIC, "descriptors, a power of two up to 1024"),
     PROP("seg_max_adjust", BOOL, seg_max_adjust, "on", PUBLIC, "on/off"),
@@ -635,7 +636,8 @@ static bool virtio_scsi_realize(void *opaque, GError **err)
     uint64_t features = (s->hotplug ? 1u << F_HOTPLUG : 0) | (s->param_change ? 1u << F_CHANGE : 0);
     Device *carrier = s->dev.lock_owner;
 
-    if (!properties_check(s, err) || !virtio_init(s, s->vq, QUEUES_MAX, features, err)) {
+    if (!properties_check(s, err) || !virtio_init(s, s->vq, QUEUES_MAX, features, err) ||
+        !virtio_set_iothread(s, s->iothread, err)) {
         return false;
     }
     for (unsigned i = 0; i < s->num_queues + Q_REQUEST; i++) {
@@ -647,6 +649,7 @@ static bool virtio_scsi_realize(void *opaque, GError **err)
     g_cond_init(&s->idle);
     scsi_bus_init(&s->bus, &s->dev, carrier && carrier->id ? carrier->id : s->dev.id, s->hotplug);
     s->bus.changed = unit_changed;
+    s->bus.iothread = s->vio->iothread;
     machine_add_run_change(s->dev.machine, virtio_scsi_run_change, s);
     return true;
 }
@@ -657,6 +660,7 @@ static void virtio_scsi_unrealize(void *opaque)
 
     machine_remove_run_change(s->dev.machine, s);
     virtio_scsi_drain(s);
+    virtio_exit(s);
     scsi_bus_destroy(&s->bus);
     g_mutex_clear(&s->idle_lock);
     g_cond_clear(&s->idle);

@@ -53,8 +53,31 @@ bool virtio_init(void *dev, VirtQueue *vq, unsigned n_vq, uint64_t features, GEr
     for (unsigned i = 0; i < n_vq; i++) {
         vq[i].index = i;
         vq[i].max = 0;
+        vq[i].core = v;
     }
     return true;
+}
+
+bool virtio_set_iothread(void *dev, const char *id, GError **err)
+{
+    VirtioCore *v = virtio_core(dev);
+    Machine *m = v->dev->machine;
+
+    if (!id || m->icount_shift != -1) {
+        return true; /* with -icount a run depends on nothing but the guest */
+    }
+    v->iothread = iothread_find(m, id, err);
+    return v->iothread != NULL;
+}
+
+void virtio_exit(void *dev)
+{
+    VirtioCore *v = virtio_core(dev);
+
+    if (v->iothread) {
+        iothread_flush(v->iothread);
+        g_clear_pointer(&v->iothread, iothread_unref);
+    }
 }
 
 void virtio_queue_init(VirtioCore *v, unsigned i, uint16_t num)
@@ -118,6 +141,12 @@ static void core_reset(VirtioCore *v)
 
 static void drain(VirtioCore *v)
 {
+    if (v->iothread) {
+        /* The kicks that have come are heard. */
+        device_unlock(v->dev);
+        iothread_flush(v->iothread);
+        device_lock(v->dev);
+    }
     if (virtio_class(v->dev)->drain) {
         v->quiescing++;
         device_unlock(v->dev);
@@ -502,12 +531,38 @@ void virtio_queue_set_pfn(VirtioCore *v, VirtQueue *q, uint32_t pfn)
     }
 }
 
+static void queue_notify(VirtioCore *v, VirtQueue *q)
+{
+    /* Who waits looks at the queues afterwards, or has reset them. */
+    if (q->ready && !q->resetting && !v->resetting && !v->quiescing && virtio_running(v)) {
+        virtio_class(v->dev)->notify(v->dev, q);
+    }
+}
+
+/* On the I/O thread. */
+static void kick_heard(IoWork *w)
+{
+    VirtQueue *q = (VirtQueue *)((uint8_t *)w - offsetof(VirtQueue, kick));
+    VirtioCore *v = q->core;
+
+    device_lock(v->dev);
+    q->kicked = false;
+    queue_notify(v, q);
+    device_unlock(v->dev);
+}
+
 void virtio_notify(VirtioCore *v, uint32_t n)
 {
     VirtQueue *q = virtio_queue(v, n);
 
-    /* Who waits looks at the queues afterwards, or has reset them. */
-    if (q && q->ready && !q->resetting && !v->resetting && !v->quiescing && virtio_running(v)) {
-        virtio_class(v->dev)->notify(v->dev, q);
+    if (!q) {
+        return;
+    }
+    if (!v->iothread) {
+        queue_notify(v, q);
+    } else if (!q->kicked) {
+        q->kicked = true;
+        q->kick.fn = kick_heard;
+        iothread_post(v->iothread, &q->kick);
     }
 }

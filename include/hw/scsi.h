@@ -102,7 +102,8 @@ struct ScsiRequest {
 
 struct ScsiBus {
     DeviceBus bus;
-    GPtrArray *units; /* ScsiUnit *, by target and logical unit; under the lock */
+    GPtrArray *units;   /* ScsiUnit *, by target and logical unit; under the lock */
+    IoThread *iothread; /* where the adapter wants requests to end, or NULL */
     /* A unit came or is about to go while the machine is there; with the lock. May be NULL. */
     void (*changed)(ScsiBus *bus, ScsiUnit *u, bool removed);
 };

@@ -30,6 +30,7 @@
 #define HW_VIRTIO_H
 
 #include "hw/device.h"
+#include "io/iothread.h"
 
 #include <sys/uio.h>
 
@@ -74,6 +75,9 @@ enum {
 /* Interrupt status, 4.2.2. */
 enum { VIRTIO_ISR_QUEUE = 1, VIRTIO_ISR_CONFIG = 2 };
 
+typedef struct VirtioCore VirtioCore;
+typedef struct VirtioTransport VirtioTransport;
+
 #define VIRTQUEUE_STATE(F, A, D, N)                                                                \
     F(uint16_t, num, 0)   /* descriptors, as the driver set it */                                  \
     F(bool, ready, false) /* QueueReady, or a legacy QueuePFN that is not 0 */                     \
@@ -92,9 +96,10 @@ enum { VIRTIO_ISR_QUEUE = 1, VIRTIO_ISR_CONFIG = 2 };
 
 SUBSTATE(virtqueue, VirtQueue, VIRTQUEUE_STATE, uint16_t index; /* number of the queue */
          uint16_t max;                                          /* most descriptors; 0: no queue */
-         uint32_t epoch;      /* of resets and loads: requests of an older one have no effect */
-         unsigned busy;       /* requests under way, those of older epochs included */
-         bool resetting;      /* it was reset, and some are */
+         uint32_t epoch; /* of resets and loads: requests of an older one have no effect */
+         unsigned busy;  /* requests under way, those of older epochs included */
+         bool resetting; /* it was reset, and some are */
+         VirtioCore * core; IoWork kick; bool kicked; /* the I/O thread is told of a kick */
          uint8_t * desc_host; /* the rings in host memory while the queue is in use, or NULL */
          uint8_t * avail_host; uint8_t * used_host;)
 
@@ -112,15 +117,14 @@ SUBSTATE(virtqueue, VirtQueue, VIRTQUEUE_STATE, uint16_t index; /* number of the
     F(uint32_t, shm_sel, 0)                                                                        \
     F(uint32_t, guest_page_size, 0)
 
-typedef struct VirtioTransport VirtioTransport;
-
 SUBSTATE(virtio_core, VirtioCore, VIRTIO_CORE_STATE, Device *dev; VirtQueue * vq; unsigned n_vq;
-         uint64_t features;  /* that the device offers; VERSION_1 is up to the transport */
-         unsigned busy;      /* of all queues */
-         bool resetting;     /* the device was reset with requests under way */
-         unsigned quiescing; /* somebody waits for them: kicks are put off */
-         bool big_endian;    /* the guest is: for the legacy interface */
-         bool no_dma;        /* the transport may not reach memory: rings stand still */
+         uint64_t features;   /* that the device offers; VERSION_1 is up to the transport */
+         unsigned busy;       /* of all queues */
+         bool resetting;      /* the device was reset with requests under way */
+         unsigned quiescing;  /* somebody waits for them: kicks are put off */
+         bool big_endian;     /* the guest is: for the legacy interface */
+         bool no_dma;         /* the transport may not reach memory: rings stand still */
+         IoThread * iothread; /* that looks at the rings; NULL: the vCPU that kicks does */
          const VirtioTransport *transport; void *transport_opaque;
          /* Properties. */
          bool indirect_desc; bool event_idx; bool queue_reset; bool any_layout;
@@ -220,6 +224,11 @@ static inline bool virtio_power_of_2(uint32_t x)
     return x && !(x & (x - 1));
 }
 
+/* The rings are looked at on that thread from now on (-object iothread,id=); NULL: nothing changes.
+ * By realize, after virtio_init(). */
+bool virtio_set_iothread(void *dev, const char *id, GError **err);
+/* By unrealize, when nothing is under way any more. */
+void virtio_exit(void *dev);
 /* Hooks of DeviceClass. */
 void virtio_reset(void *dev);
 void virtio_settle(void *dev);

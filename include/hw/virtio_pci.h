@@ -76,6 +76,7 @@ void virtio_pci_master_changed(void *dev, bool on);
         .pci.config_read = virtio_pci_config_read,                                                 \
         .pci.config_written = virtio_pci_config_written,                                           \
         .pci.master_changed = virtio_pci_master_changed,                                           \
+        .pci.unsettled = virtio_pci_unsettled,                                                     \
         __VA_ARGS__};                                                                              \
     VIRTIO_PCI_ROW(prefix##_pci, NAME "-pci", NAME, NAME "-device", CATEGORY, virtio_pci_props,    \
                    prefix##_pci_info)

@@ -3,9 +3,10 @@
 /*
  * Block devices of the host side: a disk image that guest devices read and write.
  *
- * Requests run on worker threads, never on the thread that submits them; the completion callback
- * runs on a worker with no lock held. A backend made with `synchronous` (-icount: a run must depend
- * on nothing but the guest) completes each request inside block_submit() instead.
+ * Requests run on worker threads or in the host's kernel (io_uring), never on the thread that
+ * submits them; the completion callback runs on a worker, or on the backend's I/O thread, with no
+ * lock held. A backend made with `synchronous` (-icount: a run must depend on nothing but the
+ * guest) completes each request inside block_submit() instead.
  *
  * Durability: a write is acknowledged when the host kernel has it; block flush requests return when
  * the storage has it (cache=unsafe: at once; cache=writethrough, directsync: every write is
@@ -18,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
+#include "io/iothread.h"
 
 typedef struct BlockBackend BlockBackend;
 typedef struct OptDict OptDict;
@@ -44,8 +46,12 @@ struct BlockRequest {
      * sector size gives zeroes. */
     void (*done)(BlockRequest *r, int ret);
     void *opaque;
-    BlockRequest *next; /* private, */
-    int64_t start; /*   of a request that is held back: monotonic microseconds; -1: cancelled */
+    /* Private. */
+    BlockRequest *next;
+    int64_t start; /* of a request that is held back: monotonic microseconds; -1: cancelled */
+    BlockBackend *backend;
+    IoTransfer transfer;
+    int ret;
 };
 
 typedef enum BlockCache {
@@ -55,6 +61,12 @@ typedef enum BlockCache {
     BLOCK_CACHE_NONE, /* O_DIRECT where the file system takes it: treated as writeback otherwise */
     BLOCK_CACHE_DIRECTSYNC,
 } BlockCache;
+
+typedef enum BlockAio {
+    BLOCK_AIO_THREADS,
+    BLOCK_AIO_NATIVE, /* the same as io_uring, for images past the host's cache */
+    BLOCK_AIO_IO_URING,
+} BlockAio;
 
 typedef struct ThrottleGroup ThrottleGroup; /* io/throttle.h */
 
@@ -73,7 +85,8 @@ typedef struct BlockOptions {
     bool synchronous;
     bool no_lock; /* locking=off */
     BlockCache cache;
-    uint64_t offset, size; /* part of the file; size 0: to its end */
+    BlockAio aio;                           /* of raw images in files; others use worker threads */
+    uint64_t offset, size;                  /* part of the file; size 0: to its end */
     unsigned reconnect_delay, open_timeout; /* seconds, of network block devices */
 } BlockOptions;
 
@@ -91,6 +104,9 @@ BlockBackend *block_open_drive(OptDict *o, bool synchronous, GError **err);
 /* Limit its requests from now on: a reference, which is taken over, or NULL. Before there are any.
  */
 void block_set_throttle(BlockBackend *b, ThrottleGroup *g);
+/* Its requests end on that thread from now on: a reference, which is taken over. Before there are
+ * any. */
+void block_set_iothread(BlockBackend *b, IoThread *t);
 /* Waits for all requests, flushes, frees. */
 void block_close(BlockBackend *b);
 

@@ -129,10 +129,18 @@ int node_status_chain(BlockNode *n, BlockNode *base, uint64_t off, uint64_t len,
                       int *depth, BlockNode **in);
 bool node_truncate(BlockNode *n, uint64_t size, NodePrealloc how, GError **err);
 
+/*
+ * Can these bytes be read or written in a file of the host as they are? *fd and *at: where. Else
+ * the node has more to do than that. iov NULL: any flush.
+ */
+bool node_plain(BlockNode *n, uint64_t off, const struct iovec *iov, int niov, bool write, int *fd,
+                uint64_t *at);
 /* "raw" or "qcow2" by the first bytes. */
 const char *node_probe(const uint8_t *head, size_t len);
 /* The path of `name` as image `of` means it: relative to the image's folder. Caller frees. */
 char *node_path_resolve(const char *of, const char *name);
+/* The descriptor for a transfer within the file; -1: memory or range ask for more. */
+int file_plain_fd(BlockNode *n, uint64_t at, const struct iovec *iov, int niov, bool write);
 /* Bytes that the host's storage holds for the file; 0: nobody knows. */
 uint64_t node_disk_size(const BlockNode *n);
 

@@ -14,9 +14,18 @@
 
 #include "io/block.h"
 
+struct Machine;
+
 /* New group with the limits of o: PREFIXbps-total, PREFIXiops-read-max ... which are taken; NULL
  * without an error if there are none of them. */
 ThrottleGroup *throttle_new(OptDict *o, const char *prefix, GError **err);
+/* The -object throttle-group with that id: a reference. NULL and *err: there is none, or its limits
+ * make no sense. Main thread. */
+ThrottleGroup *throttle_find(struct Machine *m, const char *id, GError **err);
+/* Takes the options of such an object; false and *err if they make no sense. */
+bool throttle_check(OptDict *o, GError **err);
+/* Of Machine.throttles. */
+void throttles_free(GPtrArray *list);
 ThrottleGroup *throttle_ref(ThrottleGroup *g);
 void throttle_unref(ThrottleGroup *g); /* NULL is fine */
 /* A request came: when it may start (monotonic time in microseconds), 0: now. */

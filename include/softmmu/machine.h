@@ -79,6 +79,8 @@ struct Machine {
     GPtrArray *netdevs;                  /* OptDict * */
     GPtrArray *nets;                     /* struct NetBackend *: netdevs, opened; or NULL */
     GPtrArray *objects;                  /* OptDict *: key "qom-type" */
+    GPtrArray *iothreads;                /* struct IoThread *: those that are used; or NULL */
+    GPtrArray *throttles;                /* struct ThrottleGroup *, as well */
     GPtrArray *globals;                  /* OptDict *: driver, property, value */
     GPtrArray *fw_cfg;                   /* OptDict *: -fw_cfg name=,file=|string= */
     GPtrArray *smbios;                   /* OptDict *: -smbios type=,... */

@@ -39,6 +39,8 @@ struct BlockBackend {
     GCond settled; /* in_flight or workers fell */
     BlockRequest *head, **tail;
     ThrottleGroup *throttle;         /* or NULL */
+    IoThread *iothread;              /* where requests end; NULL: where they were done */
+    IoThread *ring;                  /* with io_uring, for what it can do; or NULL */
     BlockRequest *late, **late_tail; /* held back by it, in the order of their times */
     unsigned draining;               /* somebody waits: nothing is held back */
     unsigned in_flight;              /* queued or running */
@@ -116,6 +118,29 @@ static int perform(BlockBackend *b, BlockRequest *r)
     return ret;
 }
 
+/* ---- ends ---- */
+
+static void request_end(BlockBackend *b, BlockRequest *r)
+{
+    r->done(r, r->ret);
+    g_mutex_lock(&b->lock);
+    b->in_flight--;
+    g_cond_broadcast(&b->settled);
+    g_mutex_unlock(&b->lock);
+}
+
+static BlockRequest *request_of(IoTransfer *x)
+{
+    return (BlockRequest *)((uint8_t *)x - offsetof(BlockRequest, transfer));
+}
+
+static void request_end_posted(IoWork *w)
+{
+    BlockRequest *r = request_of((IoTransfer *)w);
+
+    request_end(r->backend, r);
+}
+
 /* ---- workers ---- */
 
 /* Requests whose time has come go to the others; returns when the next one may, or `until`. */
@@ -166,10 +191,14 @@ static void *worker(void *opaque)
             b->tail = &b->head;
         }
         g_mutex_unlock(&b->lock);
-        r->done(r, r->start == CANCELLED ? -ECANCELED : perform(b, r));
+        r->ret = r->start == CANCELLED ? -ECANCELED : perform(b, r);
+        if (b->iothread) {
+            r->transfer.work.fn = request_end_posted;
+            iothread_post(b->iothread, &r->transfer.work);
+        } else {
+            request_end(b, r);
+        }
         g_mutex_lock(&b->lock);
-        b->in_flight--;
-        g_cond_broadcast(&b->settled);
     }
     b->workers--;
     g_cond_broadcast(&b->settled);
@@ -177,15 +206,10 @@ static void *worker(void *opaque)
     return NULL;
 }
 
-void block_submit(BlockBackend *b, BlockRequest *r)
+/* With the lock: a worker is to do it. */
+static void worker_submit_locked(BlockBackend *b, BlockRequest *r)
 {
-    if (b->synchronous) {
-        r->done(r, perform(b, r));
-        return;
-    }
-    g_mutex_lock(&b->lock);
     r->next = NULL;
-    b->in_flight++;
     r->start = b->throttle ? throttle_start(b->throttle, r) : 0;
     if (r->start && !b->draining) {
         *b->late_tail = r;
@@ -202,7 +226,62 @@ void block_submit(BlockBackend *b, BlockRequest *r)
         b->workers++;
         g_thread_unref(g_thread_new("block I/O", worker, b));
     }
+}
+
+/* ---- the ring ---- */
+
+static void ring_done(IoTransfer *x, int result)
+{
+    BlockRequest *r = request_of(x);
+    BlockBackend *b = r->backend;
+
+    if (result >= 0 && (x->op == IO_RING_FSYNC || (size_t)result == iov_length(x->iov, x->niov))) {
+        r->ret = 0;
+        request_end(b, r);
+        return;
+    }
+    /* A part, the end of the file, or an error: a worker does all of it and knows what it means. */
+    g_mutex_lock(&b->lock);
+    worker_submit_locked(b, r);
     g_mutex_unlock(&b->lock);
+}
+
+static bool ring_takes(BlockBackend *b, BlockRequest *r)
+{
+    IoTransfer *x = &r->transfer;
+    bool read = r->op == BLOCK_READ, write = r->op == BLOCK_WRITE;
+
+    if (!b->ring || b->throttle || !(read || write || r->op == BLOCK_FLUSH) ||
+        (write && (b->detect_zeroes || b->read_only || !block_is_writeback(b)))) {
+        return false;
+    }
+    if ((read || write) && (!in_range(b, r) || r->niov < 1 || r->niov > IO_RING_PIECES)) {
+        return false;
+    }
+    x->op = read ? IO_RING_READ : write ? IO_RING_WRITE : IO_RING_FSYNC;
+    x->iov = read || write ? r->iov : NULL;
+    x->niov = r->niov;
+    x->done = ring_done;
+    return node_plain(b->node, r->offset, x->iov, x->niov, write, &x->fd, &x->offset);
+}
+
+void block_submit(BlockBackend *b, BlockRequest *r)
+{
+    if (b->synchronous) {
+        r->done(r, perform(b, r));
+        return;
+    }
+    r->backend = b;
+    bool ring = ring_takes(b, r);
+    g_mutex_lock(&b->lock);
+    b->in_flight++;
+    if (!ring) {
+        worker_submit_locked(b, r);
+    }
+    g_mutex_unlock(&b->lock);
+    if (ring) {
+        iothread_transfer(b->ring, &r->transfer);
+    }
 }
 
 void block_cancel(BlockBackend *b)
@@ -322,6 +401,23 @@ BlockNode *block_open_node(const BlockOptions *o, GError **err)
     return node;
 }
 
+static bool ring_is_of_use(BlockNode *n)
+{
+    return n->drv == &block_driver_raw && n->file->drv == &block_driver_file;
+}
+
+/* b->ring is a thread, which gets a ring, or worker threads do the work. */
+static void ring_start(BlockBackend *b, const char *aio)
+{
+    GError *why = NULL;
+
+    if (!iothread_ring(b->ring, &why)) {
+        rhea_warn_report("%s: aio=%s: %s: threads are used instead", b->name, aio, why->message);
+        g_error_free(why);
+        g_clear_pointer(&b->ring, iothread_unref);
+    }
+}
+
 BlockBackend *block_open(const BlockOptions *o, GError **err)
 {
     BlockNode *node = block_open_node(o, err);
@@ -343,7 +439,22 @@ BlockBackend *block_open(const BlockOptions *o, GError **err)
     g_mutex_init(&b->lock);
     g_cond_init(&b->work);
     g_cond_init(&b->settled);
+    if (o->aio != BLOCK_AIO_THREADS && !o->synchronous && ring_is_of_use(node)) {
+        b->ring = iothread_new("block ring");
+        ring_start(b, o->aio == BLOCK_AIO_NATIVE ? "native" : "io_uring");
+    }
     return b;
+}
+
+void block_set_iothread(BlockBackend *b, IoThread *t)
+{
+    if (b->ring) {
+        iothread_unref(b->ring);
+        b->ring = iothread_ref(t);
+        ring_start(b, "io_uring");
+    }
+    iothread_unref(b->iothread);
+    b->iothread = t;
 }
 
 static bool take_cache(OptDict *o, BlockCache *cache, GError **err)
@@ -379,26 +490,18 @@ static BlockBackend *open_drive(OptDict *o, bool synchronous, GError **err)
     static const char *const discards[] = {"ignore", "off", "unmap", "on", NULL};
     static const char *const lockings[] = {"on", "off", "auto", NULL};
     static const char *const zeroes_modes[] = {"off", "on", "unmap", NULL};
-    /* How requests reach the host is our own business; the other two can only be off. */
-    static const char *const hints[] = {"aio",
-                                        "file.aio",
-                                        "copy-on-read",
-                                        "cache.direct",
-                                        "cache.no-flush",
-                                        "lazy-refcounts",
-                                        "l2-cache-size",
-                                        "refcount-cache-size",
-                                        "cache-size",
-                                        "data-file.driver",
-                                        "backing.file.driver",
-                                        "pass-discard-request",
-                                        "pass-discard-snapshot",
-                                        "pass-discard-other",
-                                        "overlap-check"};
+    static const char *const aios[] = {"threads", "native", "io_uring", NULL};
+    /* Of caches and checks that are not there, or can only be off. */
+    static const char *const hints[] = {
+        "copy-on-read",         "cache.direct",          "cache.no-flush",
+        "lazy-refcounts",       "l2-cache-size",         "refcount-cache-size",
+        "cache-size",           "data-file.driver",      "backing.file.driver",
+        "pass-discard-request", "pass-discard-snapshot", "pass-discard-other",
+        "overlap-check"};
     BlockOptions b = {.synchronous = synchronous};
     const char *id = opt_take(o, "id");
     const char *format = opt_take(o, "format");
-    int discard = 0, locking = 2, zeroes = 0;
+    int discard = 0, locking = 2, zeroes = 0, aio = BLOCK_AIO_THREADS;
     bool snapshot = false;
     g_autofree char *node = NULL;
 
@@ -423,12 +526,23 @@ static BlockBackend *open_drive(OptDict *o, bool synchronous, GError **err)
         !opt_take_bool(o, "snapshot", &snapshot, err) ||
         !opt_take_enum(o, "discard", discards, &discard, err) ||
         !opt_take_enum(o, "detect-zeroes", zeroes_modes, &zeroes, err) ||
-        !opt_take_enum(o, "locking", lockings, &locking, err) || !take_cache(o, &b.cache, err) ||
+        !opt_take_enum(o, "locking", lockings, &locking, err) ||
+        !opt_take_enum(o, "file.aio", aios, &aio, err) ||
+        !opt_take_enum(o, "aio", aios, &aio, err) || !take_cache(o, &b.cache, err) ||
         !opt_take_size(o, "offset", &b.offset, err) || !opt_take_size(o, "size", &b.size, err) ||
         !take_seconds(o, "reconnect-delay", &b.reconnect_delay, err) ||
         !take_seconds(o, "open-timeout", &b.open_timeout, err)) {
         return NULL;
     }
+    if (aio == BLOCK_AIO_NATIVE && b.cache != BLOCK_CACHE_NONE &&
+        b.cache != BLOCK_CACHE_DIRECTSYNC) {
+        rhea_error_set(err,
+                       "%s: aio=native was specified, but it requires cache.direct=on, which "
+                       "was not specified.",
+                       node);
+        return NULL;
+    }
+    b.aio = aio;
     b.format = format;
     b.probe = !format;
     b.data_file = opt_take(o, "data-file.filename");
@@ -471,6 +585,8 @@ void block_close(BlockBackend *b)
         g_cond_wait(&b->settled, &b->lock);
     }
     g_mutex_unlock(&b->lock);
+    iothread_unref(b->ring);
+    iothread_unref(b->iothread);
     node_close(b->node);
     throttle_unref(b->throttle);
     g_mutex_clear(&b->lock);

@@ -3,6 +3,8 @@
 /* -drive and -blockdev by id. See include/io/drive.h. Test: tests/unit/test-block.c */
 #include "io/drive.h"
 
+#include "io/throttle.h"
+
 #include <string.h>
 
 /* Key of a drive that a device has taken; '#' cannot stand in a key of the user's. */
@@ -49,6 +51,17 @@ BlockBackend *drive_open(Machine *m, const char *id, bool share, OptDict **opts,
         opt_mark_used(o, place[i]);
     }
     *opts = o;
+    const char *group = opt_take(o, "throttle-group");
+    ThrottleGroup *g = group ? throttle_find(m, group, err) : NULL;
+    if (group && !g) {
+        return NULL;
+    }
     /* With -icount a run depends on nothing but the guest. */
-    return block_open_drive(o, m->icount_shift != -1, err);
+    BlockBackend *b = block_open_drive(o, m->icount_shift != -1, err);
+    if (g && b) {
+        block_set_throttle(b, g);
+    } else {
+        throttle_unref(g);
+    }
+    return b;
 }

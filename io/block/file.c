@@ -119,6 +119,20 @@ static int transfer_any(BlockNode *n, uint64_t at, const struct iovec *iov, int 
     return ret;
 }
 
+int file_plain_fd(BlockNode *n, uint64_t at, const struct iovec *iov, int niov, bool write)
+{
+    size_t len = iov_length(iov, niov);
+    uint64_t size = __atomic_load_n(&n->size, __ATOMIC_RELAXED);
+
+    if (len == 0 || at > INT64_MAX || (write && (at > size || len > size - at))) {
+        return -1;
+    }
+    if (n->host.direct_fd < 0 || ((at | len) & (DIRECT - 1))) {
+        return n->host.fd;
+    }
+    return aligned(iov, niov) ? n->host.direct_fd : -1;
+}
+
 /* Writes past the end make the file longer; several threads may do so. */
 static void grow(BlockNode *n, uint64_t end)
 {

@@ -271,6 +271,21 @@ static bool raw_truncate(BlockNode *n, uint64_t size, NodePrealloc how, GError *
     return true;
 }
 
+bool node_plain(BlockNode *n, uint64_t off, const struct iovec *iov, int niov, bool write, int *fd,
+                uint64_t *at)
+{
+    if (n->drv != &block_driver_raw || n->file->drv != &block_driver_file) {
+        return false;
+    }
+    *at = n->offset + off;
+    if (!iov) {
+        *fd = n->file->host.fd;
+        return !n->file->host.no_flush;
+    }
+    *fd = file_plain_fd(n->file, *at, iov, niov, write);
+    return *fd >= 0 && !(write && (n->read_only || (n->probed && off < PROBE)));
+}
+
 const BlockDriver block_driver_raw = {
     .name = "raw",
     .preadv = raw_preadv,

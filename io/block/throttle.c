@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "io/node.h"
+#include "softmmu/machine.h"
 #include "softmmu/opts.h"
 
 #define USEC 1000000.0
@@ -28,6 +29,7 @@ typedef struct Bucket {
 
 struct ThrottleGroup {
     gint refs;
+    char *id; /* of the object, or NULL */
     GMutex lock;
     Bucket bytes[KINDS][2], ops[KINDS][2];
     uint64_t op_size; /* bytes that count as one operation; 0: any */
@@ -102,7 +104,8 @@ static bool limit_take(OptDict *o, const char *prefix, const char *unit, const c
     return true;
 }
 
-ThrottleGroup *throttle_new(OptDict *o, const char *prefix, GError **err)
+/* even_if_none: a group without any limit is one too. */
+static ThrottleGroup *group_take(OptDict *o, const char *prefix, bool even_if_none, GError **err)
 {
     ThrottleGroup *g = g_new0(ThrottleGroup, 1);
     g_autofree char *size_key = g_strdup_printf("%siops-size", prefix);
@@ -123,11 +126,83 @@ ThrottleGroup *throttle_new(OptDict *o, const char *prefix, GError **err)
             ok = false;
         }
     }
-    if (!ok || !any) {
+    if (!ok || !(any || even_if_none)) {
         throttle_unref(g);
         return NULL;
     }
     return g;
+}
+
+ThrottleGroup *throttle_new(OptDict *o, const char *prefix, GError **err)
+{
+    return group_take(o, prefix, false, err);
+}
+
+/* The names of the object's own properties, beside those in "limits.": x-bps-total and so on. */
+static void plain_names_take(OptDict *o)
+{
+    const char *key, *value;
+
+    for (unsigned i = 0; opt_at(o, i, &key, &value); i++) {
+        if (g_str_has_prefix(key, "x-") && throttle_key_known(key, "x-")) {
+            g_autofree char *full = g_strconcat("limits.", key + 2, NULL);
+
+            opt_mark_used(o, key);
+            if (!opt_get(o, full)) {
+                opt_set(o, full, value);
+            }
+        }
+    }
+}
+
+bool throttle_check(OptDict *o, GError **err)
+{
+    plain_names_take(o);
+    ThrottleGroup *g = group_take(o, "limits.", true, err);
+
+    throttle_unref(g);
+    return g != NULL;
+}
+
+ThrottleGroup *throttle_find(Machine *m, const char *id, GError **err)
+{
+    for (unsigned i = 0; m->throttles && i < m->throttles->len; i++) {
+        ThrottleGroup *g = g_ptr_array_index(m->throttles, i);
+
+        if (strcmp(g->id, id) == 0) {
+            return throttle_ref(g);
+        }
+    }
+    for (unsigned i = 0; m->objects && i < m->objects->len; i++) {
+        OptDict *o = g_ptr_array_index(m->objects, i);
+
+        if (g_strcmp0(opt_get(o, "id"), id) != 0 ||
+            g_strcmp0(opt_get(o, "qom-type"), "throttle-group") != 0) {
+            continue;
+        }
+        plain_names_take(o);
+        ThrottleGroup *g = group_take(o, "limits.", true, err);
+        if (!g) {
+            rhea_error_prefix(err, "throttle-group %s: ", id);
+            return NULL;
+        }
+        g->id = g_strdup(id);
+        m->throttles = m->throttles ? m->throttles : g_ptr_array_new();
+        g_ptr_array_add(m->throttles, g);
+        return throttle_ref(g);
+    }
+    rhea_error_set(err, "there is no -object throttle-group,id=%s", id);
+    return NULL;
+}
+
+void throttles_free(GPtrArray *list)
+{
+    for (unsigned i = 0; list && i < list->len; i++) {
+        throttle_unref(g_ptr_array_index(list, i));
+    }
+    if (list) {
+        g_ptr_array_unref(list);
+    }
 }
 
 ThrottleGroup *throttle_ref(ThrottleGroup *g)
@@ -140,6 +215,7 @@ void throttle_unref(ThrottleGroup *g)
 {
     if (g && g_atomic_int_dec_and_test(&g->refs)) {
         g_mutex_clear(&g->lock);
+        g_free(g->id);
         g_free(g);
     }
 }
