@@ -887,6 +887,15 @@ static void ensure_slot(X86Gen *s, uint16_t v)
     }
 }
 
+/* Does a call that clobbers this pinned register leave its value incomplete? The pin comes back from
+ * its cell's home, which is narrower than the operand of a trunc or vlow that became the cell. */
+static bool pin_loses_value(const X86Gen *s, const X86Pin *p)
+{
+    uint16_t v = s->regval[p->reg];
+
+    return v && s->val[v].type != p->type && !(bit(p->reg) & X86_CALLEE_SAVED);
+}
+
 void x86_call_begin(X86Gen *s, const TCGCall *c)
 {
     const TCGHelper *h = c->helper;
@@ -918,7 +927,7 @@ void x86_call_begin(X86Gen *s, const TCGCall *c)
         bool read = !(h->flags & TCG_HELPER_PURE) && (reads_all || in_set(&h->reads, p->cell));
         bool lost = !(bit(p->reg) & X86_CALLEE_SAVED) && !(h->flags & TCG_HELPER_NORETURN);
         uint16_t v = s->regval[p->reg];
-        if (written && v && x86_live(s, v)) {
+        if ((written || (lost && pin_loses_value(s, p))) && v && x86_live(s, v)) {
             ensure_slot(s, v);
         }
         if ((written || read || lost) && !(s->pin_clean & bit(p->reg))) {
@@ -951,7 +960,7 @@ void x86_call_end(X86Gen *s, const TCGCall *c)
     for (unsigned k = 0; k < t->npins; k++) {
         const X86Pin *p = &t->pins[k];
         bool written = !pure && (writes_all || in_set(&h->writes, p->cell));
-        if (written) {
+        if (written || pin_loses_value(s, p)) {
             reg_clear(s, p->reg);
         }
         if (written || !(bit(p->reg) & X86_CALLEE_SAVED)) {

@@ -177,14 +177,20 @@ typedef struct Config {
     unsigned pin_every; /* keep the pin of every n-th cell; 0: none */
     bool bare;          /* baseline SSE2 only */
     bool icount, pc32;
-    bool sse4; /* what there was before AVX */
+    bool sse4;  /* what there was before AVX */
+    bool words; /* pins that calls clobber are of 32-bit cells */
 } Config;
 
 static const Config configs[] = {
-    {"pinned", 1, false, false, false},     {"no pins", 0, false, false, false},
-    {"some pins", 3, false, false, false},  {"baseline", 1, true, false, false},
-    {"icount", 1, false, true, false},      {"pc32", 1, false, false, true},
-    {"baseline pc32", 2, true, true, true}, {"sse4", 1, .sse4 = true},
+    {"pinned", 1, false, false, false},
+    {"no pins", 0, false, false, false},
+    {"some pins", 3, false, false, false},
+    {"baseline", 1, true, false, false},
+    {"icount", 1, false, true, false},
+    {"pc32", 1, false, false, true},
+    {"baseline pc32", 2, true, true, true},
+    {"sse4", 1, .sse4 = true},
+    {"words", 1, .words = true},
 };
 
 static TCGCell config_cells[G_N_ELEMENTS(configs)][IRGEN_CELLS];
@@ -205,6 +211,10 @@ static Fixture *fixture_new(unsigned n)
         if (!c->pin_every || k % c->pin_every) {
             config_cells[n][k].pin = 0;
         }
+    }
+    for (unsigned k = 0; c->words && k < 3; k++) {
+        config_cells[n][IRGEN_NX + k].pin = config_cells[n][5 + k].pin;
+        config_cells[n][5 + k].pin = 0;
     }
     TargetDesc target = {.name = "irgen",
                          .env_size = sizeof(IrGenState),
