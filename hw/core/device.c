@@ -412,6 +412,27 @@ void device_free(Device *d)
     g_free(d);
 }
 
+void device_state_reset_from(void *dev, const char *first)
+{
+    state_reset_from(((Device *)dev)->cls->state, dev, first);
+}
+
+uint64_t device_bank_read_locked(void *dev, unsigned bank, hwaddr offset, unsigned size)
+{
+    RegBank *b = ((Device *)dev)->bank[bank];
+    uint64_t val = 0;
+
+    reg_bank_ops(b)->read(b, offset, size, &val);
+    return val;
+}
+
+void device_bank_write_locked(void *dev, unsigned bank, hwaddr offset, unsigned size, uint64_t val)
+{
+    RegBank *b = ((Device *)dev)->bank[bank];
+
+    reg_bank_ops(b)->write(b, offset, size, val);
+}
+
 /* ---- wiring ---- */
 
 void device_connect_irq(void *dev, unsigned n, IrqLine to)

@@ -12,6 +12,8 @@ void int_store(void *p, unsigned size, uint64_t val);
 
 /* state.c; obj is the struct that the table describes. */
 void state_reset(StateTable *table, void *obj);
+/* From the field of this name on; NULL: all. */
+void state_reset_from(StateTable *table, void *obj, const char *first);
 void state_alloc(StateTable *table, void *obj);
 void state_free(StateTable *table, void *obj);
 void state_save(const char *name, unsigned version, StateTable *table, void *obj, GByteArray *out);

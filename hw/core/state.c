@@ -66,10 +66,18 @@ void int_store(void *p, unsigned size, uint64_t val)
 
 void state_reset(StateTable *table, void *obj)
 {
-    unsigned n;
+    state_reset_from(table, obj, NULL);
+}
+
+void state_reset_from(StateTable *table, void *obj, const char *first)
+{
+    unsigned n, i = 0;
     const StateField *fields = table(&n);
 
-    for (unsigned i = 0; i < n; i++) {
+    while (first && i < n && strcmp(fields[i].name, first) != 0) {
+        i++;
+    }
+    for (; i < n; i++) {
         const StateField *f = &fields[i];
         uint32_t count;
         uint8_t *p = field_data(f, obj, &count);

@@ -15,7 +15,7 @@
  * Lock: the device's. Test: tests/unit/test-net.c
  */
 #include "hw/virtio_pci.h"
-#include "io/net.h"
+#include "hw/net.h"
 #include "rhea/error.h"
 #include "rhea/log.h"
 #include "softmmu/machine.h"
@@ -66,7 +66,7 @@ enum { MAC_TABLE_SET = 0, MAC_ADDR_SET = 1 };
 enum { RX_PROMISC, RX_ALLMULTI, RX_ALLUNI, RX_NOMULTI, RX_NOUNI, RX_NOBCAST, RX_MODES };
 enum { ACK_OK = 0, ACK_ERR = 1 };
 
-#define MAC_SIZE     6
+#define MAC_SIZE     NET_MAC_SIZE
 #define MACS_MAX     64
 #define VLAN_WORDS   128 /* 4096 bits */
 #define BUFFERS_MAX  64  /* of one frame */
@@ -493,38 +493,6 @@ static bool virtio_net_post_load(void *opaque, GError **err)
     return true;
 }
 
-static bool mac_parse(const char *text, uint8_t *mac)
-{
-    unsigned b[MAC_SIZE];
-    int end = 0;
-
-    if ((sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5],
-                &end) != 6 &&
-         sscanf(text, "%2x-%2x-%2x-%2x-%2x-%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5],
-                &end) != 6) ||
-        text[end]) {
-        return false;
-    }
-    for (unsigned i = 0; i < MAC_SIZE; i++) {
-        mac[i] = b[i];
-    }
-    return true;
-}
-
-/* 52:54:00:12:34:56 and up, in the order of the cards. */
-static void mac_default(VirtioNetState *s)
-{
-    static const uint8_t first[MAC_SIZE] = {0x52, 0x54, 0x00, 0x12, 0x34, 0x56};
-    unsigned n = 0;
-    Device *d;
-
-    for (unsigned i = 0; s->dev.machine && (d = device_at(s->dev.machine, i)); i++) {
-        n += d->cls == s->dev.cls;
-    }
-    memcpy(s->own_mac, first, MAC_SIZE);
-    s->own_mac[5] += n;
-}
-
 static bool queue_size_ok(uint16_t n, const char *name, GError **err)
 {
     if (!virtio_power_of_2(n) || n < QUEUE_MIN || n > VIRTIO_QUEUE_MAX) {
@@ -573,22 +541,15 @@ static bool virtio_net_realize(void *opaque, GError **err)
 {
     VirtioNetState *s = opaque;
     NetReceiver receiver = {virtio_net_receive, s, false};
-    NetBackend *net = NULL;
+    NetBackend *net;
     uint64_t features = 1u << F_MAC;
 
     if (!queue_size_ok(s->rx_queue_size, "rx_queue_size", err) ||
         !queue_size_ok(s->tx_queue_size, "tx_queue_size", err)) {
         return false;
     }
-    if (s->netdev && *s->netdev && !(net = net_find(s->dev.machine, s->netdev))) {
-        rhea_error_set(err, "Property '%s.netdev' can't find value '%s'", s->dev.cls->name,
-                       s->netdev);
-        return false;
-    }
-    mac_default(s);
-    if (s->mac_text && *s->mac_text && !mac_parse(s->mac_text, s->own_mac)) {
-        rhea_error_set(err, "Property '%s.mac' doesn't take value '%s'", s->dev.cls->name,
-                       s->mac_text);
+    if (!net_card_backend(&s->dev, s->netdev, &net, err) ||
+        !net_card_mac(&s->dev, s->mac_text, s->own_mac, err)) {
         return false;
     }
     features |= s->mrg_rxbuf ? 1u << F_MRG_RXBUF : 0;

@@ -444,6 +444,12 @@ bool device_del(Machine *m, const char *id, GError **err);
 
 /* Called by realize: sizes of D() fields are set. Fields that have memory already keep it. */
 void device_state_alloc(void *dev);
+/* Fields of the STATE list from the one of this name on to their reset values: for a device that
+ * the guest can reset in part. */
+void device_state_reset_from(void *dev, const char *first);
+/* An access to a register of a bank with regs, by the device itself. */
+uint64_t device_bank_read_locked(void *dev, unsigned bank, hwaddr offset, unsigned size);
+void device_bank_write_locked(void *dev, unsigned bank, hwaddr offset, unsigned size, uint64_t val);
 /* Called by realize: make bank i of the class with a size that depends on properties. */
 void device_init_bank(void *dev, unsigned i, uint64_t size);
 /* Called by realize: number of outgoing lines, if it depends on properties. */

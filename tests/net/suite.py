@@ -3,6 +3,7 @@
 """Networks from inside a guest.
 
   net/user      DHCP, DNS address, TFTP, forwards in both directions, IPv6 of the user network; a dump
+  net/e1000e    the same card-side checks with an e1000e: messages (MSI-X), then the interrupt line
   net/restrict  nothing but the forwards leaves
   net/uboot     U-Boot's dhcp and tftpboot
   net/tap       a tap interface in a network namespace: ping, TCP with segmentation offload
@@ -132,6 +133,37 @@ def user():
                 'ip -6 addr show dev eth0', 'fec0::5054:ff:fe00:42/64')
         g.off()
     check_pcap(d + '/dump', [b'through a command\n', b'socket:through\n', blob[:256]])
+
+
+@test('e1000e', limit=60)
+def e1000e():
+    """Linux' driver: both directions with checksums and segmentation of the card."""
+    d = folder('e1000e')
+    blob = bytes(os.urandom(1 << 20))
+    digest = hashlib.sha256(blob).hexdigest()
+    with open(d + '/blob', 'wb') as f:
+        f.write(blob)
+    port = free_port()
+    for machine, irq in (('virt,aia=aplic-imsic', 'MSI'), ('virt', 'INTC|PLIC')):
+        with Shell('-netdev', f'user,id=n,tftp={d},hostfwd=tcp:127.0.0.1:{port}-:7777', '-device',
+                   'e1000e,netdev=n,mac=52:54:00:00:00:43', modules=('e1000e', ), machine=machine) as g:
+            g.ready()
+            g.check('ip link set eth0 up; cat /sys/class/net/eth0/address', '52:54:00:00:00:43')
+            g.run(DHCP)
+            g.check('udhcpc -i eth0 -n -q -s /tmp/dhcp', 'ip=10.0.2.15')
+            g.check('tftp -g -r blob -l /tmp/blob 10.0.2.2; sha256sum /tmp/blob', digest)
+            g.check('nc -l -p 7777 > /tmp/in & sleep 1')
+            send_to(port, blob)
+            g.check('wait; sha256sum /tmp/in', digest)
+            g.check('nc -l -p 7777 < /tmp/blob & sleep 1')
+            if receive_from(port) != blob:
+                g.fail('what came out of the guest differs')
+            out = g.check('grep eth0 /proc/interrupts')
+            if not re.search(irq, out):
+                g.fail(f'interrupts are not {irq}: {out}')
+            g.check('cat /sys/class/net/eth0/carrier /sys/class/net/eth0/speed', '1000')
+            g.check('cat /sys/class/net/eth0/statistics/rx_errors /sys/class/net/eth0/statistics/tx_errors', '0')
+            g.off()
 
 
 @test('restrict', limit=20)
