@@ -122,7 +122,7 @@ WORK = [
     ('openssl speed -seconds 1 -bytes 8192 -evp aes-128-gcm 2>&1 | tail -1', ['128-GCM', 'k'], 60),
     ('openssl speed -seconds 1 -bytes 8192 -evp chacha20-poly1305 2>&1 | tail -1', ['oly1305', 'k'], 60),
     ('openssl speed -seconds 1 -bytes 8192 sha256 sha512 md5 2>&1 | tail -3', ['sha256', 'sha512', 'md5'], 90),
-    ('openssl speed -seconds 1 rsa2048 ecdsap256 ed25519 2>&1 | tail -12', ['rsa 2048', 'nistp256', 'Ed25519'], 120),
+    ('openssl speed -seconds 1 rsa2048 ecdsap256 ed25519 2>&1 | grep bits', ['2048 bits', 'nistp256', 'Ed25519'], 120),
     ('openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out k && date >t && openssl dgst -sha256 -sign k -out s t && '
      'openssl pkey -in k -pubout -out p && openssl dgst -sha256 -verify p -signature s t', ['Verified OK'], 200),
     # A part of Python's own tests
