@@ -67,7 +67,6 @@ typedef struct CPUEnv {
 enum {
     CPU_INT_WORK = 1u << 16,  /* cpu_run_on() queue is not empty */
     CPU_INT_PAUSE = 1u << 17, /* pause requested */
-    CPU_INT_RESET = 1u << 18,
     CPU_INT_EXIT = 1u << 19,  /* program ends */
     CPU_INT_TIMER = 1u << 20, /* icount: a deadline was reached */
 };
