@@ -107,10 +107,24 @@ void block_set_throttle(BlockBackend *b, ThrottleGroup *g);
 /* Its requests end on that thread from now on: a reference, which is taken over. Before there are
  * any. */
 void block_set_iothread(BlockBackend *b, IoThread *t);
+/*
+ * Who wants to know of every change of the disk: before() and after() each write, zeroing and
+ * discard of bytes of the disk, on a thread that may wait. NULL: nobody any more. Returns when the
+ * requests that knew nothing of it have ended; those that come meanwhile wait for it. One at a
+ * time.
+ */
+typedef struct BlockTracker {
+    void (*before)(void *opaque, uint64_t off, uint64_t len);
+    void (*after)(void *opaque, uint64_t off, uint64_t len);
+    void *opaque;
+} BlockTracker;
+void block_track(BlockBackend *b, const BlockTracker *t);
 /* Waits for all requests, flushes, frees. */
 void block_close(BlockBackend *b);
 
 uint64_t block_size(const BlockBackend *b); /* bytes */
+/* The topmost node, for block jobs; it is the backend's. */
+struct BlockNode *block_top(BlockBackend *b);
 bool block_read_only(const BlockBackend *b);
 bool block_can_discard(const BlockBackend *b);
 bool block_is_writeback(const BlockBackend *b);

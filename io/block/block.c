@@ -38,9 +38,12 @@ struct BlockBackend {
     GCond work;    /* a request came, or closing */
     GCond settled; /* in_flight or workers fell */
     BlockRequest *head, **tail;
-    ThrottleGroup *throttle;         /* or NULL */
-    IoThread *iothread;              /* where requests end; NULL: where they were done */
-    IoThread *ring;                  /* with io_uring, for what it can do; or NULL */
+    ThrottleGroup *throttle; /* or NULL */
+    IoThread *iothread;      /* where requests end; NULL: where they were done */
+    IoThread *ring;          /* with io_uring, for what it can do; or NULL */
+    BlockTracker tracker;    /* before NULL: there is none */
+    bool frozen;             /* requests that come wait in `held` */
+    BlockRequest *held, **held_tail;
     BlockRequest *late, **late_tail; /* held back by it, in the order of their times */
     unsigned draining;               /* somebody waits: nothing is held back */
     unsigned in_flight;              /* queued or running */
@@ -83,9 +86,10 @@ static bool in_range(const BlockBackend *b, const BlockRequest *r)
     return r->offset <= b->size && len <= b->size - r->offset;
 }
 
+static int change(BlockBackend *b, BlockRequest *r);
+
 static int perform(BlockBackend *b, BlockRequest *r)
 {
-    int ret;
 
     if (r->op != BLOCK_FLUSH && !in_range(b, r)) {
         return -EIO;
@@ -93,14 +97,32 @@ static int perform(BlockBackend *b, BlockRequest *r)
     if (r->op != BLOCK_FLUSH && r->op != BLOCK_READ && b->read_only) {
         return -EROFS;
     }
-    switch (r->op) {
-    case BLOCK_READ:
+    if (r->op == BLOCK_READ) {
         return node_preadv(b->node, r->offset, r->iov, r->niov);
+    }
+    if (r->op == BLOCK_FLUSH) {
+        return flush(b);
+    }
+    uint64_t len = r->op == BLOCK_WRITE ? iov_length(r->iov, r->niov) : r->len;
+    bool tracked = b->tracker.before && len > 0;
+    if (tracked) {
+        b->tracker.before(b->tracker.opaque, r->offset, len);
+    }
+    int ret = change(b, r);
+    if (tracked) {
+        b->tracker.after(b->tracker.opaque, r->offset, len);
+    }
+    return ret;
+}
+
+static int change(BlockBackend *b, BlockRequest *r)
+{
+    int ret;
+
+    switch (r->op) {
     case BLOCK_WRITE:
         ret = write_data(b, r);
         break;
-    case BLOCK_FLUSH:
-        return flush(b);
     case BLOCK_DISCARD:
         if (!b->discard) {
             return 0;
@@ -251,7 +273,7 @@ static bool ring_takes(BlockBackend *b, BlockRequest *r)
     IoTransfer *x = &r->transfer;
     bool read = r->op == BLOCK_READ, write = r->op == BLOCK_WRITE;
 
-    if (!b->ring || b->throttle || !(read || write || r->op == BLOCK_FLUSH) ||
+    if (!b->ring || b->throttle || b->tracker.before || !(read || write || r->op == BLOCK_FLUSH) ||
         (write && (b->detect_zeroes || b->read_only || !block_is_writeback(b)))) {
         return false;
     }
@@ -272,16 +294,47 @@ void block_submit(BlockBackend *b, BlockRequest *r)
         return;
     }
     r->backend = b;
-    bool ring = ring_takes(b, r);
     g_mutex_lock(&b->lock);
-    b->in_flight++;
-    if (!ring) {
+    bool ring = !b->frozen && ring_takes(b, r);
+    if (b->frozen) {
+        r->next = NULL;
+        *b->held_tail = r;
+        b->held_tail = &r->next;
+    } else {
+        b->in_flight++;
+    }
+    if (!b->frozen && !ring) {
         worker_submit_locked(b, r);
     }
     g_mutex_unlock(&b->lock);
     if (ring) {
         iothread_transfer(b->ring, &r->transfer);
     }
+}
+
+void block_track(BlockBackend *b, const BlockTracker *t)
+{
+    g_mutex_lock(&b->lock);
+    b->frozen = true;
+    b->draining++;
+    g_cond_broadcast(&b->work);
+    while (b->in_flight > 0) {
+        g_cond_wait(&b->settled, &b->lock);
+    }
+    b->draining--;
+    b->frozen = false;
+    b->tracker = t ? *t : (BlockTracker){0};
+    BlockRequest *r = b->held;
+    b->held = NULL;
+    b->held_tail = &b->held;
+    while (r) {
+        BlockRequest *next = r->next;
+
+        b->in_flight++;
+        worker_submit_locked(b, r);
+        r = next;
+    }
+    g_mutex_unlock(&b->lock);
 }
 
 void block_cancel(BlockBackend *b)
@@ -293,6 +346,7 @@ void block_cancel(BlockBackend *b)
     for (BlockRequest *r = b->late; r; r = r->next) {
         r->start = CANCELLED;
     }
+    /* What is held for a tracker is submitted soon, and done. */
     g_cond_broadcast(&b->work);
     g_mutex_unlock(&b->lock);
 }
@@ -302,7 +356,7 @@ void block_drain(BlockBackend *b)
     g_mutex_lock(&b->lock);
     b->draining++;
     g_cond_broadcast(&b->work);
-    while (b->in_flight > 0) {
+    while (b->in_flight > 0 || b->held) {
         g_cond_wait(&b->settled, &b->lock);
     }
     b->draining--;
@@ -436,6 +490,7 @@ BlockBackend *block_open(const BlockOptions *o, GError **err)
     b->name = g_strdup(o->node);
     b->tail = &b->head;
     b->late_tail = &b->late;
+    b->held_tail = &b->held;
     g_mutex_init(&b->lock);
     g_cond_init(&b->work);
     g_cond_init(&b->settled);
@@ -594,6 +649,11 @@ void block_close(BlockBackend *b)
     g_cond_clear(&b->settled);
     g_free(b->name);
     g_free(b);
+}
+
+BlockNode *block_top(BlockBackend *b)
+{
+    return b->node;
 }
 
 uint64_t block_size(const BlockBackend *b)

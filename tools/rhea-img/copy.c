@@ -2,6 +2,7 @@
 /* SPDX-FileCopyrightText: The rhea authors */
 /* rhea-img convert, compare, commit, rebase, dd. Test: tests/img/ */
 #include "img.h"
+#include "io/job.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -428,29 +429,33 @@ int img_compare(int argc, char **argv)
 
 /* ---- commit ---- */
 
+static void job_progress(void *opaque, uint64_t done, uint64_t total)
+{
+    img_progress(opaque, done, total);
+}
+
+/* A job from start to end, in pieces of CHUNK bytes. */
+static int job_do(JobOptions *o, Progress *p)
+{
+    GError *err = NULL;
+
+    o->granularity = CHUNK;
+    o->progress = job_progress;
+    o->opaque = p;
+    Job *j = job_new(o, &err);
+    if (!j) {
+        img_fail(err);
+        return -EINVAL;
+    }
+    int ret = job_run(j);
+    job_free(j);
+    return ret;
+}
+
 /* What top, and the nodes between it and `base`, define, goes to `to`. */
 static int commit_copy(BlockNode *top, BlockNode *base, BlockNode *to, Progress *p)
 {
-    g_autofree uint8_t *buf = g_malloc(CHUNK);
-    NodeExtent e;
-
-    img_progress(p, 0, top->size);
-    for (uint64_t at = 0; at < top->size; at += e.len) {
-        int ret = node_status_chain(top, base, at, top->size - at, &e, NULL, NULL);
-
-        if (ret == 0 && e.allocated && e.zero) {
-            ret = node_zero(to, at, e.len, true);
-        } else if (ret == 0 && e.allocated) {
-            e.len = MIN(e.len, CHUNK);
-            ret = node_pread(top, at, buf, e.len);
-            ret = ret < 0 ? ret : node_pwrite(to, at, buf, e.len);
-        }
-        if (ret < 0) {
-            return ret;
-        }
-        img_progress(p, at + e.len, top->size);
-    }
-    return node_flush(to);
+    return job_do(&(JobOptions){.kind = JOB_COMMIT, .source = top, .target = to, .base = base}, p);
 }
 
 int img_commit(int argc, char **argv)
@@ -552,7 +557,7 @@ out:
 
 /* ---- rebase ---- */
 
-/* Where top shows its old backing file and the new one differs, top gets the data. */
+/* Where top shows its old backing file, or nothing, and the new one differs, top gets the data. */
 static int rebase_copy(BlockNode *top, BlockNode *old, BlockNode *fresh, Progress *p)
 {
     g_autofree uint8_t *a = g_malloc(CHUNK), *b = g_malloc(CHUNK);
@@ -569,7 +574,7 @@ static int rebase_copy(BlockNode *top, BlockNode *old, BlockNode *fresh, Progres
             if (old && at < old->size) {
                 ret = node_pread(old, at, a, MIN(e.len, old->size - at));
             }
-            if (ret == 0 && fresh && at < fresh->size) {
+            if (ret == 0 && at < fresh->size) {
                 ret = node_pread(fresh, at, b, MIN(e.len, fresh->size - at));
             }
             for (uint64_t i = 0; ret == 0 && i < e.len; i += 4096) {
@@ -663,7 +668,8 @@ int img_rebase(int argc, char **argv)
         }
         if (ret == 0) {
             /* While data is copied up what lies below must not be seen as zero. */
-            ret = rebase_copy(top, top->backing, fresh, &p);
+            ret = fresh ? rebase_copy(top, top->backing, fresh, &p)
+                        : job_do(&(JobOptions){.kind = JOB_STREAM, .source = top}, &p);
             if (p.on) {
                 printf("\n");
             }
