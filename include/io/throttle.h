@@ -22,6 +22,9 @@ ThrottleGroup *throttle_new(OptDict *o, const char *prefix, GError **err);
 /* The -object throttle-group with that id: a reference. NULL and *err: there is none, or its limits
  * make no sense. Main thread. */
 ThrottleGroup *throttle_find(struct Machine *m, const char *id, GError **err);
+/* throttling.group= of a drive, with the limits beside it: *g gets a reference, or NULL if there is
+ * no such option. Drives that name the same group share it. Main thread. */
+bool throttle_drive(struct Machine *m, OptDict *o, ThrottleGroup **g, GError **err);
 /* Takes the options of such an object; false and *err if they make no sense. */
 bool throttle_check(OptDict *o, GError **err);
 /* Of Machine.throttles. */

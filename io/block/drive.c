@@ -52,8 +52,8 @@ BlockBackend *drive_open(Machine *m, const char *id, bool share, OptDict **opts,
     }
     *opts = o;
     const char *group = opt_take(o, "throttle-group");
-    ThrottleGroup *g = group ? throttle_find(m, group, err) : NULL;
-    if (group && !g) {
+    ThrottleGroup *g;
+    if (group ? !(g = throttle_find(m, group, err)) : !throttle_drive(m, o, &g, err)) {
         return NULL;
     }
     /* With -icount a run depends on nothing but the guest. */

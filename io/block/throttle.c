@@ -46,7 +46,7 @@ bool throttle_key_known(const char *key, const char *prefix)
         return false;
     }
     key += n;
-    if (strcmp(key, "iops-size") == 0) {
+    if (strcmp(key, "iops-size") == 0 || strcmp(key, "group") == 0) {
         return true;
     }
     for (unsigned i = 0; i < 2 * KINDS; i++) {
@@ -164,7 +164,8 @@ bool throttle_check(OptDict *o, GError **err)
     return g != NULL;
 }
 
-ThrottleGroup *throttle_find(Machine *m, const char *id, GError **err)
+/* A reference to one that is there already, or NULL. */
+static ThrottleGroup *group_known(Machine *m, const char *id)
 {
     for (unsigned i = 0; m->throttles && i < m->throttles->len; i++) {
         ThrottleGroup *g = g_ptr_array_index(m->throttles, i);
@@ -172,6 +173,47 @@ ThrottleGroup *throttle_find(Machine *m, const char *id, GError **err)
         if (strcmp(g->id, id) == 0) {
             return throttle_ref(g);
         }
+    }
+    return NULL;
+}
+
+/* g belongs to the machine from now on; another reference to it. */
+static ThrottleGroup *group_keep(Machine *m, ThrottleGroup *g, const char *id)
+{
+    g->id = g_strdup(id);
+    m->throttles = m->throttles ? m->throttles : g_ptr_array_new();
+    g_ptr_array_add(m->throttles, g);
+    return throttle_ref(g);
+}
+
+bool throttle_drive(Machine *m, OptDict *o, ThrottleGroup **out, GError **err)
+{
+    const char *id = opt_take(o, "throttling.group");
+    GError *why = NULL;
+    ThrottleGroup *own = id ? group_take(o, "throttling.", true, &why) : NULL;
+
+    *out = NULL;
+    if (why) {
+        g_propagate_error(err, why);
+        return false;
+    }
+    if (id) {
+        *out = group_known(m, id);
+        if (*out) {
+            throttle_unref(own); /* the limits are those of the first drive that names it */
+        } else {
+            *out = group_keep(m, own, id);
+        }
+    }
+    return true;
+}
+
+ThrottleGroup *throttle_find(Machine *m, const char *id, GError **err)
+{
+    ThrottleGroup *known = group_known(m, id);
+
+    if (known) {
+        return known;
     }
     for (unsigned i = 0; m->objects && i < m->objects->len; i++) {
         OptDict *o = g_ptr_array_index(m->objects, i);
@@ -186,10 +228,7 @@ ThrottleGroup *throttle_find(Machine *m, const char *id, GError **err)
             rhea_error_prefix(err, "throttle-group %s: ", id);
             return NULL;
         }
-        g->id = g_strdup(id);
-        m->throttles = m->throttles ? m->throttles : g_ptr_array_new();
-        g_ptr_array_add(m->throttles, g);
-        return throttle_ref(g);
+        return group_keep(m, g, id);
     }
     rhea_error_set(err, "there is no -object throttle-group,id=%s", id);
     return NULL;

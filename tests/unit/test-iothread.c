@@ -333,7 +333,7 @@ static void test_scsi(void)
 
 /* ---- limits that drives share ---- */
 
-static void test_group(void)
+static void test_group(gconstpointer way)
 {
     Driver d;
     GError *err = NULL;
@@ -345,10 +345,12 @@ static void test_group(void)
     driver_open(&d, false, true);
     object_add(&d, "throttle-group,id=g,x-iops-total=20");
     object_add(&d, "throttle-group,id=bad,limits.iops-total=20,limits.iops-read=5");
-    driver_add_drive(&d, SIZE, ",throttle-group=g");
+    driver_add_drive(&d, SIZE,
+                     way ? ",throttling.group=g,throttling.iops-total=20" : ",throttle-group=g");
     close(g_file_open_tmp("rhea-test-XXXXXX", &path, NULL));
     g_assert_cmpint(truncate(path, SIZE), ==, 0);
-    g_autofree char *second = g_strdup_printf("id=d1,format=raw,file=%s,throttle-group=g", path);
+    const char *both = way ? ",throttling.group=g,throttling.iops-total=20" : ",throttle-group=g";
+    g_autofree char *second = g_strdup_printf("id=d1,format=raw,file=%s%s", path, both);
     g_ptr_array_add(d.t.m->drives, opt_parse(second, NULL, NULL));
     g_autofree char *third = g_strdup_printf("id=d2,format=raw,file=%s,throttle-group=bad", path);
     g_ptr_array_add(d.t.m->drives, opt_parse(third, NULL, NULL));
@@ -403,6 +405,7 @@ int main(int argc, char **argv)
         g_test_add_data_func(name, devices[i], test_blk);
     }
     g_test_add_func("/iothread/scsi", test_scsi);
-    g_test_add_func("/throttle/group", test_group);
+    g_test_add_data_func("/throttle/group/object", NULL, test_group);
+    g_test_add_data_func("/throttle/group/drive", "", test_group);
     return g_test_run();
 }
