@@ -297,7 +297,9 @@ static void chunk_send(Client *c, const Request *r, uint16_t flags, uint16_t typ
     nbd_put16(d + 6, type);
     nbd_put64(d + 8, r->cookie);
     nbd_put32(d + 16, head_len + len);
-    memcpy(d + NBD_CHUNK_SIZE, head, head_len);
+    if (head_len > 0) {
+        memcpy(d + NBD_CHUNK_SIZE, head, head_len);
+    }
     g_mutex_lock(&c->send);
     if (!nbd_send(c->fd, d, NBD_CHUNK_SIZE + head_len, &(struct iovec){data, len}, len > 0)) {
         shutdown(c->fd, SHUT_RDWR); /* the reader sees it */
