@@ -205,9 +205,24 @@ def initramfs(name, init_source, *flags, more=None, target='riscv64'):
     return once(('initramfs', name, flags, target), build)
 
 
-def shell_initramfs(modules=()):
+def package_module(name):
+    """A module of the kernel package for riscv64."""
+    for folder, _, files in os.walk(fetch_guest('linux-modules-riscv64')):
+        if name + '.ko.xz' in files:
+            with open(os.path.join(folder, name + '.ko.xz'), 'rb') as f:
+                return lzma.decompress(f.read())
+    raise Failure(f'the kernel package has no module {name}')
+
+
+def package_kernel():
+    """The kernel of the package for riscv64, which is another one than the installer's."""
+    top = fetch_guest('linux-riscv64')
+    return os.path.join(top, max(os.listdir(top)), 'vmlinuz')
+
+
+def shell_initramfs(modules=(), package=False):
     """An initramfs of the Debian installer's busybox for riscv64, whose /init is a shell; with those
-    of the installer's kernel modules, in the order they are loaded in."""
+    of the installer's kernel modules (package: of the kernel package's), in the order they are loaded in."""
 
     def build():
         with gzip.open(os.path.join(fetch_guest('debian-installer'), 'initrd.gz')) as f:
@@ -225,16 +240,18 @@ def shell_initramfs(modules=()):
                 out[path] = data.decode()
             elif os.path.basename(path).startswith('liblzma'):
                 out[path] = data
-            for m in modules:
+            for m in () if package else modules:
                 if os.path.basename(path) == m + '.ko.xz':
                     out[m + '.ko'] = lzma.decompress(data)
+        if package:
+            out.update({m + '.ko': package_module(m) for m in modules})
         out['usr/sbin/insmod'] = '../bin/kmod'
         out['init'] = ('#!/bin/sh\nmount -t proc proc /proc\nmount -t sysfs sys /sys\nmount -t devtmpfs dev /dev\n' +
                        ''.join(f'insmod /{m}.ko\n' for m in modules) +
                        'stty -echo\nexport PS1=\nexport PATH=/bin:/sbin\necho shell ready\nexec /bin/sh -i\n').encode()
-        return make_cpio(out, os.path.join(work_dir(), 'shell-' + '-'.join(modules) + '.cpio'))
+        return make_cpio(out, os.path.join(work_dir(), f'shell{int(package)}-' + '-'.join(modules) + '.cpio'))
 
-    return once(('shell', modules), build)
+    return once(('shell', modules, package), build)
 
 
 class Guest:
@@ -415,12 +432,13 @@ class Session(Guest):
 
 
 class Shell(Session):
-    """A riscv64 guest with a shell: Debian's kernel and shell_initramfs()."""
+    """A riscv64 guest with a shell: the kernel of Debian's installer (package: of its kernel package) and
+    shell_initramfs()."""
 
-    def __init__(self, *args, modules=(), machine='virt', smp=1, memory='256M', wrap=()):
-        linux = os.path.join(fetch_guest('debian-installer'), 'linux')
+    def __init__(self, *args, modules=(), machine='virt', smp=1, memory='256M', wrap=(), package=False):
+        linux = package_kernel() if package else os.path.join(fetch_guest('debian-installer'), 'linux')
         args = ['-M', machine, '-smp', str(smp), '-m', memory, '-nographic', '-no-reboot', '-kernel', linux, '-initrd',
-                shell_initramfs(tuple(modules)), '-append', 'console=ttyS0 quiet', *args]
+                shell_initramfs(tuple(modules), package), '-append', 'console=ttyS0 quiet', *args]
         if wrap:
             super().__init__(command=[*wrap, *emulator('riscv64'), *extra_args(), *args])
         else:
@@ -429,6 +447,15 @@ class Shell(Session):
     def ready(self, limit=60):
         self.expect('shell ready', limit)
         return self
+
+    def monitor(self, command, want=rb''):
+        """A command of the monitor, which shares the console; the match of a pattern in what it prints."""
+        self.send('\x01c\n')
+        self.expect('(qemu) ', 20)
+        self.send(command + '\n')
+        found = self.expect(re.compile(rb'\n(?s:.*?)' + want + rb'(?s:.*?)\(qemu\) '), 20)
+        self.send('\x01c')
+        return found
 
     def off(self):
         self.send('poweroff -f\n')
