@@ -411,12 +411,15 @@ class Session(Guest):
     """A guest whose console is a shell without prompt and echo, once it is there."""
 
     count = 0
+    # What is between a line and the one that tells its end. apt and dpkg throw typed input away, so that both
+    # have to be one line where they run.
+    between = '\n'
 
     def run(self, text, limit=30):
         """Runs a line; its status and what it printed."""
         self.count += 1
         at = self.seen
-        self.send(f'{text}\necho "DONE"-{self.count}-$?\n')
+        self.send(f'{text}{self.between}echo "DONE"-{self.count}-$?\n')
         m = self.expect(re.compile(rb'DONE-%d-(\d+)' % self.count), limit)
         return int(m.group(1)), self.buf[at:m.start()].decode('utf-8', 'replace').replace('\r', '')
 

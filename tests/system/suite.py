@@ -65,6 +65,8 @@ def firmware(arch):
 class System(Session):
     """A machine with the disk of a complete system."""
 
+    between = '; '
+
     def __init__(self, arch, name, *args, boot='kernel', controller='virtio-blk', net=('-net', 'none')):
         self.arch, self.controller = arch, controller
         image, self.folder = disk(arch, name)
