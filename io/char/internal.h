@@ -133,4 +133,15 @@ void char_fd_update_read(Chardev *c);
 void char_fd_close(Chardev *c);
 int char_fd_out_fd(Chardev *c);
 
+/* websocket.c: the server's side of a connection. */
+typedef struct CharWs CharWs;
+CharWs *char_ws_new(void);
+void char_ws_free(CharWs *w);  /* may be NULL */
+void char_ws_begin(CharWs *w); /* a new connection */
+/* Read and answer the request: 1 done, 0 not all is there, -1 hang up. */
+int char_ws_handshake(CharWs *w, int fd);
+/* As CharKind.write and CharFd.filter. */
+ssize_t char_ws_write(CharWs *w, Chardev *c, const uint8_t *buf, size_t len);
+size_t char_ws_filter(CharWs *w, CharFd *f, uint8_t *buf, size_t n);
+
 #endif

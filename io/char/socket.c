@@ -9,7 +9,7 @@
  * resolved, and a client's first connect done, while the program starts; later connects do not
  * block. telnet=on speaks that protocol (RFC 854): the other side is asked not to echo and to send
  * each character at once, as it is; its answers are not for the front end, its break is one.
- * Main loop's thread. Test: tests/unit/test-chardev.c
+ * websocket=on is in websocket.c. Main loop's thread. Test: tests/unit/test-chardev.c
  */
 #include "internal.h"
 #include "io/sockaddr.h"
@@ -36,6 +36,9 @@ typedef struct CharSocket {
     socklen_t addr_len;
     char *name; /* "unix:/tmp/x", "tcp:host:port" */
     char *unlink_path;
+    CharWs *ws;   /* websocket=on */
+    int greeting; /* a websocket's socket whose request is awaited, or -1 */
+    MainFd *greeting_watch;
     bool telnet;
     uint8_t iac;   /* bytes of a command that came in: 0, 1 (IAC) or 2 (and a verb) */
     bool half_iac; /* one of the two bytes that stand for 0xff went out */
@@ -52,6 +55,11 @@ static void socket_set_filename(CharSocket *s)
     g_free(s->f.c.filename);
     s->f.c.filename = g_strdup_printf("%s%s%s", s->f.c.open ? "" : "disconnected:", s->name,
                                       s->server ? ",server=on" : "");
+}
+
+static const char *socket_protocol(const CharSocket *s)
+{
+    return s->telnet ? "telnet" : s->ws ? "websocket" : "tcp";
 }
 
 static void socket_arm_retry(CharSocket *s)
@@ -139,8 +147,18 @@ static ssize_t telnet_write(Chardev *c, const uint8_t *buf, size_t len)
     return 1;
 }
 
+static size_t websocket_filter(Chardev *c, uint8_t *buf, size_t n)
+{
+    CharSocket *s = (CharSocket *)c;
+
+    return char_ws_filter(s->ws, &s->f, buf, n);
+}
+
 static ssize_t socket_write(Chardev *c, const uint8_t *buf, size_t len)
 {
+    if (((CharSocket *)c)->ws) {
+        return char_ws_write(((CharSocket *)c)->ws, c, buf, len);
+    }
     return ((CharSocket *)c)->telnet ? telnet_write(c, buf, len) : char_fd_write(c, buf, len);
 }
 
@@ -167,13 +185,41 @@ static void socket_use(CharSocket *s, int fd)
     char_fd_start(&s->f);
 }
 
+/* A websocket is open when its request was answered. */
+static void greeting_ready(void *opaque, GIOCondition ready)
+{
+    CharSocket *s = opaque;
+    int fd = s->greeting, done = char_ws_handshake(s->ws, fd);
+    if (done == 0) {
+        return;
+    }
+    g_clear_pointer(&s->greeting_watch, mainloop_remove_fd);
+    s->greeting = -1;
+    if (done > 0) {
+        socket_use(s, fd);
+        return;
+    }
+    close(fd);
+    if (s->listen_watch) {
+        mainloop_set_fd_events(s->listen_watch, G_IO_IN);
+    }
+}
+
 static void socket_accept(void *opaque, GIOCondition ready)
 {
     CharSocket *s = opaque;
     int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
-    if (fd >= 0) {
-        socket_use(s, fd);
+    if (fd < 0) {
+        return;
     }
+    if (!s->ws) {
+        socket_use(s, fd);
+        return;
+    }
+    char_ws_begin(s->ws);
+    mainloop_set_fd_events(s->listen_watch, 0);
+    s->greeting = fd;
+    s->greeting_watch = mainloop_add_fd(s->f.c.set->loop, fd, G_IO_IN, greeting_ready, s);
 }
 
 /* --- client ---------------------------------------------------------------------------------- */
@@ -265,7 +311,7 @@ static bool socket_tcp_address(CharSocket *s, OptDict *d, const char *host, cons
         return false;
     }
     socket_address_set(s, &a);
-    s->name = g_strdup_printf("%s:%s:%s", s->telnet ? "telnet" : "tcp", host, port);
+    s->name = g_strdup_printf("%s:%s:%s", socket_protocol(s), host, port);
     return true;
 }
 
@@ -281,7 +327,7 @@ static void socket_name_port(CharSocket *s)
     }
     g_free(s->name);
     s->name = g_strdup_printf(at.ss_family == AF_INET6 ? "%s:[%s]:%s" : "%s:%s:%s",
-                              s->telnet ? "telnet" : "tcp", host, port);
+                              socket_protocol(s), host, port);
 }
 
 /* --- server ---------------------------------------------------------------------------------- */
@@ -329,6 +375,11 @@ static bool socket_serve(CharSocket *s, bool wait, GError **err)
             return false;
         }
         socket_accept(s, G_IO_IN);
+        while (s->greeting >= 0) {
+            p.fd = s->greeting;
+            poll(&p, 1, -1);
+            greeting_ready(s, G_IO_IN);
+        }
     }
     return true;
 }
@@ -366,7 +417,7 @@ static bool socket_inherit(CharSocket *s, const char *text, bool wait, GError **
 
 static bool socket_refuse(OptDict *d, GError **err)
 {
-    static const char *const later[] = {"tn3270", "websocket", NULL};
+    static const char *const later[] = {"tn3270", NULL};
     for (int i = 0; later[i]; i++) {
         bool on = false;
         if (!opt_take_bool(d, later[i], &on, err)) {
@@ -389,14 +440,15 @@ static bool socket_open(Chardev *c, OptDict *d, GError **err)
     CharSocket *s = (CharSocket *)c;
     const char *path = opt_take(d, "path"), *port = opt_take(d, "port"), *fd = opt_take(d, "fd");
     const char *host = opt_take(d, "host");
-    bool wait = true;
+    bool wait = true, websocket = false;
     uint64_t seconds = 0, to = 0;
-    s->f.in_fd = s->f.out_fd = s->listener = s->connecting = -1;
+    s->f.in_fd = s->f.out_fd = s->listener = s->connecting = s->greeting = -1;
     s->f.closed = socket_closed;
     timer_init(&s->retry, mainloop_clocks(c->set->loop), CLK_REALTIME, socket_retry, s);
     if (!opt_take_bool(d, "server", &s->server, err) || !opt_take_bool(d, "wait", &wait, err) ||
         !opt_take_bool(d, "nodelay", &s->nodelay, err) ||
         !opt_take_bool(d, "telnet", &s->telnet, err) ||
+        !opt_take_bool(d, "websocket", &websocket, err) ||
         !opt_take_u64(d, "reconnect", &seconds, err) || !opt_take_u64(d, "to", &to, err) ||
         !opt_take_u64(d, "reconnect-ms", &s->reconnect_ms, err) || !socket_refuse(d, err)) {
         return false;
@@ -419,7 +471,13 @@ static bool socket_open(Chardev *c, OptDict *d, GError **err)
                             "needed");
         return false;
     }
-    s->f.filter = s->telnet ? telnet_filter : NULL;
+    if (websocket && (!s->server || s->telnet)) {
+        rhea_error_set(err, s->telnet ? "'websocket' option is incompatible with 'telnet'"
+                                      : "'websocket' option needs 'server=on'");
+        return false;
+    }
+    s->ws = websocket ? char_ws_new() : NULL;
+    s->f.filter = s->telnet ? telnet_filter : websocket ? websocket_filter : NULL;
     if (fd) {
         return socket_inherit(s, fd, wait, err);
     }
@@ -448,10 +506,15 @@ static void socket_close(Chardev *c)
     timer_del_sync(&s->retry);
     mainloop_remove_fd(s->listen_watch);
     mainloop_remove_fd(s->connect_watch);
+    mainloop_remove_fd(s->greeting_watch);
     if (s->connecting >= 0) {
         close(s->connecting);
     }
+    if (s->greeting >= 0) {
+        close(s->greeting);
+    }
     char_fd_stop(&s->f);
+    char_ws_free(s->ws);
     if (s->listener >= 0) {
         close(s->listener);
     }
@@ -466,7 +529,7 @@ const CharKind char_kind_socket = {
     .name = "socket",
     .help = "path=PATH,host=HOST,port=PORT,fd=N,server=on|off,wait=on|off,nodelay=on|off,"
             "reconnect=SECONDS,reconnect-ms=N,to=PORT,ipv4=on|off,ipv6=on|off,abstract=on|off,"
-            "tight=on|off,telnet=on|off",
+            "tight=on|off,telnet=on|off,websocket=on|off",
     .size = sizeof(CharSocket),
     .open = socket_open,
     .close = socket_close,

@@ -148,7 +148,7 @@ static void test_errors(Fixture *x, gconstpointer data)
     expect_error(x, "socket,id=b", "one of 'path', 'port'");
     expect_error(x, "socket,id=b,path=/nonexistent/a", "Failed to connect to '/nonexistent/a'");
     expect_error(x, "socket,id=b,path=/nonexistent/a,server=on", "Failed to bind socket");
-    expect_error(x, "socket,id=b,path=/tmp/x,websocket=on", "'websocket' is not supported");
+    expect_error(x, "socket,id=b,path=/tmp/x,websocket=on", "'websocket' option needs 'server=on'");
     expect_error(x, "socket,id=b,path=/tmp/x,tls-creds=t", "TLS is not supported");
     expect_error(x, "udp,id=b", "remote port not specified");
     expect_error(x, "udp,id=b,port=1,ipv4=off,ipv6=off", "Cannot disable");
@@ -506,6 +506,73 @@ static int udp_socket(int *port)
     return fd;
 }
 
+/* The handshake of RFC 6455, 1.2; frames of the client's with the mask of 5.7. */
+static void test_websocket(Fixture *x, gconstpointer data)
+{
+    static const char ask[] =
+        "GET /chat HTTP/1.1\r\nHost: h\r\nUpgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: text, binary\r\n"
+        "Sec-WebSocket-Version: 13\r\n\r\n";
+    static const uint8_t hello[] = {0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d,
+                                    0x7f, 0x9f, 0x4d, 0x51, 0x58};
+    static const uint8_t ping[] = {0x89, 0x82, 1, 2, 3, 4, 'a' ^ 1, 'b' ^ 2};
+    g_autofree char *path = path_in(x, "s");
+    Front f;
+    char buf[300];
+    uint8_t big[300];
+    ssize_t n;
+    front_init(&f, make(x, "socket,id=s,path=%s,server=on,wait=off,websocket=on", path), &handlers);
+    /* What is no websocket is turned away, and the next one may come. */
+    int fd = connect_unix(path);
+    g_assert_cmpint(write(fd, "GET / HTTP/1.1\r\n\r\n", 18), ==, 18);
+    spin(x, 20);
+    n = read(fd, buf, sizeof(buf));
+    g_assert_cmpint(n, >, 12);
+    g_assert_cmpmem(buf, 12, "HTTP/1.1 400", 12);
+    close(fd);
+    fd = connect_unix(path);
+    g_assert_cmpint(write(fd, ask, 40), ==, 40);
+    spin(x, 20);
+    g_assert_cmpuint(f.events->len, ==, 0);
+    g_assert_cmpint(write(fd, ask + 40, sizeof(ask) - 41), ==, sizeof(ask) - 41);
+    SPIN_UNTIL(x, f.events->len);
+    n = read(fd, buf, sizeof(buf) - 1);
+    buf[MAX(n, 0)] = 0;
+    g_assert_nonnull(strstr(buf, "HTTP/1.1 101 "));
+    g_assert_nonnull(strstr(buf, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
+    g_assert_nonnull(strstr(buf, "Sec-WebSocket-Protocol: binary\r\n\r\n"));
+    /* Cut anywhere. */
+    for (unsigned cut = 1; cut < sizeof(hello); cut++) {
+        g_string_truncate(f.got, 0);
+        g_assert_cmpint(write(fd, hello, cut), ==, cut);
+        spin(x, 5);
+        g_assert_cmpint(write(fd, hello + cut, sizeof(hello) - cut), ==, sizeof(hello) - cut);
+        SPIN_UNTIL(x, f.got->len >= 5);
+        g_assert_cmpmem(f.got->str, f.got->len, "Hello", 5);
+    }
+    g_assert_cmpint(write(fd, ping, sizeof(ping)), ==, sizeof(ping));
+    spin(x, 20);
+    g_assert_cmpint(read(fd, buf, sizeof(buf)), ==, 4);
+    g_assert_cmpmem(buf, 4,
+                    "\x8a\x02"
+                    "ab",
+                    4);
+    memset(big, 'x', sizeof(big));
+    char_write(&f.f, big, sizeof(big));
+    spin(x, 20);
+    g_assert_cmpint(read(fd, buf, 4), ==, 4);
+    g_assert_cmpmem(buf, 4, "\x82\x7e\x01\x2c", 4);
+    g_assert_cmpint(read(fd, buf, sizeof(buf)), ==, 300);
+    g_assert_cmpmem(buf, 300, big, 300);
+    /* A frame without a mask ends the connection. */
+    g_assert_cmpint(write(fd, "\x81\x01y", 3), ==, 3);
+    SPIN_UNTIL(x, f.events->len >= 2);
+    g_assert_cmpstr(f.events->str, ==, "OC");
+    g_assert_cmpuint(f.got->len, ==, 5);
+    close(fd);
+    front_free(&f);
+}
+
 static void test_udp(Fixture *x, gconstpointer data)
 {
     struct sockaddr_in from;
@@ -648,6 +715,7 @@ int main(int argc, char **argv)
     ADD(socket_client);
     ADD(socket_tcp);
     ADD(telnet);
+    ADD(websocket);
     ADD(udp);
     ADD(ringbuf);
     ADD(pty);
