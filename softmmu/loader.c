@@ -26,6 +26,11 @@
 #include <unistd.h>
 #include <zlib.h>
 
+static AddressSpace *machine_load_as(const Machine *m)
+{
+    return m->load_as ? m->load_as : m->as;
+}
+
 #define MAP_MIN    (256u << 10)
 #define HEADER_MAX 64u /* of a Linux Image */
 
@@ -158,7 +163,7 @@ static bool rom_check_place(Machine *m, const char *name, uint64_t addr, uint64_
     }
     for (uint64_t at = addr, left = size; left;) {
         MemSection s;
-        MemKind kind = memory_lookup(m->as, at, &s);
+        MemKind kind = memory_lookup(machine_load_as(m), at, &s);
         if (kind == MEM_UNASSIGNED || kind == MEM_MMIO) {
             rhea_error_set(err,
                            "'%s' does not fit: there is no memory at 0x%" PRIx64
@@ -199,8 +204,9 @@ static bool rom_map_pages(Machine *m, const LoadedRom *r, uint64_t *from, uint64
 {
     uint64_t page = sysconf(_SC_PAGESIZE);
     MemSection s;
-    if (!r->file || r->data_size < MAP_MIN || memory_lookup(m->as, r->addr, &s) != MEM_RAM ||
-        s.len < r->data_size || s.block->shared) {
+    if (!r->file || r->data_size < MAP_MIN ||
+        memory_lookup(machine_load_as(m), r->addr, &s) != MEM_RAM || s.len < r->data_size ||
+        s.block->shared) {
         return false;
     }
     uint64_t file_offset = r->data - r->file->data;
@@ -243,7 +249,7 @@ static bool rom_inflate(Machine *m, const LoadedRom *r, uint64_t *size, GError *
             inflateEnd(&z);
             return false;
         }
-        memory_write_rom(m->as, r->addr + out, buf, n);
+        memory_write_rom(machine_load_as(m), r->addr + out, buf, n);
         out += n;
     }
     inflateEnd(&z);
@@ -264,7 +270,7 @@ static void rom_clear(Machine *m, uint64_t addr, uint64_t len)
     uint64_t page = sysconf(_SC_PAGESIZE);
     while (len) {
         MemSection s;
-        MemKind kind = memory_lookup(m->as, addr, &s);
+        MemKind kind = memory_lookup(machine_load_as(m), addr, &s);
         uint64_t n = MIN(MIN(len, s.len), sizeof(zeroes) - addr % sizeof(zeroes));
         if (kind == MEM_RAM && s.block->fd < 0 && !s.block->shared && len >= page &&
             (uintptr_t)s.host % page == 0 && s.len >= page) {
@@ -272,7 +278,7 @@ static void rom_clear(Machine *m, uint64_t addr, uint64_t len)
             madvise(s.host, n, MADV_DONTNEED);
             memory_notify_code_write(s.block, s.ra - s.block->start, n);
         } else {
-            memory_write_rom(m->as, addr, zeroes, n);
+            memory_write_rom(machine_load_as(m), addr, zeroes, n);
         }
         addr += n;
         len -= n;
@@ -291,10 +297,10 @@ static void rom_place(Machine *m, LoadedRom *r)
             rom_inflate(m, r, &size, NULL);
         }
     } else if (rom_map_pages(m, r, &from, &to)) {
-        memory_write_rom(m->as, r->addr, r->data, from);
-        memory_write_rom(m->as, r->addr + to, r->data + to, r->data_size - to);
+        memory_write_rom(machine_load_as(m), r->addr, r->data, from);
+        memory_write_rom(machine_load_as(m), r->addr + to, r->data + to, r->data_size - to);
     } else {
-        memory_write_rom(m->as, r->addr, r->data, r->data_size);
+        memory_write_rom(machine_load_as(m), r->addr, r->data, r->data_size);
     }
     if (!r->gzip) {
         rom_clear(m, r->addr + r->data_size, r->mem_size - r->data_size);
@@ -402,7 +408,7 @@ static uint64_t elf_outside_memory(Machine *m, uint64_t addr, uint64_t size)
 {
     MemSection s;
     for (uint64_t skip = 0; skip < size && addr + skip >= addr; skip += MIN(s.len, size - skip)) {
-        MemKind kind = memory_lookup(m->as, addr + skip, &s);
+        MemKind kind = memory_lookup(machine_load_as(m), addr + skip, &s);
         if (kind != MEM_UNASSIGNED && kind != MEM_MMIO) {
             return skip;
         }
@@ -548,7 +554,7 @@ static bool gzip_peek(const uint8_t *data, uint64_t size, uint8_t *h)
 static uint64_t memory_room(Machine *m, uint64_t addr)
 {
     MemSection s;
-    MemKind kind = memory_lookup(m->as, addr, &s);
+    MemKind kind = memory_lookup(machine_load_as(m), addr, &s);
     return kind == MEM_UNASSIGNED || kind == MEM_MMIO ? 0 : s.len;
 }
 

@@ -132,11 +132,14 @@ static void cpus_create(VirtBoard *b)
     b->cpus = g_new(CPU *, m->smp.cpus);
     b->cpu_phandle = g_new0(uint32_t, m->smp.cpus);
     for (unsigned i = 0; i < m->smp.cpus; i++) {
-        CPU *cpu = accel_cpu_new(m->accel, arm_target_desc_for(b->cpu), m->as, b->cpu);
+        CPU *cpu = accel_cpu_new(m->accel, arm_target_desc_for(b->cpu), b->cpu_as, b->cpu);
 
         b->cpus[i] = cpu;
         arm_cpu_set_mpidr(cpu, virt_cpu_affinity(b, i));
         arm_cpu_set_clocks(cpu, m->clocks);
+        if (b->secure) {
+            arm_cpu_set_secure_space(cpu, VIRT_SECURE_SPACE);
+        }
         if (arm_has(b->cpu, ARM_FEAT_CBAR)) {
             arm_cpu_set_cbar(cpu, VIRT_GIC_DIST);
         }
@@ -269,13 +272,14 @@ static IrqLine spi(const VirtBoard *b, unsigned n)
     return device_irq_input(b->gic_dev, n);
 }
 
-static bool device_place(VirtBoard *b, Device *d, hwaddr addr, unsigned irq, GError **err)
+static bool device_place(VirtBoard *b, Device *d, MemRegion *parent, hwaddr addr, unsigned irq,
+                         GError **err)
 {
     if (!device_realize(d, NULL, err)) {
         return false;
     }
     device_connect_irq(d, 0, spi(b, irq));
-    device_map(d, 0, &b->root, addr);
+    device_map(d, 0, parent, addr);
     return true;
 }
 
@@ -288,7 +292,7 @@ static bool places_create(VirtBoard *b, GError **err)
         if (p->addr == VIRT_UART) {
             device_set_pointer(d, "chardev", b->m->serial[0]);
         }
-        if (!device_place(b, d, p->addr, p->irq, err)) {
+        if (!device_place(b, d, &b->root, p->addr, p->irq, err)) {
             return false;
         }
         if (p->addr == VIRT_GPIO) {
@@ -307,7 +311,8 @@ static bool mmio_create(VirtBoard *b, GError **err)
 {
     for (unsigned i = 0; i < b->n_mmio; i++) {
         b->mmio[i] = board_device(b->m, "virtio-mmio");
-        if (!device_place(b, b->mmio[i], VIRT_MMIO + i * VIRT_MMIO_SIZE, VIRT_MMIO_IRQ + i, err)) {
+        if (!device_place(b, b->mmio[i], &b->root, VIRT_MMIO + i * VIRT_MMIO_SIZE,
+                          VIRT_MMIO_IRQ + i, err)) {
             return false;
         }
     }
@@ -370,13 +375,48 @@ static bool flashes_create(VirtBoard *b, GError **err)
     }
     b->boot.has_flash = drive[0];
     for (unsigned i = 0; i < 2; i++) {
-        b->flash[i] = board_flash_new(b->m, i, drive[i], VIRT_FLASH_SIZE, &b->root,
+        MemRegion *parent = i == 0 && b->secure ? &b->secure_root : &b->root;
+
+        b->flash[i] = board_flash_new(b->m, i, drive[i], VIRT_FLASH_SIZE, parent,
                                       VIRT_FLASH + i * VIRT_FLASH_SIZE, err);
         if (!b->flash[i]) {
             return false;
         }
     }
     return true;
+}
+
+/* Before anything is placed. */
+static void memory_create(VirtBoard *b)
+{
+    MemSystem *ms = b->m->ms;
+
+    memory_region_init_container(&b->root, ms, "system", UINT64_MAX);
+    b->m->as = b->cpu_as = address_space_new(ms, "memory", &b->root);
+    if (!b->secure) {
+        return;
+    }
+    memory_region_init_container(&b->secure_root, ms, "secure-memory", VIRT_SECURE_SPACE);
+    memory_region_init_alias(&b->secure_all, "system", &b->root, 0, VIRT_SECURE_SPACE);
+    memory_region_add(&b->secure_root, 0, &b->secure_all, -1);
+    memory_region_init_container(&b->cpu_root, ms, "cpu-memory", UINT64_MAX);
+    memory_region_init_alias(&b->cpu_all, "system", &b->root, 0, VIRT_SECURE_SPACE);
+    memory_region_init_alias(&b->cpu_secure, "secure-memory", &b->secure_root, 0,
+                             VIRT_SECURE_SPACE);
+    memory_region_add(&b->cpu_root, 0, &b->cpu_all, 0);
+    memory_region_add(&b->cpu_root, VIRT_SECURE_SPACE, &b->cpu_secure, 0);
+    b->m->load_as = address_space_new(ms, "secure-memory", &b->secure_root);
+    b->cpu_as = address_space_new(ms, "cpu-memory", &b->cpu_root);
+}
+
+/* Lines 0 and 1 of the secure GPIO end and restart the machine. */
+static void secure_gpio_line(void *opaque, unsigned n, bool level)
+{
+    if (level && n == 0) {
+        machine_request_shutdown(opaque, SHUTDOWN_GUEST_POWEROFF, 0);
+    } else if (level) {
+        machine_request_reset(opaque, SHUTDOWN_GUEST_RESET);
+    }
 }
 
 static bool secure_create(VirtBoard *b, GError **err)
@@ -387,10 +427,20 @@ static bool secure_create(VirtBoard *b, GError **err)
         return false;
     }
     memory_region_init_ram(&b->secure_ram, "virt.secure-ram", ram, 0, ram->size);
-    memory_region_add(&b->root, VIRT_SECURE_RAM, &b->secure_ram, 0);
+    memory_region_add(&b->secure_root, VIRT_SECURE_RAM, &b->secure_ram, 0);
     b->secure_uart = board_device(b->m, "pl011");
     device_set_pointer(b->secure_uart, "chardev", b->m->serial[1]);
-    return device_place(b, b->secure_uart, VIRT_SECURE_UART, 8, err);
+    b->secure_gpio = board_device(b->m, "pl061");
+    if (!device_place(b, b->secure_uart, &b->secure_root, VIRT_SECURE_UART, VIRT_SECURE_UART_IRQ,
+                      err) ||
+        !device_place(b, b->secure_gpio, &b->secure_root, VIRT_SECURE_GPIO, VIRT_SECURE_GPIO_IRQ,
+                      err)) {
+        return false;
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        device_connect_irq(b->secure_gpio, 1 + i, (IrqLine){secure_gpio_line, b->m, i});
+    }
+    return true;
 }
 
 static void virt_reset(void *opaque)
@@ -499,8 +549,7 @@ static bool virt_init(Machine *m, GError **err)
     VirtBoard *b = virt_board(m);
     RamBlock *ram;
 
-    memory_region_init_container(&b->root, m->ms, "system", UINT64_MAX);
-    m->as = address_space_new(m->ms, "memory", &b->root);
+    memory_create(b);
     if (!options_check(b, err)) {
         return false;
     }
@@ -626,6 +675,33 @@ static void fdt_power_key(VirtBoard *b, void *fdt)
     fdt_property_string(fdt, "label", "GPIO Key Poweroff");
     fdt_end_node(fdt);
     fdt_end_node(fdt);
+}
+
+/* A node that says which line of the secure GPIO does what. */
+static void fdt_secure_line(VirtBoard *b, void *fdt, const char *name, uint32_t line)
+{
+    const uint32_t gpios[] = {b->secure_gpio_phandle, line, 0};
+
+    fdt_begin_node(fdt, name);
+    fdt_property_string(fdt, "secure-status", "okay");
+    fdt_property_string(fdt, "status", "disabled");
+    fdt_cells(fdt, "gpios", gpios, G_N_ELEMENTS(gpios));
+    fdt_property_string(fdt, "compatible", name);
+    fdt_end_node(fdt);
+}
+
+static void fdt_secure_places(VirtBoard *b, void *fdt)
+{
+    const uint32_t uart_irq = VIRT_SECURE_UART_IRQ, gpio_irq = VIRT_SECURE_GPIO_IRQ;
+    FdtNode uart = fdt_spi_node(b, fdt, VIRT_SECURE_UART, 0x1000, &uart_irq),
+            gpio = fdt_spi_node(b, fdt, VIRT_SECURE_GPIO, 0x1000, &gpio_irq);
+
+    fdt_secure_line(b, fdt, "gpio-restart", 1);
+    fdt_secure_line(b, fdt, "gpio-poweroff", 0);
+    uart.secure_only = gpio.secure_only = true;
+    gpio.phandle = b->secure_gpio_phandle;
+    b->secure_gpio->cls->fdt(b->secure_gpio, &gpio);
+    b->secure_uart->cls->fdt(b->secure_uart, &uart);
 }
 
 static void fdt_places(VirtBoard *b, void *fdt)
@@ -858,20 +934,15 @@ static void fdt_platform_bus(VirtBoard *b, void *fdt)
     fdt_end_node(fdt);
 }
 
-/* Nodes that only the secure world may use. */
-static void fdt_secure_only(void *fdt)
-{
-    fdt_property_string(fdt, "secure-status", "okay");
-    fdt_property_string(fdt, "status", "disabled");
-}
-
 static void fdt_secure_ram(void *fdt)
 {
-    const FdtNode n = {
-        .fdt = fdt, .addr = VIRT_SECURE_RAM, .size = VIRT_SECURE_SIZE, .numa_node = -1};
+    const FdtNode n = {.fdt = fdt,
+                       .addr = VIRT_SECURE_RAM,
+                       .size = VIRT_SECURE_SIZE,
+                       .secure_only = true,
+                       .numa_node = -1};
 
     fdt_node_begin(&n, "secram");
-    fdt_secure_only(fdt);
     fdt_node_reg(&n);
     fdt_property_string(fdt, "device_type", "memory");
     fdt_end_node(fdt);
@@ -880,10 +951,19 @@ static void fdt_secure_ram(void *fdt)
 static void fdt_chosen(VirtBoard *b, void *fdt)
 {
     g_autofree char *uart = g_strdup_printf("/pl011@%x", VIRT_UART);
+    g_autofree char *secure_uart = g_strdup_printf("/pl011@%x", VIRT_SECURE_UART);
 
     fdt_begin_node(fdt, "aliases");
+    if (b->secure) {
+        fdt_property_string(fdt, "serial1", secure_uart);
+    }
     fdt_property_string(fdt, "serial0", uart);
     fdt_end_node(fdt);
+    if (b->secure) {
+        fdt_begin_node(fdt, "secure-chosen");
+        fdt_property_string(fdt, "stdout-path", secure_uart);
+        fdt_end_node(fdt);
+    }
     fdt_begin_node(fdt, "chosen");
     fdt_property_string(fdt, "stdout-path", uart);
     if (b->dtb_randomness) {
@@ -904,6 +984,7 @@ static void phandles_assign(VirtBoard *b)
     b->gic_phandle = b->next_phandle++;
     b->msi_phandle = b->msi == MSI_OFF ? 0 : b->next_phandle++;
     b->gpio_phandle = b->next_phandle++;
+    b->secure_gpio_phandle = b->secure ? b->next_phandle++ : 0;
 }
 
 /* The board's tree, in a buffer with `room` bytes to spare; g_free() it. */
@@ -924,6 +1005,9 @@ static void *fdt_build(VirtBoard *b, size_t room, GError **err)
     fdt_fw_cfg(b, fdt);
     fdt_virtio(b, fdt);
     fdt_power_key(b, fdt);
+    if (b->secure) {
+        fdt_secure_places(b, fdt);
+    }
     fdt_places(b, fdt);
     fdt_pci(b, fdt);
     if (b->secure) {
@@ -931,7 +1015,12 @@ static void *fdt_build(VirtBoard *b, size_t room, GError **err)
     }
     fdt_pmu(b, fdt);
     fdt_gic(b, fdt);
-    board_fdt_flash(fdt, "flash", VIRT_FLASH, VIRT_FLASH_SIZE, 2);
+    if (b->secure) {
+        board_fdt_flash(fdt, "flash", VIRT_FLASH + VIRT_FLASH_SIZE, VIRT_FLASH_SIZE, 1, false);
+        board_fdt_flash(fdt, "secflash", VIRT_FLASH, VIRT_FLASH_SIZE, 1, true);
+    } else {
+        board_fdt_flash(fdt, "flash", VIRT_FLASH, VIRT_FLASH_SIZE, 2, false);
+    }
     fdt_cpus(b, fdt);
     fdt_timer(b, fdt);
     fdt_clock(b, fdt);

@@ -30,6 +30,7 @@
 #define VIRT_FW_CFG           0x9020000
 #define VIRT_GPIO             0x9030000
 #define VIRT_SECURE_UART      0x9040000
+#define VIRT_SECURE_GPIO      0x90b0000
 #define VIRT_UART_IRQ         1
 #define VIRT_RTC_IRQ          2
 #define VIRT_GPIO_IRQ         7
@@ -48,6 +49,7 @@
 #define VIRT_ECAM             0x3f000000
 #define VIRT_ECAM_SIZE        0x1000000
 #define VIRT_RAM              UINT64_C(0x40000000)
+#define VIRT_SECURE_SPACE     (UINT64_C(1) << 56)    /* above all physical addresses */
 #define VIRT_HIGH             UINT64_C(0x4000000000) /* behind the most RAM there can be */
 #define VIRT_HIGH_REDIST_SIZE 0x4000000
 #define VIRT_HIGH_ECAM        UINT64_C(0x4010000000)
@@ -57,6 +59,8 @@
 #define VIRT_IRQS             288 /* 256 SPIs */
 #define VIRT_V2M_SPI          48
 #define VIRT_V2M_SPIS         64
+#define VIRT_SECURE_UART_IRQ  8
+#define VIRT_SECURE_GPIO_IRQ  0
 #define VIRT_POWER_KEY        3 /* line of the PL061 */
 #define VIRT_PLACES           3 /* devices with a place of their own */
 #define GIB                   (UINT64_C(1) << 30)
@@ -87,6 +91,10 @@ typedef struct VirtBoard {
     char *dt_compatible, *oem_id, *oem_table_id;
 
     MemRegion root, ram, secure_ram;
+    /* With secure=on. What the secure world sees: its own devices over the others. What a CPU sees:
+     * the non-secure addresses, and the secure ones from VIRT_SECURE_SPACE on. */
+    MemRegion secure_root, secure_all, cpu_root, cpu_all, cpu_secure;
+    AddressSpace *cpu_as;
     CPU **cpus;
     unsigned cluster; /* CPUs in an Aff0 group */
     uint32_t *cpu_phandle;
@@ -94,12 +102,13 @@ typedef struct VirtBoard {
     Device *gic_dev, *msi_dev, *fw_cfg, *power_key, *pci;
     Device *flash[2];
     Device *placed[VIRT_PLACES];
-    Device *secure_uart;
+    Device *secure_uart, *secure_gpio;
     Device *mmio[VIRT_MMIO_MAX];
     ARMConduit conduit;
     ARMPsciOps psci;
     ARMBoot boot;
-    uint32_t next_phandle, gic_phandle, msi_phandle, clock_phandle, gpio_phandle;
+    uint32_t next_phandle, gic_phandle, msi_phandle, clock_phandle, gpio_phandle,
+        secure_gpio_phandle;
 } VirtBoard;
 
 /* The affinity fields of a CPU's MPIDR. */

@@ -119,9 +119,10 @@ Device *board_flash_new(Machine *m, unsigned unit, OptDict *drive, uint64_t size
     return d;
 }
 
-void board_fdt_flash(void *fdt, const char *name, hwaddr addr, uint64_t size, unsigned n)
+void board_fdt_flash(void *fdt, const char *name, hwaddr addr, uint64_t size, unsigned n,
+                     bool secure)
 {
-    const FdtNode node = {.fdt = fdt, .addr = addr, .numa_node = -1};
+    const FdtNode node = {.fdt = fdt, .addr = addr, .secure_only = secure, .numa_node = -1};
     uint64_t reg[4];
 
     g_assert(n <= 2);

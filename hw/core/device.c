@@ -793,6 +793,11 @@ void fdt_node_begin(const FdtNode *n, const char *name)
 
     g_snprintf(full, sizeof(full), "%s@%" PRIx64, name, n->addr);
     fdt_begin_node(n->fdt, full);
+    if (n->secure_only) {
+        /* Documentation/devicetree/bindings/arm/secure.txt */
+        fdt_property_string(n->fdt, "secure-status", "okay");
+        fdt_property_string(n->fdt, "status", "disabled");
+    }
 }
 
 void fdt_node_reg(const FdtNode *n)

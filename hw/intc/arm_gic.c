@@ -895,6 +895,9 @@ static uint32_t dist_word_read(GicState *s, GicCpu *c, hwaddr offset, bool secur
     uint32_t may = dist_may(s, &w, index, secure);
 
     if (gic_is_bit_register(offset)) {
+        if ((offset & ~0x7f) == GIC_IGROUPR && !secure) {
+            return 0; /* 4.3.4 */
+        }
         return gic_word_read(&w, offset & ~0x7f) & may;
     }
     if (offset < GIC_ITARGETSR) {

@@ -768,7 +768,7 @@ static void *fdt_build(VirtBoard *b, size_t room, GError **err)
     fdt_cpus(b, fdt);
     fdt_pmu(b, fdt);
     fdt_device(b->fw_cfg, fw_cfg, VIRT_FW_CFG, 0x18);
-    board_fdt_flash(fdt, "flash", VIRT_FLASH, VIRT_FLASH_SIZE, 2);
+    board_fdt_flash(fdt, "flash", VIRT_FLASH, VIRT_FLASH_SIZE, 2, false);
     fdt_chosen(b, fdt);
     fdt_soc(b, fdt);
     fdt_end_node(fdt);

@@ -21,8 +21,9 @@ bool board_flash_drives(Machine *m, char *const pflash[2], OptDict *drive[2], GE
 /* CFI flash number unit of size bytes, on a drive (may be NULL), mapped at addr. NULL and *err. */
 Device *board_flash_new(Machine *m, unsigned unit, OptDict *drive, uint64_t size, MemRegion *parent,
                         hwaddr addr, GError **err);
-/* Node name@addr for n such flashes that follow each other. */
-void board_fdt_flash(void *fdt, const char *name, hwaddr addr, uint64_t size, unsigned n);
+/* Node name@addr for n such flashes that follow each other; secure: see FdtNode.secure_only. */
+void board_fdt_flash(void *fdt, const char *name, hwaddr addr, uint64_t size, unsigned n,
+                     bool secure);
 
 /* n random cells as a property; a function of -seed if that is given. */
 void board_fdt_random(Machine *m, void *fdt, const char *name, unsigned n);

@@ -292,11 +292,12 @@ typedef struct FdtNode {
     bool dma_coherent;    /* write dma-coherent for a device that has DMA */
     uint32_t clock;       /* phandle of the clock of a device that has some */
     uint32_t phandle;     /* what the board reserved for this node; 0: none */
+    bool secure_only;     /* the non-secure world may not use it */
     int numa_node;        /* -1: none is told */
     const uint32_t *cpus; /* phandles of the CPUs' interrupt controllers, for who needs them */
     unsigned n_cpus;
 } FdtNode;
-/* fdt_begin_node("name@addr"), */
+/* fdt_begin_node("name@addr"), with status and secure-status of what is secure_only, */
 void fdt_node_begin(const FdtNode *n, const char *name);
 /* reg = <addr size> with two cells each, numa-node-id, */
 void fdt_node_reg(const FdtNode *n);

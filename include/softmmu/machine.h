@@ -91,6 +91,8 @@ struct Machine {
     bool mem_prealloc;            /* -mem-prealloc */
     struct MemSystem *ms;         /* RAM and memory map: made before desc->init(), */
     struct AddressSpace *as;      /*   and what vCPUs and DMA see: desc->init() makes it */
+    struct AddressSpace *load_as; /* where the loader puts files, if that is not `as`: as the secure
+                                     world of a board sees memory; desc->init() makes it */
     struct DeviceSet *device_set; /* of hw/core */
     struct InputCore *input;      /* of io/input; NULL until something uses it */
     void *board;                  /* the board's own state */

@@ -107,6 +107,9 @@ void arm_cpu_set_resetvec(CPU *cpu, uint64_t pc);
 void arm_cpu_set_start_off(CPU *cpu, bool off);
 /* The base of the private peripherals, for CBAR of cores that have it. */
 void arm_cpu_set_cbar(CPU *cpu, uint64_t base);
+/* The CPU's address space has the secure physical address A at base + A; without this call security
+ * makes no difference. */
+void arm_cpu_set_secure_space(CPU *cpu, uint64_t base);
 /* Make RNDR a deterministic function of seed. */
 void arm_cpu_set_seed(CPU *cpu, uint64_t seed);
 

@@ -52,6 +52,11 @@ void arm_cpu_set_cbar(CPU *cpu, uint64_t base)
     arm_cpu_made(cpu)->board.cbar = base;
 }
 
+void arm_cpu_set_secure_space(CPU *cpu, uint64_t base)
+{
+    arm_cpu_made(cpu)->board.secure_base = base;
+}
+
 void arm_cpu_set_seed(CPU *cpu, uint64_t seed)
 {
     ARMEnv *env = arm_cpu_made(cpu);

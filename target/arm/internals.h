@@ -146,6 +146,7 @@ typedef struct ARMWalk {
     uint8_t sh;   /* shareability */
     bool device;
     bool guarded; /* GP */
+    bool ns;      /* the physical address is a non-secure one */
     /* If it failed: */
     ARMFault fault;
     int8_t level;
@@ -161,8 +162,19 @@ bool arm_walk(ARMEnv *env, ARMRegime regime, uint64_t vaddr, TlbAccess access, u
 /* The same for short descriptors; rel: the exception level that controls the regime. */
 bool arm_walk_short(ARMEnv *env, unsigned rel, uint64_t va, TlbAccess access, unsigned flags,
                     ARMWalk *w);
-/* One 32-bit descriptor of a table; false: external abort. */
-bool arm_desc_read32(ARMEnv *env, uint64_t pa, bool be, bool debug, uint32_t *d);
+/* One 32-bit descriptor of a table, at a secure address or a non-secure one (ns); false: external
+ * abort. */
+bool arm_desc_read32(ARMEnv *env, uint64_t pa, bool ns, bool be, bool debug, uint32_t *d);
+/* Where the physical address is in the CPU's address space. */
+static inline uint64_t arm_phys(const ARMEnv *env, uint64_t pa, bool ns)
+{
+    return ns ? pa : pa + env->board.secure_base;
+}
+/* Code in secure state may not lie in non-secure memory: SCR.SIF. */
+static inline unsigned arm_secure_fetch_prot(const ARMEnv *env, const ARMWalk *w, bool secure)
+{
+    return secure && w->ns && (env->sys.scr & SCR_SIF) ? TLB_PROT_X : 0;
+}
 /* Leave with the abort that w says; iss: further bits of ISS. */
 void arm_raise_abort(ARMEnv *env, uint64_t va, TlbAccess access, const ARMWalk *w, unsigned iss,
                      uintptr_t ra) G_GNUC_NORETURN;

@@ -78,7 +78,7 @@ bool arm_walk_short(ARMEnv *env, unsigned rel, uint64_t va, TlbAccess access, un
     ARMSys *s = &env->sys;
     uint64_t ttbcr = s->tcr[rel], sctlr = s->sctlr[rel], base;
     unsigned n = arm_cfg_has(env, ARM_FEAT_V6) ? ttbcr & 7 : 0;
-    bool be = sctlr & SCTLR_EE, debug = flags & ARM_WALK_DEBUG;
+    bool be = sctlr & SCTLR_EE, debug = flags & ARM_WALK_DEBUG, ns = w->ns;
     bool v6 =
         arm_cfg_has(env, ARM_FEAT_V7) || (arm_cfg_has(env, ARM_FEAT_V6) && (sctlr & SCTLR_XP));
     bool has_pxn = arm_cfg_has(env, ARM_FEAT_LPAE);
@@ -100,7 +100,7 @@ bool arm_walk_short(ARMEnv *env, unsigned rel, uint64_t va, TlbAccess access, un
         base = s->ttbr0[rel] & ~((UINT64_C(1) << (14 - n)) - 1);
     }
     base = (uint32_t)base;
-    if (!arm_desc_read32(env, base | ARM_BITS(va, 20, 12 - n) << 2, be, debug, &d)) {
+    if (!arm_desc_read32(env, base | ARM_BITS(va, 20, 12 - n) << 2, ns, be, debug, &d)) {
         return fail(w, ARM_FAULT_EXTERNAL_WALK, 1);
     }
     unsigned kind = d & 3, domain = d >> 5 & 15;
@@ -123,6 +123,7 @@ bool arm_walk_short(ARMEnv *env, unsigned rel, uint64_t va, TlbAccess access, un
             sd.xn = d & ARM_BIT(4);
             sd.pxn = has_pxn && (d & 1);
             sd.ng = d & ARM_BIT(17);
+            w->ns = ns || (d & ARM_BIT(19));
         }
     } else {
         uint64_t table = kind == 1 ? d & 0xfffffc00 : d & 0xfffff000;
@@ -130,7 +131,8 @@ bool arm_walk_short(ARMEnv *env, unsigned rel, uint64_t va, TlbAccess access, un
         sd.pxn = v6 && has_pxn && (d & 4);
         level = 2;
         w->domain = domain;
-        if (!arm_desc_read32(env, table | index << 2, be, debug, &d)) {
+        w->ns = ns || (v6 && (d & ARM_BIT(3)));
+        if (!arm_desc_read32(env, table | index << 2, ns, be, debug, &d)) {
             return fail(w, ARM_FAULT_EXTERNAL_WALK, 2);
         }
         unsigned k = d & 3;
@@ -184,6 +186,7 @@ bool arm_walk_short(ARMEnv *env, unsigned rel, uint64_t va, TlbAccess access, un
     } else {
         w->prot = prot_of(env, rel, &sd, flags);
     }
+    w->prot &= ~arm_secure_fetch_prot(env, w, !ns);
     if (debug) {
         return true;
     }

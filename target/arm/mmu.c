@@ -67,6 +67,11 @@ static bool regime_two_levels(const ARMEnv *env, ARMRegime r)
            (r == ARM_REG_EL3 && !arm_cfg_has(env, ARM_FEAT_AARCH64));
 }
 
+static bool regime_secure(ARMRegime r)
+{
+    return r == ARM_REG_EL10_S || r == ARM_REG_EL3;
+}
+
 static bool regime_stage2(const ARMEnv *env, ARMRegime r)
 {
     return r == ARM_REG_EL10 && (arm_hcr(env) & (HCR_VM | HCR_DC));
@@ -280,6 +285,7 @@ typedef struct Params {
     unsigned out_bits;          /* of output addresses */
     unsigned desc_bits;         /* of addresses in descriptors */
     bool ha, hd, hpd, be, wide; /* wide: 52-bit addresses in descriptors of 64 KiB granules */
+    bool secure;                /* the first table is */
 } Params;
 
 static bool stage2(ARMEnv *env, uint64_t ipa, TlbAccess access, unsigned flags, bool ptw,
@@ -311,7 +317,7 @@ static bool desc_read(ARMEnv *env, uint64_t pa, unsigned size, bool be, bool deb
     return res == MEMTX_OK;
 }
 
-bool arm_desc_read32(ARMEnv *env, uint64_t pa, bool be, bool debug, uint32_t *d)
+bool arm_desc_read32(ARMEnv *env, uint64_t pa, bool ns, bool be, bool debug, uint32_t *d)
 {
     MemSection sec;
     uint64_t v;
@@ -323,7 +329,7 @@ bool arm_desc_read32(ARMEnv *env, uint64_t pa, bool be, bool debug, uint32_t *d)
         }
         pa = w2.paddr;
     }
-    if (!desc_read(env, pa, 4, be, debug, &v, &sec)) {
+    if (!desc_read(env, arm_phys(env, pa, ns), 4, be, debug, &v, &sec)) {
         return false;
     }
     *d = v;
@@ -361,7 +367,7 @@ static unsigned contiguous_bits(unsigned granule, int level)
 
 /* What both stages share: from a first table to a leaf. */
 typedef struct Leaf {
-    uint64_t desc, table_attrs; /* APTable etc. or'ed: bits 63:59 */
+    uint64_t desc, table_attrs; /* NSTable, APTable etc. or'ed: bits 63:59 */
     uint64_t ipa;               /* of the descriptor */
     MemSection sec;
     int level;
@@ -400,6 +406,8 @@ static bool tables(ARMEnv *env, const Params *p, uint64_t va, bool nested, unsig
             }
             pa = w2.paddr;
         }
+        /* Behind NSTable all is non-secure (D8.3.2). */
+        pa = arm_phys(env, pa, !p->secure || (l->table_attrs & ARM_BIT(63)));
         if (!desc_read(env, pa, 8, p->be, flags & ARM_WALK_DEBUG, &d, &l->sec)) {
             return walk_fail(w, ARM_FAULT_EXTERNAL_WALK, level);
         }
@@ -487,6 +495,7 @@ static bool stage2_params(const ARMEnv *env, Params *p)
     }
     p->be = env->sys.sctlr[2] & SCTLR_EE;
     p->hpd = true;
+    p->secure = false;
     /* Up to 16 tables may be concatenated at the first level (D8.2.1.2). */
     unsigned shift = p->granule + (p->granule - 3) * (3 - p->level);
     if (p->bits <= shift || p->bits > shift + p->granule - 3 + 4) {
@@ -773,6 +782,7 @@ static bool stage1_long(ARMEnv *env, ARMRegime r, bool aa32, uint64_t va, TlbAcc
     if (!(aa32 ? stage1_params32(env, r, va, &p) : stage1_params64(env, r, va, access, &p))) {
         return walk_fail(w, ARM_FAULT_TRANSLATION, aa32 ? 1 : 0);
     }
+    p.secure = regime_secure(r);
     while (again) {
         again = false;
         if (!tables(env, &p, va, nested, flags, w, &l)) {
@@ -780,6 +790,8 @@ static bool stage1_long(ARMEnv *env, ARMRegime r, bool aa32, uint64_t va, TlbAcc
         }
         uint64_t d = l.desc, n = d;
         unsigned ap = ARM_BITS(d, 6, 2);
+        bool ns_table = l.table_attrs & ARM_BIT(63);
+        w->ns = !p.secure || ns_table || (d & ARM_BIT(5));
         if (!p.hpd) {
             ap |= l.table_attrs & ARM_BIT(62) ? 2 : 0;
             ap &= l.table_attrs & ARM_BIT(61) ? ~1u : ~0u;
@@ -789,7 +801,9 @@ static bool stage1_long(ARMEnv *env, ARMRegime r, bool aa32, uint64_t va, TlbAcc
                    (p.hpd || !(l.table_attrs & ARM_BIT(62)));
         w->prot =
             stage1_prot(env, r, aa32, &l, p.hpd, flags, dbm && access == TLB_WRITE ? ap & ~2u : ap);
-        w->global = regime_two_levels(env, r) ? !(d & ARM_BIT(11)) : true;
+        w->prot &= ~arm_secure_fetch_prot(env, w, p.secure);
+        w->global =
+            regime_two_levels(env, r) ? !(d & ARM_BIT(11)) && !(p.secure && ns_table) : true;
         w->page_bits = l.bits + (d & ARM_BIT(52) ? contiguous_bits(p.granule, l.level) : 0);
         w->paddr = l.addr | (va & (ARM_BIT(l.bits) - 1));
         w->attr = env->sys.mair[regime_el(r)] >> (8 * ARM_BITS(d, 2, 3));
@@ -833,7 +847,8 @@ bool arm_walk(ARMEnv *env, ARMRegime r, uint64_t va, TlbAccess access, unsigned 
 {
     bool aa32 = regime_aa32(env, r);
 
-    *w = (ARMWalk){.prot = 7, .page_bits = 12, .paddr = va, .global = true};
+    *w =
+        (ARMWalk){.prot = 7, .page_bits = 12, .paddr = va, .global = true, .ns = !regime_secure(r)};
     if (!regime_on(env, r)) {
         if (aa32) {
             w->paddr = (uint32_t)va;
@@ -1035,7 +1050,7 @@ bool arm_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, uns
     }
     TlbFill fill = {
         .vaddr = vaddr,
-        .paddr = w.paddr,
+        .paddr = arm_phys(env, w.paddr, w.ns),
         .asid = tag,
         .page_bits = MAX(w.page_bits, 12),
         .prot = w.prot,
@@ -1079,6 +1094,6 @@ bool arm_debug_translate(CPU *cpu, uint64_t vaddr, uint64_t *paddr)
                   ARM_WALK_DEBUG | (env->sys.el ? ARM_WALK_PRIV : 0), &w)) {
         return false;
     }
-    *paddr = w.paddr;
+    *paddr = arm_phys(env, w.paddr, w.ns);
     return true;
 }

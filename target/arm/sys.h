@@ -338,6 +338,7 @@ enum { ARM_POWER_ON = 0, ARM_POWER_OFF = 1, ARM_POWER_ON_PENDING = 2 };
 typedef struct ARMBoard {
     bool made;
     uint64_t mpidr, resetvec, cbar, seed;
+    uint64_t secure_base; /* of the secure physical addresses in the CPU's address space */
     Clocks *clocks;
     struct {
         void (*fn)(void *opaque, bool level);

@@ -205,7 +205,7 @@ void arm_at_write(ARMEnv *env, uint32_t enc, uint64_t va, uintptr_t ra)
         uint64_t attr = w.attr;
         unsigned sh = w.device ? 2 : w.sh;
         env->sys.par[1] = attr << 56 | (w.paddr & UINT64_C(0xffffffffff000)) | ARM_BIT(11) |
-                          sh << 7 | (r == ARM_REG_EL10 ? ARM_BIT(9) : 0);
+                          sh << 7 | (w.ns ? ARM_BIT(9) : 0);
         return;
     }
     if (w.s2 && w.s1ptw && env->sys.el == 1) {

@@ -263,6 +263,7 @@ for level, machine in ((1, 'virt'), (2, 'virt,virtualization=on')):
                                                               engines=('tcg', 'tcg,engine=interp')), cores=2, limit=5)
 for level, machine in ((1, 'virt'), (2, 'virt,virtualization=on'), (3, 'virt,secure=on')):
     test(f'aarch64/bare-timer-el{level}', lambda m=machine: bare('timer', '-cpu', 'max', '-semihosting', machine=m), limit=5)
+test('aarch64/bare-secure', lambda: bare('secure', '-cpu', 'max', '-semihosting', machine='virt,secure=on'), limit=5)
 for version in ('2', '3'):
     test(f'aarch64/bare-gicv{version}', lambda v=version: bare('gic', '-cpu', 'max', '-smp', '2', machine='virt,gic-version=' + v,
                                                              engines=('tcg', 'tcg,engine=interp')), cores=2, limit=5)
