@@ -465,7 +465,8 @@ static uint32_t word_read(const Gicv3State *s, const GicWord *w, hwaddr offset, 
     if (gic_is_bit_register(offset)) {
         uint32_t may = word_may(s, w, index, secure, nsacr_level(base), nsacr_low, nsacr_high);
 
-        if (base == GIC_IGRPMODR && (!secure || gicv3_single_state(s))) {
+        if ((base == GIC_IGROUPR && !secure) ||
+            (base == GIC_IGRPMODR && (!secure || gicv3_single_state(s)))) {
             return 0;
         }
         return gic_word_read(w, base) & may;

@@ -31,15 +31,17 @@ typedef enum Kind {
 typedef struct Map {
     uint32_t cp;
     uint8_t kind;
-    uint32_t enc; /* of the AArch64 register, or the field's offset */
+    uint32_t enc;    /* of the AArch64 register, or the field's offset */
+    uint32_t secure; /* offset of the secure copy's field where the register is banked (G5.2) */
 } Map;
 
 #define F(member) offsetof(ARMEnv, sys.member)
 /* Registers that have the AArch64 name's CRn, CRm and op2, with op0 3 and op1 0. */
-#define SAME(crn, crm, op2)                                                                        \
+#define BANKED(crn, crm, op2, secure)                                                              \
     {                                                                                              \
-        CP(15, 0, crn, crm, op2), LOW, S(3, 0, crn, crm, op2)                                      \
+        CP(15, 0, crn, crm, op2), LOW, S(3, 0, crn, crm, op2), secure                              \
     }
+#define SAME(crn, crm, op2) BANKED(crn, crm, op2, 0)
 
 static const Map map32[] = {
     SAME(0, 0, 0),
@@ -69,14 +71,14 @@ static const Map map32[] = {
     SAME(0, 3, 4),
     SAME(0, 3, 5),
     SAME(0, 3, 6),
-    {CP(15, 1, 0, 0, 0), LOW, S(3, 1, 0, 0, 0)}, /* CCSIDR */
-    {CP(15, 1, 0, 0, 1), LOW, S(3, 1, 0, 0, 1)}, /* CLIDR */
-    {CP(15, 1, 0, 0, 7), LOW, S(3, 1, 0, 0, 7)}, /* AIDR */
-    {CP(15, 2, 0, 0, 0), LOW, S(3, 2, 0, 0, 0)}, /* CSSELR */
-    {CP(15, 4, 0, 0, 0), LOW, S(3, 4, 0, 0, 0)}, /* VPIDR */
-    {CP(15, 4, 0, 0, 5), LOW, S(3, 4, 0, 0, 5)}, /* VMPIDR */
-    SAME(1, 0, 0),
-    SAME(1, 0, 1),
+    {CP(15, 1, 0, 0, 0), LOW, S(3, 1, 0, 0, 0)},               /* CCSIDR */
+    {CP(15, 1, 0, 0, 1), LOW, S(3, 1, 0, 0, 1)},               /* CLIDR */
+    {CP(15, 1, 0, 0, 7), LOW, S(3, 1, 0, 0, 7)},               /* AIDR */
+    {CP(15, 2, 0, 0, 0), LOW, S(3, 2, 0, 0, 0), F(csselr[3])}, /* CSSELR */
+    {CP(15, 4, 0, 0, 0), LOW, S(3, 4, 0, 0, 0)},               /* VPIDR */
+    {CP(15, 4, 0, 0, 5), LOW, S(3, 4, 0, 0, 5)},               /* VMPIDR */
+    BANKED(1, 0, 0, F(sctlr[3])),
+    BANKED(1, 0, 1, F(actlr[3])),
     SAME(1, 0, 2),
     {CP(15, 0, 1, 1, 0), LOW, S(3, 6, 1, 1, 0)}, /* SCR */
     {CP(15, 0, 1, 1, 1), LOW, S(3, 6, 1, 1, 1)}, /* SDER */
@@ -89,40 +91,40 @@ static const Map map32[] = {
     {CP(15, 4, 1, 1, 2), LOW, S(3, 4, 1, 1, 2)},  /* HCPTR */
     {CP(15, 4, 1, 1, 3), LOW, S(3, 4, 1, 1, 3)},  /* HSTR */
     {CP(15, 4, 1, 1, 4), HIGH, S(3, 4, 1, 1, 0)}, /* HCR2 */
-    SAME(2, 0, 0),
-    SAME(2, 0, 1),
-    {CP(15, 0, 2, 0, 2), FIELD32, F(tcr[1])},    /* TTBCR */
-    {CP(15, 0, 2, 0, 3), FIELDHI, F(tcr[1])},    /* TTBCR2 */
-    {CP(15, 4, 2, 0, 2), LOW, S(3, 4, 2, 0, 2)}, /* HTCR */
-    {CP(15, 4, 2, 1, 2), LOW, S(3, 4, 2, 1, 2)}, /* VTCR */
-    {CP(15, 0, 3, 0, 0), FIELD32, F(dacr[1])},
-    {CP(15, 0, 5, 0, 0), FIELD32, F(esr[1])}, /* DFSR */
-    {CP(15, 0, 5, 0, 1), FIELD32, F(ifsr[1])},
-    SAME(5, 1, 0),
-    SAME(5, 1, 1),
-    {CP(15, 4, 5, 2, 0), LOW, S(3, 4, 5, 2, 0)},  /* HSR */
-    {CP(15, 0, 6, 0, 0), FIELD32, F(far[1])},     /* DFAR */
-    {CP(15, 0, 6, 0, 2), FIELDHI, F(far[1])},     /* IFAR */
-    {CP(15, 4, 6, 0, 0), LOW, S(3, 4, 6, 0, 0)},  /* HDFAR */
-    {CP(15, 4, 6, 0, 2), HIGH, S(3, 4, 6, 0, 0)}, /* HIFAR */
-    {CP(15, 4, 6, 0, 4), LOW, S(3, 4, 6, 0, 4)},  /* HPFAR */
-    {CP(15, 0, 7, 4, 0), FIELD32, F(par[1])},     /* PAR */
-    {CP(15, 0, 10, 2, 0), FIELD32, F(mair[1])},   /* PRRR, MAIR0 */
-    {CP(15, 0, 10, 2, 1), FIELDHI, F(mair[1])},   /* NMRR, MAIR1 */
-    {CP(15, 0, 10, 3, 0), FIELD32, F(amair[1])},
-    {CP(15, 0, 10, 3, 1), FIELDHI, F(amair[1])},
+    BANKED(2, 0, 0, F(ttbr0[3])),
+    BANKED(2, 0, 1, F(ttbr1[3])),
+    {CP(15, 0, 2, 0, 2), FIELD32, F(tcr[1]), F(tcr[3])}, /* TTBCR */
+    {CP(15, 0, 2, 0, 3), FIELDHI, F(tcr[1]), F(tcr[3])}, /* TTBCR2 */
+    {CP(15, 4, 2, 0, 2), LOW, S(3, 4, 2, 0, 2)},         /* HTCR */
+    {CP(15, 4, 2, 1, 2), LOW, S(3, 4, 2, 1, 2)},         /* VTCR */
+    {CP(15, 0, 3, 0, 0), FIELD32, F(dacr[1]), F(dacr[3])},
+    {CP(15, 0, 5, 0, 0), FIELD32, F(esr[1]), F(esr[3])}, /* DFSR */
+    {CP(15, 0, 5, 0, 1), FIELD32, F(ifsr[1]), F(ifsr[3])},
+    BANKED(5, 1, 0, F(afsr0[3])),
+    BANKED(5, 1, 1, F(afsr1[3])),
+    {CP(15, 4, 5, 2, 0), LOW, S(3, 4, 5, 2, 0)},            /* HSR */
+    {CP(15, 0, 6, 0, 0), FIELD32, F(far[1]), F(far[3])},    /* DFAR */
+    {CP(15, 0, 6, 0, 2), FIELDHI, F(far[1]), F(far[3])},    /* IFAR */
+    {CP(15, 4, 6, 0, 0), LOW, S(3, 4, 6, 0, 0)},            /* HDFAR */
+    {CP(15, 4, 6, 0, 2), HIGH, S(3, 4, 6, 0, 0)},           /* HIFAR */
+    {CP(15, 4, 6, 0, 4), LOW, S(3, 4, 6, 0, 4)},            /* HPFAR */
+    {CP(15, 0, 7, 4, 0), FIELD32, F(par[1]), F(par[3])},    /* PAR */
+    {CP(15, 0, 10, 2, 0), FIELD32, F(mair[1]), F(mair[3])}, /* PRRR, MAIR0 */
+    {CP(15, 0, 10, 2, 1), FIELDHI, F(mair[1]), F(mair[3])}, /* NMRR, MAIR1 */
+    {CP(15, 0, 10, 3, 0), FIELD32, F(amair[1]), F(amair[3])},
+    {CP(15, 0, 10, 3, 1), FIELDHI, F(amair[1]), F(amair[3])},
     {CP(15, 4, 10, 2, 0), LOW, S(3, 4, 10, 2, 0)},
     {CP(15, 4, 10, 2, 1), HIGH, S(3, 4, 10, 2, 0)},
-    SAME(12, 0, 0), /* VBAR */
+    BANKED(12, 0, 0, F(vbar[3])), /* VBAR */
     {CP(15, 0, 12, 0, 1), FIELD32, F(mvbar)},
-    {CP(15, 4, 12, 0, 0), LOW, S(3, 4, 12, 0, 0)}, /* HVBAR */
-    SAME(12, 1, 0),                                /* ISR */
-    {CP(15, 0, 13, 0, 0), ZERO, 0},                /* FCSEIDR */
-    {CP(15, 0, 13, 0, 1), LOW, S(3, 0, 13, 0, 1)}, /* CONTEXTIDR */
-    {CP(15, 0, 13, 0, 2), LOW, S(3, 3, 13, 0, 2)}, /* TPIDRURW */
-    {CP(15, 0, 13, 0, 3), LOW, S(3, 3, 13, 0, 3)}, /* TPIDRURO */
-    {CP(15, 0, 13, 0, 4), LOW, S(3, 0, 13, 0, 4)}, /* TPIDRPRW */
-    {CP(15, 4, 13, 0, 2), LOW, S(3, 4, 13, 0, 2)}, /* HTPIDR */
+    {CP(15, 4, 12, 0, 0), LOW, S(3, 4, 12, 0, 0)},                   /* HVBAR */
+    SAME(12, 1, 0),                                                  /* ISR */
+    {CP(15, 0, 13, 0, 0), ZERO, 0},                                  /* FCSEIDR */
+    {CP(15, 0, 13, 0, 1), LOW, S(3, 0, 13, 0, 1), F(contextidr[3])}, /* CONTEXTIDR */
+    {CP(15, 0, 13, 0, 2), LOW, S(3, 3, 13, 0, 2), F(tpidrro[2])},    /* TPIDRURW */
+    {CP(15, 0, 13, 0, 3), LOW, S(3, 3, 13, 0, 3), F(tpidrro[3])},    /* TPIDRURO */
+    {CP(15, 0, 13, 0, 4), LOW, S(3, 0, 13, 0, 4), F(tpidr[3])},      /* TPIDRPRW */
+    {CP(15, 4, 13, 0, 2), LOW, S(3, 4, 13, 0, 2)},                   /* HTPIDR */
     /* Performance monitors */
     {CP(15, 0, 9, 12, 0), LOW, S(3, 3, 9, 12, 0)},
     {CP(15, 0, 9, 12, 1), LOW, S(3, 3, 9, 12, 1)},
@@ -145,8 +147,8 @@ static const Map map32[] = {
     {CP(15, 0, 14, 0, 0), LOW, S(3, 3, 14, 0, 0)},
     {CP(15, 0, 14, 1, 0), LOW, S(3, 0, 14, 1, 0)},
     {CP(15, 4, 14, 1, 0), LOW, S(3, 4, 14, 1, 0)},
-    {CP(15, 0, 14, 2, 0), LOW, S(3, 3, 14, 2, 0)},
-    {CP(15, 0, 14, 2, 1), LOW, S(3, 3, 14, 2, 1)},
+    {CP(15, 0, 14, 2, 0), LOW, S(3, 3, 14, 2, 0), F(timer[ARM_OUT_CNTPS])},
+    {CP(15, 0, 14, 2, 1), LOW, S(3, 3, 14, 2, 1), F(timer[ARM_OUT_CNTPS])},
     {CP(15, 0, 14, 3, 0), LOW, S(3, 3, 14, 3, 0)},
     {CP(15, 0, 14, 3, 1), LOW, S(3, 3, 14, 3, 1)},
     {CP(15, 4, 14, 2, 0), LOW, S(3, 4, 14, 2, 0)},
@@ -197,23 +199,23 @@ static const Map map32[] = {
 
 /* MRRC, MCRR: op1 and CRm name the register. */
 static const Map map64[] = {
-    {CP(15, 0, 0, 2, 0), WIDE, S(3, 0, 2, 0, 0)},    /* TTBR0 */
-    {CP(15, 1, 0, 2, 0), WIDE, S(3, 0, 2, 0, 1)},    /* TTBR1 */
-    {CP(15, 4, 0, 2, 0), WIDE, S(3, 4, 2, 0, 0)},    /* HTTBR */
-    {CP(15, 6, 0, 2, 0), WIDE, S(3, 4, 2, 1, 0)},    /* VTTBR */
-    {CP(15, 0, 0, 7, 0), WIDE, S(3, 0, 7, 4, 0)},    /* PAR */
-    {CP(15, 0, 0, 9, 0), WIDE, S(3, 3, 9, 13, 0)},   /* PMCCNTR */
-    {CP(15, 0, 0, 14, 0), WIDE, S(3, 3, 14, 0, 1)},  /* CNTPCT */
-    {CP(15, 1, 0, 14, 0), WIDE, S(3, 3, 14, 0, 2)},  /* CNTVCT */
-    {CP(15, 2, 0, 14, 0), WIDE, S(3, 3, 14, 2, 2)},  /* CNTP_CVAL */
-    {CP(15, 3, 0, 14, 0), WIDE, S(3, 3, 14, 3, 2)},  /* CNTV_CVAL */
-    {CP(15, 4, 0, 14, 0), WIDE, S(3, 4, 14, 0, 3)},  /* CNTVOFF */
-    {CP(15, 6, 0, 14, 0), WIDE, S(3, 4, 14, 2, 2)},  /* CNTHP_CVAL */
-    {CP(14, 0, 0, 1, 0), ZERO, 0},                   /* DBGDRAR */
-    {CP(14, 0, 0, 2, 0), ZERO, 0},                   /* DBGDSAR */
-    {CP(15, 0, 0, 12, 0), WIDE, S(3, 0, 12, 11, 5)}, /* ICC_SGI1R */
-    {CP(15, 1, 0, 12, 0), WIDE, S(3, 0, 12, 11, 6)}, /* ICC_ASGI1R */
-    {CP(15, 2, 0, 12, 0), WIDE, S(3, 0, 12, 11, 7)}, /* ICC_SGI0R */
+    {CP(15, 0, 0, 2, 0), WIDE, S(3, 0, 2, 0, 0), F(ttbr0[3])},               /* TTBR0 */
+    {CP(15, 1, 0, 2, 0), WIDE, S(3, 0, 2, 0, 1), F(ttbr1[3])},               /* TTBR1 */
+    {CP(15, 4, 0, 2, 0), WIDE, S(3, 4, 2, 0, 0)},                            /* HTTBR */
+    {CP(15, 6, 0, 2, 0), WIDE, S(3, 4, 2, 1, 0)},                            /* VTTBR */
+    {CP(15, 0, 0, 7, 0), WIDE, S(3, 0, 7, 4, 0), F(par[3])},                 /* PAR */
+    {CP(15, 0, 0, 9, 0), WIDE, S(3, 3, 9, 13, 0)},                           /* PMCCNTR */
+    {CP(15, 0, 0, 14, 0), WIDE, S(3, 3, 14, 0, 1)},                          /* CNTPCT */
+    {CP(15, 1, 0, 14, 0), WIDE, S(3, 3, 14, 0, 2)},                          /* CNTVCT */
+    {CP(15, 2, 0, 14, 0), WIDE, S(3, 3, 14, 2, 2), F(timer[ARM_OUT_CNTPS])}, /* CNTP_CVAL */
+    {CP(15, 3, 0, 14, 0), WIDE, S(3, 3, 14, 3, 2)},                          /* CNTV_CVAL */
+    {CP(15, 4, 0, 14, 0), WIDE, S(3, 4, 14, 0, 3)},                          /* CNTVOFF */
+    {CP(15, 6, 0, 14, 0), WIDE, S(3, 4, 14, 2, 2)},                          /* CNTHP_CVAL */
+    {CP(14, 0, 0, 1, 0), ZERO, 0},                                           /* DBGDRAR */
+    {CP(14, 0, 0, 2, 0), ZERO, 0},                                           /* DBGDSAR */
+    {CP(15, 0, 0, 12, 0), WIDE, S(3, 0, 12, 11, 5)},                         /* ICC_SGI1R */
+    {CP(15, 1, 0, 12, 0), WIDE, S(3, 0, 12, 11, 6)},                         /* ICC_ASGI1R */
+    {CP(15, 2, 0, 12, 0), WIDE, S(3, 0, 12, 11, 7)},                         /* ICC_SGI0R */
 };
 
 /* The syndrome of a trapped access (D24.2.40, ISS of MCR or MRC; of MCRR or MRRC). */
@@ -248,7 +250,7 @@ static bool is_cache_op(uint32_t key)
            (crm == 1 || (crm >= 5 && crm <= 7) || crm == 10 || crm == 11 || crm == 13 || crm == 14);
 }
 
-static const Map zero = {0, ZERO, 0};
+static const Map zero = {0, ZERO, 0, 0};
 
 /* Registers whose AArch64 counterparts have the same CRn to op2: GICv3 and the PMU's counters. */
 static bool find_same(uint32_t key, Map *m)
@@ -295,23 +297,47 @@ static Map find(ARMEnv *env, uint32_t insn, bool write, bool wide, uintptr_t ra)
                   key >> 7 & 15, key >> 3 & 15, key & 7);
     arm_raise_undefined(env, ra);
 found:
+    if (arm_bank32(env) != 3) {
+        m.secure = 0;
+    } else if (m.secure && (m.kind == FIELD32 || m.kind == FIELDHI)) {
+        m.enc = m.secure;
+    }
+    /* Of the secure world alone: MVBAR; NSACR may be read by the non-secure one. */
+    if (arm_cfg_has(env, ARM_FEAT_EL3) && env->sys.el != 3 && m.kind == FIELD32 &&
+        (m.enc == F(mvbar) || (m.enc == F(nsacr) && write))) {
+        arm_raise_undefined(env, ra);
+    }
     if (env->sys.el == 0 && m.kind != LOW && m.kind != WIDE && m.kind != ZERO_USER) {
         arm_raise_undefined(env, ra);
     }
     return m;
 }
 
+/* The row of the AArch64 register, or of the secure copy of a banked one. */
+static const ARMSysreg *row_of(ARMEnv *env, Map *m, uint32_t insn, bool write, bool wide,
+                               ARMSysreg *copy, uintptr_t ra)
+{
+    const ARMSysreg *r = arm_sysreg_check(env, &m->enc, write, syndrome(insn, write, wide), ra);
+
+    if (!m->secure) {
+        return r;
+    }
+    *copy = *r;
+    copy->offset = m->secure;
+    return copy;
+}
+
 static uint64_t read_reg(ARMEnv *env, uint32_t insn, bool wide, uintptr_t ra)
 {
     Map m = find(env, insn, false, wide, ra);
     const uint64_t *f = (const uint64_t *)((const char *)env + m.enc);
+    ARMSysreg copy;
     uint64_t v;
     switch (m.kind) {
     case LOW:
     case HIGH:
     case WIDE:
-        v = arm_sysreg_value(
-            env, arm_sysreg_check(env, &m.enc, false, syndrome(insn, false, wide), ra), m.enc);
+        v = arm_sysreg_value(env, row_of(env, &m, insn, false, wide, &copy, ra), m.enc);
         return m.kind == HIGH ? v >> 32 : m.kind == LOW ? (uint32_t)v : v;
     case FIELD32:
         return (uint32_t)*f;
@@ -334,7 +360,8 @@ static void write_reg(ARMEnv *env, uint32_t insn, uint64_t val, bool wide, uintp
     case LOW:
     case HIGH:
     case WIDE: {
-        const ARMSysreg *r = arm_sysreg_check(env, &m.enc, true, syndrome(insn, true, wide), ra);
+        ARMSysreg copy;
+        const ARMSysreg *r = row_of(env, &m, insn, true, wide, &copy, ra);
         /* The other half is kept where there is one to read. */
         if (m.kind == HIGH) {
             val = val << 32 | (uint32_t)arm_sysreg_value(env, r, m.enc);
@@ -342,7 +369,8 @@ static void write_reg(ARMEnv *env, uint32_t insn, uint64_t val, bool wide, uintp
         arm_sysreg_set(env, r, m.enc, val);
         if (m.enc == S(3, 0, 12, 0, 0) || m.enc == S(3, 4, 12, 0, 0)) {
             /* VBAR, HVBAR: bits [4:0] are RES0; AArch64's table is aligned to 2 KiB */
-            env->sys.vbar[m.enc == S(3, 0, 12, 0, 0) ? 1 : 2] = (uint32_t)val & ~0x1fu;
+            unsigned el = m.secure ? 3 : m.enc == S(3, 0, 12, 0, 0) ? 1 : 2;
+            env->sys.vbar[el] = (uint32_t)val & ~0x1fu;
         }
         break;
     }
@@ -350,7 +378,8 @@ static void write_reg(ARMEnv *env, uint32_t insn, uint64_t val, bool wide, uintp
     case FIELDHI:
         *f = m.kind == FIELD32 ? (*f & ~UINT64_C(0xffffffff)) | (uint32_t)val
                                : (uint32_t)*f | val << 32;
-        if (m.enc == F(tcr[1]) || m.enc == F(mair[1])) {
+        if (m.enc == F(tcr[1]) || m.enc == F(mair[1]) || m.enc == F(tcr[3]) ||
+            m.enc == F(mair[3])) {
             arm_mmu_flush(env);
         } else {
             arm_mmu_changed(env); /* DACR is part of the contexts' names */

@@ -490,7 +490,6 @@ static void enter_aa32(ARMEnv *env, unsigned excp, unsigned el, uint64_t ret)
     ARMSys *s = &env->sys;
     uint32_t spsr = arm_pstate_read(env), p = s->pstate;
     unsigned mode = excp32[excp].mode, vec = excp32[excp].vec;
-    unsigned b = arm_bank32(env);
     bool hyp = el == 2, mon = el == 3 && excp == ARM_EXCP_SMC;
     uint64_t base, sctlr;
 
@@ -501,6 +500,12 @@ static void enter_aa32(ARMEnv *env, unsigned excp, unsigned el, uint64_t ret)
     if (el == 3 && (excp == ARM_EXCP_DABT || excp == ARM_EXCP_PABT)) {
         mon = (s->scr & SCR_EA) && s->exc.far_valid && s->exc.target_el == 3;
     }
+    /* From Monitor mode the state stays secure (AArch32.EnterMode()). */
+    if ((p & PSTATE_M) == ARM_M_MON) {
+        s->scr &= ~SCR_NS;
+        arm_hcr_changed(env);
+    }
+    unsigned b = arm_bank32(env);
     banks_out(env);
     if (hyp) {
         mode = ARM_M_HYP;
@@ -561,10 +566,6 @@ static void enter_aa32(ARMEnv *env, unsigned excp, unsigned el, uint64_t ret)
     n |= sctlr & SCTLR_EE ? PSTATE_E : 0;
     if (arm_cfg_has(env, ARM_FEAT_SSBS)) {
         n |= sctlr & ARM_BIT(31) ? PSTATE_SSBS32 : 0;
-    }
-    if (mon && (s->pstate & PSTATE_M) == ARM_M_MON) {
-        s->scr &= ~SCR_NS;
-        arm_hcr_changed(env);
     }
     s->pstate = n;
     env->it = 0;

@@ -263,9 +263,16 @@ WRITE(scr)
     if (!arm_cfg_has(env, ARM_FEAT_EL2)) {
         m &= ~(SCR_HCE | SCR_SMD);
     }
-    env->sys.scr = (val & m) | 0x30;
-    if (!arm_cfg_has(env, ARM_FEAT_AARCH32_EL1)) {
-        env->sys.scr |= SCR_RW;
+    if (arm_cfg_has(env, ARM_FEAT_AARCH64)) {
+        env->sys.scr = (val & m) | 0x30;
+        if (!arm_cfg_has(env, ARM_FEAT_AARCH32_EL1)) {
+            env->sys.scr |= SCR_RW;
+        }
+    } else {
+        m |= SCR_FW | SCR_AW;
+        env->sys.scr = val & m & ~(SCR_RW | SCR_ST | SCR_APK | SCR_API);
+        /* Outside Monitor mode the security state is SCR.NS (G1.3). */
+        env->sys.el = arm_el_of_mode32(env, env->sys.pstate);
     }
     arm_hcr_changed(env);
     arm_mmu_changed(env);
@@ -308,7 +315,7 @@ WRITE(mair)
 
 WRITE(contextidr)
 {
-    env->sys.contextidr[1] = val & UINT32_MAX;
+    *field_of(env, r) = val & UINT32_MAX;
     arm_mmu_changed(env);
 }
 

@@ -130,11 +130,12 @@ void arm_tlbi_write(ARMEnv *env, uint32_t enc, uint64_t val)
     bool broadcast = crm == 0 || crm == 1 || crm == 2 || crm == 3 || crm == 5;
     bool range = crm == 2 || crm == 5 || crm == 6;
     Tlbi t = {.kind = TLBI_ALL};
-    ARMRegime r = env->sys.el == 3 || op1 == 0
-                      ? (arm_secure_below_el3(env) ? ARM_REG_EL10_S : ARM_REG_EL10)
-                      : ARM_REG_EL10;
+    ARMRegime r = ARM_REG_EL10;
     bool el2 = op1 == 4 && (op2 == 1 || op2 == 5 || op2 == 0) && crm != 0 && crm != 4;
 
+    if ((env->sys.el == 3 || op1 == 0) && arm_secure_below_el3(env)) {
+        r = arm_cfg_has(env, ARM_FEAT_AARCH64) ? ARM_REG_EL10_S : ARM_REG_EL3;
+    }
     if (op1 == 0 && env->sys.el == 1 && (arm_hcr(env) & HCR_FB)) {
         broadcast = true;
     }
