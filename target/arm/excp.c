@@ -615,6 +615,11 @@ void arm_do_exception(CPU *cpu, int32_t excp)
     }
     uint64_t pc = env->cpu.pc;
     unsigned btype = arm_pc_btype(env, &pc);
+    /* WnR of an atomic access is clear for what a read would have had (D24.2.40). */
+    if (excp == ARM_EXCP_DABT && s->exc.syndrome >> 26 == EC_DABT_LOWER && s->exc.read_too &&
+        (s->exc.syndrome & (1 << 6 | 1 << 8)) == 1 << 6 && arm_insn_is_atomic(env, pc)) {
+        s->exc.syndrome &= ~(1u << 6);
+    }
     if (s->exc.hpfar_valid && el == 2 && s->exc.syndrome >> 26 == EC_DABT_LOWER &&
         !(s->exc.syndrome & (1 << 7 | 1 << 8))) { /* S1PTW, CM */
         s->exc.syndrome |= arm_data_abort_iss(env, pc);

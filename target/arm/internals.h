@@ -90,6 +90,9 @@ unsigned arm_default_target_el(const ARMEnv *env);
 /* ---- syndrome.c ---- */
 /* Bits of ISS that tell what the load or store at pc does; 0: nothing is told (ISV is 0). */
 uint32_t arm_data_abort_iss(ARMEnv *env, uint64_t pc);
+/* Does the A64 instruction at pc read and write in one access: LDADD and the like, SWP, CAS, CASP?
+ */
+bool arm_insn_is_atomic(ARMEnv *env, uint64_t pc);
 
 /* ---- mmu.c ---- */
 uint32_t arm_mode(const ARMEnv *env);

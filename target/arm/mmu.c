@@ -878,6 +878,7 @@ bool arm_walk(ARMEnv *env, ARMRegime r, uint64_t va, TlbAccess access, unsigned 
             w->level = w2.level;
             w->s2 = true;
             w->ipa = w2.ipa;
+            w->prot = w2.prot;
             return false;
         }
         w->paddr = w2.paddr;
@@ -970,6 +971,7 @@ void arm_raise_abort(ARMEnv *env, uint64_t va, TlbAccess access, const ARMWalk *
     s->exc.far_valid = true;
     s->exc.far = va;
     s->exc.next = false;
+    s->exc.read_too = w->fault != ARM_FAULT_PERMISSION || !(w->prot & TLB_PROT_R);
     s->exc.hpfar_valid = w->s2;
     s->exc.hpfar = ARM_BITS(w->ipa, 12, 40) << 4;
     if (arm_el_is_aa32(env, target)) {

@@ -200,3 +200,15 @@ uint32_t arm_data_abort_iss(ARMEnv *env, uint64_t pc)
     }
     return decode_t32(env, first, b[0] | b[1] << 8);
 }
+
+bool arm_insn_is_atomic(ARMEnv *env, uint64_t pc)
+{
+    uint8_t b[4];
+
+    if (env->sys.aarch32 || !read_code(env, pc, b, 4)) {
+        return false;
+    }
+    uint32_t w = b[0] | b[1] << 8 | b[2] << 16 | (uint32_t)b[3] << 24;
+    return (w & 0x3f200c00) == 0x38200000 || (w & 0x3fa07c00) == 0x08a07c00 ||
+           (w & 0xbfa07c00) == 0x08207c00;
+}

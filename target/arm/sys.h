@@ -298,8 +298,9 @@ typedef struct ARMSys {
         uint8_t target_el; /* 0: the default of the kind */
         bool far_valid, hpfar_valid;
         uint64_t far, hpfar;
-        uint32_t fsr; /* AArch32 short or long format: of the level that takes it */
-        bool next;    /* the preferred return address is the next instruction */
+        uint32_t fsr;  /* AArch32 short or long format: of the level that takes it */
+        bool next;     /* the preferred return address is the next instruction */
+        bool read_too; /* a data abort that a read would have had, too */
     } exc;
 
     uint64_t sctlr[4], actlr[4], cpacr, cptr[4], ttbr0[4], ttbr1[4], tcr[4], mair[4], amair[4];

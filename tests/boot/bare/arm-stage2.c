@@ -81,9 +81,9 @@ static const struct {
     {0, ANY},
     {0, R},
     {0, W},
-    {0, ANY},
-    {0, ANY},
-    {0, ANY},
+    {0, R},
+    {0, R},
+    {0, R},
     {0, R},
 
     {0, CM},
