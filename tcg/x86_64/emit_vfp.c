@@ -6,8 +6,13 @@
  * The inline code raises no flag that the op as a whole would not raise, so that it may be followed
  * by the exact op in C (call_c of emit_vec.c) whenever a look at operands or result says so: a NaN,
  * a result that may have been tiny before it was rounded, a number that the integers do not hold.
- * What instructions cannot do at all is C from the start: f16 arithmetic, flushing to zero,
- * rounding that neither they nor MXCSR can be told.
+ * What instructions cannot do at all is C from the start: f16 arithmetic, flushing to zero in
+ * double precision, rounding that neither they nor MXCSR can be told.
+ *
+ * Flushing to zero (TCG_FP_FZ, single precision) differs from what the host does only where an
+ * operand is subnormal or a result tiny. Operands are looked at before the operation, because it
+ * could raise a wrong flag; they have to be so large that a result which is tiny all the same is
+ * exact and raises none, and is seen afterwards.
  *
  * Thread: any, one X86Gen each. Test: tests/unit/test-x86-64-jit.c.
  */
@@ -17,13 +22,22 @@
 #define BIT(r) (1u << (r))
 
 /* Predicates of vcmpps. */
-enum { CMP_EQ_OQ = 0, CMP_UNORD_Q = 3, CMP_EQ_UQ = 8, CMP_NLT_UQ = 0x15 };
+enum {
+    CMP_EQ_OQ = 0,
+    CMP_UNORD_Q = 3,
+    CMP_NEQ_UQ = 4,
+    CMP_EQ_UQ = 8,
+    CMP_NLT_UQ = 0x15,
+    CMP_NGT_UQ = 0x1a
+};
 
 typedef struct Vfp {
     const TCGOp *op;
     uint8_t r[3];  /* operands as they are, which C needs: not written before the last check */
     uint8_t x[3];  /* operands with the elements that do not count made harmless */
     unsigned d, t; /* result: in the end, and up to the last check */
+    unsigned m[2]; /* what flushes: scratch, taken before the first check, behind which a register
+                      could not be freed for both ways */
     unsigned esize, pfx, first;
 } Vfp;
 
@@ -93,21 +107,101 @@ static void check_result(X86Gen *s, const Vfp *v, bool rounded)
     }
 }
 
+/* By MXCSR's mode; what flushes to zero may also name the nearest, which check_mode() looks for. */
 static bool rounds_by_mxcsr(const TCGOp *op)
 {
-    return (op->aux & TCG_FP_ROUND_MASK) == TCG_RND_DYN;
+    unsigned round = op->aux & TCG_FP_ROUND_MASK;
+    return round == TCG_RND_DYN || (round == TCG_RND_RNE && (op->aux & TCG_FP_FZ));
+}
+
+/* To nearest, if that is what the op names: MXCSR's mode must be it. */
+static void check_mode(X86Gen *s, const Vfp *v)
+{
+    if ((v->op->aux & TCG_FP_ROUND_MASK) == TCG_RND_RNE) {
+        asm_rm(&s->a, 0xf7, 0, ENV(mxcsr));
+        asm_32(&s->a, 0x6000);
+        otherwise_c(s, v, CC_NE);
+    }
+}
+
+/* Magnitudes of single precision, below which an operand may be too small. */
+enum { FZ_NORMAL = 1u << 23, FZ_PRODUCT = (127u - 62) << 23, FZ_FUSED = (127u - 50) << 23 };
+
+/* Nothing that operand k holds is below the smallest normal number: what flushed made it. */
+static bool is_flushed(const X86Gen *s, const Vfp *v, unsigned k)
+{
+    const TCGv x[3] = {v->op->a, v->op->b, v->op->c};
+    const TCGOp *d = &s->u->ops[x86_root(s, x[k])];
+    return (d->opc == TCG_OP_vfadd || d->opc == TCG_OP_vfsub || d->opc == TCG_OP_vfmul ||
+            d->opc == TCG_OP_vfma) &&
+           (d->aux & TCG_FP_FZ) && tcg_fp_esize(d->aux) == 2;
+}
+
+/*
+ * To C unless each of operands first to last is zero or its magnitude at least min. Twice the bits
+ * of a number are its magnitude without the sign; shifted so that those from 1 to below the limit
+ * are the largest signed integers, they are found by one comparison.
+ */
+static void check_operands(X86Gen *s, const Vfp *v, unsigned first, unsigned last, uint32_t min)
+{
+    const unsigned add = 0xfe | OP_0F | OP_66, max = 0x3d | OP_38 | OP_66,
+                   gt = 0x66 | OP_0F | OP_66;
+    uint64_t shift = 0x80000000u - 2 * min;
+    unsigned m = REG_NONE;
+    if (!(v->op->aux & TCG_FP_FZ)) {
+        return;
+    }
+    shift |= shift << 32;
+    for (unsigned k = first; k <= last; k++) {
+        if (min == FZ_NORMAL && is_flushed(s, v, k)) {
+            continue;
+        }
+        unsigned t = v->m[m != REG_NONE];
+        vex(s, add, t, v->x[k], v->x[k]);
+        vex_const(s, add, t, t, shift, shift, -1);
+        if (m != REG_NONE) {
+            vex(s, max, m, m, t);
+        }
+        m = v->m[0];
+    }
+    if (m != REG_NONE) {
+        vex_const(s, gt, m, m, shift, shift, -1);
+        c_unless_zero(s, v, m);
+    }
+}
+
+/* To C for a result that is a NaN, or not zero and no more than the smallest normal number. */
+static void check_flushed(X86Gen *s, const Vfp *v)
+{
+    const uint64_t mask = 0x7fffffff7fffffff, min = 0x0080000000800000;
+    unsigned m = v->m[0];
+    vex_const(s, I_ANDPS, XMM14, v->t, mask, mask, -1);
+    vex_const(s, 0xc2 | v->pfx, XMM14, XMM14, min, min, CMP_NGT_UQ);
+    vex_const(s, 0xc2 | v->pfx, m, v->t, 0, 0, CMP_NEQ_UQ);
+    asm_vex_rr(&s->a, 0x17 | OP_38 | OP_66, m, 0, XMM14); /* vptest */
+    otherwise_c(s, v, CC_NE);
 }
 
 static void arithmetic(X86Gen *s, const Vfp *v, unsigned opcode)
 {
+    bool product = v->op->opc == TCG_OP_vfmul, fz = v->op->aux & TCG_FP_FZ;
+    check_operands(s, v, 0, 1, product ? FZ_PRODUCT : FZ_NORMAL);
     vex(s, opcode | v->pfx, v->t, v->x[0], v->x[1]);
-    check_result(s, v, v->op->opc == TCG_OP_vfmul || v->op->opc == TCG_OP_vfdiv);
+    if (fz && !product) {
+        check_flushed(s, v);
+    } else {
+        check_result(s, v, !fz && (product || v->op->opc == TCG_OP_vfdiv));
+    }
 }
 
 static void minmax(X86Gen *s, const Vfp *v)
 {
     bool min = v->op->opc == TCG_OP_vfmin, low = v->x[0] != v->r[0];
-    unsigned opcode = (min ? 0x5d : 0x5f) | v->pfx, m = low ? x86_temp(s, true) : XMM14;
+    unsigned opcode = (min ? 0x5d : 0x5f) | v->pfx, m = XMM14;
+    if (low) {
+        m = v->op->aux & TCG_FP_FZ ? v->m[0] : x86_temp(s, true);
+    }
+    check_operands(s, v, 0, 1, FZ_NORMAL);
     compare(s, v, m, v->x[0], v->x[1], CMP_UNORD_Q);
     c_unless_zero(s, v, m);
     /* Of zeros each gives its second operand: any negative one makes the minimum negative. */
@@ -131,6 +225,7 @@ static void to_integers(X86Gen *s, const Vfp *v)
     unsigned round = v->op->aux & TCG_FP_ROUND_MASK, a = v->x[0];
     const unsigned truncate = 0x5b | OP_0F | OP_F3, current = 0x5b | OP_0F | OP_66;
     bool named = round != TCG_RND_DYN && round != TCG_RND_RTZ;
+    check_operands(s, v, 0, 0, FZ_NORMAL);
     if (v->op->opc == TCG_OP_vfcvt_fu) {
         /* Negative, NaN, or 2^31 and more: seen before, because of the flags. */
         uint64_t limit = all(v, 0x4f000000, 0);
@@ -250,11 +345,17 @@ static void emit(X86Gen *s, Vfp *v)
         check_result(s, v, false);
         break;
     case TCG_OP_vfma:
+        check_operands(s, v, 0, 1, FZ_FUSED);
+        check_operands(s, v, 2, 2, FZ_NORMAL);
         if (v->t != v->x[0]) {
             asm_rr(as, I_MOVAPS, v->t, v->x[0]);
         }
         vex(s, 0xa8 | OP_38 | OP_66 | (v->esize == 3 ? OP_W : 0), v->t, v->x[1], v->x[2]);
-        check_result(s, v, true);
+        if (op->aux & TCG_FP_FZ) {
+            check_flushed(s, v);
+        } else {
+            check_result(s, v, true);
+        }
         break;
     case TCG_OP_vfmin:
     case TCG_OP_vfmax:
@@ -265,6 +366,7 @@ static void emit(X86Gen *s, Vfp *v)
         check_result(s, v, false);
         break;
     case TCG_OP_vfcmp:
+        check_operands(s, v, 0, 1, FZ_NORMAL);
         compare(s, v, v->t, v->x[0], v->x[1], predicate[op->imm]);
         break;
     case TCG_OP_vfcvt_fs:
@@ -286,7 +388,12 @@ static bool can_inline(const X86Gen *s, const TCGOp *op)
 {
     unsigned esize = tcg_fp_esize(op->aux), round = op->aux & TCG_FP_ROUND_MASK;
     const X86Features *have = &s->t->have;
-    if (!have->avx || (op->aux & (TCG_FP_FZ | TCG_FP_V1))) {
+    if (!have->avx || (op->aux & TCG_FP_V1)) {
+        return false;
+    }
+    if ((op->aux & TCG_FP_FZ) &&
+        (esize != 2 || op->opc == TCG_OP_vfdiv || op->opc == TCG_OP_vfsqrt ||
+         op->opc == TCG_OP_vfround || op->opc == TCG_OP_vfwiden || op->opc == TCG_OP_vfnarrow)) {
         return false;
     }
     switch (op->opc) {
@@ -350,6 +457,14 @@ bool x86_emit_vfp(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsigned d)
         }
         if (op->opc == TCG_OP_vfdiv) {
             vex_const(s, I_ORPS, v.x[1], v.x[1], 0, all(&v, 0x3f800000, 0x3ff0000000000000), -1);
+        }
+    }
+    if (op->aux & TCG_FP_FZ) {
+        v.m[0] = x86_temp(s, true);
+        v.m[1] = x86_temp(s, true);
+        if (op->opc != TCG_OP_vfmin && op->opc != TCG_OP_vfmax && op->opc != TCG_OP_vfcmp &&
+            op->opc != TCG_OP_vfcvt_fs && op->opc != TCG_OP_vfcvt_fu) {
+            check_mode(s, &v);
         }
     }
     emit(s, &v);
