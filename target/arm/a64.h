@@ -83,7 +83,8 @@ typedef struct A64Ctx {
     X(SHA1)                                                                                        \
     X(SHA256)                                                                                      \
     X(SHA512)                                                                                      \
-    X(SHA3) X(LSE) X(RDM) X(FP16) X(DOTPROD) X(FHM) X(FCMA) X(JSCVT) X(FRINTTS) X(FLAGM) X(FLAGM2) \
+    X(SHA3)                                                                                        \
+    X(LSE) X(RDM) X(FP16) X(DOTPROD) X(FHM) X(FCMA) X(JSCVT) X(FRINTTS) X(FLAGM) X(FLAGM2)         \
         X(LRCPC) X(LRCPC2) X(PAUTH) X(BTI) X(PAN) X(UAO) X(DIT) X(SSBS) X(SB) X(RNG) X(VHE)
 enum {
 #define A64_ROW_BIT(name) A64_BIT_##name,
@@ -161,6 +162,13 @@ TCGv a64_base(A64Ctx *c, unsigned rn);
 
 /* Conditions (C1.2.4): an I32 that is not zero if cond holds. */
 TCGv a64_gen_cond(A64Ctx *c, unsigned cond);
+/* C (I32, 0 or 1) and V (I64, bit 63) as the cells have them; C and V := carry (I32) and the sign
+ * of v (I32 or I64). */
+TCGv a64_flag_c(A64Ctx *c);
+TCGv a64_flag_v(A64Ctx *c);
+void a64_set_cv(A64Ctx *c, TCGv carry, TCGv v);
+/* AArch32: C := carry, V stays. */
+void a32_set_c(A64Ctx *c, TCGv carry);
 /* Flags of result = x + y, x - y (types equal), and of a logical result. */
 void a64_set_flags_add(A64Ctx *c, TCGv x, TCGv y, TCGv result);
 void a64_set_flags_sub(A64Ctx *c, TCGv x, TCGv y, TCGv result);

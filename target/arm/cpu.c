@@ -171,6 +171,8 @@ void arm_reset(CPU *cpu)
     memset(&env->sys, 0, sizeof(env->sys));
     env->nf = env->vf = env->cf = 0;
     env->zf = 1;
+    env->fx = env->fy = 0;
+    env->fcv = ARM_FCV_LITERAL;
     env->ge = env->it = env->q = 0;
     env->excl_addr = ARM_EXCL_NONE;
     arm_fpu_reset(env);

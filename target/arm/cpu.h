@@ -13,6 +13,12 @@
  *   z   I64  Z is (z == 0)         (the same value as n nearly always)
  *   c   I32  0 or 1
  *   v   I64  V is bit 63
+ * AArch32, where nearly every instruction can set flags and few are read, has others for C and V,
+ * which cost nothing to set behind a subtraction or an addition:
+ *   fx   I32  C and V are those of fx - fy, that is, C is fx >= fy,
+ *   fy   I32  but C is 0 if bit 1 of fcv is set;
+ *   fcv  I32  then bit 0 of fcv inverts C, and bit 31 inverts V.
+ * In each state those of the other are zero, but for fcv, which is ARM_FCV_LITERAL then.
  *
  * Invariants
  *   - What translation and fetch depend on is only changed through arm_mmu_changed() /
@@ -83,9 +89,12 @@ enum {
     ARM_CELL_EXCL_ADDR,   /* I64: address of the exclusive load; ARM_EXCL_NONE: monitor is open */
     ARM_CELL_EXCL_VAL,    /* I64: what it loaded */
     ARM_CELL_EXCL_VAL_HI, /* I64: upper half of a pair */
-    ARM_CELL_GE,          /* I32: PSTATE.GE, 4 bits (A32) */
-    ARM_CELL_IT,          /* I32: ITSTATE of the instruction (T32) */
-    ARM_CELL_V0,          /* V128 */
+    ARM_CELL_FX,
+    ARM_CELL_FY,
+    ARM_CELL_FCV,
+    ARM_CELL_GE, /* I32: PSTATE.GE, 4 bits (A32) */
+    ARM_CELL_IT, /* I32: ITSTATE of the instruction (T32) */
+    ARM_CELL_V0, /* V128 */
     /* Parts of V0 to V15 as AArch32 has them. A unit names each V register by cells of one size
      * only (translate-vfp.c): to the IR, cells are different places. */
     ARM_CELL_D0 = ARM_CELL_V0 + 32, /* F64 */
@@ -100,7 +109,8 @@ enum {
 };
 #define ARM_CELL_X(n)  (ARM_CELL_X0 + (n)) /* n: 0..30; 31 is SP */
 #define ARM_CELL_VR(n) (ARM_CELL_V0 + (n)) /* n: 0..31 */
-#define ARM_EXCL_NONE  UINT64_MAX
+enum { ARM_FCV_INVERT = 1, ARM_FCV_LITERAL = 2 };
+#define ARM_EXCL_NONE UINT64_MAX
 
 typedef struct ARMEnv {
     CPUEnv cpu;
@@ -109,12 +119,13 @@ typedef struct ARMEnv {
     uint64_t v[32][2] __attribute__((aligned(16)));
     uint64_t nf, zf, vf;
     uint32_t cf;
+    uint32_t fx, fy, fcv;
     uint32_t ge, it;
     uint32_t q; /* Q flag of AArch32, 0 or 1; stored by generated code with stenv */
     uint64_t excl_addr, excl_val, excl_val_hi;
     uint64_t pair[2]; /* what cmpxchg128 found */
 
-    uint32_t fpcr;                                    /* ARM_FPCR_* without RMode */
+    uint32_t fpcr; /* ARM_FPCR_* without RMode */
     /* AArch32: FPSCR.NZCV. Of the numbers that VCMP compared, made when it is asked for; or in bits
      * 31:28 of fp_nzcv. */
     uint32_t fcmp_kind; /* ARM_FCMP_* */

@@ -84,10 +84,11 @@ void arm_hcr_changed(ARMEnv *env)
 
 uint32_t arm_pstate_read(const ARMEnv *env)
 {
-    uint32_t p = env->sys.pstate;
+    uint32_t p = env->sys.pstate, x = env->fx, y = env->fy, fcv = env->fcv;
+    uint32_t carry = (x >= y && !(fcv & ARM_FCV_LITERAL)) ^ (fcv & ARM_FCV_INVERT) ^ env->cf;
+    uint32_t v = ((((x ^ y) & (x ^ (x - y))) ^ fcv) >> 31) ^ (uint32_t)(env->vf >> 63);
 
-    p |= (env->nf >> 63) << 31 | (uint32_t)(env->zf == 0) << 30 | (env->cf & 1) << 29 |
-         (env->vf >> 63) << 28;
+    p |= (env->nf >> 63) << 31 | (uint32_t)(env->zf == 0) << 30 | (carry & 1) << 29 | v << 28;
     if (env->sys.aarch32) {
         p |= (env->q ? PSTATE_Q : 0) | (env->ge & 15) << PSTATE_GE_SHIFT;
         p |= (env->it & 3) << 25 | (env->it & 0xfc) << 8;
@@ -95,13 +96,21 @@ uint32_t arm_pstate_read(const ARMEnv *env)
     return p;
 }
 
+void arm_set_nzcv(ARMEnv *env, uint32_t p)
+{
+    bool aa32 = env->sys.aarch32;
+    env->nf = (uint64_t)(p >> 31 & 1) << 63;
+    env->zf = !(p >> 30 & 1);
+    env->cf = aa32 ? 0 : p >> 29 & 1;
+    env->vf = aa32 ? 0 : (uint64_t)(p >> 28 & 1) << 63;
+    env->fx = env->fy = 0;
+    env->fcv = ARM_FCV_LITERAL | (aa32 ? (p >> 29 & 1) | p >> 28 << 31 : 0);
+}
+
 /* The flags that are cells, from an SPSR for the state that is current by now. */
 static void set_cells(ARMEnv *env, uint32_t p)
 {
-    env->nf = (uint64_t)(p >> 31 & 1) << 63;
-    env->zf = !(p >> 30 & 1);
-    env->cf = p >> 29 & 1;
-    env->vf = (uint64_t)(p >> 28 & 1) << 63;
+    arm_set_nzcv(env, p);
     if (env->sys.aarch32) {
         env->q = p >> 27 & 1;
         env->ge = p >> PSTATE_GE_SHIFT & 15;
@@ -109,14 +118,6 @@ static void set_cells(ARMEnv *env, uint32_t p)
     } else {
         env->it = 0;
     }
-}
-
-void arm_set_nzcv(ARMEnv *env, uint32_t p)
-{
-    env->nf = (uint64_t)(p >> 31 & 1) << 63;
-    env->zf = !(p >> 30 & 1);
-    env->cf = p >> 29 & 1;
-    env->vf = (uint64_t)(p >> 28 & 1) << 63;
 }
 
 static uint64_t *sp_slot(ARMEnv *env)
@@ -443,6 +444,9 @@ static void enter_aa64(ARMEnv *env, unsigned excp, unsigned el, uint64_t ret, un
     s->pstate = p;
     s->el = el;
     s->aarch32 = false;
+    if (from32) {
+        arm_set_nzcv(env, spsr);
+    }
     env->it = 0;
     env->x[31] = s->sp_el[el];
     env->cpu.pc = vec;

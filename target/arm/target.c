@@ -43,6 +43,9 @@
     [ARM_CELL_Z] = {"zf", offsetof(ARMEnv, zf), TCG_I64, 0},                                       \
     [ARM_CELL_C] = {"cf", offsetof(ARMEnv, cf), TCG_I32, 0},                                       \
     [ARM_CELL_V] = {"vf", offsetof(ARMEnv, vf), TCG_I64, 0},                                       \
+    [ARM_CELL_FX] = {"fx", offsetof(ARMEnv, fx), TCG_I32, 0},                                      \
+    [ARM_CELL_FY] = {"fy", offsetof(ARMEnv, fy), TCG_I32, 0},                                      \
+    [ARM_CELL_FCV] = {"fcv", offsetof(ARMEnv, fcv), TCG_I32, 0},                                   \
     [ARM_CELL_EXCL_ADDR] = {"excl_addr", offsetof(ARMEnv, excl_addr), TCG_I64, 0},                 \
     [ARM_CELL_EXCL_VAL] = {"excl_val", offsetof(ARMEnv, excl_val), TCG_I64, 0},                    \
     [ARM_CELL_EXCL_VAL_HI] = {"excl_val_hi", offsetof(ARMEnv, excl_val_hi), TCG_I64, 0},           \

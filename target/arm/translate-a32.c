@@ -61,8 +61,7 @@ TCGv a32_shift_imm(A32Ctx *c, TCGv v, unsigned shift, unsigned amount, TCGv *car
             r = tcg_gen_rotri(b, v, amount);
         } else { /* RRX */
             out = tcg_gen_andi(b, v, 1);
-            r = tcg_gen_or(b, tcg_gen_shri(b, v, 1),
-                           tcg_gen_shli(b, tcg_gen_getcell(b, ARM_CELL_C), 31));
+            r = tcg_gen_or(b, tcg_gen_shri(b, v, 1), tcg_gen_shli(b, a64_flag_c(&c->c), 31));
         }
     }
     if (carry) {
@@ -98,7 +97,7 @@ static TCGv shift_reg(A32Ctx *c, TCGv v, unsigned shift, TCGv by, TCGv *carry)
         }
     }
     if (carry) {
-        *carry = tcg_gen_select(b, is_zero, tcg_gen_getcell(b, ARM_CELL_C), out);
+        *carry = tcg_gen_select(b, is_zero, a64_flag_c(&c->c), out);
     }
     return r;
 }
@@ -295,9 +294,10 @@ static bool only_computes(void (*trans)(A32Ctx *c, const A32Insn *a), const A32I
 static void choose(A32Ctx *c, void (*trans)(A32Ctx *c, const A32Insn *a), const A32Insn *a)
 {
     TCGBuilder *b = c->c.b;
-    TCGv holds = a64_gen_cond(&c->c, c->cond), old[5];
-    const uint16_t cells[5] = {ARM_CELL_N, ARM_CELL_Z, ARM_CELL_C, ARM_CELL_V, ARM_CELL_X(a->rd)};
-    unsigned n = trans == a32_trans_cmp || a->rd == 15 ? 4 : 5;
+    TCGv holds = a64_gen_cond(&c->c, c->cond), old[6];
+    const uint16_t cells[6] = {ARM_CELL_N,  ARM_CELL_Z,   ARM_CELL_FX,
+                               ARM_CELL_FY, ARM_CELL_FCV, ARM_CELL_X(a->rd)};
+    unsigned n = trans == a32_trans_cmp ? 5 : 6;
     __typeof__(c->c.flags) before = c->c.flags, *now = &c->c.flags;
     bool changed = false;
     for (unsigned i = 0; i < n; i++) {
@@ -308,7 +308,7 @@ static void choose(A32Ctx *c, void (*trans)(A32Ctx *c, const A32Insn *a), const 
         TCGv v = tcg_gen_getcell(b, cells[i]);
         if (v.i != old[i].i) {
             tcg_gen_setcell(b, cells[i], tcg_gen_select(b, holds, v, old[i]));
-            changed |= i < 4;
+            changed |= i < 5;
         }
     }
     if (!changed) {
@@ -341,11 +341,11 @@ static void conditional(A32Ctx *c, void (*trans)(A32Ctx *c, const A32Insn *a), c
     }
     TCGLabel skip = tcg_new_label(b);
     TCGv holds = a64_gen_cond(&c->c, c->cond);
-    TCGv before = tcg_gen_getcell(b, ARM_CELL_N), v = tcg_gen_getcell(b, ARM_CELL_V);
+    TCGv before = tcg_gen_getcell(b, ARM_CELL_N), v = tcg_gen_getcell(b, ARM_CELL_FCV);
     tcg_gen_br_if(b, tcg_gen_setcondi(b, TCG_I32, TCG_COND_EQ, holds, 0), skip);
     trans(c, a);
-    if (!c->c.ended &&
-        (tcg_gen_getcell(b, ARM_CELL_N).i != before.i || tcg_gen_getcell(b, ARM_CELL_V).i != v.i)) {
+    if (!c->c.ended && (tcg_gen_getcell(b, ARM_CELL_N).i != before.i ||
+                        tcg_gen_getcell(b, ARM_CELL_FCV).i != v.i)) {
         a64_forget_flags(&c->c);
     }
     tcg_gen_label(b, skip);

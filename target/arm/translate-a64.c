@@ -52,13 +52,70 @@ static TCGv flag_result(A64Ctx *c, TCGv v)
     return tcg_type(c->b, v) == TCG_I32 ? tcg_gen_exts(c->b, v) : v;
 }
 
-static void set_flags(A64Ctx *c, A64FlagsKind kind, TCGv x, TCGv y, TCGv result, TCGv carry, TCGv v)
+static bool aarch32(const A64Ctx *c)
+{
+    return c->mode & ARM_MODE_AARCH32;
+}
+
+TCGv a64_flag_c(A64Ctx *c)
+{
+    TCGBuilder *b = c->b;
+    if (!aarch32(c)) {
+        return tcg_gen_getcell(b, ARM_CELL_C);
+    }
+    TCGv fcv = tcg_gen_getcell(b, ARM_CELL_FCV);
+    TCGv carry = tcg_gen_setcond(b, TCG_I32, TCG_COND_GEU, tcg_gen_getcell(b, ARM_CELL_FX),
+                                 tcg_gen_getcell(b, ARM_CELL_FY));
+    carry = tcg_gen_andc(b, carry, tcg_gen_shri(b, fcv, 1));
+    return tcg_gen_xor(b, carry, tcg_gen_andi(b, fcv, ARM_FCV_INVERT));
+}
+
+TCGv a64_flag_v(A64Ctx *c)
+{
+    TCGBuilder *b = c->b;
+    if (!aarch32(c)) {
+        return tcg_gen_getcell(b, ARM_CELL_V);
+    }
+    TCGv x = tcg_gen_getcell(b, ARM_CELL_FX), y = tcg_gen_getcell(b, ARM_CELL_FY);
+    TCGv v = tcg_gen_and(b, tcg_gen_xor(b, x, tcg_gen_sub(b, x, y)), tcg_gen_xor(b, x, y));
+    return tcg_gen_exts(b, tcg_gen_xor(b, v, tcg_gen_getcell(b, ARM_CELL_FCV)));
+}
+
+static void set_operands(A64Ctx *c, TCGv x, TCGv y, TCGv fcv)
+{
+    tcg_gen_setcell(c->b, ARM_CELL_FX, x);
+    tcg_gen_setcell(c->b, ARM_CELL_FY, y);
+    tcg_gen_setcell(c->b, ARM_CELL_FCV, fcv);
+}
+
+void a64_set_cv(A64Ctx *c, TCGv carry, TCGv v)
+{
+    TCGBuilder *b = c->b;
+    if (!aarch32(c)) {
+        tcg_gen_setcell(b, ARM_CELL_C, carry);
+        tcg_gen_setcell(b, ARM_CELL_V, flag_result(c, v));
+        return;
+    }
+    if (tcg_type(b, v) == TCG_I64) {
+        v = tcg_gen_trunc(b, tcg_gen_shri(b, v, 32));
+    }
+    TCGv fcv = tcg_gen_or(b, carry, tcg_gen_andi(b, v, INT32_MIN)), zero = tcg_i32(b, 0);
+    set_operands(c, zero, zero, tcg_gen_ori(b, fcv, ARM_FCV_LITERAL));
+}
+
+void a32_set_c(A64Ctx *c, TCGv carry)
+{
+    TCGBuilder *b = c->b;
+    TCGv v = tcg_gen_andi(b, tcg_gen_getcell(b, ARM_CELL_FCV), INT32_MIN);
+    tcg_gen_setcell(b, ARM_CELL_FCV, tcg_gen_or(b, v, tcg_gen_ori(b, carry, ARM_FCV_LITERAL)));
+}
+
+/* N and Z; C and V follow. */
+static void set_nz(A64Ctx *c, A64FlagsKind kind, TCGv x, TCGv y, TCGv result)
 {
     TCGv nz = flag_result(c, result);
     tcg_gen_setcell(c->b, ARM_CELL_N, nz);
     tcg_gen_setcell(c->b, ARM_CELL_Z, nz);
-    tcg_gen_setcell(c->b, ARM_CELL_C, carry);
-    tcg_gen_setcell(c->b, ARM_CELL_V, v);
     c->flags.kind = kind;
     c->flags.x = x;
     c->flags.y = y;
@@ -69,22 +126,32 @@ static void set_flags(A64Ctx *c, A64FlagsKind kind, TCGv x, TCGv y, TCGv result,
 void a64_set_flags_add(A64Ctx *c, TCGv x, TCGv y, TCGv result)
 {
     TCGBuilder *b = c->b;
+    set_nz(c, A64_FLAGS_ADD, x, y, result);
+    if (aarch32(c)) {
+        /* result - y is x, with the same overflow, and borrows if the sum carried. */
+        set_operands(c, result, y, tcg_i32(b, ARM_FCV_INVERT));
+        return;
+    }
     TCGv v = tcg_gen_andc(b, tcg_gen_xor(b, x, result), tcg_gen_xor(b, x, y));
-    set_flags(c, A64_FLAGS_ADD, x, y, result, tcg_gen_setcond(b, TCG_I32, TCG_COND_LTU, result, x),
-              flag_result(c, v));
+    a64_set_cv(c, tcg_gen_setcond(b, TCG_I32, TCG_COND_LTU, result, x), v);
 }
 
 void a64_set_flags_sub(A64Ctx *c, TCGv x, TCGv y, TCGv result)
 {
     TCGBuilder *b = c->b;
+    set_nz(c, A64_FLAGS_SUB, x, y, result);
+    if (aarch32(c)) {
+        set_operands(c, x, y, tcg_i32(b, 0));
+        return;
+    }
     TCGv v = tcg_gen_and(b, tcg_gen_xor(b, x, result), tcg_gen_xor(b, x, y));
-    set_flags(c, A64_FLAGS_SUB, x, y, result, tcg_gen_setcond(b, TCG_I32, TCG_COND_GEU, x, y),
-              flag_result(c, v));
+    a64_set_cv(c, tcg_gen_setcond(b, TCG_I32, TCG_COND_GEU, x, y), v);
 }
 
 void a64_set_flags_logic(A64Ctx *c, TCGv result)
 {
-    set_flags(c, A64_FLAGS_LOGIC, result, result, result, tcg_i32(c->b, 0), tcg_i64(c->b, 0));
+    set_nz(c, A64_FLAGS_LOGIC, result, result, result);
+    a64_set_cv(c, tcg_i32(c->b, 0), tcg_i64(c->b, 0));
 }
 
 /* Only the first comparison raises exceptions; what the flags are made of besides is dropped where
@@ -96,8 +163,8 @@ void a64_set_flags_fcmp(A64Ctx *c, unsigned aux, TCGv x, TCGv y)
     TCGv lt = tcg_gen_fcmp(b, TCG_I64, aux, x, y);
     TCGv eq = tcg_gen_fcmp(b, TCG_I64, TCG_FCOND_EQ_Q | fp, x, y);
     TCGv un = tcg_gen_fcmp(b, TCG_I64, TCG_FCOND_UN_Q | fp, x, y);
-    set_flags(c, A64_FLAGS_FCMP, x, y, lt, tcg_gen_setcondi(b, TCG_I32, TCG_COND_EQ, lt, 0),
-              tcg_gen_neg(b, un));
+    set_nz(c, A64_FLAGS_FCMP, x, y, lt);
+    a64_set_cv(c, tcg_gen_setcondi(b, TCG_I32, TCG_COND_EQ, lt, 0), tcg_gen_neg(b, un));
     tcg_gen_setcell(b, ARM_CELL_N, tcg_gen_neg(b, lt));
     tcg_gen_setcell(b, ARM_CELL_Z, tcg_gen_xori(b, eq, 1));
     c->flags.fp = fp;
@@ -120,7 +187,7 @@ void a64_gen_subs(A64Ctx *c, unsigned rd, TCGv x, TCGv y)
 TCGv a64_gen_adc_flags(A64Ctx *c, TCGv x, TCGv y)
 {
     TCGBuilder *b = c->b;
-    TCGv in = tcg_gen_getcell(b, ARM_CELL_C), r, out;
+    TCGv in = a64_flag_c(c), r, out;
     if (tcg_type(b, x) == TCG_I32) {
         TCGv wide = tcg_gen_add(b, tcg_gen_extu(b, x), tcg_gen_extu(b, y));
         wide = tcg_gen_add(b, wide, tcg_gen_extu(b, in));
@@ -133,7 +200,8 @@ TCGv a64_gen_adc_flags(A64Ctx *c, TCGv x, TCGv y)
                          tcg_gen_setcond(b, TCG_I32, TCG_COND_LTU, r, sum));
     }
     TCGv v = tcg_gen_andc(b, tcg_gen_xor(b, x, r), tcg_gen_xor(b, x, y));
-    set_flags(c, A64_FLAGS_NZ, x, y, r, out, flag_result(c, v));
+    set_nz(c, A64_FLAGS_NZ, x, y, r);
+    a64_set_cv(c, out, v);
     return r;
 }
 
@@ -185,8 +253,7 @@ void a64_set_nzcv(A64Ctx *c, TCGv nzcv)
     TCGv wide = tcg_gen_extu(b, nzcv);
     tcg_gen_setcell(b, ARM_CELL_N, tcg_gen_shli(b, wide, 60));
     tcg_gen_setcell(b, ARM_CELL_Z, tcg_gen_xori(b, tcg_gen_andi(b, wide, 4), 4));
-    tcg_gen_setcell(b, ARM_CELL_C, tcg_gen_extract(b, nzcv, 1, 1));
-    tcg_gen_setcell(b, ARM_CELL_V, tcg_gen_shli(b, wide, 63));
+    a64_set_cv(c, tcg_gen_extract(b, nzcv, 1, 1), tcg_gen_shli(b, wide, 63));
     a64_forget_flags(c);
 }
 
@@ -195,8 +262,8 @@ TCGv a64_get_nzcv(A64Ctx *c)
     TCGBuilder *b = c->b;
     TCGv n = tcg_gen_trunc(b, tcg_gen_shri(b, tcg_gen_getcell(b, ARM_CELL_N), 63));
     TCGv z = tcg_gen_setcondi(b, TCG_I32, TCG_COND_EQ, tcg_gen_getcell(b, ARM_CELL_Z), 0);
-    TCGv carry = tcg_gen_getcell(b, ARM_CELL_C);
-    TCGv v = tcg_gen_trunc(b, tcg_gen_shri(b, tcg_gen_getcell(b, ARM_CELL_V), 63));
+    TCGv carry = a64_flag_c(c);
+    TCGv v = tcg_gen_trunc(b, tcg_gen_shri(b, a64_flag_v(c), 63));
     TCGv nz = tcg_gen_or(b, tcg_gen_shli(b, n, 3), tcg_gen_shli(b, z, 2));
     return tcg_gen_or(b, nz, tcg_gen_or(b, tcg_gen_shli(b, carry, 1), v));
 }
@@ -287,22 +354,22 @@ TCGv a64_gen_cond(A64Ctx *c, unsigned cond)
             r = tcg_gen_setcondi(b, TCG_I32, TCG_COND_EQ, tcg_gen_getcell(b, ARM_CELL_Z), 0);
             break;
         case 1: /* CS */
-            r = tcg_gen_getcell(b, ARM_CELL_C);
+            r = a64_flag_c(c);
             break;
         case 2: /* MI */
             r = tcg_gen_setcondi(b, TCG_I32, TCG_COND_LT, tcg_gen_getcell(b, ARM_CELL_N), 0);
             break;
         case 3: /* VS */
-            r = tcg_gen_setcondi(b, TCG_I32, TCG_COND_LT, tcg_gen_getcell(b, ARM_CELL_V), 0);
+            r = tcg_gen_setcondi(b, TCG_I32, TCG_COND_LT, a64_flag_v(c), 0);
             break;
         case 4: /* HI */
-            carry = tcg_gen_getcell(b, ARM_CELL_C);
+            carry = a64_flag_c(c);
             z = tcg_gen_getcell(b, ARM_CELL_Z);
             r = tcg_gen_and(b, carry, tcg_gen_setcondi(b, TCG_I32, TCG_COND_NE, z, 0));
             break;
         default: /* GE, GT */
             n = tcg_gen_getcell(b, ARM_CELL_N);
-            v = tcg_gen_getcell(b, ARM_CELL_V);
+            v = a64_flag_v(c);
             r = tcg_gen_setcondi(b, TCG_I32, TCG_COND_GE, tcg_gen_xor(b, n, v), 0);
             if (cond >> 1 == 6) {
                 z = tcg_gen_getcell(b, ARM_CELL_Z);

@@ -19,7 +19,7 @@ static void set_logic_flags(A32Ctx *c, TCGv v, TCGv carry)
     tcg_gen_setcell(b, ARM_CELL_N, nz);
     tcg_gen_setcell(b, ARM_CELL_Z, nz);
     if (carry.i) {
-        tcg_gen_setcell(b, ARM_CELL_C, carry);
+        a32_set_c(&c->c, carry);
     }
     c->c.flags.kind = A64_FLAGS_NZ;
     c->c.flags.result = v;
@@ -32,7 +32,7 @@ static TCGv add_carry(A32Ctx *c, TCGv x, TCGv y, bool flags)
     if (flags) {
         return a64_gen_adc_flags(&c->c, x, y);
     }
-    return tcg_gen_add(b, tcg_gen_add(b, x, y), tcg_gen_getcell(b, ARM_CELL_C));
+    return tcg_gen_add(b, tcg_gen_add(b, x, y), a64_flag_c(&c->c));
 }
 
 static TCGv arithmetic(A32Ctx *c, unsigned op, TCGv x, TCGv y, bool flags)

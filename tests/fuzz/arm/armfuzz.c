@@ -106,6 +106,9 @@ static void load_block(CPU *cpu)
     memcpy(env->x, st.x, sizeof(st.x));
     env->x[31] = st.sp;
     memcpy(env->v, st.v, sizeof(st.v));
+    env->sys.el = 0; /* code that was jumped to may have had an SVC */
+    env->sys.aarch32 = a32;
+    env->sys.pstate = a32 ? ARM_M_USR | (b->flags & FUZZ_THUMB ? PSTATE_T : 0) : 0;
     arm_set_nzcv(env, st.flags);
     env->q = st.flags >> 27 & 1;
     env->ge = st.flags >> 16 & 15;
@@ -118,9 +121,6 @@ static void load_block(CPU *cpu)
         arm_fpcr_set(env, st.fpcr);
         arm_fpsr_set(env, 0);
     }
-    env->sys.el = 0; /* code that was jumped to may have had an SVC */
-    env->sys.aarch32 = a32;
-    env->sys.pstate = a32 ? ARM_M_USR | (b->flags & FUZZ_THUMB ? PSTATE_T : 0) : 0;
     arm_mode_changed(env);
 }
 
@@ -138,8 +138,7 @@ static void fuzz_exception(CPU *cpu, int32_t excp)
     st->sp = env->x[31];
     memcpy(st->v, env->v, sizeof(st->v));
     st->pc = env->cpu.pc - FUZZ_CODE - b->offset;
-    st->flags = (uint32_t)(env->nf >> 63) << 31 | (uint32_t)!env->zf << 30 | env->cf << 29 |
-                (uint32_t)(env->vf >> 63) << 28;
+    st->flags = arm_pstate_read(env) & 0xf0000000;
     st->flags |= a32 ? (env->q != 0) << 27 | env->ge << 16 : 0;
     st->fpcr = a32 ? arm_fpscr_get(env) : arm_fpcr_get(env);
     st->fpsr = a32 ? 0 : arm_fpsr_get(env);
