@@ -363,6 +363,83 @@ static void test_stream(void)
     disk_close(&d);
 }
 
+/* A driver whose reads stand still at a gate. */
+static struct {
+    BlockDriver drv;
+    GMutex lock;
+    GCond cond;
+    bool open;
+    unsigned waiting;
+} gate;
+
+static int gate_preadv(BlockNode *n, uint64_t off, const struct iovec *iov, int niov, size_t len)
+{
+    g_mutex_lock(&gate.lock);
+    gate.waiting++;
+    g_cond_broadcast(&gate.cond);
+    while (!gate.open) {
+        g_cond_wait(&gate.cond, &gate.lock);
+    }
+    g_mutex_unlock(&gate.lock);
+    return block_driver_file.preadv(n, off, iov, niov, len);
+}
+
+static void gate_done(BlockRequest *r, int ret)
+{
+    g_assert_cmpint(ret, ==, 0);
+    g_atomic_int_set((gint *)r->opaque, 1);
+}
+
+/* A write to what is being filled comes after it: old data never lands on new. */
+static void test_stream_order(void)
+{
+    Disk d;
+    GError *err = NULL;
+    gint done = 0;
+    g_autofree uint8_t *buf = g_malloc(65536);
+    struct iovec v = {buf, 65536};
+    BlockRequest r = {.op = BLOCK_WRITE, .iov = &v, .niov = 1, .done = gate_done, .opaque = &done};
+
+    disk_open(&d);
+    image_make(&d, "base", NULL);
+    BlockNode *base = image_open(&d, "base", false, true);
+    memset(d.model, 0x11, SIZE);
+    g_assert_cmpint(node_pwrite(base, 0, d.model, SIZE), ==, 0);
+    node_close(base);
+    image_make(&d, "top", "base");
+    BlockBackend *b = backend_open(&d, "top");
+    BlockNode *file = block_top(b)->backing->file;
+    g_assert_cmpint(node_pread(block_top(b), 0, buf, 512), ==, 0); /* tables are in memory */
+    gate.drv = block_driver_file;
+    gate.drv.preadv = gate_preadv;
+    file->drv = &gate.drv;
+    Job *j = job_new(&(JobOptions){.kind = JOB_STREAM, .backend = b, .source = block_top(b)}, &err);
+    g_assert_no_error(err);
+    job_start(j);
+    g_mutex_lock(&gate.lock);
+    while (gate.waiting == 0) {
+        g_cond_wait(&gate.cond, &gate.lock);
+    }
+    g_mutex_unlock(&gate.lock);
+    memset(buf, 0x22, 65536);
+    memcpy(d.model, buf, 65536);
+    block_submit(b, &r);
+    g_usleep(150000);
+    g_assert_cmpint(g_atomic_int_get(&done), ==, 0);
+    g_mutex_lock(&gate.lock);
+    gate.open = true;
+    g_cond_broadcast(&gate.cond);
+    g_mutex_unlock(&gate.lock);
+    g_assert_cmpint(job_wait(j), ==, 0);
+    block_drain(b);
+    g_assert_cmpint(g_atomic_int_get(&done), ==, 1);
+    job_free(j);
+    file->drv = &block_driver_file;
+    block_close(b);
+    image_shows(&d, "top", true, d.model);
+    disk_close(&d);
+}
+
 static void test_commit(void)
 {
     Disk d;
@@ -562,6 +639,7 @@ int main(int argc, char **argv)
     g_test_add_data_func("/job/mirror/cancel", "", test_mirror);
     g_test_add_func("/job/backup", test_backup);
     g_test_add_func("/job/stream", test_stream);
+    g_test_add_func("/job/stream-order", test_stream_order);
     g_test_add_func("/job/commit", test_commit);
     g_test_add_func("/job/control", test_control);
     g_test_add_data_func("/job/crash/stream", stream_until, test_crash);
