@@ -139,8 +139,8 @@ WORK = [
      'bzip2 -k b && bzip2 -dc b.bz2 | cmp - b && gzip -k b && gzip -dc b.gz | cmp - b && echo same', ['same'], 300),
     ("perl -MDigest::SHA=sha1_hex -e 'my $x = 1; $x = ($x * 1103515245 + 12345) % 2147483648 for 1..200000; print sha1_hex($x), qq(\\n)'",
      ['SHA1'], 120),
-    ('fio --name=v --filename=/root/fio --size=48M --rw=randwrite --bs=4k --ioengine=libaio --iodepth=16 --direct=1 --verify=crc32c '
-     '--do_verify=1 --verify_fatal=1 >/tmp/o 2>&1; grep -E "err=|verify:|bw=" /tmp/o; rm /root/fio', ['err= 0', 'WRITE: bw='], 300),
+    ('fio --name=v --filename=/var/tmp/fio --size=48M --rw=randwrite --bs=4k --ioengine=libaio --iodepth=16 --direct=1 --verify=crc32c '
+     '--do_verify=1 --verify_fatal=1 >/tmp/o 2>&1; grep -E "err=|verify:|bw=" /tmp/o; rm /var/tmp/fio', ['err= 0', 'WRITE: bw='], 300),
 ]
 
 
