@@ -78,11 +78,21 @@ static void some_lists(GRand *r, Nvme *n)
     }
 }
 
+/* A function that is being reset, or comes out of D3, does not answer. */
+static void wait_for_answer(PciDevice *p)
+{
+    while (pci_config_read(p, 0, 4) == UINT32_MAX) {
+        g_usleep(100);
+    }
+}
+
 static void nvme_again(Nvme *n)
 {
     PciDevice *p = pci_core(n->d.dev);
 
+    wait_for_answer(p);
     pci_config_write(p, p->pm_cap + PCI_PM_CTRL, 2, 0);
+    wait_for_answer(p);
     pci_config_write(p, PCI_COMMAND, 2, PCI_COMMAND_MASTER);
     nvme_enable(n);
     io_queue_make(n, 1);

@@ -137,7 +137,8 @@ static void fuzz_exception(CPU *cpu, int32_t excp)
     memcpy(st->x, env->x, sizeof(st->x));
     st->sp = env->x[31];
     memcpy(st->v, env->v, sizeof(st->v));
-    st->pc = env->cpu.pc - FUZZ_CODE - b->offset;
+    /* The two low bits of an A64 pc are BTYPE. */
+    st->pc = (a32 ? env->cpu.pc : env->cpu.pc & ~UINT64_C(3)) - FUZZ_CODE - b->offset;
     st->flags = arm_pstate_read(env) & 0xf0000000;
     st->flags |= a32 ? (env->q != 0) << 27 | env->ge << 16 : 0;
     st->fpcr = a32 ? arm_fpscr_get(env) : arm_fpcr_get(env);
