@@ -74,42 +74,7 @@ __asm__(
                ".ltorg\n.bss\n.balign 8\nsave: .space 160\n.text\n");
 extern char vectors[];
 
-static void putch(char c)
-{
-    *(volatile u32 *)0x9000000 = (unsigned char)c;
-}
-static void print(const char *s)
-{
-    while (*s) {
-        putch(*s++);
-    }
-}
-static void hex(u32 v)
-{
-    for (int i = 28; i >= 0; i -= 4) {
-        putch("0123456789abcdef"[v >> i & 15]);
-    }
-}
-
-static u32 failures, checks;
-static void check(const char *what, u32 where, u32 got, u32 want)
-{
-    checks++;
-    if (got == want) {
-        return;
-    }
-    if (failures++ < 50) {
-        print("FAIL ");
-        print(what);
-        putch(' ');
-        hex(where);
-        print(": ");
-        hex(got);
-        print(", not ");
-        hex(want);
-        putch('\n');
-    }
-}
+#include "report.h"
 
 static void run(void);
 void start(void);

@@ -55,42 +55,7 @@ __asm__(".section .text.start, \"ax\"\n.global _start\n_start:\n"
             VECTORS(3));
 extern char vectors_el1[], vectors_el2[], vectors_el3[];
 
-static void putch(char c)
-{
-    *(volatile u32 *)0x9000000 = (unsigned char)c;
-}
-static void print(const char *s)
-{
-    while (*s) {
-        putch(*s++);
-    }
-}
-static void hex(u64 v)
-{
-    for (int i = v >> 32 ? 60 : 28; i >= 0; i -= 4) {
-        putch("0123456789abcdef"[v >> i & 15]);
-    }
-}
-
-static u32 failures, checks;
-static void check(const char *what, u64 where, u64 got, u64 want)
-{
-    checks++;
-    if (got == want) {
-        return;
-    }
-    if (failures++ < 50) {
-        print("FAIL ");
-        print(what);
-        putch(' ');
-        hex(where);
-        print(": ");
-        hex(got);
-        print(", not ");
-        hex(want);
-        putch('\n');
-    }
-}
+#include "report.h"
 
 static inline u32 current_el(void)
 {
