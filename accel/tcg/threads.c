@@ -302,10 +302,8 @@ static bool run_begin(Accel *a, CPU *cpu)
     bool go = !a->exiting;
     if (go) {
         a->running++;
-        for (unsigned i = 0; i < a->n_cpus; i++) {
-            if (!cpu || a->cpus[i] == cpu) {
-                __atomic_fetch_and(&a->cpus[i]->interrupts, ~CPU_INT_PAUSE, __ATOMIC_SEQ_CST);
-            }
+        for (unsigned i = cpu ? cpu->index : 0; i < (cpu ? cpu->index + 1 : a->n_cpus); i++) {
+            __atomic_fetch_and(&a->cpus[i]->interrupts, ~CPU_INT_PAUSE, __ATOMIC_SEQ_CST);
         }
     }
     g_mutex_unlock(&a->lock);
