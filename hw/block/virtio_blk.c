@@ -92,6 +92,7 @@ STATE(virtio_blk, VirtioBlkState, VIRTIO_BLK_STATE, uint32_t held_max; BlockConf
 // clang-format off
 PROPS(virtio_blk, VirtioBlkState,
     BLOCK_PROPS(conf),
+    BOOT_PROP(conf.bootindex, "disk@0,0"),
     BLOCK_ERROR_PROPS(conf),
     PROP("iothread", STRING, iothread, NULL, PUBLIC, "id of the -object iothread that serves it"),
     PROP("serial", STRING, serial, NULL, PUBLIC, "serial number, up to 20 bytes"),

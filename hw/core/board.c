@@ -6,6 +6,7 @@
  * Main thread. Tests: tests/unit/test-riscv-boot.c, tests/dev, tests/boot
  */
 #include "hw/board.h"
+#include "hw/bootorder.h"
 #include "hw/misc/fw_cfg.h"
 #include "io/block.h"
 #include "rhea/error.h"
@@ -236,16 +237,47 @@ bool board_dump_fdt(Machine *m, const void *fdt, GError **err)
 
 /* ---- fw_cfg ---- */
 
+static void bootorder_update(void *opaque)
+{
+    Device *fw_cfg = opaque;
+
+    fw_cfg_replace_file(fw_cfg, "bootorder", bootorder_build(fw_cfg->machine));
+}
+
+/* A number of -boot, which was checked there; def: not given, or -1. */
+static uint32_t boot_number(Machine *m, const char *key, uint32_t def)
+{
+    const char *text = m->boot ? opt_get(m->boot, key) : NULL;
+
+    return text ? g_ascii_strtoll(text, NULL, 0) : def;
+}
+
+/* What -boot says to firmware; as SeaBIOS reads it. */
+static bool fw_cfg_add_boot(Machine *m, Device *d, GError **err)
+{
+    const char *menu = m->boot ? opt_get(m->boot, "menu") : NULL;
+    uint32_t fail = GUINT32_TO_LE(boot_number(m, "reboot-timeout", UINT32_MAX));
+    uint16_t splash = GUINT16_TO_LE(boot_number(m, "splash-time", 0));
+    bool on = false;
+
+    if (menu) {
+        opt_value_bool("menu", menu, &on, NULL);
+    }
+    fw_cfg_add_u16(d, FW_CFG_BOOT_MENU, on);
+    machine_add_reset(m, bootorder_update, d);
+    return fw_cfg_add_file(d, "bootorder", g_bytes_new(NULL, 0), err) &&
+           fw_cfg_add_file(d, "etc/boot-fail-wait", g_bytes_new(&fail, sizeof(fail)), err) &&
+           (!m->boot || !opt_get(m->boot, "splash-time") ||
+            fw_cfg_add_file(d, "etc/boot-menu-wait", g_bytes_new(&splash, sizeof(splash)), err));
+}
+
 bool board_fw_cfg_add_common(Machine *m, Device *d, GError **err)
 {
-    int32_t wait = GINT32_TO_LE(-1);
-
     fw_cfg_add_copy(d, FW_CFG_UUID, m->uuid, sizeof(m->uuid));
     fw_cfg_add_u16(d, FW_CFG_NOGRAPHIC, 1);
     fw_cfg_add_u16(d, FW_CFG_NB_CPUS, m->smp.cpus);
-    return fw_cfg_add_file(d, "bootorder", g_bytes_new(NULL, 0), err) &&
+    return fw_cfg_add_boot(m, d, err) &&
            fw_cfg_add_file(d, "bios-geometry", g_bytes_new(NULL, 0), err) &&
-           fw_cfg_add_file(d, "etc/boot-fail-wait", g_bytes_new(&wait, sizeof(wait)), err) &&
            fw_cfg_add_user_items(d, m, err);
 }
 

@@ -8,6 +8,7 @@
  *
  * Test: tests/unit/test-device.c, tests/unit/test-device-snapshot.c
  */
+#include "hw/bootorder.h"
 #include "hw/core/private.h"
 #include "rhea/error.h"
 #include "softmmu/machine.h"
@@ -342,6 +343,9 @@ bool device_realize(Device *d, DeviceBus *bus, GError **err)
 
     if (d->global_error) {
         g_propagate_error(err, g_steal_pointer(&d->global_error));
+        return false;
+    }
+    if (!bootorder_check(d, err)) {
         return false;
     }
     if (bus) {

@@ -8,8 +8,8 @@
  * register gives as many bytes of the item as the access is wide, in memory order. Past the end of
  * an item, and for keys that have none, all bytes read as 0.
  *
- * Items do not change while the guest runs; nothing of them can be written by the guest.
- * Threads: registers under the device's lock. Test: tests/unit/test-fw-cfg.c
+ * Items change only between the guest's runs, at a reset; nothing of them can be written by the
+ * guest. Threads: registers under the device's lock. Test: tests/unit/test-fw-cfg.c
  */
 #include "hw/misc/fw_cfg.h"
 #include "rhea/error.h"
@@ -143,6 +143,24 @@ bool fw_cfg_add_file(void *dev, const char *name, GBytes *data, GError **err)
 fail:
     g_bytes_unref(data);
     return false;
+}
+
+void fw_cfg_replace_file(void *dev, const char *name, GBytes *data)
+{
+    FwCfgState *s = dev;
+
+    device_lock(s);
+    for (unsigned i = 0; i < s->files->len; i++) {
+        FwCfgFile *f = g_ptr_array_index(s->files, i);
+
+        if (strcmp(f->name, name) == 0) {
+            g_bytes_unref(f->data);
+            f->data = g_bytes_ref(data);
+            directory_build(s);
+        }
+    }
+    device_unlock(s);
+    g_bytes_unref(data);
 }
 
 bool fw_cfg_add_user_items(void *dev, Machine *m, GError **err)

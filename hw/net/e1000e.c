@@ -16,6 +16,7 @@
  * Transmit runs on the vCPU that writes the tail; frames come on the back end's thread.
  * Lock: the device's. Test: tests/unit/test-e1000e.c, tests/net (e1000e)
  */
+#include "hw/bootorder.h"
 #include "hw/net.h"
 #include "hw/pci.h"
 #include "rhea/error.h"
@@ -248,7 +249,7 @@ PROPS(e1000e, E1000eState,
     PROP("disable_vnet_hdr", U8, disable_vnet_hdr, "0", PUBLIC, "taken, has no effect: offloads are done here"),
     PROP("init-vet", BOOL, init_vet, "on", PUBLIC, "taken, has no effect: VET is 8100h after a reset"),
     PROP("migrate-timadj", BOOL, migrate_timadj, "on", PUBLIC, "taken, has no effect"),
-    PROP("bootindex", I32, bootindex, NULL, PUBLIC, "taken, has no effect"),
+    BOOT_PROP(bootindex, "ethernet-phy@0"),
     PCI_PROPS)
 // clang-format on
 

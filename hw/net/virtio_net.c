@@ -15,6 +15,7 @@
  * Lock: the device's. Test: tests/unit/test-net.c
  */
 #include "hw/virtio_pci.h"
+#include "hw/bootorder.h"
 #include "hw/net.h"
 #include "rhea/error.h"
 #include "rhea/log.h"
@@ -110,7 +111,7 @@ PROPS(virtio_net, VirtioNetState,
     PROP("rx_queue_size", U16, rx_queue_size, "256", PUBLIC, "descriptors, a power of two from 256 to 1024"),
     PROP("tx_queue_size", U16, tx_queue_size, "256", PUBLIC, "descriptors, a power of two from 256 to 1024"),
     PROP("mq", BOOL, mq, "off", PUBLIC, "several queue pairs: taken, there is one"),
-    PROP("bootindex", I32, bootindex, "-1", PUBLIC, "taken, has no effect"),
+    BOOT_PROP(bootindex, "ethernet-phy@0"),
     PROP("tx", STRING, tx, NULL, PUBLIC, "taken, has no effect"),
     OFFLOAD("csum", 0), OFFLOAD("gso", 1), OFFLOAD("guest_csum", 2), OFFLOAD("guest_tso4", 3),
     OFFLOAD("guest_tso6", 4), OFFLOAD("guest_ecn", 5), OFFLOAD("guest_ufo", 6), OFFLOAD("host_tso4", 7),

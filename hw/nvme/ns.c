@@ -23,6 +23,7 @@ STATE_TABLE(nvme_ns, NvmeNs, NO_STATE)
 // clang-format off
 PROPS(nvme_ns, NvmeNs,
     BLOCK_PROPS(conf),
+    BOOT_PROP(conf.bootindex, NULL),
     BLOCK_ERROR_PROPS(conf),
     PROP("nsid", U32, nsid, "0", PUBLIC, "number, 1 to 256; 0: the first that is free"),
     PROP("uuid", STRING, uuid, "auto", PUBLIC, "UUID, or \"auto\" for a random one"),
@@ -118,6 +119,11 @@ static bool bus_plugged(DeviceBus *bus, Device *child, GError **err)
     return true;
 }
 
+static char *bus_node(const DeviceBus *bus, const Device *child)
+{
+    return g_strdup_printf("namespace@%x,0", ((const NvmeNs *)child)->nsid);
+}
+
 bool nvme_bus_init(NvmeState *s, GError **err)
 {
     Machine *m = s->dev.machine;
@@ -132,12 +138,14 @@ bool nvme_bus_init(NvmeState *s, GError **err)
     device_bus_init(&s->bus, m, &s->dev, nvme_bus_type, name, 0);
     s->bus.attach = bus_attach;
     s->bus.plugged = bus_plugged;
+    s->bus.node = bus_node;
     if (!s->conf.drive) {
         return true;
     }
     NvmeNs *ns = (NvmeNs *)device_new_class(m, s->dev.ms, s->dev.dma, device_class_find("nvme-ns"));
     ns->conf = s->conf;
     ns->conf.drive = g_strdup(s->conf.drive);
+    ns->conf.bootindex = -1; /* the controller has it */
     if (!device_realize(&ns->dev, &s->bus, err)) {
         device_free(&ns->dev);
         return false;

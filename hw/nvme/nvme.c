@@ -47,6 +47,7 @@ enum {
 // clang-format off
 PROPS(nvme, NvmeState,
     BLOCK_PROPS(conf),
+    BOOT_PROP(conf.bootindex, "namespace@1,0"),
     BLOCK_ERROR_PROPS(conf),
     PROP("serial", STRING, serial, NULL, PUBLIC, "serial number, up to 20 bytes; must be given"),
     PROP("model", STRING, model, NULL, PUBLIC, "model number, up to 40 bytes"),

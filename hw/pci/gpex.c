@@ -279,6 +279,7 @@ void gpex_write_fdt(Device *dev, const FdtNode *n, const GpexFdt *g)
 DEVICE(gpex, GpexState,
     .name = "gpex-pcihost",
     .desc = "Generic PCI Express host bridge",
+    .boot_name = "pci@ffffffffffffffff", /* it has no registers of its own */
     .bus = "System",
     .category = DEVICE_BRIDGE,
     .version = 1,

@@ -583,6 +583,33 @@ static bool bus_plugged(DeviceBus *bus, Device *child, GError **err)
     return !b->plugged || b->plugged(b, p, err);
 }
 
+/* PCI Bus Binding to IEEE 1275, 2.2.1.3 (unit address) and 2.5 (name by class code). */
+static char *bus_node(const DeviceBus *bus, const Device *child)
+{
+    static const struct {
+        uint16_t code;
+        const char *name;
+    } names[] = {{0x0100, "scsi"}, {0x0200, "ethernet"}, {0x0604, "pci-bridge"}};
+    const PciDevice *p = pci_core((Device *)child);
+    uint16_t code = pci_get16(p->initial + PCI_CLASS_DEVICE);
+    GString *node = g_string_new(NULL);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+        if (names[i].code == code) {
+            g_string_append(node, names[i].name);
+        }
+    }
+    if (!node->len) {
+        g_string_append_printf(node, "pci%04x,%04x", pci_get16(p->initial + PCI_VENDOR_ID),
+                               pci_get16(p->initial + PCI_DEVICE_ID));
+    }
+    g_string_append_printf(node, "@%x", PCI_SLOT(p->devfn));
+    if (PCI_FN(p->devfn)) {
+        g_string_append_printf(node, ",%x", PCI_FN(p->devfn));
+    }
+    return g_string_free(node, FALSE);
+}
+
 PciBus *pci_bus_of(DeviceBus *bus)
 {
     return (PciBus *)((uint8_t *)bus - offsetof(PciBus, bus));
@@ -594,6 +621,7 @@ void pci_bus_init(PciBus *b, Device *owner, const char *name, bool express)
     device_bus_init(&b->bus, owner->machine, owner, express ? "PCIE" : "PCI", name, 0);
     b->bus.attach = bus_attach;
     b->bus.plugged = bus_plugged;
+    b->bus.node = bus_node;
     b->express = express;
     memory_region_init_container(&b->mem, owner->ms, "pci memory", UINT64_MAX);
     memory_region_init_container(&b->io, owner->ms, "pci io", UINT64_C(1) << 32);

@@ -76,6 +76,7 @@ enum {
 // clang-format off
 #define DISK_PROPS                                                                                 \
     BLOCK_PROPS(conf),                                                                             \
+    BOOT_PROP(conf.bootindex, NULL),                                                               \
     BLOCK_ERROR_PROPS(conf),                                                                       \
     SCSI_PROPS,                                                                                    \
     PROP("serial", STRING, serial, NULL, PUBLIC, "unit serial number"),                            \

@@ -262,6 +262,13 @@ static bool bus_unplug(DeviceBus *bus, Device *child, GError **err)
     return true;
 }
 
+static char *bus_node(const DeviceBus *bus, const Device *child)
+{
+    const ScsiUnit *u = scsi_unit((Device *)child);
+
+    return g_strdup_printf("channel@%x/disk@%x,%x", u->channel, u->target, u->lun);
+}
+
 void scsi_bus_init(ScsiBus *b, Device *adapter, const char *name, bool hotplug)
 {
     g_autofree char *own = NULL;
@@ -276,6 +283,7 @@ void scsi_bus_init(ScsiBus *b, Device *adapter, const char *name, bool hotplug)
     b->units = g_ptr_array_new();
     b->bus.attach = bus_attach;
     b->bus.plugged = bus_plugged;
+    b->bus.node = bus_node;
     b->bus.unplug_request = hotplug ? bus_unplug : NULL;
 }
 

@@ -11,7 +11,7 @@
 #ifndef HW_BLOCK_CONF_H
 #define HW_BLOCK_CONF_H
 
-#include "hw/device.h"
+#include "hw/bootorder.h"
 #include "io/block.h"
 
 typedef enum BlockOnError {
@@ -30,6 +30,7 @@ typedef struct BlockConf {
     uint64_t discard_granularity;                     /* bytes; UINT32_MAX: not said */
     int write_cache, rerror, werror;
     bool share_rw;
+    int32_t bootindex; /* BOOT_PROP() */
     /* Since block_conf_open(). */
     BlockBackend *backend; /* NULL: no medium */
     bool synchronous;      /* requests finish inside block_submit() */

@@ -245,6 +245,7 @@ typedef struct PropDesc {
     bool internal;
     const char *help;
     const char *const *values; /* PROP_KIND_ENUM: names, NULL-terminated */
+    const char *boot_node;     /* of a BOOT_PROP(), hw/bootorder.h */
 } PropDesc;
 
 typedef const PropDesc *PropTable(void);
@@ -345,7 +346,8 @@ struct DeviceClass {
     const char *name;  /* -device NAME */
     const char *alias; /* second name, or NULL */
     const char *desc;
-    const char *bus; /* type of the bus it sits on: "System", "virtio-bus", "PCI" ... */
+    const char *boot_name; /* node in firmware's device paths; NULL: name@address */
+    const char *bus;       /* type of the bus it sits on: "System", "virtio-bus", "PCI" ... */
     DeviceCategory category;
     bool user_creatable; /* -device may make one */
     size_t size;         /* of the Type */
@@ -508,6 +510,9 @@ struct DeviceBus {
     /* Ask the guest to let go of the child, which goes when it has; NULL: children come and go only
        before the machine starts. */
     bool (*unplug_request)(DeviceBus *bus, Device *child, GError **err);
+    /* The child's node in the device paths that firmware is told, to be freed; NULL: it has none of
+       its own. */
+    char *(*node)(const DeviceBus *bus, const Device *child);
 };
 /* Registers the bus with its machine (machine may be NULL). */
 void device_bus_init(DeviceBus *bus, Machine *m, Device *owner, const char *type, const char *name,

@@ -10,6 +10,7 @@
   arm/aarch64/pauth-*     pointer authentication by a bare program
   arm/TARGET/bare-*       bare programs that check the system level of the architecture, in each engine
   arm/aarch64/acpi*       EDK2 and the kernel with ACPI tables in the place of the device tree
+  arm/aarch64/edk2-bootindex  the order in which EDK2 tries devices
   arm/aarch64/grub-disk   EDK2 starts GRUB from the EFI system partition of a disk, GRUB the kernel
   arm/aarch64/grub-tftp   EDK2 gets GRUB over the user network (DHCP, TFTP), GRUB the kernel
 """
@@ -146,6 +147,24 @@ def acpi(*args):
         raise h.Failure('\n'.join(bad))
 
 
+def edk2_bootindex():
+    """EDK2 tries the devices in the order of their bootindex, and no others; none of the disks can be booted from."""
+    image = os.path.join(h.work_dir(), 'edk2-empty.img')
+    with open(image, 'wb') as f:
+        f.truncate(1 << 20)
+    firmware = os.path.join(h.fetch_guest('edk2-aarch64'), 'qemu-efi-aarch64/QEMU_EFI.fd')
+    drives = [x for i in 'abcd' for x in ('-drive', f'file={image},format=raw,if=none,id={i},readonly=on')]
+    with Guest(*VIRT, '-cpu', CPU['aarch64'], '-m', '512M', '-bios', firmware, *drives, '-device', 'virtio-blk-pci,drive=a,addr=2,bootindex=3',
+               '-device', 'nvme,serial=x,drive=b,addr=3,bootindex=2', '-device', 'virtio-scsi-pci,addr=4', '-device', 'scsi-hd,drive=c,bootindex=1',
+               '-device', 'virtio-blk-pci,drive=d,addr=5', target='aarch64') as g:
+        g.expect('UEFI Interactive Shell', 90)
+        tried = re.findall(r'failed to load Boot\S+ .*? from PciRoot\(0x0\)/Pci\(0x(\w+),0x0\)', h.printable(g.text))
+        if tried != ['4', '3', '2']:
+            g.fail(f'tried the devices at {tried}')
+        g.send('\x01x')
+        g.exit(0, 10)
+
+
 def grub_tree():
     """Files for GRUB to boot from: the installer's signed GRUB and kernel, a menu of ours, a small initramfs."""
     config = ('set timeout=1\nmenuentry "rhea: the only entry" {\n linux /debian-installer/arm64/linux console=ttyAMA0 from=grub\n'
@@ -272,6 +291,7 @@ test('aarch64/uboot', lambda: uboot('aarch64', 'qemu_arm64'), limit=10)
 test('aarch64/acpi', lambda: acpi('-smp', '2'), cores=2, limit=20)
 test('aarch64/acpi-gicv3', lambda: acpi('-M', 'virt,gic-version=3'), limit=20)
 test('aarch64/edk2', lambda: edk2('aarch64', 'qemu-efi-aarch64/QEMU_EFI.fd'), limit=20)
+test('aarch64/edk2-bootindex', edk2_bootindex, limit=20)
 test('aarch64/grub-disk', grub_disk, limit=20)
 test('aarch64/grub-tftp', grub_tftp, limit=30)
 add('arm')

@@ -43,6 +43,9 @@ void fw_cfg_add_u32(void *dev, unsigned key, uint32_t val);
 /* A file; they get their keys in the order of their names. Takes the reference, also on error: a
  * name that is too long or there already, or too many files. */
 bool fw_cfg_add_file(void *dev, const char *name, GBytes *data, GError **err);
+/* Other contents for the file of this name, if there is one; it keeps its key. Takes the reference.
+ * While the guest does not run. */
+void fw_cfg_replace_file(void *dev, const char *name, GBytes *data);
 /* -fw_cfg name=,file=|string= */
 bool fw_cfg_add_user_items(void *dev, Machine *m, GError **err);
 
