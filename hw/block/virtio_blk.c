@@ -180,14 +180,10 @@ static void request_failed(VirtioBlkState *s, BlkReq *r, int error)
     }
 }
 
-static void request_done(BlockRequest *io, int ret)
+static void request_done_locked(VirtioBlkState *s, BlkReq *r, int ret)
 {
-    BlkReq *r = io->opaque;
-    VirtioBlkState *s = r->s;
+    BlockRequest *io = &r->io;
 
-    if (!s->conf.synchronous) {
-        device_lock(s);
-    }
     if (!virtio_elem_live(&r->e)) {
         request_free(s, r);
     } else if (ret < 0) {
@@ -199,6 +195,17 @@ static void request_done(BlockRequest *io, int ret)
     } else {
         request_finish(s, r, S_OK, r->type == T_IN ? r->data_len : 0);
     }
+}
+
+static void request_done(BlockRequest *io, int ret)
+{
+    BlkReq *r = io->opaque;
+    VirtioBlkState *s = r->s;
+
+    if (!s->conf.synchronous) {
+        device_lock(s);
+    }
+    request_done_locked(s, r, ret);
     if (!s->conf.synchronous) {
         device_unlock(s);
     }
@@ -214,7 +221,11 @@ static void request_submit(VirtioBlkState *s, BlkReq *r, BlockOp op, uint64_t se
     r->io.niov = r->n_data;
     r->io.done = request_done;
     r->io.opaque = r;
-    block_submit(s->conf.backend, &r->io);
+    if (op == BLOCK_READ && block_read_now(s->conf.backend, &r->io)) {
+        request_done_locked(s, r, 0);
+    } else {
+        block_submit(s->conf.backend, &r->io);
+    }
 }
 
 static bool range_is_good(const VirtioBlkState *s, uint64_t sector, uint64_t bytes)

@@ -30,6 +30,7 @@ enum {
 #define DSM_RANGE_SIZE 16
 
 static void request_done(BlockRequest *io, int ret);
+static uint16_t request_next(NvmeReq *r);
 
 static uint16_t submit(NvmeReq *r, NvmeNs *ns, BlockOp op)
 {
@@ -37,6 +38,9 @@ static uint16_t submit(NvmeReq *r, NvmeNs *ns, BlockOp op)
     r->io.op = op;
     r->io.done = request_done;
     r->io.opaque = r;
+    if (op == BLOCK_READ && block_read_now(ns->conf.backend, &r->io)) {
+        return request_next(r);
+    }
     block_submit(ns->conf.backend, &r->io);
     return NVME_PENDING;
 }

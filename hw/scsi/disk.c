@@ -418,12 +418,32 @@ static void mode_select(ScsiDisk *s, ScsiRequest *r)
 
 static void request_done(BlockRequest *io, int ret);
 
+static bool is_verify(const ScsiRequest *r)
+{
+    uint8_t op = r->cdb[0];
+
+    return op == VERIFY_10 || op == VERIFY_12 || op == VERIFY_16;
+}
+
+static bool is_write_verify(const ScsiRequest *r)
+{
+    uint8_t op = r->cdb[0];
+
+    return op == WRITE_VERIFY_10 || op == WRITE_VERIFY_12 || op == WRITE_VERIFY_16;
+}
+
 static void request_start(ScsiDisk *s, ScsiRequest *r, BlockOp op)
 {
     r->io.op = op;
     r->io.done = request_done;
     r->io.opaque = r;
-    block_submit(s->conf.backend, &r->io);
+    /* Those that verify have a next step, and a next one. */
+    if (op == BLOCK_READ && !is_verify(r) && !is_write_verify(r) &&
+        block_read_now(s->conf.backend, &r->io)) {
+        scsi_complete(r);
+    } else {
+        block_submit(s->conf.backend, &r->io);
+    }
 }
 
 static bool is_read(const ScsiRequest *r)
@@ -456,20 +476,6 @@ static bool must_be_stable(const ScsiDisk *s, const ScsiRequest *r)
                (r->cdb[1] & 8);
 
     return fua || !s->write_cache;
-}
-
-static bool is_verify(const ScsiRequest *r)
-{
-    uint8_t op = r->cdb[0];
-
-    return op == VERIFY_10 || op == VERIFY_12 || op == VERIFY_16;
-}
-
-static bool is_write_verify(const ScsiRequest *r)
-{
-    uint8_t op = r->cdb[0];
-
-    return op == WRITE_VERIFY_10 || op == WRITE_VERIFY_12 || op == WRITE_VERIFY_16;
 }
 
 /* Bytes that are done at a time; whole blocks. */

@@ -4,7 +4,7 @@
  * Block devices of the host side: a disk image that guest devices read and write.
  *
  * Requests run on worker threads or in the host's kernel (io_uring), never on the thread that
- * submits them; the completion callback runs on a worker, or on the backend's I/O thread, with no
+ * submits them (block_read_now() does not wait); the completion callback runs on a worker, or on the backend's I/O thread, with no
  * lock held. A backend made with `synchronous` (-icount: a run must depend on nothing but the
  * guest) completes each request inside block_submit() instead.
  *
@@ -133,6 +133,10 @@ const char *block_node(const BlockBackend *b);
 /* Queue r. Out-of-range requests complete with -EIO, writes to a read-only image with -EROFS. Any
  * thread. */
 void block_submit(BlockBackend *b, BlockRequest *r);
+/* Do a read here and now if that needs no waiting, because the host has the data in memory: then
+ * true, all of it is there, and done() is not called. Else nothing happened that matters, and it is
+ * to be submitted. */
+bool block_read_now(BlockBackend *b, const BlockRequest *r);
 /* Requests that have not been begun end soon, with -ECANCELED. Does not wait. */
 void block_cancel(BlockBackend *b);
 /* Returns when nothing that was submitted before is under way any more. */

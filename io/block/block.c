@@ -35,8 +35,9 @@ struct BlockBackend {
     BlockCache cache;
 
     GMutex lock;
-    GCond work;    /* a request came, or closing */
-    GCond settled; /* in_flight or workers fell */
+    GCond work;       /* a request came, or closing */
+    GCond settled;    /* in_flight or workers fell, */
+    unsigned waiting; /* which so many wait for */
     BlockRequest *head, **tail;
     ThrottleGroup *throttle; /* or NULL */
     IoThread *iothread;      /* where requests end; NULL: where they were done */
@@ -50,6 +51,7 @@ struct BlockBackend {
     unsigned queued;
     unsigned workers, idle;
     bool closing;
+    unsigned cold, misses; /* block_read_now(): not tried so often; the last ones that failed */
 };
 
 /* ---- doing one request ---- */
@@ -142,12 +144,27 @@ static int change(BlockBackend *b, BlockRequest *r)
 
 /* ---- ends ---- */
 
+/* A broadcast is a system call, whether somebody waits or not. */
+static void settled_locked(BlockBackend *b)
+{
+    if (b->waiting) {
+        g_cond_broadcast(&b->settled);
+    }
+}
+
+static void settled_wait_locked(BlockBackend *b)
+{
+    b->waiting++;
+    g_cond_wait(&b->settled, &b->lock);
+    b->waiting--;
+}
+
 static void request_end(BlockBackend *b, BlockRequest *r)
 {
     r->done(r, r->ret);
     g_mutex_lock(&b->lock);
     b->in_flight--;
-    g_cond_broadcast(&b->settled);
+    settled_locked(b);
     g_mutex_unlock(&b->lock);
 }
 
@@ -223,7 +240,7 @@ static void *worker(void *opaque)
         g_mutex_lock(&b->lock);
     }
     b->workers--;
-    g_cond_broadcast(&b->settled);
+    settled_locked(b);
     g_mutex_unlock(&b->lock);
     return NULL;
 }
@@ -312,6 +329,41 @@ void block_submit(BlockBackend *b, BlockRequest *r)
     }
 }
 
+/* What the host has in memory costs less to copy than to hand over, up to about this much. */
+#define NOW_MAX      32768
+#define NOW_COLD_MAX 64
+
+bool block_read_now(BlockBackend *b, const BlockRequest *r)
+{
+    uint64_t at;
+    size_t len = iov_length(r->iov, r->niov);
+    int fd = -1;
+
+    if (b->synchronous || b->throttle || len > NOW_MAX || r->niov > IO_RING_PIECES ||
+        b->cache == BLOCK_CACHE_NONE || b->cache == BLOCK_CACHE_DIRECTSYNC) {
+        return false;
+    }
+    g_mutex_lock(&b->lock);
+    if (b->cold > 0) {
+        b->cold--;
+    } else if (!b->frozen && in_range(b, r) &&
+               node_plain(b->node, r->offset, r->iov, r->niov, false, &fd, &at)) {
+        b->in_flight++;
+    }
+    g_mutex_unlock(&b->lock);
+    if (fd < 0) {
+        return false;
+    }
+    bool done = preadv2(fd, r->iov, r->niov, at, RWF_NOWAIT) == (ssize_t)len;
+    g_mutex_lock(&b->lock);
+    b->in_flight--;
+    b->misses = done ? 0 : MIN(b->misses * 2 + 1, NOW_COLD_MAX);
+    b->cold = b->misses / 2;
+    settled_locked(b);
+    g_mutex_unlock(&b->lock);
+    return done;
+}
+
 void block_track(BlockBackend *b, const BlockTracker *t)
 {
     g_mutex_lock(&b->lock);
@@ -319,7 +371,7 @@ void block_track(BlockBackend *b, const BlockTracker *t)
     b->draining++;
     g_cond_broadcast(&b->work);
     while (b->in_flight > 0) {
-        g_cond_wait(&b->settled, &b->lock);
+        settled_wait_locked(b);
     }
     b->draining--;
     b->frozen = false;
@@ -357,7 +409,7 @@ void block_drain(BlockBackend *b)
     b->draining++;
     g_cond_broadcast(&b->work);
     while (b->in_flight > 0 || b->held) {
-        g_cond_wait(&b->settled, &b->lock);
+        settled_wait_locked(b);
     }
     b->draining--;
     g_mutex_unlock(&b->lock);
@@ -637,7 +689,7 @@ void block_close(BlockBackend *b)
     b->closing = true;
     g_cond_broadcast(&b->work);
     while (b->in_flight > 0 || b->workers > 0) {
-        g_cond_wait(&b->settled, &b->lock);
+        settled_wait_locked(b);
     }
     g_mutex_unlock(&b->lock);
     iothread_unref(b->ring);

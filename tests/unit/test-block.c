@@ -435,6 +435,50 @@ static void test_throttle(void)
     image_close(&im);
 }
 
+/* What the host has in memory is there at once; what would need more is left alone. */
+static void test_read_now(void)
+{
+    static const char *const never[] = {",throttling.iops-total=1000", ",cache=none"};
+    Image im;
+    uint8_t a[600], c[424];
+    struct iovec v[] = {{a, sizeof(a)}, {c, sizeof(c)}}, big = {NULL, 48 * KIB};
+    BlockRequest r = {.op = BLOCK_READ, .offset = 1024, .iov = v, .niov = 2};
+
+    image_make(&im, 64 * KIB);
+    image_open_ok(&im, "", false);
+    /* It was just written; the host may still have dropped it. */
+    bool done = false;
+    for (unsigned i = 0; i < 1000 && !done; i++) {
+        g_assert_cmpint(block_pread(im.b, 1024, a, sizeof(a)), ==, 0);
+        memset(a, 0, sizeof(a));
+        memset(c, 0, sizeof(c));
+        done = block_read_now(im.b, &r);
+    }
+    g_assert_true(done);
+    g_assert_cmphex(a[0], ==, 3);
+    g_assert_cmphex(a[599], ==, 4);
+    g_assert_cmphex(c[423], ==, 4);
+
+    big.iov_base = g_malloc(big.iov_len);
+    g_assert_false(block_read_now(
+        im.b, &(BlockRequest){.op = BLOCK_READ, .offset = 0, .iov = &big, .niov = 1}));
+    g_free(big.iov_base);
+    r.offset = 64 * KIB - 512;
+    g_assert_false(block_read_now(im.b, &r)); /* beyond the end */
+    r.offset = UINT64_MAX - 512;
+    g_assert_false(block_read_now(im.b, &r));
+    r.offset = 1024;
+    block_close(im.b);
+    for (unsigned i = 0; i < G_N_ELEMENTS(never); i++) {
+        image_open_ok(&im, never[i], false);
+        g_assert_false(block_read_now(im.b, &r));
+        block_close(im.b);
+    }
+    image_open_ok(&im, "", true);
+    g_assert_false(block_read_now(im.b, &r));
+    image_close(&im);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -450,5 +494,6 @@ int main(int argc, char **argv)
     g_test_add_func("/block/drive", test_drive_open);
     g_test_add_func("/block/direct", test_direct);
     g_test_add_func("/block/throttle", test_throttle);
+    g_test_add_func("/block/read-now", test_read_now);
     return g_test_run();
 }
