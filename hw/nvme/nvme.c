@@ -123,6 +123,15 @@ static bool cq_has_room(const NvmeQueue *q)
     return q->cq_on && cq_used(q) + q->cq_reserved < q->cq_size - 1;
 }
 
+static void cq_interrupt(NvmeState *s, const NvmeQueue *q)
+{
+    if (pci_msix_enabled(s->pci)) {
+        pci_msix_notify(s->pci, q->cq_vector);
+    } else {
+        intx_update(s);
+    }
+}
+
 static void cq_post(NvmeState *s, uint16_t sqid, uint16_t cid, uint32_t result, uint16_t status)
 {
     const NvmeQueue *sq = &s->queue[sqid];
@@ -148,10 +157,10 @@ static void cq_post(NvmeState *s, uint16_t sqid, uint16_t cid, uint32_t result, 
     if (!q->cq_irq) {
         return;
     }
-    if (pci_msix_enabled(s->pci)) {
-        pci_msix_notify(s->pci, q->cq_vector);
+    if (s->running) {
+        q->cq_news = s->news = true;
     } else {
-        intx_update(s);
+        cq_interrupt(s, q);
     }
 }
 
@@ -475,6 +484,14 @@ static void nvme_run(NvmeState *s)
         }
     } while (s->again);
     s->running = false;
+    /* What ended at once is told together. */
+    for (uint32_t n = 0; s->news && n < s->n_queues; n++) {
+        if (s->queue[n].cq_news && s->queue[n].cq_on) {
+            cq_interrupt(s, &s->queue[n]);
+        }
+        s->queue[n].cq_news = false;
+    }
+    s->news = false;
 }
 
 /* ---- held commands: their queues and the room for their completions stay reserved ---- */

@@ -89,7 +89,8 @@ typedef struct NvmeReq NvmeReq;
     F(uint16_t, cq_vector, 0)
 
 SUBSTATE(nvme_queue, NvmeQueue, NVME_QUEUE_STATE, uint32_t sq_busy; /* commands under way */
-         uint32_t cq_reserved; NvmeReq * sq_delete;
+         uint32_t cq_reserved; bool cq_news; /* an interrupt is due when nvme_run() ends */
+         NvmeReq * sq_delete;
          /* the command that waits for sq_busy 0 */)
 
 typedef struct NvmeNs {
@@ -155,8 +156,8 @@ STATE_PARTS(nvme, NvmeState, NVME_STATE, NvmeQueue, queue, n_queues, nvme_queue,
             bool resetting;   /* CC.EN fell or the function was reset, and commands are under way */
             bool synchronous; /* requests finish inside block_submit() */
             bool draining;    /* somebody waits for them, with the lock given up */
-            bool running, again;                            /* in nvme_run() */
-            unsigned next_queue;                            /* that is looked at first */
+            bool running, again, news; /* in nvme_run(); some queue has cq_news */
+            unsigned next_queue;       /* that is looked at first */
             BlockRequest shutdown_io; uint32_t shutdown_ns; /* whose cache is being flushed */
             /* Properties. */
             BlockConf conf; char *serial; char *model; char *firmware_version;
