@@ -573,16 +573,29 @@ def installer_args(smp=1, append='console=ttyS0', reboot=False):
             '-smp', str(smp), '-kernel', linux, '-initrd', initrd, '-append', append]
 
 
-def installer_prompt(smp):
-    with Guest(*installer_args(smp)) as g:
-        g.expect('Linux version', 60)
-        g.expect('Select a language', 240)
-        g.send('\x01x')  # Ctrl-A x
-        g.exit(0, 10)
+# How the installer can die of a race of its own, on any machine: Debian runs one on each console (ttyS0 and tty1); udpkg
+# moves /var/lib/dpkg/status away before it moves the new one to its place (status_merge() in its status.c), and main-menu
+# opens that file without udpkg's lock and uses what it did not get (main-menu.c). docs/testing.md says how it was found.
+INSTALLER_RACE = re.compile(rb'main-menu\[\d+\]: unhandled signal 11 code 0x1 at 0x0000000000000008 in main-menu\[')
+
+
+def installer(answer, smp=1):
+    """Boots the installer to its first question and calls answer(guest); boots again where it lost its own race."""
+    question = re.compile(rb'Select a language|' + INSTALLER_RACE.pattern)
+    for _ in range(3):
+        with Guest(*installer_args(smp)) as g:
+            g.expect('Linux version', 60)
+            if INSTALLER_RACE.match(g.expect(question, 240)[0]):
+                continue
+            answer(g)
+            g.send('\x01x')  # Ctrl-A x
+            g.exit(0, 10)
+            return
+    raise Failure('the installer lost the race between its consoles three times running')
 
 
 for _smp in (1, 2, 4, 8):
-    test(f'installer/prompt-smp{_smp}', cores=min(_smp, 2), limit=30)(lambda s=_smp: installer_prompt(s))
+    test(f'installer/prompt-smp{_smp}', cores=min(_smp, 2), limit=30)(lambda s=_smp: installer(lambda g: None, s))
 
 
 def installer_shell(command):
@@ -601,13 +614,13 @@ test('installer/reboot', limit=15)(lambda: installer_shell('reboot -f'))
 @test('installer/keys', limit=30)
 def installer_keys():
     """The first question is answered from the keyboard: the second one comes."""
-    with Guest(*installer_args()) as g:
-        g.expect('Select a language', 240)
+
+    def answer(g):
         g.expect('activates buttons', 20)
         g.send('\r')
         g.expect('Select your location', 60)
-        g.send('\x01x')
-        g.exit(0, 10)
+
+    installer(answer)
 
 
 def collect():
