@@ -83,18 +83,10 @@ static const PciClass pvpanic_pci_pci = {
 };
 
 // clang-format off
-DEVICE(pvpanic_pci, PvpanicPciState,
-    .name = "pvpanic-pci",
+PCI_DEVICE(pvpanic_pci, PvpanicPciState, "pvpanic-pci", DEVICE_MISC,
     .desc = "Panic notification",
-    .bus = "PCI",
-    .category = DEVICE_MISC,
-    .user_creatable = true,
-    .version = 1,
     .bank = {{.size = 16, .regs = pvpanic_pci_regs, .valid_min = 1, .valid_max = 4, .impl_max = 1}},
-    .props = pvpanic_pci_props,
-    .realize = pvpanic_pci_realize,
     .unrealize = pci_exit,
     .reset = pci_reset,
-    .post_load = pci_post_load,
-    .sub = &pvpanic_pci_pci);
+    .post_load = pci_post_load);
 // clang-format on

@@ -1475,21 +1475,13 @@ static const PciClass e1000e_pci = {
 };
 
 // clang-format off
-DEVICE(e1000e, E1000eState,
-    .name = "e1000e",
+PCI_DEVICE(e1000e, E1000eState, "e1000e", DEVICE_NETWORK,
     .desc = "Intel 82574L GbE Controller",
-    .bus = "PCI",
-    .category = DEVICE_NETWORK,
-    .user_creatable = true,
-    .version = 1,
     .bank = {{.name = "e1000e-registers", .size = BAR_SIZE, .regs = e1000e_regs, .valid_min = 4, .valid_max = 8, .impl_max = 4},
              {.name = "e1000e-flash", .size = BAR_SIZE, .regs = flash_regs, .valid_min = 1, .valid_max = 4},
              {.name = "e1000e-io", .size = 32, .regs = io_regs, .valid_min = 4, .valid_max = 4}},
-    .props = e1000e_props,
-    .realize = e1000e_realize,
     .unrealize = e1000e_unrealize,
     .reset = e1000e_reset,
     .pre_save = e1000e_pre_save,
-    .post_load = e1000e_post_load,
-    .sub = &e1000e_pci);
+    .post_load = e1000e_post_load);
 // clang-format on

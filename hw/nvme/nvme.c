@@ -1044,20 +1044,12 @@ static const PciClass nvme_pci = {
 };
 
 // clang-format off
-DEVICE(nvme, NvmeState,
-    .name = "nvme",
+PCI_DEVICE(nvme, NvmeState, "nvme", DEVICE_STORAGE,
     .desc = "Non-Volatile Memory Express",
-    .bus = "PCI",
-    .category = DEVICE_STORAGE,
-    .user_creatable = true,
-    .version = 1,
     .bank = {{.name = "nvme-registers", .regs = nvme_regs, .valid_min = 4, .valid_max = 8}},
-    .props = nvme_props,
-    .realize = nvme_realize,
     .unrealize = nvme_unrealize,
     .reset = nvme_reset,
     .settle = nvme_settle,
     .pre_save = nvme_pre_save,
-    .post_load = nvme_post_load,
-    .sub = &nvme_pci);
+    .post_load = nvme_post_load);
 // clang-format on

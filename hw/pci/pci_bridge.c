@@ -148,35 +148,14 @@ static const PciClass pcie_pci_bridge_pci = {
 };
 
 // clang-format off
-DEVICE(pci_bridge, PciBridgeState,
-    .name = "pci-bridge",
+PCI_DEVICE(pci_bridge, PciBridgeState, "pci-bridge", DEVICE_BRIDGE,
     .desc = "Standard PCI Bridge",
-    .bus = "PCI",
-    .category = DEVICE_BRIDGE,
-    .user_creatable = true,
-    .version = 1,
-    .props = pci_bridge_props,
-    .realize = pci_bridge_realize,
     .unrealize = pci_bridge_unrealize,
     .reset = pci_bridge_reset,
-    .post_load = pci_bridge_post_load,
-    .sub = &pci_bridge_pci);
+    .post_load = pci_bridge_post_load);
 
-static const DeviceClass pcie_pci_bridge_class = {
-    .size = sizeof(PciBridgeState),
-    .state = pci_bridge_state,
-    .name = "pcie-pci-bridge",
-    .bus = "PCI",
-    .category = DEVICE_BRIDGE,
-    .user_creatable = true,
-    .version = 1,
-    .props = pcie_pci_bridge_props,
-    .realize = pcie_pci_bridge_realize,
+PCI_DEVICE_AS(pcie_pci_bridge, pci_bridge, PciBridgeState, "pcie-pci-bridge", DEVICE_BRIDGE,
     .unrealize = pci_bridge_unrealize,
     .reset = pci_bridge_reset,
-    .post_load = pci_bridge_post_load,
-    .sub = &pcie_pci_bridge_pci,
-};
-static const DeviceClass *const pcie_pci_bridge_class_row
-    __attribute__((used, section("rhea_devices"))) = &pcie_pci_bridge_class;
+    .post_load = pci_bridge_post_load);
 // clang-format on

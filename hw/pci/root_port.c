@@ -359,17 +359,9 @@ static const PciClass root_port_pci = {
 };
 
 // clang-format off
-DEVICE(root_port, RootPortState,
-    .name = "pcie-root-port",
+PCI_DEVICE(root_port, RootPortState, "pcie-root-port", DEVICE_BRIDGE,
     .desc = "PCI Express Root Port",
-    .bus = "PCI",
-    .category = DEVICE_BRIDGE,
-    .user_creatable = true,
-    .version = 1,
-    .props = root_port_props,
-    .realize = root_port_realize,
     .unrealize = root_port_unrealize,
     .reset = root_port_reset,
-    .post_load = root_port_post_load,
-    .sub = &root_port_pci);
+    .post_load = root_port_post_load);
 // clang-format on

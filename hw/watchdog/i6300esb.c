@@ -237,7 +237,7 @@ static bool esb_post_load(void *opaque, GError **err)
     return true;
 }
 
-static bool esb_realize(void *opaque, GError **err)
+static bool i6300esb_realize(void *opaque, GError **err)
 {
     I6300esbState *s = opaque;
 
@@ -270,19 +270,11 @@ static const PciClass i6300esb_pci = {
 };
 
 // clang-format off
-DEVICE(i6300esb, I6300esbState,
-    .name = "i6300esb",
+PCI_DEVICE(i6300esb, I6300esbState, "i6300esb", DEVICE_WATCHDOG,
     .desc = "Intel 6300ESB watchdog",
-    .bus = "PCI",
-    .category = DEVICE_WATCHDOG,
-    .user_creatable = true,
-    .version = 1,
     .bank = {{.size = 16, .regs = i6300esb_regs, .valid_min = 1, .valid_max = 4}},
-    .props = i6300esb_props,
-    .realize = esb_realize,
     .unrealize = esb_unrealize,
     .reset = esb_reset,
     .pre_save = esb_pre_save,
-    .post_load = esb_post_load,
-    .sub = &i6300esb_pci);
+    .post_load = esb_post_load);
 // clang-format on

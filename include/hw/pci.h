@@ -99,6 +99,20 @@ typedef struct PciClass {
     bool (*unsettled)(void *dev);
 } PciClass;
 
+/*
+ * The device type of a function, instead of DEVICE(): properties, realize and its PciClass are
+ * prefix_props, prefix_realize, prefix_pci; the rest are members of the DeviceClass:
+ *     PCI_DEVICE(pvpanic_pci, PvpanicPciState, "pvpanic-pci", DEVICE_MISC,
+ *         .reset = pci_reset);
+ */
+#define PCI_DEVICE(prefix, Type, NAME, CATEGORY, ...)                                              \
+    PCI_DEVICE_AS(prefix, prefix, Type, NAME, CATEGORY, __VA_ARGS__)
+/* One of several types that have the state of `shared`. */
+#define PCI_DEVICE_AS(prefix, shared, Type, NAME, CATEGORY, ...)                                   \
+    DEVICE_AS(prefix, shared, Type, .name = NAME, .bus = "PCI", .category = CATEGORY,              \
+              .user_creatable = true, .version = 1, .props = prefix##_props,                       \
+              .realize = prefix##_realize, .sub = &prefix##_pci, __VA_ARGS__)
+
 static inline const PciClass *pci_class(const void *dev)
 {
     return ((const Device *)dev)->cls->sub;
