@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The rhea authors */
 /*
- * Virtio network device: one queue pair and the control queue.
+ * Virtio network device: queue pairs and the control queue.
  *
  * Specification: VIRTIO 1.2, 5.1 (5.1.3 features, 5.1.4 configuration, 5.1.6 operation: header,
- * mergeable buffers 5.1.6.4, control queue 5.1.6.5).
+ * mergeable buffers 5.1.6.4, control queue 5.1.6.5, queue pairs 5.1.6.5.5).
  *
  * Checksum and segmentation offload are offered when the back end takes such frames (tap does):
  * headers are then passed on, in both directions.
  *
- * Frames of the guest are copied into the back end's queue by the vCPU that kicks. Frames for the
- * guest come on the back end's thread; without buffers they wait there.
+ * A queue pair belongs to a queue of the back end, and to its thread: frames for the guest come
+ * there, and without buffers wait; frames of the guest are taken from the ring there and leave
+ * from the guest's memory, without the lock. With -icount, or a back end that cannot, the vCPU that
+ * kicks copies them into the back end's queue.
  *
- * Lock: the device's. Test: tests/unit/test-net.c
+ * Lock: the device's; NetPair.sending is held, outside it, while frames leave.
+ * Test: tests/unit/test-net.c, tests/net
  */
 #include "hw/virtio_pci.h"
 #include "hw/bootorder.h"
@@ -24,7 +27,12 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { QUEUE_RX, QUEUE_TX, QUEUE_CTRL, QUEUES };
+/* 5.1.2: receiveq and transmitq of each pair, then the control queue (after the first pair if the
+ * driver knows of no more). */
+#define PAIRS_MAX   32
+#define QUEUES      (2 * PAIRS_MAX + 1)
+#define QUEUE_RX(i) (2 * (i))
+#define QUEUE_TX(i) (2 * (i) + 1)
 
 enum {
     F_CSUM = 0,
@@ -43,6 +51,7 @@ enum {
     F_CTRL_RX = 18,
     F_CTRL_VLAN = 19,
     F_CTRL_RX_EXTRA = 20,
+    F_MQ = 22,
     F_CTRL_MAC_ADDR = 23,
 };
 
@@ -62,7 +71,8 @@ enum { FLAG_NEEDS_CSUM = 1 };
 enum { GSO_NONE = 0, GSO_TCPV4 = 1, GSO_TCPV6 = 4, GSO_ECN = 0x80 };
 G_STATIC_ASSERT(HDR_SIZE == NET_HEADER);
 
-enum { CTRL_RX = 0, CTRL_MAC = 1, CTRL_VLAN = 2 };
+enum { CTRL_RX = 0, CTRL_MAC = 1, CTRL_VLAN = 2, CTRL_MQ = 4 };
+enum { MQ_PAIRS_SET = 0 };
 enum { MAC_TABLE_SET = 0, MAC_ADDR_SET = 1 };
 enum { RX_PROMISC, RX_ALLMULTI, RX_ALLUNI, RX_NOMULTI, RX_NOUNI, RX_NOBCAST, RX_MODES };
 enum { ACK_OK = 0, ACK_ERR = 1 };
@@ -71,6 +81,7 @@ enum { ACK_OK = 0, ACK_ERR = 1 };
 #define MACS_MAX     64
 #define VLAN_WORDS   128 /* 4096 bits */
 #define BUFFERS_MAX  64  /* of one frame */
+#define BATCH        16  /* frames that leave together */
 #define QUEUE_MIN    256
 #define CTRL_SIZE    64
 #define CTRL_REQ_MAX 4096
@@ -84,10 +95,20 @@ enum { ACK_OK = 0, ACK_ERR = 1 };
     F(bool, uni_overflow, false)                                                                   \
     F(bool, multi_overflow, false)                                                                 \
     A(uint8_t, macs, MACS_MAX *MAC_SIZE, 0)                                                        \
-    A(uint32_t, vlans, VLAN_WORDS, 0)
+    A(uint32_t, vlans, VLAN_WORDS, 0)                                                              \
+    F(uint16_t, pairs, 1) /* in use */
+
+typedef struct NetPair {
+    struct VirtioNetState *s;
+    unsigned i;
+    NetBackend *net; /* or NULL */
+    GMutex sending;
+} NetPair;
 
 STATE(virtio_net, VirtioNetState, VIRTIO_NET_STATE, NetBackend *net; uint8_t own_mac[MAC_SIZE];
       bool offload; /* the back end takes and gives headers */
+      bool collect; /* and collects frames */
+      NetPair pair[PAIRS_MAX]; uint16_t max_pairs;
       /* Properties. */
       char *mac_text; char *netdev; bool mrg_rxbuf; bool link_status; bool ctrl_vq; bool ctrl_rx;
       bool ctrl_vlan; bool ctrl_rx_extra; bool ctrl_mac_addr; uint16_t host_mtu;
@@ -110,7 +131,7 @@ PROPS(virtio_net, VirtioNetState,
     PROP("host_mtu", U16, host_mtu, "0", PUBLIC, "largest frame's payload; 0: not told"),
     PROP("rx_queue_size", U16, rx_queue_size, "256", PUBLIC, "descriptors, a power of two from 256 to 1024"),
     PROP("tx_queue_size", U16, tx_queue_size, "256", PUBLIC, "descriptors, a power of two from 256 to 1024"),
-    PROP("mq", BOOL, mq, "off", PUBLIC, "several queue pairs: taken, there is one"),
+    PROP("mq", BOOL, mq, "off", PUBLIC, "as many queue pairs as the netdev has queues"),
     BOOT_PROP(bootindex, "ethernet-phy@0"),
     PROP("tx", STRING, tx, NULL, PUBLIC, "taken, has no effect"),
     OFFLOAD("csum", 0), OFFLOAD("gso", 1), OFFLOAD("guest_csum", 2), OFFLOAD("guest_tso4", 3),
@@ -155,44 +176,102 @@ static void header_swap(const VirtioNetState *s, uint8_t *header)
     }
 }
 
-static void transmit(VirtioNetState *s, const VirtElem *e)
-{
-    uint8_t header[HDR_SIZE] = {0};
-    size_t size = header_size(s);
-    struct iovec *iov = e->out;
-    uint32_t n = e->n_out;
+typedef struct NetFrame {
+    VirtElem e; /* first */
+    uint8_t header[HDR_SIZE];
+    struct iovec *iov; /* what follows the driver's header; none: not to be sent */
+    uint32_t n;
+} NetFrame;
 
-    if (iov_get(e->out, e->n_out, 0, header, size) < size) {
-        virtio_error(s->vio, "frame of %" PRIu64 " bytes without a whole header", e->out_len);
-        return;
+/* The next frame, checked. */
+static NetFrame *frame_take(VirtioNetState *s, VirtQueue *q)
+{
+    NetFrame *f = virtqueue_pop(s->vio, q, sizeof(*f));
+    size_t size = header_size(s);
+
+    if (!f) {
+        return NULL;
     }
-    if (!offload_allowed(s, header)) {
+    if (iov_get(f->e.out, f->e.n_out, 0, f->header, size) < size) {
+        virtio_error(s->vio, "frame of %" PRIu64 " bytes without a whole header", f->e.out_len);
+        g_free(f);
+        return NULL;
+    }
+    if (!offload_allowed(s, f->header)) {
         rhea_log_mask(LOG_GUEST_ERROR,
                       "%s: frame asks for offload 0x%x/0x%x, which was not negotiated\n",
-                      device_name(s), header[HDR_FLAGS], header[HDR_GSO_TYPE]);
-        return;
+                      device_name(s), f->header[HDR_FLAGS], f->header[HDR_GSO_TYPE]);
+    } else if (s->net && f->e.out_len > size && f->e.out_len <= NET_FRAME_MAX) {
+        f->iov = f->e.out;
+        f->n = f->e.n_out;
+        iov_trim_front(&f->iov, &f->n, size);
+        f->header[HDR_FLAGS] &= FLAG_NEEDS_CSUM;
+        header_swap(s, f->header);
     }
-    iov_trim_front(&iov, &n, size);
-    if (!s->net || e->out_len <= size) {
-        return;
-    }
-    if (s->offload) {
-        header[HDR_FLAGS] &= FLAG_NEEDS_CSUM;
-        header_swap(s, header);
-        net_send_header(s->net, header, iov, n);
-    } else {
-        net_send(s->net, iov, n);
-    }
+    return f;
 }
 
 static void transmit_all(VirtioNetState *s, VirtQueue *q)
 {
-    VirtElem *e;
+    NetBackend *net = s->pair[q->index / 2].net;
+    NetFrame *f;
 
-    while ((e = virtqueue_pop(s->vio, q, sizeof(*e)))) {
-        transmit(s, e);
-        virtqueue_push(s->vio, e, 0);
-        g_free(e);
+    while ((f = frame_take(s, q))) {
+        if (f->n && s->offload) {
+            net_send_header(net, f->header, f->iov, f->n);
+        } else if (f->n) {
+            net_send(net, f->iov, f->n);
+        }
+        virtqueue_push(s->vio, &f->e, 0);
+        g_free(f);
+    }
+}
+
+static void frame_output(const NetPair *p, const NetFrame *f)
+{
+    struct iovec iov[VIRTIO_QUEUE_MAX + 1];
+
+    if (f->n && p->s->offload) {
+        iov[0] = (struct iovec){(void *)f->header, HDR_SIZE};
+        memcpy(iov + 1, f->iov, f->n * sizeof(*iov));
+        net_output(p->net, iov, f->n + 1);
+    } else if (f->n) {
+        net_output(p->net, f->iov, f->n);
+    }
+}
+
+/* On the back end's thread. A batch at a time: frames for the guest get their turn. */
+static void virtio_net_collect(void *opaque)
+{
+    NetPair *p = opaque;
+    VirtioNetState *s = p->s;
+    VirtQueue *q = &s->vq[QUEUE_TX(p->i)];
+    static const uint32_t none[BATCH];
+    VirtElem *e[BATCH];
+    unsigned n = 0;
+
+    g_mutex_lock(&p->sending);
+    device_lock(s);
+    while (n < BATCH && virtio_queue_active(s->vio, q) && (e[n] = (VirtElem *)frame_take(s, q))) {
+        virtio_begin(s->vio, q);
+        n++;
+    }
+    device_unlock(s);
+    for (unsigned i = 0; i < n; i++) {
+        frame_output(p, (NetFrame *)e[i]);
+    }
+    if (n) {
+        device_lock(s);
+        virtqueue_push_all(s->vio, e, none, n);
+        for (unsigned i = 0; i < n; i++) {
+            virtio_end(s->vio, q);
+            g_free(e[i]);
+        }
+        device_unlock(s);
+    }
+    g_mutex_unlock(&p->sending);
+    if (n == BATCH) {
+        net_ready(p->net);
     }
 }
 
@@ -240,8 +319,8 @@ static bool frame_wanted(const VirtioNetState *s, const uint8_t *frame, size_t l
 }
 
 /* The frame into as many buffers as it takes; false if there are not enough. */
-static bool fill_buffers(VirtioNetState *s, const uint8_t *offload, const uint8_t *frame,
-                         size_t len)
+static bool fill_buffers(VirtioNetState *s, VirtQueue *q, const uint8_t *offload,
+                         const uint8_t *frame, size_t len)
 {
     VirtioCore *v = s->vio;
     VirtElem *e[BUFFERS_MAX];
@@ -252,7 +331,7 @@ static bool fill_buffers(VirtioNetState *s, const uint8_t *offload, const uint8_
     bool small = false;
 
     while (n == 0 || at < len) {
-        if (n == max || !(e[n] = virtqueue_pop(v, &s->vq[QUEUE_RX], sizeof(VirtElem)))) {
+        if (n == max || !(e[n] = virtqueue_pop(v, q, sizeof(VirtElem)))) {
             small = n == max;
             break;
         }
@@ -295,7 +374,9 @@ static bool fill_buffers(VirtioNetState *s, const uint8_t *offload, const uint8_
 
 static bool virtio_net_receive(void *opaque, const uint8_t *frame, size_t len)
 {
-    VirtioNetState *s = opaque;
+    NetPair *p = opaque;
+    VirtioNetState *s = p->s;
+    VirtQueue *q = &s->vq[QUEUE_RX(p->i)];
     const uint8_t *header = s->offload ? frame : NULL;
     bool done = true;
 
@@ -308,8 +389,8 @@ static bool virtio_net_receive(void *opaque, const uint8_t *frame, size_t len)
     }
     device_lock(s);
     /* Before the driver is there frames are lost, as on a card that is down. */
-    if (virtio_running(s->vio) && s->vq[QUEUE_RX].ready && frame_wanted(s, frame, len)) {
-        done = fill_buffers(s, header, frame, len);
+    if (p->i < s->pairs && virtio_running(s->vio) && q->ready && frame_wanted(s, frame, len)) {
+        done = fill_buffers(s, q, header, frame, len);
     }
     device_unlock(s);
     return done;
@@ -352,6 +433,14 @@ static bool ctrl_mac_table(VirtioNetState *s, const uint8_t *data, size_t len)
     return true;
 }
 
+static void use_pairs(VirtioNetState *s, unsigned n)
+{
+    s->pairs = n;
+    if (s->net) {
+        net_use_queues(s->net, n);
+    }
+}
+
 static bool ctrl_request(VirtioNetState *s, const uint8_t *req, size_t len)
 {
     const uint8_t *data = req + 2;
@@ -386,6 +475,15 @@ static bool ctrl_request(VirtioNetState *s, const uint8_t *req, size_t len)
         s->vlans[vid / 32] |= cmd == 0 ? 1u << vid % 32 : 0;
         return true;
     }
+    case CTRL_MQ: {
+        unsigned n = len == 2 ? virtio_get16(s->vio, data) : 0;
+
+        if (!virtio_has(s->vio, F_MQ) || cmd != MQ_PAIRS_SET || n < 1 || n > s->max_pairs) {
+            return false;
+        }
+        use_pairs(s, n);
+        return true;
+    }
     default:
         return false;
     }
@@ -417,13 +515,16 @@ static void ctrl_all(VirtioNetState *s, VirtQueue *q)
 static void virtio_net_notify(void *opaque, VirtQueue *q)
 {
     VirtioNetState *s = opaque;
+    bool tx = q->index & 1;
 
-    if (q->index == QUEUE_TX) {
-        transmit_all(s, q);
-    } else if (q->index == QUEUE_CTRL) {
+    if (q->index == 2 * (virtio_has(s->vio, F_MQ) ? s->max_pairs : 1)) {
         ctrl_all(s, q);
+    } else if (q->index / 2 >= s->max_pairs) {
+        return;
+    } else if (tx && !s->collect) {
+        transmit_all(s, q);
     } else if (s->net) {
-        net_ready(s->net);
+        net_ready(s->pair[q->index / 2].net);
     }
 }
 
@@ -433,7 +534,7 @@ static void virtio_net_config_get(void *opaque, uint8_t *config)
 
     memcpy(config + CFG_MAC, s->mac, MAC_SIZE);
     virtio_put16(s->vio, config + CFG_STATUS, s->net ? STATUS_LINK_UP : 0);
-    virtio_put16(s->vio, config + CFG_PAIRS, 1);
+    virtio_put16(s->vio, config + CFG_PAIRS, s->max_pairs);
     virtio_put16(s->vio, config + CFG_MTU, s->host_mtu);
 }
 
@@ -469,7 +570,7 @@ static void virtio_net_clear(void *opaque)
     if (s->offload) {
         net_set_offload(s->net, 0);
     }
-
+    use_pairs(s, 1);
     memset(s->rx_mode, 0, sizeof(s->rx_mode));
     s->rx_mode[RX_PROMISC] = 1;
     s->n_uni = s->n_multi = 0;
@@ -487,9 +588,15 @@ static bool virtio_net_post_load(void *opaque, GError **err)
         rhea_error_set(err, "snapshot: %u and %u addresses", s->n_uni, s->n_multi);
         return false;
     }
+    if (s->pairs < 1 || s->pairs > s->max_pairs) {
+        rhea_error_set(err, "snapshot: %u of %u queue pairs", s->pairs, s->max_pairs);
+        s->pairs = 1;
+        return false;
+    }
     virtio_net_start(s);
-    if (s->net) {
-        net_ready(s->net);
+    use_pairs(s, s->pairs);
+    for (unsigned i = 0; s->net && i < s->max_pairs; i++) {
+        net_ready(s->pair[i].net);
     }
     return true;
 }
@@ -538,10 +645,52 @@ static uint64_t offload_features(const VirtioNetState *s)
     return f;
 }
 
+static void pairs_detach(VirtioNetState *s, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        net_detach(s->pair[i].net);
+        g_mutex_clear(&s->pair[i].sending);
+    }
+}
+
+static bool pairs_attach(VirtioNetState *s, NetBackend *net, GError **err)
+{
+    s->net = net;
+    for (unsigned i = 0; i < s->max_pairs; i++) {
+        NetPair *p = &s->pair[i];
+        NetReceiver r = {.receive = virtio_net_receive,
+                         .opaque = p,
+                         .header = s->offload,
+                         .collect = s->collect ? virtio_net_collect : NULL};
+
+        p->s = s;
+        p->i = i;
+        p->net = net_queue(net, i);
+        g_mutex_init(&p->sending);
+        if (!net_attach(p->net, &r, err)) {
+            s->net = NULL;
+            g_mutex_clear(&p->sending);
+            pairs_detach(s, i);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* No frame is on its way out. */
+static void virtio_net_drain(void *opaque)
+{
+    VirtioNetState *s = opaque;
+
+    for (unsigned i = 0; s->net && i < s->max_pairs; i++) {
+        g_mutex_lock(&s->pair[i].sending);
+        g_mutex_unlock(&s->pair[i].sending);
+    }
+}
+
 static bool virtio_net_realize(void *opaque, GError **err)
 {
     VirtioNetState *s = opaque;
-    NetReceiver receiver = {virtio_net_receive, s, false};
     NetBackend *net;
     uint64_t features = 1u << F_MAC;
 
@@ -562,19 +711,23 @@ static bool virtio_net_realize(void *opaque, GError **err)
         features |= s->ctrl_vlan ? 1u << F_CTRL_VLAN : 0;
         features |= s->ctrl_rx_extra ? 1u << F_CTRL_RX_EXTRA : 0;
         features |= s->ctrl_mac_addr ? 1u << F_CTRL_MAC_ADDR : 0;
+        features |= s->mq ? 1u << F_MQ : 0;
     }
-    s->offload = receiver.header = net && net_can_offload(net);
+    s->max_pairs = net && (features & 1u << F_MQ) ? MIN(net_queue_count(net), PAIRS_MAX) : 1;
+    s->offload = net && net_can_offload(net);
+    s->collect = net && net_can_collect(net) && s->dev.machine->icount_shift == -1;
     features |= s->offload ? offload_features(s) : 0;
     if (!virtio_init(s, s->vq, QUEUES, features, err)) {
         return false;
     }
-    virtio_queue_init(s->vio, QUEUE_RX, s->rx_queue_size);
-    virtio_queue_init(s->vio, QUEUE_TX, s->tx_queue_size);
-    if (s->ctrl_vq) {
-        virtio_queue_init(s->vio, QUEUE_CTRL, CTRL_SIZE);
+    for (unsigned i = 0; i < s->max_pairs; i++) {
+        virtio_queue_init(s->vio, QUEUE_RX(i), s->rx_queue_size);
+        virtio_queue_init(s->vio, QUEUE_TX(i), s->tx_queue_size);
     }
-    s->net = net;
-    return !net || net_attach(net, &receiver, err);
+    if (s->ctrl_vq) {
+        virtio_queue_init(s->vio, QUEUE_RX(s->max_pairs), CTRL_SIZE);
+    }
+    return !net || pairs_attach(s, net, err);
 }
 
 static void virtio_net_unrealize(void *opaque)
@@ -582,12 +735,12 @@ static void virtio_net_unrealize(void *opaque)
     VirtioNetState *s = opaque;
 
     if (s->net) {
-        net_detach(s->net);
+        pairs_detach(s, s->max_pairs);
     }
 }
 
 // clang-format off
-VIRTIO_DEVICE(virtio_net, VirtioNetState, "virtio-net", DEVICE_NETWORK, 1,
+VIRTIO_DEVICE(virtio_net, VirtioNetState, "virtio-net", DEVICE_NETWORK, 2,
     .id = VIRTIO_ID_NET,
     .config_size = CFG_SIZE,
     .config_get = virtio_net_config_get,
@@ -595,8 +748,9 @@ VIRTIO_DEVICE(virtio_net, VirtioNetState, "virtio-net", DEVICE_NETWORK, 1,
     .notify = virtio_net_notify,
     .start = virtio_net_start,
     .reset = virtio_net_clear,
+    .drain = virtio_net_drain,
     .post_load = virtio_net_post_load);
 // clang-format on
 
 VIRTIO_PCI(virtio_net, "virtio-net", DEVICE_NETWORK, .pci.class_code = 0x020000,
-           .legacy_device = 0x1000, .vectors = 4);
+           .legacy_device = 0x1000);

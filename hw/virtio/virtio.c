@@ -111,9 +111,17 @@ static void interrupt_config(VirtioCore *v)
     virtio_interrupt(v, VIRTIO_ISR_CONFIG, v->config_vector);
 }
 
+static void rings_stop(VirtioCore *v)
+{
+    if (virtio_class(v->dev)->stop) {
+        virtio_class(v->dev)->stop(v->dev);
+    }
+}
+
 /* As after realize. What is under way loses its effect, and the reset is done when it has ended. */
 static void core_reset(VirtioCore *v)
 {
+    rings_stop(v);
     v->resetting = v->busy > 0;
     v->status = 0;
     v->broken = false;
@@ -339,6 +347,9 @@ void virtio_use_interface(VirtioCore *v, bool legacy)
 
 void virtio_set_dma(VirtioCore *v, bool on)
 {
+    if (!on) {
+        rings_stop(v);
+    }
     v->no_dma = !on;
     for (unsigned i = 0; i < v->n_vq; i++) {
         virtqueue_unmap(&v->vq[i]);
@@ -494,6 +505,7 @@ void virtio_queue_enable(VirtioCore *v, VirtQueue *q)
 void virtio_queue_disable(VirtioCore *v, VirtQueue *q)
 {
     if (q->ready) {
+        rings_stop(v);
         q->ready = false;
         q->epoch++;
         q->resetting = q->busy > 0;
@@ -531,10 +543,15 @@ void virtio_queue_set_pfn(VirtioCore *v, VirtQueue *q, uint32_t pfn)
     }
 }
 
+bool virtio_queue_active(const VirtioCore *v, const VirtQueue *q)
+{
+    return q->ready && !q->resetting && !v->resetting && virtio_running(v);
+}
+
 static void queue_notify(VirtioCore *v, VirtQueue *q)
 {
     /* Who waits looks at the queues afterwards, or has reset them. */
-    if (q->ready && !q->resetting && !v->resetting && !v->quiescing && virtio_running(v)) {
+    if (virtio_queue_active(v, q) && !v->quiescing) {
         virtio_class(v->dev)->notify(v->dev, q);
     }
 }

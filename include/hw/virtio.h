@@ -49,6 +49,7 @@ enum {
     VIRTIO_ID_SCSI = 8,
     VIRTIO_ID_9P = 9,
     VIRTIO_ID_INPUT = 18,
+    VIRTIO_ID_VSOCK = 19,
 };
 
 /* Device status, 2.1. */
@@ -158,6 +159,9 @@ typedef struct VirtioClass {
     void (*notify)(void *dev, VirtQueue *q);
     /* DRIVER_OK was set. */
     void (*start)(void *dev);
+    /* The driver resets the device, a queue, or takes memory away: what works on the rings on its
+     * own leaves them. Called while they are still set up. */
+    void (*stop)(void *dev);
     /* The device was reset; its queues are not in use any more, nothing is under way. */
     void (*reset)(void *dev);
     /* The machine is reset: called before the above. */
@@ -242,6 +246,9 @@ static inline bool virtio_has(const VirtioCore *v, unsigned n)
 }
 /* Buffers may be taken and given back. */
 bool virtio_running(const VirtioCore *v);
+/* The queue is in use, and what a reset had to wait for has ended: for those who look at rings
+ * without a kick. */
+bool virtio_queue_active(const VirtioCore *v, const VirtQueue *q);
 /* The driver broke the rules: log it, stop until it resets the device. */
 void virtio_error(VirtioCore *v, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* The configuration space changed. */

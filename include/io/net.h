@@ -33,18 +33,21 @@ enum { NET_OFFLOAD_CSUM = 1, NET_OFFLOAD_TSO4 = 2, NET_OFFLOAD_TSO6 = 4, NET_OFF
 typedef struct NetBackend NetBackend;
 typedef struct Machine Machine; /* softmmu/machine.h */
 
-/* The card. */
+/* The card, or one queue pair of it. */
 typedef struct NetReceiver {
     /* False: there is no room now; the frame comes again after net_ready(). Takes device locks. */
     bool (*receive)(void *opaque, const uint8_t *frame, size_t len);
     void *opaque;
     bool header; /* frames have one, both ways; only with net_can_offload() */
+    /* The card has frames, or may have: it gives them with net_output(). On the back end's thread,
+     * after net_ready(). Takes device locks. NULL: it calls net_send(). */
+    void (*collect)(void *opaque);
 } NetReceiver;
 
 /* Check and open a -netdev row; NULL and *err if something in it is wrong. m: for those that name
  * others. */
 NetBackend *net_open(Machine *m, OptDict *opts, GError **err);
-/* After net_detach(). */
+/* After net_detach() of all queues. */
 void net_close(NetBackend *b);
 /* The back end of that id among those of the machine. */
 NetBackend *net_find(Machine *m, const char *id);
@@ -58,12 +61,25 @@ void net_send(NetBackend *b, const struct iovec *iov, unsigned n);
 /* With the header that NetReceiver.header promises. */
 void net_send_header(NetBackend *b, const uint8_t header[NET_HEADER], const struct iovec *iov,
                      unsigned n);
-/* The receiver has room again. Any thread. */
+/* The receiver has room again, or frames for collect(). Any thread. */
 void net_ready(NetBackend *b);
+/* The back end takes frames by collect(): fewer copies, and the vCPU does not wait. */
+bool net_can_collect(const NetBackend *b);
+/* By collect() only: the frame, with its header if NetReceiver.header says so, leaves at once. */
+void net_output(NetBackend *b, const struct iovec *iov, unsigned n);
 /* Frames may come with a header, and go out with one. */
 bool net_can_offload(const NetBackend *b);
 /* What may come to the card from now on: NET_OFFLOAD_*. Any thread. */
 void net_set_offload(NetBackend *b, unsigned flags);
+/*
+ * The pairs of queues that the back end has on the host (tap, queues=), each with frames and a
+ * thread of its own. Number 0 is the back end itself; the others are attached, detached and used in
+ * the same way, and belong to it.
+ */
+unsigned net_queue_count(const NetBackend *b);
+NetBackend *net_queue(NetBackend *b, unsigned i);
+/* Frames come by the first n from now on (at the beginning: by number 0 alone). Any thread. */
+void net_use_queues(NetBackend *b, unsigned n);
 void net_print_types(FILE *out);
 /* -object filter-dump: the frames of a back end into a file. */
 bool net_add_dump(Machine *m, OptDict *opts, GError **err);

@@ -4,7 +4,9 @@
  * -object filter-dump: the frames of a back end into a file, in the format of libpcap (version 2.4,
  * draft-ietf-opsawg-pcap; in the host's byte order, microseconds, Ethernet).
  *
- * Thread: the back end's. A file that cannot be written is closed with a warning.
+ * Threads: the back end's; its queues share a file, hence the lock. A file that cannot be written
+ * is closed with a warning.
+ *
  * Test: tests/unit/test-net-link.c
  */
 #include "io/net/internal.h"
@@ -14,6 +16,7 @@
 #include <stdio.h>
 
 struct NetDump {
+    GMutex lock; /* file */
     char *id;
     FILE *file; /* NULL: given up */
     uint32_t max_len;
@@ -46,12 +49,14 @@ void net_dump_frame(GPtrArray *dumps, unsigned way, const uint8_t *frame, size_t
         PcapRecord r = {now / G_USEC_PER_SEC, now % G_USEC_PER_SEC, 0, len};
 
         r.len = MIN(len, d->max_len);
+        g_mutex_lock(&d->lock);
         /* A reader sees whole records at any moment. */
         if (d->file && d->ways & way &&
             (fwrite(&r, sizeof(r), 1, d->file) != 1 || fwrite(frame, 1, r.len, d->file) != r.len ||
              fflush(d->file))) {
             dump_failed(d);
         }
+        g_mutex_unlock(&d->lock);
     }
 }
 
@@ -62,6 +67,7 @@ void net_dump_free(gpointer dump)
     if (d->file) {
         fclose(d->file);
     }
+    g_mutex_clear(&d->lock);
     g_free(d->id);
     g_free(d);
 }
@@ -108,9 +114,16 @@ bool net_add_dump(Machine *m, OptDict *o, GError **err)
         return false;
     }
     NetDump *d = g_new0(NetDump, 1);
-    *d = (NetDump){g_strdup(opt_get(o, "id")), file, max_len, ways[queue]};
+    g_mutex_init(&d->lock);
+    d->id = g_strdup(opt_get(o, "id"));
+    d->file = file;
+    d->max_len = max_len;
+    d->ways = ways[queue];
     if (!b->dumps) {
         b->dumps = g_ptr_array_new_with_free_func(net_dump_free);
+        for (unsigned q = 1; q < net_queue_count(b); q++) {
+            net_queue(b, q)->dumps = g_ptr_array_ref(b->dumps);
+        }
     }
     g_ptr_array_add(b->dumps, d);
     return true;

@@ -25,6 +25,10 @@ typedef struct NetType {
     /* At the end of the program, in place of close(): undo what outlives it. May be NULL. */
     void (*end)(NetBackend *b);
     void (*set_offload)(NetBackend *b, unsigned flags); /* may be NULL */
+    /* A frame of the guest, at once; what cannot be sent is lost. NULL: by net_next_sent(). */
+    void (*output)(NetBackend *b, const struct iovec *iov, unsigned n);
+    /* Of a back end with queues: this one is used, or not. */
+    void (*enable)(NetBackend *b, bool on);
 } NetType;
 
 struct NetBackend {
@@ -39,16 +43,25 @@ struct NetBackend {
     GMutex lock;      /* sent */
     GQueue sent;      /* GBytes *: from the guest, */
     GQueue waiting;   /* GBytes *: to the guest; the thread's own */
+    GPtrArray *more;  /* NetBackend *: queues beside this one, or NULL */
     GPtrArray *dumps; /* NetDump *, or NULL; fixed before the thread starts */
 };
 
 extern const NetType net_user, net_tap, net_bridge, net_socket, net_stream, net_dgram, net_hubport;
 
+/* What all types have. By net_open(). */
+void net_backend_init(NetBackend *b, const NetType *type, const char *id);
+/* By open(): queue i is another back end of the same type. */
+void net_add_queue(NetBackend *b, NetBackend *more);
 bool net_stopping(NetBackend *b);
+/* The pieces into `to`, as far as there is room; how many bytes. */
+size_t net_gather(const struct iovec *iov, unsigned n, uint8_t *to, size_t size);
 /* Clear wake_fd; the thread looks at everything afterwards. */
 void net_woken(NetBackend *b);
 /* The next frame of the guest, or NULL. g_bytes_unref() it. */
 GBytes *net_next_sent(NetBackend *b);
+/* For types with output(): all frames that the guest has sent go there. */
+void net_output_all(NetBackend *b);
 /* A frame to the guest: at once, or when it has room, or never if too many wait. */
 void net_deliver(NetBackend *b, const void *frame, size_t len);
 /* Try again those that wait. */

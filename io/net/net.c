@@ -41,6 +41,14 @@ static bool check_keys(const NetType *t, const OptDict *o, GError **err)
     return true;
 }
 
+void net_backend_init(NetBackend *b, const NetType *type, const char *id)
+{
+    b->type = type;
+    b->id = g_strdup(id);
+    b->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    g_mutex_init(&b->lock);
+}
+
 NetBackend *net_open(Machine *m, OptDict *opts, GError **err)
 {
     const char *type = opt_take(opts, "type"), *id = opt_take(opts, "id");
@@ -53,11 +61,8 @@ NetBackend *net_open(Machine *m, OptDict *opts, GError **err)
         if (strcmp(types[i]->name, type) == 0) {
             NetBackend *b = check_keys(types[i], opts, err) ? types[i]->open(m, opts, err) : NULL;
 
-            if (b) {
-                b->type = b->type ? b->type : types[i];
-                b->id = g_strdup(id);
-                b->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-                g_mutex_init(&b->lock);
+            for (unsigned q = 0; b && q < net_queue_count(b); q++) {
+                net_backend_init(net_queue(b, q), b->type ? b->type : types[i], id);
             }
             return b;
         }
@@ -77,13 +82,17 @@ static void queue_clear(GQueue *q)
 
 void net_close(NetBackend *b)
 {
+    for (unsigned i = 1; i < net_queue_count(b); i++) {
+        net_close(net_queue(b, i));
+    }
+    g_clear_pointer(&b->more, g_ptr_array_unref);
     queue_clear(&b->sent);
     queue_clear(&b->waiting);
     close(b->wake_fd);
     g_mutex_clear(&b->lock);
     g_free(b->id);
     if (b->dumps) {
-        g_ptr_array_free(b->dumps, TRUE);
+        g_ptr_array_unref(b->dumps);
     }
     b->type->close(b);
 }
@@ -103,6 +112,29 @@ NetBackend *net_find(Machine *m, const char *id)
 const char *net_id(const NetBackend *b)
 {
     return b->id;
+}
+
+void net_add_queue(NetBackend *b, NetBackend *more)
+{
+    b->more = b->more ? b->more : g_ptr_array_new();
+    g_ptr_array_add(b->more, more);
+}
+
+unsigned net_queue_count(const NetBackend *b)
+{
+    return 1 + (b->more ? b->more->len : 0);
+}
+
+NetBackend *net_queue(NetBackend *b, unsigned i)
+{
+    return i ? g_ptr_array_index(b->more, i - 1) : b;
+}
+
+void net_use_queues(NetBackend *b, unsigned n)
+{
+    for (unsigned i = 0; b->type->enable && i < net_queue_count(b); i++) {
+        b->type->enable(net_queue(b, i), i < n);
+    }
 }
 
 bool net_attached(const NetBackend *b)
@@ -156,10 +188,23 @@ void net_detach(NetBackend *b)
     queue_clear(&b->waiting);
 }
 
+size_t net_gather(const struct iovec *iov, unsigned n, uint8_t *to, size_t size)
+{
+    size_t at = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        size_t part = MIN(iov[i].iov_len, size - at);
+
+        memcpy(to + at, iov[i].iov_base, part);
+        at += part;
+    }
+    return at;
+}
+
 static void send_frame(NetBackend *b, const uint8_t *header, size_t header_len,
                        const struct iovec *iov, unsigned n)
 {
-    size_t len = header_len, at = header_len;
+    size_t len = header_len;
     bool first = false;
 
     for (unsigned i = 0; i < n; i++) {
@@ -172,9 +217,7 @@ static void send_frame(NetBackend *b, const uint8_t *header, size_t header_len,
     if (header_len) {
         memcpy(frame, header, header_len);
     }
-    for (unsigned i = 0; i < n; at += iov[i++].iov_len) {
-        memcpy(frame + at, iov[i].iov_base, iov[i].iov_len);
-    }
+    net_gather(iov, n, frame + header_len, len - header_len);
     g_mutex_lock(&b->lock);
     if (b->sent.length < QUEUE_MAX) {
         first = b->sent.length == 0;
@@ -216,15 +259,16 @@ void net_end(Machine *m)
     for (unsigned i = m->nets ? m->nets->len : 0; i > 0; i--) {
         NetBackend *b = g_ptr_array_index(m->nets, i - 1);
 
-        if (b->thread) {
-            thread_stop(b);
+        for (unsigned q = 0; q < net_queue_count(b); q++) {
+            if (net_queue(b, q)->thread) {
+                thread_stop(net_queue(b, q));
+            }
         }
         if (b->type->end) {
             b->type->end(b);
         }
-        if (b->dumps) {
-            g_ptr_array_free(b->dumps, TRUE);
-            b->dumps = NULL;
+        for (unsigned q = 0; q < net_queue_count(b); q++) {
+            g_clear_pointer(&net_queue(b, q)->dumps, g_ptr_array_unref);
         }
     }
 }
@@ -270,6 +314,38 @@ GBytes *net_next_sent(NetBackend *b)
         dump(b, NET_DUMP_RX, data, len);
     }
     return frame;
+}
+
+bool net_can_collect(const NetBackend *b)
+{
+    return b->type->output != NULL;
+}
+
+void net_output(NetBackend *b, const struct iovec *iov, unsigned n)
+{
+    if (b->dumps) {
+        g_autofree uint8_t *frame = g_malloc(NET_HEADER + NET_FRAME_MAX);
+
+        dump(b, NET_DUMP_RX, frame, net_gather(iov, n, frame, NET_HEADER + NET_FRAME_MAX));
+    }
+    b->type->output(b, iov, n);
+}
+
+void net_output_all(NetBackend *b)
+{
+    GBytes *frame;
+
+    while (!net_stopping(b) && (frame = net_next_sent(b))) {
+        gsize len;
+        const void *data = g_bytes_get_data(frame, &len);
+        struct iovec iov = {(void *)data, len};
+
+        b->type->output(b, &iov, 1);
+        g_bytes_unref(frame);
+    }
+    if (b->receiver.collect) {
+        b->receiver.collect(b->receiver.opaque);
+    }
 }
 
 bool net_has_room(const NetBackend *b)

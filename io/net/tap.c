@@ -7,7 +7,9 @@
  * The interface is made here (or found by its name), inherited (fd=), or asked for from a helper
  * program that has the rights (helper=, bridge). Where the kernel can, frames carry a virtio
  * network header (IFF_VNET_HDR), so that a card that can leaves checksums and segmentation to the
- * host. For other cards an empty header is put before each frame here.
+ * host. For other cards an empty header is put before each frame here. With queues= or fds= the
+ * interface has several queues (IFF_MULTI_QUEUE), each a back end with a descriptor and a thread;
+ * the kernel spreads flows over those that are attached.
  *
  * Thread: the back end's; scripts and helpers run in the main thread, before the machine starts and
  * after it ends. Test: tests/unit/test-net-link.c, tests/boot
@@ -17,6 +19,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <linux/if_tun.h>
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -32,12 +36,14 @@
 #define DEFAULT_DOWN   "/etc/qemu-ifdown"
 #define DEFAULT_HELPER "/usr/lib/qemu/qemu-bridge-helper"
 #define DEFAULT_BRIDGE "br0"
+#define QUEUES_MAX     32
 #define BATCH          64 /* frames before those of the guest get a turn */
 
 typedef struct NetTap {
     NetBackend b;
     int fd;
-    bool header; /* of the interface */
+    bool header;  /* of the interface */
+    bool enabled; /* atomic: the kernel uses this queue */
     char *name, *down_script;
     uint8_t in[NET_HEADER + NET_FRAME_MAX];
 } NetTap;
@@ -62,20 +68,22 @@ static void tap_read(NetTap *t)
 }
 
 /* What the kernel does not take is lost. */
-static void tap_write(NetTap *t)
+static void tap_output(NetBackend *b, const struct iovec *iov, unsigned n)
 {
     static const uint8_t none[NET_HEADER];
-    size_t extra = t->header && !t->b.receiver.header ? NET_HEADER : 0;
-    GBytes *frame;
+    NetTap *t = (NetTap *)b;
+    struct iovec with[IOV_MAX];
 
-    while ((frame = net_next_sent(&t->b))) {
-        gsize len;
-        void *data = (void *)g_bytes_get_data(frame, &len);
-        struct iovec iov[2] = {{(void *)none, extra}, {data, len}};
-
-        while (writev(t->fd, iov + !extra, 1 + !!extra) < 0 && errno == EINTR) {
+    if (t->header && !b->receiver.header) {
+        if (n >= IOV_MAX) {
+            return;
         }
-        g_bytes_unref(frame);
+        with[0] = (struct iovec){(void *)none, NET_HEADER};
+        memcpy(with + 1, iov, n * sizeof(*iov));
+        iov = with;
+        n++;
+    }
+    while (writev(t->fd, iov, n) < 0 && errno == EINTR) {
     }
 }
 
@@ -85,8 +93,9 @@ static void tap_run(NetBackend *b)
 
     while (!net_stopping(b)) {
         struct pollfd p[2] = {{b->wake_fd, POLLIN, 0}, {t->fd, net_has_room(b) ? POLLIN : 0, 0}};
+        bool enabled = __atomic_load_n(&t->enabled, __ATOMIC_ACQUIRE);
 
-        if (poll(p, 2, -1) < 0 && errno != EINTR) {
+        if (poll(p, 1 + enabled, -1) < 0 && errno != EINTR) {
             return;
         }
         if (p[0].revents) {
@@ -99,7 +108,30 @@ static void tap_run(NetBackend *b)
             rhea_warn_report("netdev %s: the interface is gone", b->id);
             return;
         }
-        tap_write(t);
+        net_output_all(b);
+    }
+}
+
+static bool tap_attach(NetTap *t, bool on)
+{
+    struct ifreq ifr = {.ifr_flags = on ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE};
+
+    if (ioctl(t->fd, TUNSETQUEUE, &ifr)) {
+        return false;
+    }
+    __atomic_store_n(&t->enabled, on, __ATOMIC_RELEASE);
+    return true;
+}
+
+static void tap_enable(NetBackend *b, bool on)
+{
+    NetTap *t = (NetTap *)b;
+
+    if (t->enabled != on) {
+        if (!tap_attach(t, on)) {
+            rhea_warn_report("netdev %s: TUNSETQUEUE: %s", b->id, g_strerror(errno));
+        }
+        net_ready(b);
     }
 }
 
@@ -221,9 +253,10 @@ static int tap_from_helper(const char *helper, const char *bridge, GError **err)
 /* ---- interfaces ---- */
 
 /* Put into name: "" and patterns as "tap%d" become the name of the new interface. */
-static int tap_create(char name[IFNAMSIZ], bool header, GError **err)
+static int tap_create(char name[IFNAMSIZ], bool header, bool queues, GError **err)
 {
-    struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | (header ? IFF_VNET_HDR : 0)};
+    struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | (header ? IFF_VNET_HDR : 0) |
+                                     (queues ? IFF_MULTI_QUEUE : 0)};
     int fd = open(TUN_PATH, O_RDWR | O_CLOEXEC);
 
     if (fd < 0) {
@@ -267,6 +300,11 @@ static bool tap_join_bridge(const char *name, const char *bridge, GError **err)
 
 static void tap_free(NetTap *t)
 {
+    /* Of one that did not come to life. */
+    for (unsigned i = 0; t->b.more && i < t->b.more->len; i++) {
+        tap_free(g_ptr_array_index(t->b.more, i));
+    }
+    g_clear_pointer(&t->b.more, g_ptr_array_unref);
     if (t->fd >= 0) {
         close(t->fd);
     }
@@ -300,6 +338,7 @@ static NetTap *tap_use(int fd, int vnet_hdr, GError **err)
     int size = NET_HEADER, little = 1;
 
     t->fd = fd;
+    t->enabled = true;
     if (ioctl(fd, TUNGETIFF, &ifr)) {
         rhea_error_set(err, "file descriptor %d is no tap interface: %s", fd, g_strerror(errno));
         tap_free(t);
@@ -356,22 +395,23 @@ static bool tap_vhost(OptDict *o, GError **err)
     return true;
 }
 
-static bool tap_queues(OptDict *o, const char *fds, GError **err)
+/* One more queue of the interface; until the driver asks for it the kernel must not use it. */
+static bool tap_add_queue(NetTap *t, NetTap *more, GError **err)
 {
-    uint64_t queues = 1;
-
-    if (!opt_take_u64(o, "queues", &queues, err)) {
+    if (!more) {
         return false;
     }
-    if (queues != 1 || (fds && strchr(fds, ':'))) {
-        rhea_error_set(err, "netdev tap: only one queue is supported");
+    net_add_queue(&t->b, &more->b);
+    if (!tap_attach(more, false) || more->header != t->header || strcmp(more->name, t->name) != 0) {
+        rhea_error_set(err, "netdev tap: descriptors %d and %d are not queues of one interface",
+                       t->fd, more->fd);
         return false;
     }
     return true;
 }
 
 /* An inherited descriptor. */
-static NetBackend *tap_from_fd(const char *text, int vnet_hdr, GError **err)
+static NetTap *tap_from_fd(const char *text, GError **err)
 {
     uint64_t fd;
 
@@ -382,7 +422,26 @@ static NetBackend *tap_from_fd(const char *text, int vnet_hdr, GError **err)
         rhea_error_set(err, "fd=%s: %s", text, g_strerror(EBADF));
         return NULL;
     }
-    NetTap *t = tap_use(fd, vnet_hdr, err);
+    return tap_use(fd, -1, err);
+}
+
+/* fds=N:M:..., a queue each */
+static NetBackend *tap_from_fds(const char *fds, GError **err)
+{
+    g_auto(GStrv) part = g_strsplit(fds, ":", QUEUES_MAX + 1);
+    NetTap *t = NULL;
+
+    if (!part[0] || g_strv_length(part) > QUEUES_MAX) {
+        rhea_error_set(err, "netdev tap: fds=: one to %d descriptors", QUEUES_MAX);
+        return NULL;
+    }
+    t = tap_from_fd(part[0], err);
+    for (unsigned i = 1; t && part[i]; i++) {
+        if (!tap_add_queue(t, tap_from_fd(part[i], err), err)) {
+            tap_free(t);
+            return NULL;
+        }
+    }
     return t ? &t->b : NULL;
 }
 
@@ -396,7 +455,7 @@ static NetBackend *bridge_new(const char *helper, const char *bridge, int vnet_h
         fd = tap_from_helper(helper ? helper : DEFAULT_HELPER, bridge, err);
     } else {
         /* Without the helper it takes rights of one's own. */
-        fd = tap_create(name, true, err);
+        fd = tap_create(name, true, false, err);
         if (fd >= 0 && !tap_join_bridge(name, bridge, err)) {
             close(fd);
             fd = -1;
@@ -404,6 +463,14 @@ static NetBackend *bridge_new(const char *helper, const char *bridge, int vnet_h
     }
     NetTap *t = fd < 0 ? NULL : tap_use(fd, vnet_hdr, err);
     return t ? &t->b : NULL;
+}
+
+static NetTap *tap_make_queue(char name[IFNAMSIZ], bool header, bool many, int vnet_hdr,
+                              GError **err)
+{
+    int fd = tap_create(name, header, many, err);
+
+    return fd < 0 ? NULL : tap_use(fd, vnet_hdr, err);
 }
 
 static bool named(const char *script)
@@ -418,26 +485,32 @@ static NetBackend *tap_open(Machine *m, OptDict *o, GError **err)
     const char *up = opt_take(o, "script"), *down = opt_take(o, "downscript");
     bool want_header = true;
     int vnet_hdr = opt_get(o, "vnet_hdr") != NULL;
-    uint64_t sndbuf = 0;
+    uint64_t sndbuf = 0, queues = 1;
     char name[IFNAMSIZ] = "";
 
     if (!opt_take_bool(o, "vnet_hdr", &want_header, err) ||
         !opt_take_size(o, "sndbuf", &sndbuf, err) || !tap_vhost(o, err) ||
-        !tap_queues(o, fds, err)) {
+        !opt_take_u64(o, "queues", &queues, err)) {
+        return NULL;
+    }
+    if (queues < 1 || queues > QUEUES_MAX) {
+        rhea_error_set(err, "netdev tap: queues=%" PRIu64 ": 1 to %d", queues, QUEUES_MAX);
         return NULL;
     }
     vnet_hdr = vnet_hdr ? want_header : -1;
-    if ((fd || fds) && (ifname || up || down || helper || opt_get(o, "vnet_hdr") || (fd && fds))) {
+    if ((fd || fds) && (ifname || up || down || helper || opt_get(o, "vnet_hdr") ||
+                        opt_get(o, "queues") || (fd && fds))) {
         rhea_error_set(err, "ifname=, script=, downscript=, vnet_hdr=, helper=, queues=, and fds= "
                             "are invalid with fd=");
         return NULL;
     }
     if (fd || fds) {
-        return tap_from_fd(fd ? fd : fds, -1, err);
+        return tap_from_fds(fd ? fd : fds, err);
     }
     if (helper) {
-        if (ifname || up || down) {
-            rhea_error_set(err, "ifname=, script=, downscript= are invalid with helper=");
+        if (ifname || up || down || queues > 1) {
+            rhea_error_set(err, "ifname=, script=, downscript=, and queues= are invalid with "
+                                "helper=");
             return NULL;
         }
         return bridge_new(helper, br, vnet_hdr, err);
@@ -447,10 +520,15 @@ static NetBackend *tap_open(Machine *m, OptDict *o, GError **err)
         return NULL;
     }
     g_strlcpy(name, ifname ? ifname : "", IFNAMSIZ);
-    int tap = tap_create(name, want_header, err);
-    NetTap *t = tap < 0 ? NULL : tap_use(tap, vnet_hdr, err);
+    NetTap *t = tap_make_queue(name, want_header, queues > 1, vnet_hdr, err);
     if (!t) {
         return NULL;
+    }
+    for (uint64_t i = 1; i < queues; i++) {
+        if (!tap_add_queue(t, tap_make_queue(name, want_header, true, vnet_hdr, err), err)) {
+            tap_free(t);
+            return NULL;
+        }
     }
     up = up ? up : DEFAULT_UP;
     down = down ? down : DEFAULT_DOWN;
@@ -475,7 +553,9 @@ const NetType net_tap = {.name = "tap",
                          .run = tap_run,
                          .close = tap_close,
                          .end = tap_end,
-                         .set_offload = tap_set_offload};
+                         .set_offload = tap_set_offload,
+                         .output = tap_output,
+                         .enable = tap_enable};
 
 static const char *const bridge_keys[] = {"br", "helper", NULL};
 

@@ -55,7 +55,8 @@ typedef struct NetUser {
     int64_t ra_ms; /* when, RA_NONE: not */
     char **dnssearch;
     struct in_addr dhcp_start;
-    GPtrArray *forwards; /* UserForward * */
+    GPtrArray *forwards;        /* UserForward * */
+    uint8_t out[NET_FRAME_MAX]; /* a frame of the guest in one piece */
 } NetUser;
 
 /* ---- what libslirp calls ---- */
@@ -151,6 +152,14 @@ static int64_t now_ms(void)
     return g_get_monotonic_time() / 1000;
 }
 
+static void user_output(NetBackend *b, const struct iovec *iov, unsigned n)
+{
+    NetUser *u = (NetUser *)b;
+    size_t len = net_gather(iov, n, u->out, sizeof(u->out));
+
+    u->lib.slirp_input(u->slirp, u->out, len);
+}
+
 static void user_run(NetBackend *b)
 {
     NetUser *u = (NetUser *)b;
@@ -158,7 +167,6 @@ static void user_run(NetBackend *b)
     while (!net_stopping(b)) {
         struct pollfd wake = {.fd = b->wake_fd, .events = POLLIN};
         uint32_t timeout = 60000;
-        GBytes *frame;
 
         g_array_set_size(u->fds, 0);
         g_array_append_val(u->fds, wake);
@@ -181,13 +189,7 @@ static void user_run(NetBackend *b)
             u->ra_ms = RA_NONE;
             u->ra_cb(u->ra_opaque);
         }
-        while (!net_stopping(b) && (frame = net_next_sent(b))) {
-            gsize len;
-            const uint8_t *data = g_bytes_get_data(frame, &len);
-
-            u->lib.slirp_input(u->slirp, data, len);
-            g_bytes_unref(frame);
-        }
+        net_output_all(b);
         net_deliver_waiting(b);
     }
 }
@@ -606,5 +608,9 @@ static NetBackend *user_open(Machine *m, OptDict *o, GError **err)
     return &u->b;
 }
 
-const NetType net_user = {
-    .name = "user", .keys = known, .open = user_open, .run = user_run, .close = user_close};
+const NetType net_user = {.name = "user",
+                          .keys = known,
+                          .open = user_open,
+                          .run = user_run,
+                          .close = user_close,
+                          .output = user_output};

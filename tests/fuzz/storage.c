@@ -6,11 +6,11 @@
  * The controller must survive, write nothing outside the guest's RAM (the address sanitizer looks),
  * and work for an orderly driver afterwards.
  */
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/nvme-driver.h"
 #include "tests/unit/scsi-driver.h"
 
-#define OPERATIONS 100000
-#define SIZE       0x10000
+#define SIZE 0x10000
 
 /* ---- NVMe ---- */
 
@@ -136,13 +136,13 @@ static void nvme_operation(GRand *r, Nvme *n)
 static void test_nvme(gconstpointer async)
 {
     GRand *r = g_rand_new_with_seed(g_test_rand_int());
-    unsigned live = 0;
+    unsigned live = 0, operations = fuzz_operations();
     Nvme n;
 
     nvme_open(&n, "nvme,serial=x,drive=d0,max_ioqpairs=3,werror=ignore", SIZE,
               GPOINTER_TO_INT(async), ",discard=unmap,cache=unsafe");
     nvme_again(&n);
-    for (unsigned i = 0; i < OPERATIONS; i++) {
+    for (unsigned i = 0; i < operations; i++) {
         bool ready = (nreg(&n, 0x1c, 4) & 3) == 1;
 
         live += ready;
@@ -151,8 +151,8 @@ static void test_nvme(gconstpointer async)
             nvme_again(&n);
         }
     }
-    g_test_message("%u of %u operations on a controller that works", live, OPERATIONS);
-    g_assert_cmpuint(live, >, OPERATIONS / 4);
+    g_test_message("%u of %u operations on a controller that works", live, operations);
+    g_assert_cmpuint(live, >, operations / 4);
 
     device_reset(n.d.dev);
     nvme_again(&n);
@@ -234,7 +234,7 @@ static void scsi_operation(GRand *r, Scsi *s)
 static void test_scsi(gconstpointer async)
 {
     GRand *r = g_rand_new_with_seed(g_test_rand_int());
-    unsigned live = 0;
+    unsigned live = 0, operations = fuzz_operations();
     Scsi s = {0};
 
     driver_open(&s.d, false, GPOINTER_TO_INT(async));
@@ -247,7 +247,7 @@ static void test_scsi(gconstpointer async)
     g_ptr_array_add(s.d.t.m->drives, opt_parse(more, NULL, NULL));
     scsi_plug_ok(&s, "scsi-cd,drive=d1,share-rw=on");
     driver_start(&s.d, 0, 3);
-    for (unsigned i = 0; i < OPERATIONS; i++) {
+    for (unsigned i = 0; i < operations; i++) {
         bool broken = virtio_core(s.d.dev)->broken;
 
         live += !broken;
@@ -256,8 +256,8 @@ static void test_scsi(gconstpointer async)
             driver_start(&s.d, 0, 3);
         }
     }
-    g_test_message("%u of %u operations on an adapter that works", live, OPERATIONS);
-    g_assert_cmpuint(live, >, OPERATIONS / 4);
+    g_test_message("%u of %u operations on an adapter that works", live, operations);
+    g_assert_cmpuint(live, >, operations / 4);
 
     device_reset(s.d.dev);
     driver_start(&s.d, 0, 3);

@@ -3,14 +3,15 @@
 /*
  * Random rings: descriptors, indices, event fields, indirect tables and headers that are mostly
  * nearly right, kicked and reset, for each virtio device, both versions of virtio-mmio and PCI,
- * split and packed rings. The device must survive, write nothing outside the guest's RAM (the
- * address sanitizer looks), keep to the invariants of its used ring, and work for an orderly driver
- * afterwards.
+ * split and packed rings. A network card is behind a back end that sends its frames back. The
+ * device must survive, write nothing outside the guest's RAM (the address sanitizer looks), keep to
+ * the invariants of its used ring, and work for an orderly driver afterwards.
  */
+#include "tests/fuzz/fuzz.h"
+#include "tests/unit/fake-net.h"
 #include "tests/unit/virtio-driver.h"
 
-#define OPERATIONS 100000
-#define QUEUES     6
+#define QUEUES 6
 
 typedef struct Case {
     const char *name, *plug;
@@ -30,6 +31,12 @@ static const Case cases[] = {
     {"blk-pci-packed", "virtio-blk-pci,drive=d0,num-queues=4,packed=on", false, true},
     {"rng-pci-packed", "virtio-rng-pci,packed=on", false, false},
     {"serial-pci", "virtio-serial-pci", false, false},
+    {"net", "virtio-net-device,netdev=n0", false, false},
+    {"net-legacy", "virtio-net-device,netdev=n0", true, false},
+    {"net-async", "virtio-net-device,netdev=n0,mq=on", false, true},
+    {"net-packed", "virtio-net-device,netdev=n0,mq=on,packed=on", false, true},
+    {"net-pci", "virtio-net-pci,netdev=n0,mq=on", false, true},
+    {"net-pci-packed", "virtio-net-pci,netdev=n0,packed=on", false, false},
 };
 
 /* An address: a buffer, the rings themselves, the ends of RAM, anything. */
@@ -119,6 +126,19 @@ static void some_register(GRand *r, Driver *d)
     }
 }
 
+static void snapshot(Driver *d)
+{
+    FakeNet *f = d->t.m->nets ? g_ptr_array_index(d->t.m->nets, 0) : NULL;
+
+    for (unsigned i = 0; f && i < net_queue_count(&f->b); i++) {
+        fake_hold((FakeNet *)net_queue(&f->b, i), true);
+    }
+    test_snapshot(d->dev);
+    for (unsigned i = 0; f && i < net_queue_count(&f->b); i++) {
+        fake_hold((FakeNet *)net_queue(&f->b, i), false);
+    }
+}
+
 static void operation(GRand *r, Driver *d)
 {
     unsigned q = g_rand_int_range(r, 0, QUEUES), n = g_rand_int_range(r, 1, 8);
@@ -155,7 +175,7 @@ static void operation(GRand *r, Driver *d)
         vreg_set(d, 0x64, 3);
         break;
     case 10:
-        test_snapshot(d->dev);
+        snapshot(d);
         break;
     default:
         if (d->packed) {
@@ -182,8 +202,9 @@ static void test_ring(gconstpointer opaque)
 {
     const Case *c = opaque;
     GRand *r = g_rand_new_with_seed(g_test_rand_int());
+    FakeNet *net = NULL;
     Driver d;
-    unsigned live = 0;
+    unsigned live = 0, operations = fuzz_operations();
 
     if (strstr(c->name, "pci")) {
         driver_open_pci(&d, c->async);
@@ -191,9 +212,15 @@ static void test_ring(gconstpointer opaque)
         driver_open(&d, c->legacy, c->async);
     }
     driver_add_drive(&d, 64 * 1024, ",discard=unmap");
+    if (g_str_has_prefix(c->name, "net")) {
+        net = fake_new(true);
+        net_add_queue(&net->b, &fake_new(true)->b);
+        d.t.m->nets = g_ptr_array_new();
+        g_ptr_array_add(d.t.m->nets, &net->b);
+    }
     driver_plug_ok(&d, c->plug);
     driver_start(&d, UINT64_MAX, QUEUES);
-    for (unsigned i = 0; i < OPERATIONS; i++) {
+    for (unsigned i = 0; i < operations; i++) {
         operation(r, &d);
         /* A broken device stays so until it is reset: go on soon. */
         bool broken = virtio_core(d.dev)->broken;
@@ -202,8 +229,8 @@ static void test_ring(gconstpointer opaque)
             driver_start(&d, g_rand_boolean(r) ? UINT64_MAX : g_rand_int(r), QUEUES);
         }
     }
-    g_test_message("%u of %u operations on a device that works", live, OPERATIONS);
-    g_assert_cmpuint(live, >, OPERATIONS / 4);
+    g_test_message("%u of %u operations on a device that works", live, operations);
+    g_assert_cmpuint(live, >, operations / 4);
 
     /* After all that an orderly driver finds an orderly device. */
     uint32_t used = 0;
@@ -213,7 +240,7 @@ static void test_ring(gconstpointer opaque)
     }
     driver_start(&d, features, 2);
     if (d.packed) {
-        unsigned q = g_str_has_prefix(c->name, "serial");
+        unsigned q = g_str_has_prefix(c->name, "serial") || net;
         bool blk = g_str_has_prefix(c->name, "blk"), in = !q;
 
         put32(&d, BUFFERS, 0);
@@ -247,7 +274,12 @@ static void test_ring(gconstpointer opaque)
         g_assert_cmpint(used_next(&d, 1, &used), ==, 0);
     }
     g_rand_free(r);
+    GPtrArray *nets = d.t.m->nets;
     driver_close(&d);
+    if (net) {
+        net_close(&net->b);
+        g_ptr_array_free(nets, TRUE);
+    }
 }
 
 int main(int argc, char **argv)

@@ -265,7 +265,7 @@ class Guest:
     Everything it printed is kept in `text` and, when the test fails, in a log file.
     """
 
-    def __init__(self, *args, target='riscv64', reference=False, stdin=True, command=None):
+    def __init__(self, *args, target='riscv64', reference=False, stdin=True, command=None, pass_fds=()):
         self.cmd = command or emulator(target, reference) + ([] if reference else extra_args())
         self.cmd = self.cmd + list(args)
         self.start = time.monotonic()
@@ -274,7 +274,8 @@ class Guest:
         self.eof = False
         try:
             self.p = subprocess.Popen(self.cmd, stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+                                      pass_fds=pass_fds)
         except OSError as e:
             raise Failure(f'cannot start {self.cmd[0]}: {e.strerror}')
 
@@ -433,6 +434,15 @@ class Session(Guest):
                 self.fail(f'{text!r} prints no {w!r}:\n{got}')
         return got
 
+    def monitor(self, command, want=rb''):
+        """A command of the monitor, which shares the console; the match of a pattern in what it prints."""
+        self.send('\x01c\n')
+        self.expect('(qemu) ', 20)
+        self.send(command + '\n')
+        found = self.expect(re.compile(rb'\n(?s:.*?)' + want + rb'(?s:.*?)\(qemu\) '), 20)
+        self.send('\x01c')
+        return found
+
 
 class Shell(Session):
     """A riscv64 guest with a shell: the kernel of Debian's installer (package: of its kernel package) and
@@ -450,15 +460,6 @@ class Shell(Session):
     def ready(self, limit=60):
         self.expect('shell ready', limit)
         return self
-
-    def monitor(self, command, want=rb''):
-        """A command of the monitor, which shares the console; the match of a pattern in what it prints."""
-        self.send('\x01c\n')
-        self.expect('(qemu) ', 20)
-        self.send(command + '\n')
-        found = self.expect(re.compile(rb'\n(?s:.*?)' + want + rb'(?s:.*?)\(qemu\) '), 20)
-        self.send('\x01c')
-        return found
 
     def off(self):
         self.send('poweroff -f\n')

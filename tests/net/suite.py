@@ -3,10 +3,12 @@
 """Networks from inside a guest.
 
   net/user      DHCP, DNS address, TFTP, forwards in both directions, IPv6 of the user network; a dump
-  net/e1000e    the same card-side checks with an e1000e: messages (MSI-X), then the interrupt line
+  net/e1000e    the same card-side checks with an e1000e: messages (MSI-X), then the interrupt line; and on arm64
+  net/hotplug   cards plugged into a root port and unplugged while Linux runs
   net/restrict  nothing but the forwards leaves
   net/uboot     U-Boot's dhcp and tftpboot
   net/tap       a tap interface in a network namespace: ping, TCP with segmentation offload
+  net/mq        the same with two queues, two CPUs and mq=on
   net/hub       two cards and a user network on one hub; two guests joined by stream sockets
 """
 import hashlib
@@ -135,35 +137,107 @@ def user():
     check_pcap(d + '/dump', [b'through a command\n', b'socket:through\n', blob[:256]])
 
 
+def clean(g, what):
+    """The kernel has no complaint about these."""
+    bad = g.run(f"dmesg | grep -E '{what}' | grep -iE 'error|fail|warn|\\bhang|hung|timed? ?out|unexpected|refused'")[1]
+    if bad.strip():
+        g.fail(f'the kernel reported\n{bad}')
+
+
+def card_works(g, d, blob, port):
+    """DHCP, TFTP, and data by a forward in both directions on eth0 of a user network."""
+    digest = hashlib.sha256(blob).hexdigest()
+    g.check('ip link set eth0 up; cat /sys/class/net/eth0/address', '52:54:00:00:00:43')
+    g.run(DHCP)
+    g.check('udhcpc -i eth0 -n -q -s /tmp/dhcp', 'ip=10.0.2.15')
+    g.check('tftp -g -r blob -l /tmp/blob 10.0.2.2; sha256sum /tmp/blob', digest)
+    g.check('nc -l -p 7777 > /tmp/in & sleep 1')
+    send_to(port, blob)
+    g.check('wait; sha256sum /tmp/in', digest)
+    g.check('nc -l -p 7777 < /tmp/blob & sleep 1')
+    if receive_from(port) != blob:
+        g.fail('what came out of the guest differs')
+    g.check('cat /sys/class/net/eth0/statistics/rx_errors /sys/class/net/eth0/statistics/tx_errors', '0')
+
+
+def user_net(name):
+    """A folder with a blob, the blob, a port, and a user network with them."""
+    d, port, blob = folder(name), free_port(), os.urandom(1 << 20)
+    with open(d + '/blob', 'wb') as f:
+        f.write(blob)
+    return d, blob, port, f'user,id=n,tftp={d},hostfwd=tcp:127.0.0.1:{port}-:7777'
+
+
+class ArmShell(h.Session):
+    """An arm64 guest with the shell of Debian's installer."""
+
+    def __init__(self, machine, *args):
+        top = h.fetch_guest('debian-installer-arm64')
+        super().__init__('-M', machine, '-cpu', 'cortex-a57', '-m', '512M', '-nographic', '-no-reboot', '-kernel', top + '/linux',
+                         '-initrd', top + '/initrd.gz', '-append', 'console=ttyAMA0 quiet rdinit=/bin/sh', *args, target='aarch64')
+
+    def ready(self):
+        self.expect('# ', 120)
+        self.send('stty -echo; PS1=; mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev\n')
+        return self
+
+    def off(self):
+        self.send('poweroff -f\n')
+        self.exit(0, 30)
+
+
 @test('e1000e', limit=60)
 def e1000e():
     """Linux' driver: both directions with checksums and segmentation of the card."""
-    d = folder('e1000e')
-    blob = bytes(os.urandom(1 << 20))
-    digest = hashlib.sha256(blob).hexdigest()
-    with open(d + '/blob', 'wb') as f:
-        f.write(blob)
-    port = free_port()
+    d, blob, port, net = user_net('e1000e')
     for machine, irq in (('virt,aia=aplic-imsic', 'MSI'), ('virt', 'INTC|PLIC')):
-        with Shell('-netdev', f'user,id=n,tftp={d},hostfwd=tcp:127.0.0.1:{port}-:7777', '-device',
-                   'e1000e,netdev=n,mac=52:54:00:00:00:43', modules=('e1000e', ), machine=machine) as g:
+        with Shell('-netdev', net, '-device', 'e1000e,netdev=n,mac=52:54:00:00:00:43', modules=('e1000e', ),
+                   machine=machine) as g:
             g.ready()
-            g.check('ip link set eth0 up; cat /sys/class/net/eth0/address', '52:54:00:00:00:43')
-            g.run(DHCP)
-            g.check('udhcpc -i eth0 -n -q -s /tmp/dhcp', 'ip=10.0.2.15')
-            g.check('tftp -g -r blob -l /tmp/blob 10.0.2.2; sha256sum /tmp/blob', digest)
-            g.check('nc -l -p 7777 > /tmp/in & sleep 1')
-            send_to(port, blob)
-            g.check('wait; sha256sum /tmp/in', digest)
-            g.check('nc -l -p 7777 < /tmp/blob & sleep 1')
-            if receive_from(port) != blob:
-                g.fail('what came out of the guest differs')
+            card_works(g, d, blob, port)
             out = g.check('grep eth0 /proc/interrupts')
             if not re.search(irq, out):
                 g.fail(f'interrupts are not {irq}: {out}')
             g.check('cat /sys/class/net/eth0/carrier /sys/class/net/eth0/speed', '1000')
-            g.check('cat /sys/class/net/eth0/statistics/rx_errors /sys/class/net/eth0/statistics/tx_errors', '0')
+            if irq == 'MSI':
+                clean(g, 'e1000e|eth0|pci')
             g.off()
+
+
+@test('e1000e-arm64', limit=40)
+def e1000e_arm64():
+    """MSI-X by GICv2m and by the ITS."""
+    d, blob, port, net = user_net('e1000e-arm64')
+    for machine in ('virt', 'virt,gic-version=3'):
+        with ArmShell(machine, '-netdev', net, '-device', 'e1000e,netdev=n,mac=52:54:00:00:00:43') as g:
+            g.ready()
+            g.check('modprobe e1000e; sleep 1')
+            card_works(g, d, blob, port)
+            g.check('grep eth0 /proc/interrupts', 'MSI')
+            clean(g, 'e1000e|eth0|pci')
+            g.off()
+
+
+@test('hotplug', limit=40)
+def hotplug():
+    """Cards come into a root port and leave it while Linux runs, by the monitor."""
+    d, blob, port, net = user_net('hotplug')
+    with ArmShell('virt', '-device', 'pcie-root-port,id=rp,chassis=1', '-netdev', net) as g:
+        g.ready()
+        g.check('modprobe e1000e; modprobe virtio_pci; modprobe virtio_net; true')
+        for n, card in enumerate(('virtio-net-pci', 'e1000e', 'virtio-net-pci')):
+            g.monitor(f'device_add {card},bus=rp,id=card{n},netdev=n,mac=52:54:00:00:00:43')
+            # The button is answered after five seconds in which it could be pressed again.
+            g.check('for i in $(seq 20); do [ -e /sys/class/net/eth0 ] && break; sleep 1; done; ls /sys/class/net', 'eth0', limit=40)
+            card_works(g, d, blob, port)
+            clean(g, 'e1000e|eth0|pci|virtio')
+            g.monitor(f'device_del card{n}')
+            g.check('for i in $(seq 20); do [ -e /sys/class/net/eth0 ] || break; sleep 1; done; test ! -e /sys/class/net/eth0', limit=40)
+            g.check('for i in $(seq 10); do [ $(ls /sys/bus/pci/devices | grep -c ^0000:01) = 0 ] && break; sleep 1; done; '
+                    'ls /sys/bus/pci/devices | grep -c ^0000:01 || true', '0')
+            g.run('sleep 2')
+        clean(g, 'e1000e|pci|virtio')
+        g.off()
 
 
 @test('restrict', limit=20)
@@ -216,11 +290,10 @@ def namespace():
     return ['unshare', '-n', 'sh', '-c']
 
 
-@test('tap', limit=40)
-def tap():
+def tap_guest(name, netdev='', card='', smp=1, more=lambda g: None):
     """The interface made by rhea, configured by its script, in a network namespace of its own."""
     wrap = namespace()
-    d = folder('tap')
+    d = folder(name)
     with open(d + '/up', 'w') as f:
         f.write('#!/bin/sh\nip addr add 192.168.77.1/24 dev $1 && ip link set $1 up && ip link set lo up\n')
     with open(d + '/down', 'w') as f:
@@ -248,8 +321,8 @@ while True:
         os.chmod(f'{d}/{name}', 0o755)
     digest = hashlib.sha256(bytes(range(256)) * 16384).hexdigest()
     inner = f'{sys.executable} {d}/serve & "$0" "$@"; status=$?; kill $!; exit $status'
-    with Shell('-netdev', f'tap,id=t,ifname=rtap0,script={d}/up,downscript={d}/down', '-device',
-               'virtio-net-pci,netdev=t', modules=MODULES, wrap=[*wrap, inner]) as g:
+    with Shell('-netdev', f'tap,id=t,ifname=rtap0,script={d}/up,downscript={d}/down{netdev}', '-device',
+               f'virtio-net-pci,netdev=t{card}', modules=MODULES, smp=smp, machine='virt,aia=aplic-imsic', wrap=[*wrap, inner]) as g:
         g.ready()
         g.check('ip addr add 192.168.77.2/24 dev eth0; ip link set eth0 up')
         g.check('ping -c 1 -W 5 192.168.77.1', '1 packets received')
@@ -263,12 +336,35 @@ while True:
         got = g.check('cat /proc/net/dev').split('eth0:')[1].split()
         if int(got[0]) < (4 << 20):
             g.fail(f'{got[0]} bytes came in')
+        more(g)
         g.off()
     with open(d + '/received') as f:
         if f.read() != digest:
             raise Failure('what the host received differs')
     if 'rtap0' not in open(d + '/downed').read():
         raise Failure('the downscript did not run')
+
+
+@test('tap', limit=40)
+def tap():
+    tap_guest('tap')
+
+
+@test('mq', cores=2, limit=40)
+def mq():
+    def more(g):
+        # virtio 1.2, 5.1.3: VIRTIO_NET_F_MQ; Linux uses a pair for each CPU, and gives each vectors of its own.
+        if re.search(r'^[01]{64}', g.check('cat /sys/class/net/eth0/device/features'), re.M)[0][22] != '1':
+            g.fail('no queue pairs were agreed on')
+        g.check('ls /sys/class/net/eth0/queues', 'rx-0', 'rx-1', 'tx-0', 'tx-1')
+        # Flows from different ports: some of them belong to the second pair, in both directions.
+        g.check('for i in 1 2 3 4 5 6 7 8; do (echo -n r | taskset $((i % 2 + 1)) nc 192.168.77.1 7000 | sha256sum > /tmp/sum$i) & done; wait; '
+                'cat /tmp/sum* | sort -u | wc -l', '1', limit=60)
+        rows = re.findall(r'((?: +\d+)+) .*virtio\d+-(input|output)\.1', g.check('cat /proc/interrupts'))
+        if len(rows) != 2 or not any(int(n) for n in [r for r in rows if r[1] == 'input'][0][0].split()):
+            g.fail(f'the second pair is not used: {rows}')
+
+    tap_guest('mq', ',queues=2', ',mq=on', 2, more)
 
 
 @test('hub', cores=2, limit=40)

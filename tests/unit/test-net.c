@@ -3,9 +3,9 @@
 /*
  * Network: options of the user network, and the virtio card on it: an ARP request goes out by the
  * transmit queue, the answer of the gateway comes back, in one buffer or in several merged ones;
- * filters and the control queue.
+ * filters and the control queue; queue pairs, each with a queue of a back end that collects frames.
  */
-#include "io/net.h"
+#include "tests/unit/fake-net.h"
 #include "tests/unit/virtio-driver.h"
 
 #define F_MRG   (1u << 15)
@@ -173,7 +173,8 @@ static void test_merged(void)
     card_close(&d);
 }
 
-static uint8_t control(Driver *d, uint8_t class, uint8_t cmd, const void *data, unsigned len)
+static uint8_t control_at(Driver *d, unsigned q, uint8_t class, uint8_t cmd, const void *data,
+                          unsigned len)
 {
     uint32_t used = 0;
 
@@ -181,12 +182,17 @@ static uint8_t control(Driver *d, uint8_t class, uint8_t cmd, const void *data, 
     ram(d, CTRL)[1] = cmd;
     memcpy(ram(d, CTRL + 2), data, len);
     ram(d, CTRL)[0x100] = 0xee;
-    desc_set(d, QUEUE_AT(2), 0, CTRL, 2 + len, NEXT, 1);
-    desc_set(d, QUEUE_AT(2), 1, CTRL + 0x100, 1, WRITE, 0);
-    make_available(d, 2, 0);
-    kick(d, 2);
-    g_assert_cmpint(used_next(d, 2, &used), ==, 0);
+    desc_set(d, QUEUE_AT(q), 0, CTRL, 2 + len, NEXT, 1);
+    desc_set(d, QUEUE_AT(q), 1, CTRL + 0x100, 1, WRITE, 0);
+    make_available(d, q, 0);
+    kick(d, q);
+    g_assert_cmpint(used_next(d, q, &used), ==, 0);
     return ram(d, CTRL)[0x100];
+}
+
+static uint8_t control(Driver *d, uint8_t class, uint8_t cmd, const void *data, unsigned len)
+{
+    return control_at(d, 2, class, cmd, data, len);
 }
 
 static void test_control(void)
@@ -220,6 +226,97 @@ static void test_control(void)
     card_close(&d);
 }
 
+/* ---- queue pairs ---- */
+
+/* Frames "xxxxxxxxxxxxxxA", B, ... in two pieces each, with one kick. */
+static void send_frames(Driver *d, unsigned q, unsigned n)
+{
+    uint32_t used = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        hwaddr at = TX + 64 * i;
+
+        memset(ram(d, at), 0, HEADER);
+        memset(ram(d, at + HEADER), 'x', 14);
+        ram(d, at + HEADER)[14] = 'A' + i;
+        desc_set(d, QUEUE_AT(q), 2 * i, at, HEADER + 6, NEXT, 2 * i + 1);
+        desc_set(d, QUEUE_AT(q), 2 * i + 1, at + HEADER + 6, 9, 0, 0);
+        make_available(d, q, 2 * i);
+    }
+    kick(d, q);
+    for (unsigned i = 0; i < n; i++) {
+        g_assert_cmpint(used_next(d, q, &used), ==, 2 * i);
+    }
+}
+
+static void test_pairs(void)
+{
+    const uint64_t features = F_MRG | F_CTRL | 1u << 22 | UINT64_C(1) << VIRTIO_F_RING_RESET;
+    static const char frame[] = "xxxxxxxxxxxxxxB";
+    FakeNet *first = fake_new(false), *second = fake_new(false);
+    uint32_t used = 0;
+    Driver d;
+
+    net_add_queue(&first->b, &second->b);
+    driver_open(&d, false, true);
+    d.num = 64;
+    d.t.m->nets = g_ptr_array_new();
+    g_ptr_array_add(d.t.m->nets, &first->b);
+    driver_plug_ok(&d, "virtio-net-device,netdev=n0,mq=on");
+    g_assert_cmphex(vreg(&d, 0x108) & 0xffff, ==, 2);
+    driver_start(&d, features, 5);
+    g_assert_true(first->enabled);
+    g_assert_false(second->enabled);
+    /* More frames than leave in one batch; and some of the other pair. */
+    send_frames(&d, 1, 20);
+    send_frames(&d, 3, 2);
+    fake_check(first, 19, "xxxxxxxxxxxxxxT");
+    fake_check(second, 1, frame);
+    g_assert_cmpuint(first->sent->len, ==, 20);
+
+    /* Into the pair that the frame comes by, once it is used. */
+    for (unsigned q = 0; q < 4; q += 2) {
+        desc_set(&d, QUEUE_AT(q), 0, BUFFERS + 2048 * q, 2048, WRITE, 0);
+        make_available(&d, q, 0);
+        kick(&d, q);
+    }
+    fake_deliver(second, frame);
+    g_assert_cmpuint(used_idx(&d, 2), ==, 0);
+    g_assert_cmphex(control_at(&d, 4, 4, 0, "\0\0", 2), ==, 1);
+    g_assert_cmphex(control_at(&d, 4, 4, 0, "\3\0", 2), ==, 1);
+    g_assert_cmphex(control_at(&d, 4, 4, 1, "\2\0", 2), ==, 1);
+    g_assert_cmphex(control_at(&d, 4, 4, 0, "\2", 1), ==, 1);
+    g_assert_cmphex(control_at(&d, 4, 4, 0, "\2\0", 2), ==, 0);
+    g_assert_true(second->enabled);
+    fake_deliver(second, frame);
+    g_assert_cmpint(used_next(&d, 2, &used), ==, 0);
+    g_assert_cmpuint(used, ==, HEADER + strlen(frame));
+    g_assert_cmpmem(ram(&d, BUFFERS + 4096 + HEADER), 15, frame, 15);
+    g_assert_cmpuint(used_idx(&d, 0), ==, 0);
+
+    /* A queue is reset and set up again (2.6.1); the others go on. */
+    vreg_set(&d, 0x30, 3);
+    vreg_set(&d, 0xc0, 1);
+    while (vreg(&d, 0xc0)) {
+        g_usleep(500);
+    }
+    g_assert_cmpuint(vreg(&d, 0x44), ==, 0);
+    queue_setup(&d, 3);
+    send_frames(&d, 3, 1);
+    fake_check(second, 2, "xxxxxxxxxxxxxxA");
+    test_snapshot(d.dev);
+    g_assert_true(second->enabled);
+
+    /* A driver that knows of no pairs has its control queue after the first. */
+    driver_start(&d, F_MRG | F_CTRL, 3);
+    g_assert_false(second->enabled);
+    g_assert_cmphex(control(&d, 0, 0, "\1", 1), ==, 0);
+    g_assert_cmphex(control(&d, 4, 0, "\2\0", 2), ==, 1);
+    send_frames(&d, 1, 1);
+    fake_check(first, 20, "xxxxxxxxxxxxxxA");
+    card_close(&d);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -228,5 +325,6 @@ int main(int argc, char **argv)
     g_test_add_data_func("/net/arp/pci", "", test_arp);
     g_test_add_func("/net/merged", test_merged);
     g_test_add_func("/net/control", test_control);
+    g_test_add_func("/net/pairs", test_pairs);
     return g_test_run();
 }
