@@ -245,7 +245,9 @@ static void test_ring(gconstpointer opaque)
 
         put32(&d, BUFFERS, 0);
         put64(&d, BUFFERS + 8, 0);
-        packed_desc(&d, q, 1, BUFFERS + 0x1000, 513, 7, WRITE);
+        if (blk) {
+            packed_desc(&d, q, 1, BUFFERS + 0x1000, 513, 7, WRITE);
+        }
         packed_desc(&d, q, 0, BUFFERS, 16, 7, blk ? NEXT : in ? WRITE : 0);
         kick(&d, q);
         g_assert_cmpint(packed_used(&d, q, 1 + blk, &used), ==, 7);
