@@ -12,11 +12,13 @@
  * A queue pair belongs to a queue of the back end, and to its thread: frames for the guest come
  * there, and without buffers wait; frames of the guest are taken from the ring there and leave
  * from the guest's memory, without the lock. With -icount, or a back end that cannot, the vCPU that
- * kicks copies them into the back end's queue.
+ * kicks copies them into the back end's queue. With vhost the host's kernel has the rings, without
+ * the filters; a driver with short headers does without it.
  *
  * Lock: the device's; NetPair.sending is held, outside it, while frames leave.
  * Test: tests/unit/test-net.c, tests/net
  */
+#include "hw/vhost.h"
 #include "hw/virtio_pci.h"
 #include "hw/bootorder.h"
 #include "hw/net.h"
@@ -24,8 +26,12 @@
 #include "rhea/log.h"
 #include "softmmu/machine.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <linux/vhost.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 /* 5.1.2: receiveq and transmitq of each pair, then the control queue (after the first pair if the
  * driver knows of no more). */
@@ -102,6 +108,8 @@ typedef struct NetPair {
     struct VirtioNetState *s;
     unsigned i;
     NetBackend *net; /* or NULL */
+    Vhost vhost;
+    int vhost_to; /* what the kernel is to work on */
     GMutex sending;
 } NetPair;
 
@@ -252,7 +260,8 @@ static void virtio_net_collect(void *opaque)
 
     g_mutex_lock(&p->sending);
     device_lock(s);
-    while (n < BATCH && virtio_queue_active(s->vio, q) && (e[n] = (VirtElem *)frame_take(s, q))) {
+    while (n < BATCH && !p->vhost.running && virtio_queue_active(s->vio, q) &&
+           (e[n] = (VirtElem *)frame_take(s, q))) {
         virtio_begin(s->vio, q);
         n++;
     }
@@ -389,7 +398,8 @@ static bool virtio_net_receive(void *opaque, const uint8_t *frame, size_t len)
     }
     device_lock(s);
     /* Before the driver is there frames are lost, as on a card that is down. */
-    if (p->i < s->pairs && virtio_running(s->vio) && q->ready && frame_wanted(s, frame, len)) {
+    if (p->i < s->pairs && !p->vhost.running && virtio_running(s->vio) && q->ready &&
+        frame_wanted(s, frame, len)) {
         done = fill_buffers(s, q, header, frame, len);
     }
     device_unlock(s);
@@ -433,11 +443,35 @@ static bool ctrl_mac_table(VirtioNetState *s, const uint8_t *data, size_t len)
     return true;
 }
 
+/* Frames have the header of 12 bytes that the interface of the host has. */
+static bool vhost_fits(const VirtioNetState *s, const NetPair *p)
+{
+    return p->net && p->vhost.fd >= 0 && p->i < s->pairs && header_size(s) == HDR_SIZE;
+}
+
+static void virtio_net_stop(void *opaque)
+{
+    VirtioNetState *s = opaque;
+
+    for (unsigned i = 0; s->net && i < s->max_pairs; i++) {
+        vhost_stop(&s->pair[i].vhost);
+    }
+}
+
 static void use_pairs(VirtioNetState *s, unsigned n)
 {
     s->pairs = n;
-    if (s->net) {
-        net_use_queues(s->net, n);
+    if (!s->net) {
+        return;
+    }
+    for (unsigned i = n; i < s->max_pairs; i++) {
+        vhost_stop(&s->pair[i].vhost);
+    }
+    net_use_queues(s->net, n);
+    for (unsigned i = 0; i < n; i++) {
+        if (vhost_fits(s, &s->pair[i])) {
+            vhost_start(&s->pair[i].vhost);
+        }
     }
 }
 
@@ -521,6 +555,8 @@ static void virtio_net_notify(void *opaque, VirtQueue *q)
         ctrl_all(s, q);
     } else if (q->index / 2 >= s->max_pairs) {
         return;
+    } else if (vhost_fits(s, &s->pair[q->index / 2])) {
+        vhost_kick(&s->pair[q->index / 2].vhost, tx);
     } else if (tx && !s->collect) {
         transmit_all(s, q);
     } else if (s->net) {
@@ -561,6 +597,7 @@ static void virtio_net_start(void *opaque)
                                     (virtio_has(v, F_GUEST_TSO6) ? NET_OFFLOAD_TSO6 : 0) |
                                     (virtio_has(v, F_GUEST_ECN) ? NET_OFFLOAD_ECN : 0));
     }
+    use_pairs(s, s->pairs);
 }
 
 static void virtio_net_clear(void *opaque)
@@ -594,7 +631,6 @@ static bool virtio_net_post_load(void *opaque, GError **err)
         return false;
     }
     virtio_net_start(s);
-    use_pairs(s, s->pairs);
     for (unsigned i = 0; s->net && i < s->max_pairs; i++) {
         net_ready(s->pair[i].net);
     }
@@ -645,9 +681,51 @@ static uint64_t offload_features(const VirtioNetState *s)
     return f;
 }
 
+static bool net_run(Vhost *h, bool on)
+{
+    NetPair *p = (NetPair *)((uint8_t *)h - offsetof(NetPair, vhost));
+    bool ok = true;
+
+    if (on) {
+        net_use_vhost(p->net, true);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        struct vhost_vring_file file = {i, on ? p->vhost_to : -1};
+
+        ok = ioctl(h->fd, VHOST_NET_SET_BACKEND, &file) == 0 && ok;
+    }
+    if (!on || !ok) {
+        net_use_vhost(p->net, false);
+    }
+    return ok;
+}
+
+static bool pair_vhost(NetPair *p, GError **err)
+{
+    Vhost *h = &p->vhost;
+    int fd = net_vhost_fd(p->net, &p->vhost_to);
+
+    h->fd = -1;
+    if (fd < 0 || !p->s->offload) {
+        return true;
+    }
+    h->v = p->s->vio;
+    h->n_rings = 2;
+    h->run = net_run;
+    h->ring[0].q = &p->s->vq[QUEUE_RX(p->i)];
+    h->ring[1].q = &p->s->vq[QUEUE_TX(p->i)];
+    fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (fd < 0) {
+        rhea_error_set(err, "vhost: %s", g_strerror(errno));
+        return false;
+    }
+    return vhost_open(h, fd, 1u << F_MRG_RXBUF, err);
+}
+
 static void pairs_detach(VirtioNetState *s, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
+        vhost_close(&s->pair[i].vhost);
         net_detach(s->pair[i].net);
         g_mutex_clear(&s->pair[i].sending);
     }
@@ -667,8 +745,12 @@ static bool pairs_attach(VirtioNetState *s, NetBackend *net, GError **err)
         p->i = i;
         p->net = net_queue(net, i);
         g_mutex_init(&p->sending);
-        if (!net_attach(p->net, &r, err)) {
+        bool attached = net_attach(p->net, &r, err);
+        if (!attached || !pair_vhost(p, err)) {
             s->net = NULL;
+            if (attached) {
+                net_detach(p->net);
+            }
             g_mutex_clear(&p->sending);
             pairs_detach(s, i);
             return false;
@@ -682,6 +764,9 @@ static void virtio_net_drain(void *opaque)
 {
     VirtioNetState *s = opaque;
 
+    device_lock(s);
+    virtio_net_stop(s);
+    device_unlock(s);
     for (unsigned i = 0; s->net && i < s->max_pairs; i++) {
         g_mutex_lock(&s->pair[i].sending);
         g_mutex_unlock(&s->pair[i].sending);
@@ -747,6 +832,7 @@ VIRTIO_DEVICE(virtio_net, VirtioNetState, "virtio-net", DEVICE_NETWORK, 2,
     .config_set = virtio_net_config_set,
     .notify = virtio_net_notify,
     .start = virtio_net_start,
+    .stop = virtio_net_stop,
     .reset = virtio_net_clear,
     .drain = virtio_net_drain,
     .post_load = virtio_net_post_load);

@@ -80,10 +80,12 @@ static void run_change(void *opaque, bool running)
     Vhost *h = opaque;
 
     device_lock(h->v->dev);
-    if (running) {
-        vhost_start(h);
-    } else {
+    if (!running) {
+        h->paused = h->running;
         vhost_stop(h);
+    } else if (h->paused) {
+        h->paused = false;
+        vhost_start(h);
     }
     device_unlock(h->v->dev);
 }

@@ -34,7 +34,7 @@ struct Vhost {
     int fd;            /* -1: there is none */
     uint64_t features; /* of the kernel */
     unsigned n_rings;
-    bool running;
+    bool running, paused; /* paused: it was running when the machine stopped */
     VhostRing ring[VHOST_RINGS_MAX];
     /* The kernel's worker goes on, or stops: what is special to the kind of device. */
     bool (*run)(Vhost *h, bool on);

@@ -80,6 +80,11 @@ unsigned net_queue_count(const NetBackend *b);
 NetBackend *net_queue(NetBackend *b, unsigned i);
 /* Frames come by the first n from now on (at the beginning: by number 0 alone). Any thread. */
 void net_use_queues(NetBackend *b, unsigned n);
+/* The host's kernel can do the work of this queue (tap, vhost=on): its vhost device, which stays
+ * the back end's, and the descriptor to give it. -1: it cannot. */
+int net_vhost_fd(const NetBackend *b, int *fd);
+/* Frames go there from now on, and not by this back end's thread. Any thread. */
+void net_use_vhost(NetBackend *b, bool on);
 void net_print_types(FILE *out);
 /* -object filter-dump: the frames of a back end into a file. */
 bool net_add_dump(Machine *m, OptDict *opts, GError **err);

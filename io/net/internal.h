@@ -43,6 +43,9 @@ struct NetBackend {
     GMutex lock;      /* sent */
     GQueue sent;      /* GBytes *: from the guest, */
     GQueue waiting;   /* GBytes *: to the guest; the thread's own */
+    int vhost_fd;     /* of open(): an open vhost device for this queue, or 0, */
+    int kernel_fd;    /*   and what it is to work on */
+    bool vhost;       /* atomic: it does */
     GPtrArray *more;  /* NetBackend *: queues beside this one, or NULL */
     GPtrArray *dumps; /* NetDump *, or NULL; fixed before the thread starts */
 };

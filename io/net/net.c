@@ -137,6 +137,18 @@ void net_use_queues(NetBackend *b, unsigned n)
     }
 }
 
+int net_vhost_fd(const NetBackend *b, int *fd)
+{
+    *fd = b->kernel_fd;
+    return b->vhost_fd > 0 ? b->vhost_fd : -1;
+}
+
+void net_use_vhost(NetBackend *b, bool on)
+{
+    __atomic_store_n(&b->vhost, on, __ATOMIC_RELEASE);
+    net_ready(b);
+}
+
 bool net_attached(const NetBackend *b)
 {
     return b->receiver.receive != NULL || b->linked;

@@ -32,6 +32,7 @@
 #include <unistd.h>
 
 #define TUN_PATH       "/dev/net/tun"
+#define VHOST_PATH     "/dev/vhost-net"
 #define DEFAULT_UP     "/etc/qemu-ifup"
 #define DEFAULT_DOWN   "/etc/qemu-ifdown"
 #define DEFAULT_HELPER "/usr/lib/qemu/qemu-bridge-helper"
@@ -93,7 +94,8 @@ static void tap_run(NetBackend *b)
 
     while (!net_stopping(b)) {
         struct pollfd p[2] = {{b->wake_fd, POLLIN, 0}, {t->fd, net_has_room(b) ? POLLIN : 0, 0}};
-        bool enabled = __atomic_load_n(&t->enabled, __ATOMIC_ACQUIRE);
+        bool enabled = __atomic_load_n(&t->enabled, __ATOMIC_ACQUIRE) &&
+                       !__atomic_load_n(&b->vhost, __ATOMIC_ACQUIRE);
 
         if (poll(p, 1 + enabled, -1) < 0 && errno != EINTR) {
             return;
@@ -305,6 +307,9 @@ static void tap_free(NetTap *t)
         tap_free(g_ptr_array_index(t->b.more, i));
     }
     g_clear_pointer(&t->b.more, g_ptr_array_unref);
+    if (t->b.vhost_fd > 0) {
+        close(t->b.vhost_fd);
+    }
     if (t->fd >= 0) {
         close(t->fd);
     }
@@ -373,24 +378,68 @@ static const char *const tap_keys[] = {
     "fd",       "fds",   "ifname",  "script",   "downscript", "br",     "helper",  "sndbuf",
     "vnet_hdr", "vhost", "vhostfd", "vhostfds", "vhostforce", "queues", "poll-us", NULL};
 
-/* The kernel's virtio-net is not used: frames take the way through this program. */
-static bool tap_vhost(OptDict *o, GError **err)
-{
-    bool vhost = false, force = false;
-    uint64_t poll_us;
-    const char *fd = opt_take(o, "vhostfd"), *fds = opt_take(o, "vhostfds");
+typedef struct TapVhost {
+    bool on, force;
+    const char *fds; /* vhostfd= or vhostfds=, or NULL */
+} TapVhost;
 
-    if (!opt_take_bool(o, "vhost", &vhost, err) || !opt_take_bool(o, "vhostforce", &force, err) ||
+static bool tap_take_vhost(OptDict *o, TapVhost *v, GError **err)
+{
+    const char *fd = opt_take(o, "vhostfd"), *fds = opt_take(o, "vhostfds");
+    uint64_t poll_us;
+
+    *v = (TapVhost){.fds = fd ? fd : fds};
+    if (!opt_take_bool(o, "vhost", &v->on, err) ||
+        !opt_take_bool(o, "vhostforce", &v->force, err) ||
         !opt_take_u64(o, "poll-us", &poll_us, err)) {
         return false;
     }
-    if (force || fd || fds) {
-        rhea_error_set(err, "vhost=on: the kernel's virtio-net (vhost) is not supported");
+    if ((fd && fds) || (v->fds && !v->on && !v->force)) {
+        rhea_error_set(err, fd && fds ? "vhostfd= and vhostfds= exclude each other"
+                                      : "vhostfd(s)= is not valid without vhost");
         return false;
     }
-    if (vhost) {
-        rhea_warn_report("netdev tap: vhost=on: vhost is not supported, frames go through this "
-                         "program");
+    return true;
+}
+
+/* A vhost device for each queue. Without one, unless it has to be, frames go through this program.
+ */
+static bool tap_vhost(NetTap *t, const TapVhost *v, GError **err)
+{
+    g_auto(GStrv) fd = v->fds ? g_strsplit(v->fds, ":", QUEUES_MAX + 1) : NULL;
+    unsigned n = net_queue_count(&t->b);
+
+    if (!v->on && !v->force) {
+        return true;
+    }
+    if (fd && g_strv_length(fd) != n) {
+        rhea_error_set(err, "netdev tap: %u descriptors in vhostfds=, but %u queues",
+                       g_strv_length(fd), n);
+        return false;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        NetTap *q = (NetTap *)net_queue(&t->b, i);
+        uint64_t number;
+
+        if (fd) {
+            if (!opt_value_u64("vhostfd", fd[i], &number, err)) {
+                return false;
+            }
+            if (number > INT32_MAX || fcntl(number, F_SETFD, FD_CLOEXEC) < 0) {
+                rhea_error_set(err, "vhostfd=%s: %s", fd[i], g_strerror(EBADF));
+                return false;
+            }
+            q->b.vhost_fd = number;
+        } else if ((q->b.vhost_fd = open(VHOST_PATH, O_RDWR | O_CLOEXEC)) < 0) {
+            if (v->force) {
+                rhea_error_set(err, "vhost=on: %s: %s", VHOST_PATH, g_strerror(errno));
+                return false;
+            }
+            rhea_warn_report("netdev tap: vhost=on: %s: %s: frames go through this program",
+                             VHOST_PATH, g_strerror(errno));
+            return true;
+        }
+        q->b.kernel_fd = q->fd;
     }
     return true;
 }
@@ -465,6 +514,15 @@ static NetBackend *bridge_new(const char *helper, const char *bridge, int vnet_h
     return t ? &t->b : NULL;
 }
 
+static NetBackend *tap_with_vhost(NetBackend *b, const TapVhost *v, GError **err)
+{
+    if (b && !tap_vhost((NetTap *)b, v, err)) {
+        tap_free((NetTap *)b);
+        return NULL;
+    }
+    return b;
+}
+
 static NetTap *tap_make_queue(char name[IFNAMSIZ], bool header, bool many, int vnet_hdr,
                               GError **err)
 {
@@ -485,11 +543,12 @@ static NetBackend *tap_open(Machine *m, OptDict *o, GError **err)
     const char *up = opt_take(o, "script"), *down = opt_take(o, "downscript");
     bool want_header = true;
     int vnet_hdr = opt_get(o, "vnet_hdr") != NULL;
+    TapVhost vhost;
     uint64_t sndbuf = 0, queues = 1;
     char name[IFNAMSIZ] = "";
 
     if (!opt_take_bool(o, "vnet_hdr", &want_header, err) ||
-        !opt_take_size(o, "sndbuf", &sndbuf, err) || !tap_vhost(o, err) ||
+        !opt_take_size(o, "sndbuf", &sndbuf, err) || !tap_take_vhost(o, &vhost, err) ||
         !opt_take_u64(o, "queues", &queues, err)) {
         return NULL;
     }
@@ -505,7 +564,7 @@ static NetBackend *tap_open(Machine *m, OptDict *o, GError **err)
         return NULL;
     }
     if (fd || fds) {
-        return tap_from_fds(fd ? fd : fds, err);
+        return tap_with_vhost(tap_from_fds(fd ? fd : fds, err), &vhost, err);
     }
     if (helper) {
         if (ifname || up || down || queues > 1) {
@@ -513,7 +572,7 @@ static NetBackend *tap_open(Machine *m, OptDict *o, GError **err)
                                 "helper=");
             return NULL;
         }
-        return bridge_new(helper, br, vnet_hdr, err);
+        return tap_with_vhost(bridge_new(helper, br, vnet_hdr, err), &vhost, err);
     }
     if (ifname && strlen(ifname) >= IFNAMSIZ) {
         rhea_error_set(err, "ifname=%s: longer than %d characters", ifname, IFNAMSIZ - 1);
@@ -532,7 +591,7 @@ static NetBackend *tap_open(Machine *m, OptDict *o, GError **err)
     }
     up = up ? up : DEFAULT_UP;
     down = down ? down : DEFAULT_DOWN;
-    if ((named(up) && !tap_script(up, t->name, err)) ||
+    if (!tap_vhost(t, &vhost, err) || (named(up) && !tap_script(up, t->name, err)) ||
         (sndbuf && sndbuf <= INT32_MAX && ioctl(t->fd, TUNSETSNDBUF, &(int){sndbuf}) < 0)) {
         if (err && !*err) {
             rhea_error_set(err, "sndbuf: %s", g_strerror(errno));

@@ -356,7 +356,7 @@ static void test_refused(void)
         {"tap,id=a,queues=0", "1 to 32"},
         {"tap,id=a,fd=0,queues=2", "invalid with fd="},
         {"tap,id=a,fds=0:", "no tap interface"},
-        {"tap,id=a,vhostforce=on", "vhost"},
+        {"tap,id=a,vhostfd=9", "not valid without vhost"},
         {"tap,id=a,fd=0,script=x", "invalid with fd="},
         {"bridge,id=a,helper=/nonexistent", "status 127"},
     };

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The rhea authors */
 /*
- * Rings in the hands of the kernel, whose part the test plays: ioctl() on one descriptor comes
- * here. What the device tells it, kicks, calls, resets, and where the rings are when they come
- * back.
+ * Rings in the hands of the kernel, whose part the test plays: vhost's ioctl() calls come here.
+ * What the socket device and the network card tell it, kicks, calls, resets, and where the rings
+ * are when they come back.
  */
 #include "hw/vhost.h"
+#include "tests/unit/fake-net.h"
 #include "tests/unit/virtio-driver.h"
 
 #include <linux/vhost.h>
@@ -22,7 +23,7 @@ typedef struct Kernel {
     struct vhost_memory_region region;
     struct vhost_vring_addr addr[2];
     unsigned num[2], base[2];
-    int kick[2], call[2];
+    int kick[2], call[2], backend[2];
     unsigned long refuse; /* this request */
 } Kernel;
 
@@ -71,6 +72,9 @@ static int answer(unsigned long request, void *arg)
     case VHOST_SET_VRING_CALL:
         kernel.call[file->index] = file->fd;
         break;
+    case VHOST_NET_SET_BACKEND:
+        kernel.backend[file->index] = file->fd;
+        break;
     case VHOST_VSOCK_SET_GUEST_CID:
         kernel.cid = *(uint64_t *)arg;
         break;
@@ -91,8 +95,9 @@ int ioctl(int fd, unsigned long request, ...)
     va_start(ap, request);
     void *arg = va_arg(ap, void *);
     va_end(ap);
-    return kernel.fd > 0 && fd == kernel.fd ? answer(request, arg)
-                                            : (int)syscall(SYS_ioctl, fd, request, arg);
+    return kernel.fd > 0 && _IOC_TYPE(request) == VHOST_VIRTIO
+               ? answer(request, arg)
+               : (int)syscall(SYS_ioctl, fd, request, arg);
 }
 
 static void kernel_open(Driver *d, const char *props)
@@ -133,10 +138,8 @@ static void use_one(Driver *d, unsigned ring, uint32_t head)
     }
 }
 
-static void start(Driver *d)
+static void start_checked(Driver *d)
 {
-    driver_start(d, UINT64_MAX, 3);
-    g_assert_true(kernel.running);
     g_assert_cmpuint(kernel.regions, >=, 1);
     g_assert_true((uint8_t *)(uintptr_t)kernel.region.userspace_addr ==
                   ram(d, kernel.region.guest_phys_addr));
@@ -150,6 +153,13 @@ static void start(Driver *d)
         g_assert_true((uint8_t *)(uintptr_t)kernel.addr[i].used_user_addr == ram(d, used_at(d, i)));
         kicked(i); /* at the start, for what came before */
     }
+}
+
+static void start(Driver *d)
+{
+    driver_start(d, UINT64_MAX, 3);
+    g_assert_true(kernel.running);
+    start_checked(d);
 }
 
 static void test_rings(void)
@@ -246,11 +256,57 @@ static void test_refused(void)
     driver_close(&d);
 }
 
+static void test_net(void)
+{
+    FakeNet *net = fake_new(false);
+    GPtrArray *nets = g_ptr_array_new();
+    Driver d;
+    uint32_t used = 0;
+
+    kernel = (Kernel){.offered = UINT64_C(1) << VIRTIO_F_VERSION_1 | 1u << 15, .backend = {-1, -1}};
+    kernel.fd = net->b.vhost_fd = eventfd(0, 0);
+    net->b.kernel_fd = 77;
+    net->b.can_offload = true;
+    driver_open(&d, false, true);
+    g_ptr_array_add(nets, &net->b);
+    d.t.m->nets = nets;
+    driver_plug_ok(&d, "virtio-net-device,netdev=n0");
+    vreg_set(&d, 0x14, 0);
+    g_assert_cmphex(vreg(&d, 0x10) & (1u << VIRTIO_F_EVENT_IDX | 1u << 15), ==, 1u << 15);
+    driver_start(&d, UINT64_MAX, 3);
+    start_checked(&d);
+    g_assert_cmpint(kernel.backend[0], ==, 77);
+    g_assert_cmpint(kernel.backend[1], ==, 77);
+    g_assert_true(net->b.vhost);
+    /* Not by the back end's thread. */
+    desc_set(&d, QUEUE_AT(1), 3, BUFFERS, 64, 0, 0);
+    make_available(&d, 1, 3);
+    kick(&d, 1);
+    g_assert_true(kicked(1));
+    kick(&d, 0);
+    g_assert_true(kicked(0));
+    fake_hold(net, true);
+    fake_hold(net, false);
+    g_assert_cmpuint(net->sent->len, ==, 0);
+    use_one(&d, 1, 3);
+    g_assert_cmpint(d.line.level, ==, 1);
+    g_assert_cmpint(used_next(&d, 1, &used), ==, 3);
+    vreg_set(&d, 0x70, 0);
+    g_assert_cmpint(kernel.backend[0], ==, -1);
+    g_assert_cmpint(kernel.backend[1], ==, -1);
+    g_assert_false(net->b.vhost);
+    driver_close(&d);
+    close(net->b.vhost_fd);
+    net_close(&net->b);
+    g_ptr_array_free(nets, TRUE);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/vhost/refused", test_refused);
     g_test_add_func("/vhost/rings", test_rings);
     g_test_add_func("/vhost/broken", test_broken);
+    g_test_add_func("/vhost/net", test_net);
     return g_test_run();
 }
