@@ -236,6 +236,7 @@ enum {
 STATE(e1000e, E1000eState, E1000E_STATE, NetBackend *net; MemRegion msix_bar; uint8_t * tx_frame;
       uint8_t * tx_segment; /* TX_MAX bytes */
       uint8_t * rx_frame;   /* RX_MAX */
+      bool loading;
       /* Properties. */
       char *mac_text; char *netdev; uint16_t subsystem_vendor; uint16_t subsystem;
       uint8_t disable_vnet_hdr; bool init_vet; bool migrate_timadj; int32_t bootindex;)
@@ -1380,7 +1381,10 @@ static bool e1000e_post_load(void *opaque, GError **err)
     E1000eState *s = opaque;
 
     systim_set(s, s->systim);
-    if (!pci_post_load(s, err)) {
+    s->loading = true;
+    bool ok = pci_post_load(s, err);
+    s->loading = false;
+    if (!ok) {
         return false;
     }
     rx_ready(s, 0);
@@ -1399,7 +1403,8 @@ static void e1000e_config_written(void *opaque, unsigned offset, unsigned size,
 
 static void e1000e_master_changed(void *opaque, bool on)
 {
-    if (on) {
+    /* What a snapshot has in the rings waits for the driver, as it did before. */
+    if (on && !((E1000eState *)opaque)->loading) {
         tctl_after(opaque, 0);
         rx_ready(opaque, 0);
     }
