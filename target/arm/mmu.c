@@ -126,14 +126,17 @@ uint32_t arm_asid_tag(ARMRegime regime, uint32_t vmid, uint32_t asid)
 
 /* DACR, which AArch32 kernels write on each way in and out: with its short descriptors ASIDs have 8
  * bits, so there is room for it. */
-static uint64_t domains_key(const ARMEnv *env, ARMRegime r)
+static bool regime_domains(const ARMEnv *env, ARMRegime r)
 {
-    unsigned el = regime_el(r);
+    return regime_on(env, r) && regime_aa32(env, r) && !regime_uses_lpae(env, r);
+}
 
-    if (!regime_on(env, r) || !regime_aa32(env, r) || regime_uses_lpae(env, r)) {
-        return 0;
-    }
-    return (env->sys.dacr[el] & 0xff) << 8 | ARM_BITS(env->sys.dacr[el], 8, 24) << KEY_DACR_SHIFT;
+static uint64_t domains_key(const ARMEnv *env, ARMRegime r, uint32_t mask)
+{
+    uint64_t dacr = env->sys.dacr[regime_el(r)] & mask;
+
+    return regime_domains(env, r) ? (dacr & 0xff) << 8 | ARM_BITS(dacr, 8, 24) << KEY_DACR_SHIFT
+                                  : 0;
 }
 
 static uint64_t context_key(const ARMEnv *env, ARMRegime r, bool user, bool pan, uint32_t *tag)
@@ -143,7 +146,7 @@ static uint64_t context_key(const ARMEnv *env, ARMRegime r, bool user, bool pan,
     uint64_t key = asid | (uint64_t)vmid << 16 | (uint64_t)r << KEY_REGIME_SHIFT;
 
     key |= regime_on(env, r) ? KEY_ON : 0;
-    key |= domains_key(env, r);
+    key |= domains_key(env, r, UINT32_MAX);
     if (regime_on(env, r) || regime_stage2(env, r)) {
         key |= (user ? KEY_USER : 0) | (pan ? KEY_PAN : 0);
     }
@@ -246,9 +249,12 @@ void arm_mmu_changed(ARMEnv *env)
     }
     if (r == ARM_REG_EL10 && !user && !env->sys.private_el1_code && (key & KEY_ON)) {
         /* All code that EL1 has run lies in global mappings: one fetch context serves all address
-         * spaces, and jumps in the kernel stay linked across switches of TTBR. */
+         * spaces, and jumps in the kernel stay linked across switches of TTBR. Of DACR only the
+         * domains of this code matter: kernels close the user's domain on entry and open it for
+         * each access to the user's memory. */
         key = (uint64_t)r << KEY_REGIME_SHIFT | KEY_ON | KEY_EL1_CODE |
-              (uint64_t)arm_current_vmid(env) << 16 | domains_key(env, r);
+              (uint64_t)arm_current_vmid(env) << 16 |
+              domains_key(env, r, env->sys.el1_code_domains);
         tag = ASID_EL1_CODE;
     } else {
         key = context_key(env, r, user, false, &tag);
@@ -1041,6 +1047,11 @@ bool arm_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, uns
             arm_mmu_changed(env);
         } else {
             tag = ASID_EL1_CODE;
+            uint32_t domain = 3u << 2 * w.domain;
+            if (regime_domains(env, r) && !(env->sys.el1_code_domains & domain)) {
+                env->sys.el1_code_domains |= domain;
+                arm_mmu_changed(env);
+            }
         }
     }
     bool watch = G_UNLIKELY(env->sys.wp_on) && access != TLB_FETCH && arm_watch_page(env, vaddr);

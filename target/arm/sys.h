@@ -328,8 +328,9 @@ typedef struct ARMSys {
     uint8_t pmu_el;    /* level for which running counters were chosen */
     bool pmu_filtered; /* a change of the exception level may start or stop counters */
 
-    bool private_el1_code; /* see mmu.c */
-    bool low_global;       /* there were global pages in the lower range */
+    bool private_el1_code;     /* see mmu.c */
+    uint32_t el1_code_domains; /* fields of DACR: domains that EL1 has run code of */
+    bool low_global;           /* there were global pages in the lower range */
 } ARMSys;
 
 /* ARMBoard.power: values that PSCI's AFFINITY_INFO returns. */
