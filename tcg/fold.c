@@ -424,6 +424,35 @@ static TCGv fold_mul_div(TCGBuilder *b, TCGOp *op, int64_t cy)
     }
 }
 
+/* The bit of which x is a mask, -bit: a condition; none if x is no such mask. */
+static TCGv bit_of_mask(TCGBuilder *b, TCGv x)
+{
+    const TCGOp *d = tcg_def(b, x);
+    int64_t k;
+
+    if (d->opc == TCG_OP_sextract && d->aux >> 8 == 1) {
+        k = (int64_t)(UINT64_C(1) << (d->aux & 63));
+        return tcg_gen_setcondi(b, TCG_I32, TCG_COND_TSTNE, d->a, k);
+    }
+    if (d->opc != TCG_OP_neg || b->facts[d->a.i].zero != ~UINT64_C(1)) {
+        return TCG_NONE;
+    }
+    TCGv bit = d->a;
+    d = tcg_def(b, bit);
+    if (d->opc == TCG_OP_and && is_const(b, d->b, &k)) {
+        return tcg_gen_setcond(b, TCG_I32, TCG_COND_TSTNE, d->a, d->b);
+    }
+    return bit;
+}
+
+/* -bit & y is a choice: one step less from the bit to the result. */
+static TCGv and_of_mask(TCGBuilder *b, TCGv mask, TCGv y)
+{
+    TCGv bit = bit_of_mask(b, mask);
+
+    return bit.i ? tcg_gen_select(b, bit, y, tcg_const(b, tcg_def(b, y)->type, 0)) : TCG_NONE;
+}
+
 static TCGv fold_and(TCGBuilder *b, TCGOp *op, bool ky, int64_t cy)
 {
     TCGv x = op->a, y = op->b;
@@ -454,7 +483,12 @@ static TCGv fold_and(TCGBuilder *b, TCGOp *op, bool ky, int64_t cy)
         if (uy == UINT32_MAX) {
             return tcg_gen_ext32u(b, x);
         }
-        return TCG_NONE;
+        return and_of_mask(b, x, y);
+    }
+    TCGv v = and_of_mask(b, x, y);
+    v = v.i ? v : and_of_mask(b, y, x);
+    if (v.i) {
+        return v;
     }
     if (has_op(b, TCG_OP_andc)) {
         if (dy->opc == TCG_OP_not) {

@@ -469,6 +469,14 @@ static void test_fold_compare(Fixture *f, gconstpointer data)
            "select(x2,x1,x0)");
     EXPECT(tcg_gen_select(b, c, tcg_gen_select(b, c, x, y), z), "select(x2,x0,0)");
     EXPECT(tcg_gen_select(b, c, x, tcg_gen_select(b, c, z, y)), "select(x2,x0,x1)");
+    /* A mask made of a bit. */
+    EXPECT(tcg_gen_and(b, tcg_gen_neg(b, tcg_gen_andi(b, x, 1)), y),
+           "select(setcond.tstne(x0,1),x1,0)");
+    EXPECT(tcg_gen_and(b, y, tcg_gen_neg(b, tcg_gen_setcond(b, TCG_I64, TCG_COND_LT, x, y))),
+           "select(setcond.lt(x0,x1),x1,0)");
+    EXPECT(tcg_gen_andi(b, tcg_gen_neg(b, tcg_gen_shri(b, x, 63)), 5), "select(shr(x0,63),5,0)");
+    EXPECT(tcg_gen_and(b, tcg_gen_sextract(b, x, 5, 1), y), "select(setcond.tstne(x0,32),x1,0)");
+    EXPECT(tcg_gen_and(b, tcg_gen_neg(b, tcg_gen_andi(b, x, 2)), y), "and(x1,neg(and(x0,2)))");
     EXPECT(tcg_gen_select(b, c, tcg_i64(b, 1), z), "setcond.ne(x2,0)");
     TCGv lt32 = tcg_gen_setcond(b, TCG_I32, TCG_COND_LT, x, y);
     EXPECT(tcg_gen_setcondi(b, TCG_I64, TCG_COND_EQ, tcg_gen_extu(b, lt32), 0),
