@@ -7,7 +7,8 @@
  * Invariants: an entry without flag bits in a tag maps one RAM page for that kind of access, and
  * the page has been checked for it. A slot's table is cleared before the slot gets a new key; its
  * generation changes whenever an entry that may be in the jump cache, a link or a table is taken
- * away, so that env->ctx never names two mappings.
+ * away, so that env->ctx never names two mappings. A site holds what an entry of its table held
+ * since the last flush of anything.
  *
  * Thread: the vCPU's own, but for tlb_protect_code(). Test: tests/unit/tlb_test.c and every guest.
  */
@@ -15,6 +16,7 @@
 #include <sys/mman.h>
 #include "accel/tcg/internal.h"
 #include "rhea/log.h"
+#include "softmmu/tlb-site.h"
 
 #define TLB_MIN_BITS 8
 #define TLB_MAX_BITS 13
@@ -42,8 +44,21 @@ static uint64_t new_gen(CPU *cpu)
     return __atomic_fetch_add(&cpu->tcg->accel->next_gen, 1, __ATOMIC_RELAXED);
 }
 
+static void sites_clear(TlbTable *t)
+{
+    TlbSites *sites = tlb_sites(t);
+
+    if (sites->used) {
+        sites->used = 0;
+        for (unsigned i = 0; i < TLB_SITES; i++) {
+            sites->site[i].tag = TLB_INVALID;
+        }
+    }
+}
+
 static void table_clear(TlbTable *t, unsigned bits)
 {
+    sites_clear(t);
     t->mask = (((uint64_t)1 << bits) - 1) << TLB_ENTRY_BITS;
     for (unsigned i = 0; i < 1u << bits; i++) {
         entry_clear(&t->entries[i]);
@@ -90,7 +105,9 @@ static TlbTable *table_new(CPU *cpu)
     if (m == MAP_FAILED) {
         g_error("out of memory for the TLB of vCPU %u", cpu->index);
     }
-    return (TlbTable *)(m + TLB_PAGE_SIZE - sizeof(TlbTable));
+    TlbTable *t = (TlbTable *)(m + TLB_PAGE_SIZE - sizeof(TlbTable));
+    tlb_sites(t)->used = 1; /* zeros are no empty sites */
+    return t;
 }
 
 static void slot_clear(CPU *cpu, TlbSlot *s, unsigned bits)
@@ -446,6 +463,7 @@ static void slot_flush_page(CPU *cpu, unsigned n, uint64_t vaddr)
     if (!s->valid) {
         return;
     }
+    sites_clear(s->table);
     TlbEntry *e = table_entry(s->table, page);
     if (plain_addr(cpu, e->tag_r & TLB_PAGE_MASK) == page ||
         plain_addr(cpu, e->tag_w & TLB_PAGE_MASK) == page ||

@@ -50,7 +50,8 @@ typedef struct TcgExit {
     uint64_t link_ctx; /* cross-page only; 0 (never a valid ctx): not linked */
     uint64_t link_page;
     int64_t target; /* relative to the unit's page */
-    uint32_t patch; /* offset from the unit's code to the aligned 8-byte word that holds the jump */
+    uint32_t patch; /* offset from the unit's code to the aligned 8-byte word that holds the jump;
+                       0: a loop to the unit's own entry, never linked */
     uint32_t
         stub; /* offset to the stub that leaves with TCG_LEAVE_LINK: where the jump goes unlinked */
     void *unit; /* accelerator's: the source unit */

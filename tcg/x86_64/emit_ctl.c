@@ -5,7 +5,8 @@
  * the stubs behind the code. The contract is in tcg/backend.h.
  *
  * A direct exit ends in a 5-byte jump inside an aligned 8-byte word, which the accelerator patches;
- * at first it leads to a stub that leaves through the link thunk.
+ * at first it leads to a stub that leaves through the link thunk. An exit to the unit's own start
+ * needs no link: it goes to the entry, where a dead unit is left.
  *
  * Thread: any, one X86Gen each. Test: tests/unit/test-x86-64-jit.c.
  */
@@ -191,6 +192,13 @@ static void emit_label(X86Gen *s, const TCGOp *op)
 
 /* ---- exits ---- */
 
+/* May an exit to the unit's own start jump there without being linked? A unit that straddles
+ * depends on the next page's mapping; lock-step mode looks at each unit. */
+static bool loops_here(const X86Gen *s)
+{
+    return !s->t->check && s->u->start + s->u->guest_bytes <= TLB_PAGE_SIZE;
+}
+
 /* Leave by direct exit number n to page offset target from instruction (pc, insn). */
 static void emit_exit(X86Gen *s, unsigned n, int64_t target, int32_t pc, unsigned insn)
 {
@@ -215,6 +223,11 @@ static void emit_exit(X86Gen *s, unsigned n, int64_t target, int32_t pc, unsigne
         asm_alu_mi(as, 0, ALU_CMP, ENV(exit_request), 0);
         Stub *st = x86_stub_new(s, STUB_POLL);
         st->imm = n;
+        if (target == s->u->start && loops_here(s)) {
+            asm_link(as, asm_jcc(as, CC_E), 0);
+            st->jump = asm_jmp(as);
+            return;
+        }
         st->jump = asm_jcc(as, CC_NE);
     }
     if (!same_page) {
@@ -248,7 +261,7 @@ static void emit_exit_if(X86Gen *s, const TCGOp *op)
     x86_advance(s);
     uint32_t snap, nsnap;
     x86_snapshot(s, &snap, &nsnap);
-    if (op->aux == 1 && !parity && nsnap <= 4) {
+    if (op->aux == 1 && !parity && nsnap <= 8) {
         uint32_t over = asm_jcc(as, cc ^ 1);
         x86_store_snapshot(s, snap, nsnap);
         emit_exit(s, op->c.i, op->imm, s->pc, s->insn);
@@ -378,6 +391,9 @@ void x86_emit_stub(X86Gen *s, Stub *st)
     switch (st->kind) {
     case STUB_SLOW:
         x86_stub_slow(s, st);
+        break;
+    case STUB_SITE:
+        x86_stub_site(s, st);
         break;
     case STUB_COLD:
         x86_stub_cold(s, st);

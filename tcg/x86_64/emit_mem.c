@@ -14,6 +14,9 @@
  * faults stay where they belong, and what was checked cannot be stale. A group ends at labels and
  * helper calls.
  *
+ * Sites. A load in a loop whose address changes slowly (loop.c) compares with its site instead
+ * (softmmu/tlb.h): fewer instructions, and the data does not wait for the look-up.
+ *
  * x86 is TSO: loads acquire, stores release, locked instructions are full barriers (Intel SDM
  * volume 3, 9.2). Only a sequentially consistent store and a store-load fence need more.
  *
@@ -81,9 +84,10 @@ static void capture_hosts(X86Gen *s, Stub *st)
 }
 
 /*
- * The check; returns its stub. Afterwards rax is the addend: the host address is rax + base + disp.
+ * The look-up: rdx is the page as the tag should have it. Returns the position after the jump that
+ * is taken if the entry does not allow the access, and where the addend is.
  */
-static Stub *emit_check(X86Gen *s, const Access *x)
+static uint32_t emit_lookup(X86Gen *s, const Access *x, Mem *addend)
 {
     Asm *as = &s->a;
     int32_t over = x->align < x->size ? x->size - x->align : 0;
@@ -126,17 +130,77 @@ static Stub *emit_check(X86Gen *s, const Access *x)
     }
     entry.disp = x->tag;
     asm_rm(as, (ALU_CMP * 8 + 3) | OP_W, RDX, entry);
-    Stub *st = x86_stub_new(s, STUB_SLOW);
-    st->jump = asm_jcc(as, CC_NE);
+    *addend = entry;
+    addend->disp = offsetof(TlbEntry, addend);
+    return asm_jcc(as, CC_NE);
+}
+
+static Stub *access_stub(X86Gen *s, StubKind kind, const Access *x, uint32_t jump)
+{
+    Stub *st = x86_stub_new(s, kind);
+    st->jump = jump;
     st->xmm = (s->busy & XMMS) != 0;
     st->r[0] = x->base;
     st->imm = x->disp;
     st->r[1] = st->r[2] = st->r[3] = REG_NONE;
     x86_snapshot(s, &st->snap, &st->nsnap);
     capture_hosts(s, st);
-    entry.disp = offsetof(TlbEntry, addend);
-    asm_rm(as, I_MOV_RM | OP_W, RAX, entry);
     return st;
+}
+
+/*
+ * The check; returns its stub. Afterwards rax is the addend: the host address is rax + base + disp.
+ */
+static Stub *emit_check(X86Gen *s, const Access *x)
+{
+    Mem addend;
+    uint32_t jump = emit_lookup(s, x, &addend);
+    Stub *st = access_stub(s, STUB_SLOW, x, jump);
+    asm_rm(&s->a, I_MOV_RM | OP_W, RAX, addend);
+    return st;
+}
+
+/* The same by a site, for a load. Misaligned addresses go out of line. */
+static Stub *emit_site_check(X86Gen *s, const Access *x, unsigned site)
+{
+    Asm *as = &s->a;
+    if (x->disp) {
+        asm_rm(as, I_LEA | OP_W, RDX, mem_bd(x->base, x->disp));
+    } else {
+        asm_mov_rr(as, OP_W, RDX, x->base);
+    }
+    asm_alu_ri(as, OP_W, ALU_AND, RDX, (int32_t)(TLB_PAGE_MASK | (x->size - 1) | (x->align - 1)));
+    Mem m = mem_bd(R11, TLB_SITE_OFFSET(site, tag));
+    asm_rm(as, (ALU_CMP * 8 + 3) | OP_W, RDX, m);
+    Stub *st = access_stub(s, STUB_SITE, x, asm_jcc(as, CC_NE));
+    m.disp = TLB_SITE_OFFSET(site, addend);
+    asm_rm(as, I_MOV_RM | OP_W, RAX, m);
+    st->imm2 = asm_pos(as);
+    return st;
+}
+
+void x86_stub_site(X86Gen *s, Stub *st)
+{
+    Asm *as = &s->a;
+    const TCGOp *op = &s->u->ops[st->op];
+    unsigned site = s->val[st->op].site - 1;
+    Access x = {.base = st->r[0],
+                .disp = st->imm,
+                .size = 1u << tcg_mo_size(op->aux),
+                .align = 1u << tcg_mo_align(op->aux),
+                .tag = offsetof(TlbEntry, tag_r)};
+    Mem m, to = mem_bd(R11, TLB_SITE_OFFSET(site, tag));
+    Stub slow = *st;
+    slow.kind = STUB_SLOW;
+    slow.jump = emit_lookup(s, &x, &m);
+    asm_rm(as, I_MOV_RM | OP_W, RAX, m);
+    asm_rm(as, I_MOV_MR | OP_W, RDX, to);
+    to.disp = TLB_SITE_OFFSET(site, addend);
+    asm_rm(as, I_MOV_MR | OP_W, RAX, to);
+    to.disp = TLB_SITES_USED_OFFSET;
+    asm_rm(as, I_MOV_MR, RSP, to); /* anything but 0 */
+    asm_jmp_to(as, st->imm2);
+    g_array_append_val(s->stubs, slow);
 }
 
 static Mem host_mem(const Access *x)
@@ -428,7 +492,8 @@ static void emit_ld(X86Gen *s, const TCGOp *op)
         Access x = take_address(s, op, op->imm);
         x86_advance(s);
         d = x86_def(s, 1u << x.base);
-        st = emit_check(s, &x);
+        unsigned site = s->val[s->i].site;
+        st = site ? emit_site_check(s, &x, site - 1) : emit_check(s, &x);
         if (size == TCG_MO_128 && op->aux & TCG_MO_BE) {
             /* Rare: always the slow path. */
             as->p = as->start + st->jump - 6;

@@ -283,6 +283,9 @@ static void patch_exit(const TcgCode *c, TcgExit *e, const void *target)
 {
     const uint8_t *rx = c->code;
     uint8_t *rw = (uint8_t *)c->exits - c->code_size;
+    if (!e->patch) {
+        return; /* a loop */
+    }
     patch_word(rw, rx, e->patch, 1, NULL, target ? target : rx + e->stub);
 }
 

@@ -35,6 +35,7 @@
 #ifndef TCG_X86_64_INTERNAL_H
 #define TCG_X86_64_INTERNAL_H
 
+#include "softmmu/tlb-site.h"
 #include "tcg/backend.h"
 #include "tcg/ir.h"
 #include "tcg/x86_64/asm.h"
@@ -80,7 +81,7 @@ typedef enum X86Slow {
 
 typedef struct X86Thunks {
     X86Features have;
-    bool icount, pc32;
+    bool icount, pc32, check;
     int32_t bias;       /* rbp = env + bias */
     ptrdiff_t rw_delta; /* writable - executable address */
     uint32_t temps;     /* registers that values of units may use */
@@ -109,6 +110,8 @@ typedef struct Val {
     bool cst;       /* integer, FP or vector constant */
     uint8_t type;   /* TCGType */
     bool zx;        /* i32: upper half of the registers is zero */
+    uint8_t pace;   /* see loop.c */
+    uint8_t site;   /* load: number of its site + 1 */
 } Val;
 
 /* Accesses at constant distances from one base value: see emit_mem.c. */
@@ -130,6 +133,7 @@ typedef struct Sunk {
 
 typedef enum StubKind {
     STUB_SLOW,     /* memory slow path */
+    STUB_SITE,     /* load whose site holds another page */
     STUB_COLD,     /* access of a group whose check has failed: on its own */
     STUB_EXIT,     /* exit_if taken */
     STUB_UNLINKED, /* direct exit not linked */
@@ -338,11 +342,15 @@ void x86_mov_const(X86Gen *s, unsigned d, int64_t imm);
 void x86_alu(X86Gen *s, unsigned w, unsigned alu, unsigned d, Opnd o);
 void x86_rm(X86Gen *s, unsigned opc, unsigned d, Opnd o);
 
+/* ---- loop.c ---- */
+void x86_find_sites(X86Gen *s);
+
 /* ---- emit_mem.c ---- */
 void x86_form_groups(X86Gen *s);
 void x86_emit_mem(X86Gen *s, const TCGOp *op);
 void x86_stub_slow(X86Gen *s, Stub *st);
 void x86_stub_cold(X86Gen *s, Stub *st);
+void x86_stub_site(X86Gen *s, Stub *st);
 
 /* ---- emit_fp.c ---- */
 void x86_emit_fp(X86Gen *s, const TCGOp *op);

@@ -252,6 +252,7 @@ bool x86_prepare(X86Gen *s)
     s->flags_live = s->unreachable = false;
     scan_forward(s);
     x86_form_groups(s);
+    x86_find_sites(s);
     for (uint32_t k = 0; k < s->ngroups; k++) {
         s->val[u->nops + k] = (Val){.root = u->nops + k, .hint = REG_NONE, .type = TCG_I64};
     }
@@ -887,8 +888,9 @@ static void ensure_slot(X86Gen *s, uint16_t v)
     }
 }
 
-/* Does a call that clobbers this pinned register leave its value incomplete? The pin comes back from
- * its cell's home, which is narrower than the operand of a trunc or vlow that became the cell. */
+/* Does a call that clobbers this pinned register leave its value incomplete? The pin comes back
+ * from its cell's home, which is narrower than the operand of a trunc or vlow that became the cell.
+ */
 static bool pin_loses_value(const X86Gen *s, const X86Pin *p)
 {
     uint16_t v = s->regval[p->reg];

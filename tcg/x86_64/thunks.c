@@ -306,6 +306,7 @@ size_t x86_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t room, const TcgHos
     X86Thunks *t = g_new0(X86Thunks, 1);
     probe(&t->have);
     t->icount = o->icount;
+    t->check = o->check;
     t->pc32 = target->pc32;
     t->cells = target->cells;
     t->rw_delta = rw - rx;

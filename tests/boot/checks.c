@@ -526,6 +526,56 @@ static void check_memory(void)
     munmap(p, size);
 }
 
+/* One loop over pages whose mapping changes: what it knows of them goes with the mapping. */
+static __attribute__((noinline, optimize("O2"))) uint64_t sum_words(const volatile uint32_t *p,
+                                                                    const volatile uint32_t *end)
+{
+    uint64_t sum = 0;
+    do
+        sum += *p;
+    while (++p < end);
+    return sum;
+}
+
+static void do_sum(void *p)
+{
+    HIDE(sum_words(p, (uint32_t *)p + 1024));
+}
+
+static void check_remap(void)
+{
+    const int anonymous = MAP_PRIVATE | MAP_ANONYMOUS, both = PROT_READ | PROT_WRITE;
+    uint32_t *p = mmap(NULL, 8192, both, anonymous, -1, 0);
+    uint32_t *q = mmap(NULL, 8192, both, anonymous, -1, 0);
+    CHECK(p != MAP_FAILED && q != MAP_FAILED);
+    for (uint32_t round = 1; round < 40; round++) {
+        for (int i = 0; i < 1024; i++)
+            p[i] = q[i] = round;
+        CHECK(sum_words(p, p + 1024) == round * 1024);
+        q[5]++;
+        /* q's page in place of p's, a page of zeros in place of q's */
+        CHECK(mremap(q, 4096, 4096, MREMAP_MAYMOVE | MREMAP_FIXED, p) == p);
+        CHECK(sum_words(p, p + 1024) == round * 1024 + 1);
+        CHECK(mmap(q, 4096, both, anonymous | MAP_FIXED, -1, 0) == q);
+        CHECK(sum_words(q, q + 1024) == 0);
+        CHECK(mprotect(p, 4096, PROT_NONE) == 0);
+        CHECK(fault_of(do_sum, p) == SIGSEGV && last_info.si_addr == p);
+        CHECK(mprotect(p, 4096, both) == 0);
+        pid_t child = fork();
+        if (!child) {
+            for (int i = 0; i < 1024; i++)
+                p[i] = 1;
+            _exit(sum_words(p, p + 1024) == 1024 ? 3 : 4);
+        }
+        int status = 0;
+        CHECK(waitpid(child, &status, 0) == child && status == 3 << 8);
+        CHECK(sum_words(p, p + 1024) == round * 1024 + 1);
+        CHECK(sum_words(p + 1, p + 1026) == round * 1024 + 1 - round + p[1024] + p[1025]);
+    }
+    munmap(p, 8192);
+    munmap(q, 8192);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && !strcmp(argv[1], "--child"))
@@ -548,7 +598,8 @@ int main(int argc, char **argv)
                {"misaligned", check_misaligned},
                {"time", check_time},
                {"rtc", check_rtc},
-               {"memory", check_memory}};
+               {"memory", check_memory},
+               {"remap", check_remap}};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         int before = failures;
         current = all[i].name;

@@ -171,6 +171,7 @@ void irgen_state_init(IrGenState *s, uint64_t seed)
         uint64_t n = irgen_number(&r);
         memcpy(&s->mem[i], &n, 8);
     }
+    irgen_empty_sites(&s->tlb);
     s->tlb.head.gen = 1;
     s->tlb.head.mask = (uint64_t)(G_N_ELEMENTS(s->tlb.entries) - 1) << TLB_ENTRY_BITS;
     for (unsigned i = 0; i < G_N_ELEMENTS(s->tlb.entries); i++) {
@@ -1137,6 +1138,9 @@ static void place(Gen *g, unsigned k, bool reachable)
 
 static int64_t exit_target(Gen *g)
 {
+    if (chance(&g->r, 10)) {
+        return tcg_unit_of(g->b)->start; /* a loop */
+    }
     return (int64_t)(below(&g->r, 0x3000) & ~1u) - 0x1000;
 }
 

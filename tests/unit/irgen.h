@@ -18,6 +18,7 @@
 
 #include <setjmp.h>
 #include "accel/cpu.h"
+#include "softmmu/tlb-site.h"
 #include "tcg/interp.h"
 
 #define IRGEN_BASE  UINT64_C(0x40000)
@@ -31,6 +32,7 @@
 #define IRGEN_CELLS (IRGEN_NX + IRGEN_NW + IRGEN_ND + IRGEN_NS + IRGEN_NV)
 
 typedef struct IrGenTlb {
+    TlbSites sites;
     TlbTable head;
     TlbEntry entries[256];
 } IrGenTlb;
@@ -54,6 +56,14 @@ struct IrGenState {
     void (*restore)(struct IrGenState *s, uintptr_t ra);
     IrGenTlb tlb;
 };
+
+static inline void irgen_empty_sites(IrGenTlb *t)
+{
+    for (unsigned i = 0; i < TLB_SITES; i++) {
+        t->sites.site[i].tag = TLB_INVALID;
+    }
+    t->sites.used = 0;
+}
 
 typedef struct IrGenOptions {
     unsigned nops;        /* about so many generated operations */

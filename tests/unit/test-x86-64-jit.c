@@ -60,6 +60,7 @@ static unsigned moves;
 
 static void set_addends(IrGenState *s, const uint8_t *mem)
 {
+    irgen_empty_sites(&s->tlb);
     for (unsigned i = 0; i < G_N_ELEMENTS(s->tlb.entries); i++) {
         s->tlb.entries[i].addend = (uintptr_t)mem - IRGEN_BASE;
     }
@@ -221,7 +222,8 @@ static Fixture *fixture_new(unsigned n)
                          .cells = config_cells[n],
                          .ncells = IRGEN_CELLS,
                          .pc32 = c->pc32};
-    TcgHostOptions o = {.icount = c->icount};
+    /* Units that loop leave after each turn, as the interpreter does. */
+    TcgHostOptions o = {.icount = c->icount, .check = true};
     f->thunk_bytes = host->emit_thunks(f->rw, f->rx, CACHE_SIZE, &o, &target, &f->thunks);
     f->thunk_bytes = (f->thunk_bytes + 63) & ~(size_t)63;
     if (c->bare) {
@@ -758,7 +760,7 @@ static void test_linking(void)
 {
     Fixture *f = fixture_new(0);
     IrGenState *s = f->got;
-    const int64_t targets[] = {0x200, 0x100, 0x1200, -0xe00};
+    const int64_t targets[] = {0x200, 0x80, 0x1200, -0xe00};
     for (unsigned k = 0; k < G_N_ELEMENTS(targets); k++) {
         int64_t target = targets[k];
         uint64_t pc = IRGEN_PAGE + target;
@@ -838,6 +840,123 @@ static void test_linking(void)
         g_assert_cmpuint(s->x[1], ==, 1);
         g_assert_cmphex(s->env.pc, ==, (pc & TLB_PAGE_MASK) + 0x100);
     }
+    fixture_free(f);
+}
+
+/* An exit to the unit's own start needs no link. */
+static void test_loop(void)
+{
+    Fixture *f = fixture_new(0);
+    IrGenState *s = f->got;
+
+    ((X86Thunks *)f->thunks)->check = false;
+    for (unsigned likely = 0; likely < 2; likely++) {
+        f->u->start = 0x100;
+        tcg_begin(f->b, f->u);
+        tcg_gen_insn_start(f->b, 0x100);
+        TCGv n = tcg_gen_addi(f->b, tcg_gen_getcell(f->b, 1), 1);
+        tcg_gen_setcell(f->b, 1, n);
+        tcg_gen_setcell(f->b, 8, n);
+        tcg_gen_exit_if(f->b, tcg_gen_setcondi(f->b, TCG_I32, TCG_COND_LTU, n, 1000), 0x100,
+                        likely);
+        tcg_gen_exit_direct(f->b, 0x200);
+        tcg_optimize(f->u, TCG_OPT_ALL);
+        tcg_live(f->u);
+        g_assert_true(compile(f));
+        for (unsigned run = 0; run < 2; run++) {
+            TcgExit *last = &f->code.exits[1];
+            irgen_state_init(s, 1);
+            s->x[1] = 0;
+            g_assert_cmphex(run_jit(f, s), ==, (uintptr_t)last | TCG_LEAVE_LINK);
+            g_assert_cmphex(s->env.pc, ==, IRGEN_PAGE + 0x200);
+            g_assert_cmpuint(s->x[1], ==, 1000);
+            g_assert_cmpuint(s->x[8], ==, 1000);
+
+            s->env.exit_request = 1;
+            s->x[1] = 0;
+            g_assert_cmphex(run_jit(f, s), ==, TCG_LEAVE_POLL);
+            g_assert_cmphex(s->env.pc, ==, IRGEN_PAGE + 0x100);
+            g_assert_cmpuint(s->x[1], ==, 1);
+            s->env.exit_request = 0;
+            /* Nothing of the loop may be patched. */
+            host->patch_exit(&f->code, &f->code.exits[0], NULL);
+            move_unit(f, 0x120);
+        }
+        host->patch_dead(&f->code, f->rw - f->rx);
+        s->x[1] = 0;
+        g_assert_cmphex(run_jit(f, s), ==, TCG_LEAVE_LOOKUP);
+        g_assert_cmphex(s->env.pc, ==, IRGEN_PAGE + 0x100);
+        g_assert_cmpuint(s->x[1], ==, 0);
+    }
+    fixture_free(f);
+}
+
+static unsigned full_sites(const IrGenState *s)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < TLB_SITES; i++) {
+        n += s->tlb.sites.site[i].tag != TLB_INVALID;
+    }
+    g_assert_true(!n || s->tlb.sites.used);
+    return n;
+}
+
+/* A loop that sums what lies between x[1] and x[3] + 8 * x[4] and looks bytes up by it. */
+static void test_sites(void)
+{
+    static const unsigned starts[] = {0, 8, 4, 1, TLB_PAGE_SIZE - 8, TLB_PAGE_SIZE - 4};
+    Fixture *f = fixture_new(0);
+    IrGenState *s = f->got;
+
+    ((X86Thunks *)f->thunks)->check = false;
+    f->u->start = 0x100;
+    tcg_begin(f->b, f->u);
+    tcg_gen_insn_start(f->b, 0x100);
+    TCGv p = tcg_gen_getcell(f->b, 1);
+    TCGv v = tcg_gen_ld(f->b, TCG_I64, TCG_MO_64, p, 0);
+    TCGv at =
+        tcg_gen_add(f->b, tcg_gen_shli(f->b, tcg_gen_ext8u(f->b, v), 2), tcg_gen_getcell(f->b, 5));
+    v = tcg_gen_add(f->b, v, tcg_gen_ld(f->b, TCG_I64, TCG_MO_32 | TCG_MO_SIGN, at, 0x10));
+    tcg_gen_setcell(f->b, 2, tcg_gen_add(f->b, tcg_gen_getcell(f->b, 2), v));
+    p = tcg_gen_addi(f->b, p, 8);
+    tcg_gen_setcell(f->b, 1, p);
+    TCGv more = tcg_gen_setcond(f->b, TCG_I32, TCG_COND_LTU, p, tcg_gen_getcell(f->b, 3));
+    tcg_gen_exit_if(f->b, more, 0x100, true);
+    tcg_gen_exit_direct(f->b, 0x200);
+    tcg_optimize(f->u, TCG_OPT_ALL);
+    tcg_live(f->u);
+    g_assert_true(compile(f));
+    for (unsigned k = 0; k < G_N_ELEMENTS(starts); k++) {
+        uint64_t sum = 0, table = 0x2ff0;
+        irgen_state_init(s, k);
+        for (unsigned off = starts[k]; off + 8 <= IRGEN_MEM; off += 8) {
+            uint64_t a;
+            int32_t b;
+            memcpy(&a, s->mem + off, 8);
+            memcpy(&b, s->mem + table + (a & 0xff) * 4 + 0x10, 4);
+            sum += a + b;
+        }
+        s->x[1] = IRGEN_BASE + starts[k];
+        s->x[2] = 0;
+        s->x[3] = IRGEN_BASE + (IRGEN_MEM - starts[k]) / 8 * 8 + starts[k];
+        s->x[5] = IRGEN_BASE + table;
+        g_assert_cmphex(run_jit(f, s) & TCG_LEAVE_MASK, ==, TCG_LEAVE_LINK);
+        move_back(s);
+        g_assert_cmphex(s->x[2], ==, sum);
+        g_assert_cmpuint(full_sites(s), ==, 2);
+    }
+    /* What has flags is not kept. */
+    irgen_state_init(s, 1);
+    for (unsigned i = 0; i < G_N_ELEMENTS(s->tlb.entries); i++) {
+        s->tlb.entries[i].tag_r |= TLB_IO;
+    }
+    s->x[1] = s->x[5] = IRGEN_BASE;
+    s->x[3] = IRGEN_BASE + 8 * 16;
+    run_jit(f, s);
+    move_back(s);
+    g_assert_cmpuint(s->x[1], ==, s->x[3]);
+    g_assert_cmpuint(full_sites(s), ==, 0);
     fixture_free(f);
 }
 
@@ -934,6 +1053,8 @@ int main(int argc, char **argv)
     g_test_add_data_func("/x86-64/fp/baseline", GUINT_TO_POINTER(3), test_fp);
     g_test_add_data_func("/x86-64/fp/sse4", GUINT_TO_POINTER(G_N_ELEMENTS(configs) - 1), test_fp);
     g_test_add_func("/x86-64/linking", test_linking);
+    g_test_add_func("/x86-64/loop", test_loop);
+    g_test_add_func("/x86-64/sites", test_sites);
     g_test_add_func("/x86-64/lookup", test_lookup);
     g_test_add_func("/x86-64/icount", test_icount);
     g_test_add_func("/x86-64/room", test_room);

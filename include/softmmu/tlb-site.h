@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * Sites of the soft TLB. A load that stays on one page for long (in a loop) asks a site before the
+ * table (tlb.h). The site's place does not depend on the address, so that the addend is there early
+ * and takes few instructions:
+ *     (addr & (TLB_PAGE_MASK | (s - 1) | (a - 1))) == site.tag
+ * for an access of size s with required alignment a. Code fills a site after a hit of a load in the
+ * table.
+ *
+ * Invariants: each table has its sites in front of it. A site holds what a tag_r and the addend of
+ * its table held since anything was last unmapped from the context: then all sites are emptied.
+ *
+ * Owner: the vCPU's thread; no other thread looks at sites. Test: tests/unit/test-x86-64-jit.c,
+ * tests/unit/tlb_test.c.
+ */
+#ifndef RHEA_SOFTMMU_TLB_SITE_H
+#define RHEA_SOFTMMU_TLB_SITE_H
+
+#include "softmmu/tlb.h"
+
+typedef struct TlbSite {
+    uint64_t tag; /* the page, or TLB_INVALID */
+    uint64_t addend;
+} TlbSite;
+#define TLB_SITES 64
+
+/* In front of a TlbTable. */
+typedef struct TlbSites {
+    TlbSite site[TLB_SITES];
+    uint64_t used; /* not 0 if a site may hold a page */
+    uint64_t unused;
+} TlbSites;
+
+/* From env->tlb[]. */
+#define TLB_SITES_AT (-(int)(sizeof(TlbTable) + sizeof(TlbSites)))
+#define TLB_SITE_OFFSET(n, field)                                                                  \
+    (TLB_SITES_AT + (int)((n) * sizeof(TlbSite)) + (int)offsetof(TlbSite, field))
+#define TLB_SITES_USED_OFFSET (TLB_SITES_AT + (int)offsetof(TlbSites, used))
+
+static inline TlbSites *tlb_sites(TlbTable *t)
+{
+    return (TlbSites *)t - 1;
+}
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * Which loads of a loop get a site (softmmu/tlb.h): those whose address is on the same page for
+ * many turns, as far as the unit's code tells. A unit with an exit to its own start is a loop. Its
+ * address is slow if it is made of cells that the loop does not set or only advances, and of small
+ * numbers.
+ *
+ * A wrong guess costs time only: the load then goes through its stub each time.
+ *
+ * Thread: any, one X86Gen each. Test: tests/unit/test-x86-64-jit.c.
+ */
+#include "tcg/x86_64/internal.h"
+
+/* Val.pace: 0: anything; n: a number below 2^n; SLOW. */
+#define PACE_SMALL TLB_PAGE_BITS
+#define PACE_SLOW  (TLB_PAGE_BITS + 1)
+
+/* What stands before the last exit to the unit's start; 0: it is no loop. */
+static uint32_t loop_end(const TCGUnit *u)
+{
+    for (uint32_t i = u->nops - 1; i > 0; i--) {
+        const TCGOp *op = &u->ops[i];
+        if ((op->opc == TCG_OP_exit_if || op->opc == TCG_OP_exit_direct) && op->imm == u->start) {
+            return i;
+        }
+    }
+    return 0;
+}
+
+static bool is_fixed(const X86Gen *s, const uint16_t *set, uint16_t v)
+{
+    const TCGOp *op = &s->u->ops[v];
+
+    return op->opc == TCG_OP_const || op->opc == TCG_OP_pcrel ||
+           (op->opc == TCG_OP_getcell && !set[op->aux]);
+}
+
+/* Is v what the cell held, plus or minus what is the same in each turn? */
+static bool advances(const X86Gen *s, const uint16_t *set, uint16_t v, unsigned cell)
+{
+    for (;;) {
+        const TCGOp *op = &s->u->ops[v];
+        uint16_t a = x86_root(s, op->a);
+        switch (op->opc) {
+        case TCG_OP_getcell:
+            return op->aux == cell;
+        case TCG_OP_add:
+        case TCG_OP_sub: {
+            uint16_t b = x86_root(s, op->b);
+            if (is_fixed(s, set, b)) {
+                v = a;
+            } else if (op->opc == TCG_OP_add && is_fixed(s, set, a)) {
+                v = b;
+            } else {
+                return false;
+            }
+            break;
+        }
+        case TCG_OP_exts:
+        case TCG_OP_extu:
+            v = a;
+            break;
+        default:
+            return false;
+        }
+    }
+}
+
+static unsigned pace_of(const X86Gen *s, const uint16_t *set, uint16_t v)
+{
+    const TCGOp *op = &s->u->ops[v];
+    unsigned a = s->val[x86_root(s, op->a)].pace, b;
+    uint64_t k;
+
+    switch (op->opc) {
+    case TCG_OP_const:
+    case TCG_OP_pcrel:
+        return PACE_SLOW;
+    case TCG_OP_getcell:
+        return !set[op->aux] || advances(s, set, set[op->aux], op->aux) ? PACE_SLOW : 0;
+    case TCG_OP_ld:
+        return tcg_mo_size(op->aux) == TCG_MO_8 && !(op->aux & TCG_MO_SIGN) ? 8 : 0;
+    case TCG_OP_ext8u:
+        return 8;
+    case TCG_OP_exts:
+    case TCG_OP_extu:
+        return a;
+    case TCG_OP_extract:
+        return a ? a : (op->aux >> 8) <= PACE_SMALL ? op->aux >> 8 : 0;
+    case TCG_OP_and:
+        k = s->u->ops[op->b.i].imm;
+        if (s->u->ops[op->b.i].opc != TCG_OP_const) {
+            return 0;
+        }
+        return a ? a : k && k < 1u << PACE_SMALL ? 64 - __builtin_clzll(k) : 0;
+    case TCG_OP_shl:
+        k = s->u->ops[op->b.i].imm;
+        if (s->u->ops[op->b.i].opc != TCG_OP_const || !a || a == PACE_SLOW) {
+            return s->u->ops[op->b.i].opc == TCG_OP_const ? a : 0;
+        }
+        return k <= PACE_SMALL - a ? a + k : 0;
+    case TCG_OP_shr:
+    case TCG_OP_sar:
+        return s->u->ops[op->b.i].opc == TCG_OP_const ? a : 0;
+    case TCG_OP_add:
+    case TCG_OP_sub:
+    case TCG_OP_or:
+        b = s->val[x86_root(s, op->b)].pace;
+        return a && b ? PACE_SLOW : 0;
+    default:
+        return 0;
+    }
+}
+
+void x86_find_sites(X86Gen *s)
+{
+    const TCGUnit *u = s->u;
+    uint32_t end = loop_end(u);
+    unsigned site = (u->start * 0x9e37u >> 8) % TLB_SITES;
+
+    if (!end) {
+        return;
+    }
+    /* The value each cell gets last. */
+    uint16_t *set = g_newa0(uint16_t, u->ncells + 1);
+    for (uint32_t i = 1; i < end; i++) {
+        const TCGOp *op = &u->ops[i];
+        if (op->opc == TCG_OP_setcell) {
+            set[op->aux & TCG_CELL_MASK] = x86_root(s, op->a);
+        }
+    }
+    for (uint32_t i = 1; i < end; i++) {
+        const TCGOp *op = &u->ops[i];
+        s->val[i].pace = pace_of(s, set, i);
+        if (op->opc == TCG_OP_ld && tcg_mo_mmu(op->aux) == 0 && tcg_mo_size(op->aux) <= TCG_MO_64 &&
+            !s->group_of[i] && s->val[x86_root(s, op->a)].pace) {
+            s->val[i].site = site + 1;
+            site = (site + 1) % TLB_SITES;
+        }
+    }
+}
