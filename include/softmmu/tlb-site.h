@@ -11,8 +11,8 @@
  * Invariants: each table has its sites in front of it. A site holds what a tag_r and the addend of
  * its table held since anything was last unmapped from the context: then all sites are emptied.
  *
- * Owner: the vCPU's thread; no other thread looks at sites. Test: tests/unit/test-x86-64-jit.c,
- * tests/unit/tlb_test.c.
+ * Owner: the vCPU's thread; no other thread looks at sites. Test: tests/unit/test-x86-64-jit.c, and
+ * check_remap() of tests/boot/checks.c.
  */
 #ifndef RHEA_SOFTMMU_TLB_SITE_H
 #define RHEA_SOFTMMU_TLB_SITE_H
