@@ -294,6 +294,7 @@ static bool accel_parse(OptDict *d, AccelOptions *o, GError **err)
         !opt_take_bool(d, "split-wx", &split_wx, err) || !opt_take_u64(d, "tb-size", &mib, err)) {
         return false;
     }
+    o->cache_dir = opt_take(d, "cache");
     o->engine = engine;
     o->single_thread = thread == 1;
     if (!split_wx) {
@@ -321,7 +322,7 @@ static bool accel_parse(OptDict *d, AccelOptions *o, GError **err)
     const char *key, *value;
     static const char *const known[] = {"accel",           "thread",  "engine",
                                         "one-insn-per-tb", "check",   "no-opt",
-                                        "split-wx",        "tb-size", NULL};
+                                        "split-wx",        "tb-size", "cache", NULL};
     for (unsigned i = 0; opt_at(d, i, &key, &value); i++) {
         if (!g_strv_contains(known, key)) {
             rhea_error_set(err, "Property 'tcg-accel.%s' not found", key);

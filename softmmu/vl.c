@@ -773,6 +773,7 @@ static const Option options[] = {
      "thread=single|multi (one thread a vCPU, or one for all)\n"
      "one-insn-per-tb=on|off (one guest instruction a translation unit)\n"
      "tb-size=n (MiB of translated code)\n"
+     "cache=dir (translations are kept there for the next run)\n"
      "engine=jit|interp (generated code, or the interpreter)\n"
      "check=on|off (both engines in lock step; stops at the first difference)\n"
      "no-opt=fold|dce|all[:...] (switch optimisations off)"},

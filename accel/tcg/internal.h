@@ -23,6 +23,7 @@
 #include <inttypes.h>
 #include <setjmp.h>
 #include "accel/accel.h"
+#include "accel/tcg/saved_file.h"
 #include "softmmu/memory.h"
 #include "tcg/backend.h"
 #include "tcg/interp.h"
@@ -38,10 +39,12 @@ struct Unit {
     uint32_t mode;
     uint32_t guest_bytes;
     uint16_t ninsns;
-    bool dead;          /* atomic */
-    Unit *page_next[2]; /* lists of the page(s) it was translated from */
-    TcgExit *in;        /* exits linked to this unit */
-    TCGUnit *ir;        /* interpreter and lock-step: the optimised IR; else NULL */
+    uint16_t source_bytes; /* of its guest bytes, kept behind its code; 0: not to be saved */
+    uint8_t tag;           /* low bits of its pc that are no part of the address */
+    bool dead;             /* atomic */
+    Unit *page_next[2];    /* lists of the page(s) it was translated from */
+    TcgExit *in;           /* exits linked to this unit */
+    TCGUnit *ir;           /* interpreter and lock-step: the optimised IR; else NULL */
     TcgCode code;
 };
 
@@ -63,6 +66,15 @@ typedef struct CodeCache {
     unsigned next_chunk; /* atomic; chunk 0 holds the thunks */
     Chunk *chunks;
 } CodeCache;
+
+/* -accel tcg,cache=DIR: saved.c */
+typedef struct Saved {
+    int dir;    /* -1: not asked for */
+    char *name; /* of the file, once the key is known */
+    uint8_t key[SAVED_KEY_BYTES];
+    SavedFile *file; /* NULL: none */
+    bool complained; /* atomic: of damaged units */
+} Saved;
 
 /* What is known of a RAM page that holds (or held) translated code. */
 typedef struct PageDesc {
@@ -115,7 +127,8 @@ struct Accel {
     int64_t icount_slice; /* instructions granted to the running slice */
     CPU *icount_cpu;      /* vCPU that runs the slice */
 
-    uint64_t stat_units, stat_flushes, stat_checked, stat_unchecked;
+    Saved saved;
+    uint64_t stat_units, stat_loaded, stat_flushes, stat_checked, stat_unchecked;
 };
 
 typedef struct TlbSlot {
@@ -230,6 +243,28 @@ bool page_try_unmark(Accel *a, ram_addr ra);
 void units_invalidate(Accel *a, ram_addr ra, uint64_t len);
 /* Exclusive section only: drop everything. */
 void units_flush_all(Accel *a);
+
+/* saved.c */
+bool saved_init(Accel *a, GError **err);
+void saved_start(Accel *a);  /* the machine is complete */
+void saved_finish(Accel *a); /* no vCPU runs any more */
+void saved_free(Accel *a);
+/* Is there a file to look units up in? */
+bool saved_wanted(const Accel *a);
+/*
+ * Unit n of the file (saved_file_find()): its body comes to rw, which has room for
+ * saved_file_body_bytes(), and is ready to run. False: it is no good.
+ */
+bool saved_load(Accel *a, int64_t n, SavedUnit *s, uint8_t *rw, TcgCode *out);
+/* One of the file's units was no good. */
+void saved_damaged(Accel *a);
+/* The bytes that a unit with source_bytes was made from. */
+static inline const uint8_t *unit_source(const Unit *u)
+{
+    const uint8_t *end = u->code.relocs + u->code.relocs_size;
+
+    return end + (-(uintptr_t)end & 7);
+}
 
 /* translate.c; mode: env->mode, UNIT_MODE_SUB for a unit of one instruction, UNIT_MODE_GUARDED on a
  * guarded page. */

@@ -86,7 +86,12 @@ Accel *accel_new(const AccelOptions *o, MemSystem *ms, Clocks *clocks, GError **
     }
     a->opt.engine = ACCEL_INTERP;
 #endif
+    if (!saved_init(a, err)) {
+        g_free(a);
+        return NULL;
+    }
     if (!units_init(a, err)) {
+        saved_free(a);
         g_free(a);
         return NULL;
     }
@@ -171,6 +176,7 @@ static void cpu_free(Accel *a, CPU *cpu)
 
 void accel_free(Accel *a)
 {
+    saved_free(a);
     units_free(a);
     for (unsigned i = 0; i < a->n_cpus; i++) {
         cpu_free(a, a->cpus[i]);
@@ -545,6 +551,7 @@ static void *single_thread(void *opaque)
 void accel_start(Accel *a)
 {
     a->started = true;
+    saved_start(a);
     if (a->opt.single_thread) {
         a->single = g_thread_new("CPU 0/TCG", single_thread, a);
         return;
@@ -576,6 +583,7 @@ void accel_stop(Accel *a)
         }
     }
     a->started = false;
+    saved_finish(a);
 }
 
 /* ---- time ---- */
@@ -608,6 +616,9 @@ void accel_print_stats(Accel *a, FILE *f)
         used += a->cache.chunks[i].used;
     }
     fprintf(f, "units translated    %" PRIu64 "\n", a->stat_units);
+    if (a->saved.dir >= 0) {
+        fprintf(f, "units loaded        %" PRIu64 "\n", a->stat_loaded);
+    }
     fprintf(f, "code cache          %zu of %zu KiB\n", used >> 10, a->cache.size >> 10);
     fprintf(f, "code cache flushes  %" PRIu64 "\n", a->stat_flushes);
     if (a->opt.check) {

@@ -19,7 +19,8 @@ typedef struct TranslateState {
     uint64_t page_va;
     ram_addr ra2;
     uint32_t writes[2];
-    bool young; /* of a page that is read from a copy */
+    uint32_t seen; /* end of what the frontend looked at, an offset in the page */
+    bool young;    /* of a page that is read from a copy */
 } TranslateState;
 
 /* Where to read the page i (0, 1) of a unit from. */
@@ -41,6 +42,7 @@ bool unit_fetch(UnitContext *c, uint32_t off, void *buf, unsigned len)
     unsigned first = off < TLB_PAGE_SIZE ? MIN(len, TLB_PAGE_SIZE - off) : 0;
 
     if (first == len) {
+        t->seen = MAX(t->seen, off + len);
         memcpy(buf, c->page + off, len);
         return true;
     }
@@ -54,6 +56,7 @@ bool unit_fetch(UnitContext *c, uint32_t off, void *buf, unsigned len)
         c->next_page = source_page(t, 1, t->ra2, host);
     }
     c->straddles = true;
+    t->seen = MAX(t->seen, off + len);
     memcpy(buf, c->page + off, first);
     memcpy((uint8_t *)buf + first, c->next_page + (off + first - TLB_PAGE_SIZE), len - first);
     return true;
@@ -124,6 +127,7 @@ static void make_ir(CPU *cpu, TranslateState *t, TCGUnit *ir, const uint8_t *pag
         .offset = off,
         .next_page = t->c.next_page,
     };
+    t->seen = 0;
     tcg_unit_reset(ir);
     tcg_begin(tc->builder, ir);
     ir->start = off;
@@ -159,6 +163,101 @@ static void end_reads(TranslateState *t, ram_addr ra)
     g_mutex_unlock(&a->unit_lock);
 }
 
+/* SavedNextPage: the part of a unit in the next page. */
+static bool next_page_is(void *opaque, const SavedUnit *s, const uint8_t *source)
+{
+    TranslateState *t = opaque;
+    uint8_t buf[16];
+    bool same = s->source_bytes <= sizeof(buf) &&
+                unit_fetch(&t->c, s->offset - s->tag, buf, s->source_bytes) &&
+                !memcmp(buf, source, s->source_bytes);
+
+    t->c.straddles = same;
+    return same;
+}
+
+/*
+ * Number of the saved unit that is to be used, or -1. The IR, if there is one, is that of the same
+ * instructions: lock-step checks saved code as any other.
+ */
+static int64_t find_saved(TranslateState *t, uint32_t mode, const TCGUnit *ir)
+{
+    Accel *a = t->cpu->tcg->accel;
+    bool straddles = t->c.straddles;
+    uint32_t seen = t->seen;
+    int64_t n;
+
+    if (!saved_wanted(a)) {
+        return -1;
+    }
+    n = saved_file_find(a->saved.file, mode, t->c.page, t->cpu->env->pc & ~TLB_PAGE_MASK,
+                        next_page_is, t);
+    if (n >= 0 && (saved_file_body_bytes(a->saved.file, n) > CHUNK_SIZE / 2 ||
+                   (ir && !saved_file_is_like(a->saved.file, n, ir->guest_bytes, ir->ninsns)))) {
+        n = -1;
+    }
+    if (n < 0) {
+        t->c.straddles = straddles;
+    }
+    t->seen = seen;
+    return n;
+}
+
+#define UNIT_HEAD ((sizeof(Unit) + 15) & ~(size_t)15)
+
+/* Bytes used of the room for unit n of the file, 0: it is no good. */
+static size_t use_saved(TranslateState *t, Unit *u, int64_t n)
+{
+    Accel *a = t->cpu->tcg->accel;
+    SavedUnit s;
+
+    if (!saved_load(a, n, &s, (uint8_t *)u + UNIT_HEAD, &u->code)) {
+        return 0;
+    }
+    u->guest_bytes = s.guest_bytes;
+    u->ninsns = s.ninsns;
+    u->tag = s.tag;
+    return UNIT_HEAD + u->code.total_size;
+}
+
+/* Keep the bytes that u was made from behind its code. */
+static size_t keep_source(TranslateState *t, Unit *u, uint32_t offset)
+{
+    unsigned from = offset - t->c.pc_tag;
+    unsigned end = MAX(offset + u->guest_bytes, t->seen), first = MIN(end, TLB_PAGE_SIZE);
+    uint8_t *to = (uint8_t *)unit_source(u);
+
+    memcpy(to, t->c.page + from, first - from);
+    if (end > first) {
+        memcpy(to + first - from, t->c.next_page, end - first);
+    }
+    u->tag = t->c.pc_tag;
+    u->source_bytes = end - from;
+    return to + u->source_bytes - (uint8_t *)u;
+}
+
+/* Bytes used of the room for ir as code; 0: they do not fit. */
+static size_t make_code(TranslateState *t, const TCGUnit *ir, Unit *u, size_t room)
+{
+    CPU *cpu = t->cpu;
+    Accel *a = cpu->tcg->accel;
+    uint8_t *rw = (uint8_t *)u + UNIT_HEAD;
+    size_t keep = a->saved.dir >= 0 ? 2 * sizeof(uint64_t) + t->seen + ir->guest_bytes : 0;
+
+    if (a->opt.engine != ACCEL_JIT) {
+        return UNIT_HEAD;
+    }
+    if (room < UNIT_HEAD + keep ||
+        !a->host->compile(cpu->tcg->scratch, a->thunks, ir, rw, a->cache.rx + (rw - a->cache.rw),
+                          room - UNIT_HEAD - keep, &u->code)) {
+        return 0;
+    }
+    if (a->host->disas && rhea_log_on(LOG_OUT_ASM) && rhea_log_in_filter(cpu->env->pc)) {
+        log_out_asm(a->host, u);
+    }
+    return keep ? keep_source(t, u, u->ra & ~TLB_PAGE_MASK) : UNIT_HEAD + u->code.total_size;
+}
+
 /*
  * The unit at env->pc, whose first byte is ra and whose page is mapped at host address page. NULL
  * if the first instruction runs into a page that cannot be fetched (the caller raises the fault).
@@ -175,39 +274,42 @@ Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page, uint32_t mode)
         TranslateState t = {
             .cpu = cpu, .page_va = cpu->env->pc & TLB_PAGE_MASK, .ra2 = RAM_ADDR_NONE};
         TCGUnit *ir = tc->ir;
-        size_t room, head = (sizeof(Unit) + 15) & ~(size_t)15, total = head;
+        size_t room, total = 0;
+        int64_t saved = -1;
 
         page_begin_read(a, ra, &t.writes[0]);
-        make_ir(cpu, &t, ir, source_page(&t, 0, ra, page), max, mode & UNIT_MODE_GUARDED);
-        if (ir->overflow || ir->guest_bytes == 0) {
-            end_reads(&t, ra);
-            if (!ir->overflow) {
-                return NULL;
+        t.c.page = source_page(&t, 0, ra, page);
+        if (!keep_ir) {
+            saved = find_saved(&t, mode, NULL);
+        }
+        if (saved < 0) {
+            make_ir(cpu, &t, ir, t.c.page, max, mode & UNIT_MODE_GUARDED);
+            if (ir->overflow || ir->guest_bytes == 0) {
+                end_reads(&t, ra);
+                if (!ir->overflow) {
+                    return NULL;
+                }
+                max = MAX(max / 2, 1);
+                continue;
             }
-            max = MAX(max / 2, 1);
-            continue;
+        }
+        if (keep_ir) {
+            saved = find_saved(&t, mode, ir);
+        }
+        if (saved >= 0) {
+            least = MAX(least, UNIT_HEAD + saved_file_body_bytes(a->saved.file, saved));
         }
         uint8_t *rw = cache_room(cpu, least, &room);
         Unit *u = (Unit *)rw;
-        bool fits = rw != NULL;
-        if (fits) {
+        if (rw) {
             *u = (Unit){.ra = ra,
                         .ra2 = t.c.straddles ? t.ra2 : RAM_ADDR_NONE,
                         .mode = mode,
                         .guest_bytes = ir->guest_bytes,
                         .ninsns = ir->ninsns};
-            if (a->opt.engine == ACCEL_JIT) {
-                fits = a->host->compile(tc->scratch, a->thunks, ir, rw + head,
-                                        a->cache.rx + (rw + head - a->cache.rw), room - head,
-                                        &u->code);
-                total = head + u->code.total_size;
-                if (fits && a->host->disas && rhea_log_on(LOG_OUT_ASM) &&
-                    rhea_log_in_filter(cpu->env->pc)) {
-                    log_out_asm(a->host, u);
-                }
-            }
+            total = saved >= 0 ? use_saved(&t, u, saved) : make_code(&t, ir, u, room);
         }
-        if (fits) {
+        if (total) {
             u->ir = keep_ir ? tcg_unit_copy(ir) : NULL;
             for (unsigned i = 0; i < u->code.nexits; i++) {
                 u->code.exits[i].unit = u;
@@ -219,6 +321,7 @@ Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page, uint32_t mode)
             }
             uint64_t sum = t.young ? unit_source_sum(u, t.c.page, t.c.next_page) : 0;
             unit_publish(cpu, u, total, t.writes, t.young ? &sum : NULL);
+            __atomic_fetch_add(saved >= 0 ? &a->stat_loaded : &a->stat_units, 1, __ATOMIC_RELAXED);
             return u;
         }
         end_reads(&t, ra);
@@ -228,6 +331,8 @@ Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page, uint32_t mode)
                 units_flush_all(a);
             }
             exclusive_end(cpu);
+        } else if (saved >= 0) {
+            saved_damaged(a);
         } else if (least < CHUNK_SIZE / 2) {
             least = CHUNK_SIZE; /* a fresh chunk */
         } else {

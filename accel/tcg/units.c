@@ -198,6 +198,7 @@ void unit_publish(CPU *cpu, Unit *u, size_t bytes, const uint32_t writes[2], con
     u->hash_next = *head;
     __atomic_store_n(head, u, __ATOMIC_RELEASE);
     if (stale || (young && !unit_is_as_translated(a, u, *young))) {
+        u->source_bytes = 0; /* nobody knows which bytes it was made from */
         unit_kill_locked(a, u);
     } else if (young) {
         Young y = {.unit = u, .sum = *young};
@@ -207,7 +208,6 @@ void unit_publish(CPU *cpu, Unit *u, size_t bytes, const uint32_t writes[2], con
             check_young_locked(cpu);
         }
     }
-    a->stat_units++;
     g_mutex_unlock(&a->unit_lock);
 }
 

@@ -21,9 +21,10 @@ typedef struct AccelOptions {
     bool check;             /* -accel tcg,check=on: lock-step of interpreter and generated code */
     bool single_thread; /* -accel tcg,thread=single: all vCPUs round robin in one thread; implied by
                            icount and check */
-    uint64_t cache_size; /* bytes of code cache; default 64 MiB: -accel tcg,tb-size=MiB */
-    unsigned opt_passes; /* TCG_OPT_*: -accel tcg,no-opt=NAME switches one off */
-    int icount_shift;    /* -icount shift=N: 2^N ns an instruction; -1: off */
+    uint64_t cache_size;   /* bytes of code cache; default 64 MiB: -accel tcg,tb-size=MiB */
+    const char *cache_dir; /* -accel tcg,cache=DIR: saved translations; NULL: none. The caller's */
+    unsigned opt_passes;   /* TCG_OPT_*: -accel tcg,no-opt=NAME switches one off */
+    int icount_shift;      /* -icount shift=N: 2^N ns an instruction; -1: off */
     bool icount_sleep;
 } AccelOptions;
 void accel_options_default(AccelOptions *o);

@@ -152,6 +152,9 @@ struct TargetDesc {
     /* One line of disassembly of the instruction at code (avail bytes) for address pc; returns its
      * length. */
     unsigned (*disas)(CPU *cpu, uint64_t pc, const uint8_t *code, unsigned avail, GString *out);
+    /* Feed sum all that translations depend on beside their bytes and mode: the configuration.
+     * NULL: translations of this target are not saved. */
+    void (*identify)(const CPU *cpu, GChecksum *sum);
     /* Virtual to physical without side effects, for debuggers; false if unmapped. */
     bool (*debug_translate)(CPU *cpu, uint64_t vaddr, uint64_t *paddr);
 };

@@ -115,10 +115,20 @@ typedef struct TcgHost {
      * Copy a unit to rw (executable at rx, aligned to 16, with room for total_size bytes), where it
      * runs as it did at `from`: what refers to the thunks and to addresses in the program follows
      * the table of relocations. program_moved: what must be added to the latter, 0 in the process
-     * that compiled the unit. The copy's exits are not linked.
+     * that compiled the unit. The copy's exits are not linked, and it is alive even if `from` is
+     * dead. rw may be where `from` lies: then only its address of execution changes.
      */
     void (*relocate)(const TcgCode *from, uint8_t *rw, const uint8_t *rx, ptrdiff_t program_moved,
                      TcgCode *out);
+    /* Feed sum all that code depends on beside the unit and the program: host CPU features,
+     * options, register assignment, layout of the thunks. */
+    void (*identify)(void *thunks, GChecksum *sum);
+    /*
+     * True if relocate() of this unit and later uses of its tables stay inside it, and its
+     * relocations lead from jumps to thunks and to code of the program. Its arrays must lie behind
+     * c->exits as compile() leaves them, which is checked, within total_size bytes.
+     */
+    bool (*is_sound)(void *thunks, const TcgCode *c, unsigned ninsns, ptrdiff_t program_moved);
     /*
      * A fault at return address ra inside the unit: write every cell to its home in env, pc offset
      * (relative to pc_page) and instruction number of the faulting instruction to the out

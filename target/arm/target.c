@@ -8,6 +8,8 @@
  * registers, others of them are hot, and more of the host's are left for values.
  */
 #include "softmmu/machine.h"
+#include "softmmu/semihost.h"
+#include <string.h>
 #include "target/arm/a32.h"
 #include "target/arm/internals.h"
 
@@ -70,6 +72,18 @@ static void translate(UnitContext *unit)
     }
 }
 
+/* The configuration as bytes, less its names; and whether HLT may call the host. */
+static void identify(const CPU *cpu, GChecksum *sum)
+{
+    ARMConfig cfg;
+    const bool calls[2] = {semihost_allowed(cpu, false), semihost_allowed(cpu, true)};
+
+    memcpy(&cfg, cpu->model, sizeof(cfg));
+    cfg.model = cfg.dt_compatible = NULL;
+    g_checksum_update(sum, (const guchar *)&cfg, sizeof(cfg));
+    g_checksum_update(sum, (const guchar *)calls, sizeof(calls));
+}
+
 #define ARM_TARGET_DESC(cell_table)                                                                \
     {                                                                                              \
         .name = "arm", .log_name = "aarch64", .env_size = sizeof(ARMEnv),                          \
@@ -77,7 +91,8 @@ static void translate(UnitContext *unit)
         .reset = arm_reset, .translate = translate, .tlb_fill = arm_tlb_fill,                      \
         .bus_error = arm_bus_error, .unaligned = arm_unaligned, .do_exception = arm_do_exception,  \
         .do_interrupt = arm_do_interrupt, .has_work = arm_has_work, .dump_state = arm_dump_state,  \
-        .disas = arm_disas, .debug_translate = arm_debug_translate, .cells = cell_table,           \
+        .identify = identify, .disas = arm_disas, .debug_translate = arm_debug_translate,          \
+        .cells = cell_table,                                                                       \
     }
 
 const TargetDesc arm_target_desc = ARM_TARGET_DESC(arm_cells);

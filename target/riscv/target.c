@@ -7,6 +7,8 @@
  */
 #include "target/riscv/cpu.h"
 #include "softmmu/machine.h"
+#include "softmmu/semihost.h"
+#include <string.h>
 
 /* clang-format off */
 #define X_CELLS(X)                                                                                 \
@@ -44,6 +46,18 @@ const TCGCell riscv64_cells[RISCV_CELL_COUNT] = {X_CELLS(CELL_X64) F_CELLS(CELL_
 const TCGCell riscv32_cells[RISCV_CELL_COUNT] = {X_CELLS(CELL_X32) F_CELLS(CELL_F) CELLS_RES};
 G_STATIC_ASSERT(G_BYTE_ORDER == G_LITTLE_ENDIAN);
 
+/* The configuration as bytes, less its name; and whether EBREAK may call the host. */
+static void identify(const CPU *cpu, GChecksum *sum)
+{
+    RISCVConfig cfg;
+    const bool calls[2] = {semihost_allowed(cpu, false), semihost_allowed(cpu, true)};
+
+    memcpy(&cfg, cpu->model, sizeof(cfg));
+    cfg.model = NULL;
+    g_checksum_update(sum, (const guchar *)&cfg, sizeof(cfg));
+    g_checksum_update(sum, (const guchar *)calls, sizeof(calls));
+}
+
 #define RISCV_DESC(bits)                                                                           \
     {                                                                                              \
         .name = "riscv" #bits, .log_name = "riscv:rv" #bits, .env_size = sizeof(RISCVEnv),         \
@@ -52,7 +66,7 @@ G_STATIC_ASSERT(G_BYTE_ORDER == G_LITTLE_ENDIAN);
         .translate = riscv_translate, .tlb_fill = riscv_tlb_fill, .bus_error = riscv_bus_error,    \
         .unaligned = riscv_unaligned, .do_exception = riscv_do_exception,                          \
         .do_interrupt = riscv_do_interrupt, .has_work = riscv_has_work,                            \
-        .dump_state = riscv_dump_state, .disas = riscv_disas,                                      \
+        .dump_state = riscv_dump_state, .identify = identify, .disas = riscv_disas,                \
         .debug_translate = riscv_debug_translate,                                                  \
     }
 static const TargetDesc riscv64_desc = RISCV_DESC(64);

@@ -27,7 +27,7 @@ static bool counts(const X86Gen *s)
 void x86_emit_entry(X86Gen *s)
 {
     Asm *as = &s->a;
-    asm_nop(as, 5);
+    asm_nop(as, X86_ENTRY_NOP);
     if (counts(s)) {
         asm_rm(as, I_MOV_RM | OP_W, RAX, ENV(icount_left));
         asm_alu_ri(as, OP_W, ALU_SUB, RAX, s->u->ninsns);

@@ -50,6 +50,8 @@
 #define X86_FRAME_BYTES  (X86_FRAME_ARGS + X86_FRAME_SLOTS * 16)
 /* Room kept free for one IR op with its constant loads, evictions and stores of sunk cells. */
 #define X86_OP_MARGIN    4096
+/* The unit's entry: one instruction that does nothing, as long as a jump. */
+#define X86_ENTRY_NOP    5
 #define GPRS             0x0000ffffu
 #define XMMS             0xffff0000u
 #define X86_CALLEE_SAVED (1u << RBX | 1u << RBP | 1u << R12 | 1u << R13 | 1u << R14 | 1u << R15)
@@ -86,10 +88,11 @@ typedef struct X86Thunks {
     ptrdiff_t rw_delta; /* writable - executable address */
     uint32_t temps;     /* registers that values of units may use */
     uint32_t pinned;    /* registers that hold cells */
-    unsigned npins;
+    unsigned npins, ncells;
     X86Pin pins[X86_MAX_PINS];
     uint8_t pin_of_cell[TCG_MAX_CELLS]; /* register, or REG_NONE */
-    /* executable addresses */
+    /* executable addresses: of all of it, of thunks */
+    const uint8_t *rx;
     const uint8_t *link, *xlink, *poll, *dead, *icount_stop, *miss, *lookup_poll, *main;
     const uint8_t *slow[2][SLOW_COUNT]; /* [1]: XMM registers are in use */
     const TCGCell *cells;
@@ -393,6 +396,7 @@ void x86_disas(const TcgCode *c, FILE *f);
 /* ---- thunks.c ---- */
 size_t x86_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t room, const TcgHostOptions *o,
                        const TargetDesc *t, void **thunks);
+void x86_identify(void *thunks, GChecksum *sum);
 
 /* ---- side.c ---- */
 size_t x86_side_encode(const X86Gen *s, uint8_t *out, size_t room);
@@ -403,5 +407,6 @@ bool x86_side_insn_of(const TcgCode *c, uintptr_t ra, unsigned *insn);
 size_t x86_relocs_encode(const X86Gen *s, uint8_t *out, size_t room);
 void x86_relocate(const TcgCode *from, uint8_t *rw, const uint8_t *rx, ptrdiff_t program_moved,
                   TcgCode *out);
+bool x86_is_sound(void *thunks, const TcgCode *c, unsigned ninsns, ptrdiff_t program_moved);
 
 #endif

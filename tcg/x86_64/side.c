@@ -231,12 +231,16 @@ void x86_relocate(const TcgCode *from, uint8_t *rw, const uint8_t *rx, ptrdiff_t
 {
     const uint8_t *old_rw = (const uint8_t *)from->exits - from->code_size;
     ptrdiff_t moved = rx - (const uint8_t *)from->code;
-    *out = *from;
-    out->code = rx;
-    out->exits = (TcgExit *)(rw + from->code_size);
-    out->side = rw + (from->side - old_rw);
-    out->relocs = rw + (from->relocs - old_rw);
-    memcpy(rw, old_rw, from->total_size);
+    TcgCode c = *from;
+    c.code = rx;
+    c.exits = (TcgExit *)(rw + from->code_size);
+    c.side = rw + (from->side - old_rw);
+    c.relocs = rw + (from->relocs - old_rw);
+    if (rw != old_rw) {
+        memcpy(rw, old_rw, from->total_size);
+    }
+    *out = c;
+    asm_nop(&(Asm){.p = rw}, X86_ENTRY_NOP);
 
     const uint8_t *p = out->relocs, *end = p + out->relocs_size;
     for (uint64_t k = get_u(&p); k > 0; k--) {
@@ -258,4 +262,146 @@ void x86_relocate(const TcgCode *from, uint8_t *rw, const uint8_t *rx, ptrdiff_t
         *e = (TcgExit){.target = e->target, .patch = e->patch, .stub = e->stub};
         tcg_host_x86_64.patch_exit(out, e, NULL);
     }
+}
+
+/* ---- units from outside ---- */
+
+/* A number in [*p, end) that is at most max. */
+static bool take_u(const uint8_t **p, const uint8_t *end, uint64_t max, uint64_t *v)
+{
+    *v = 0;
+    for (unsigned shift = 0; *p < end && shift < 64; shift += 7) {
+        uint8_t b = *(*p)++;
+        *v |= (uint64_t)(b & 0x7f) << shift;
+        if (!(b & 0x80)) {
+            return *v <= max;
+        }
+    }
+    return false;
+}
+
+static bool side_is_sound(const X86Thunks *t, const TcgCode *c, unsigned ninsns)
+{
+    const uint8_t *p = c->side, *end = p + c->side_size;
+    uint64_t ret = 0, pc = 0, insn = 0;
+    while (p < end) {
+        uint64_t d[3], k, v;
+        if (!take_u(&p, end, c->code_size, &d[0]) || !take_u(&p, end, UINT32_MAX, &d[1]) ||
+            !take_u(&p, end, UINT32_MAX, &d[2]) || !take_u(&p, end, UINT32_MAX, &k)) {
+            return false;
+        }
+        ret += d[0];
+        pc += d[1] >> 1 ^ -(d[1] & 1);
+        insn += d[2] >> 1 ^ -(d[2] & 1);
+        if (ret > c->code_size || pc >= TLB_PAGE_SIZE || insn >= ninsns || (k & 3) > SIDE_CALL_FP) {
+            return false;
+        }
+        for (uint64_t j = k >> 2; j > 0; j--) {
+            if (!take_u(&p, end, t->ncells - 1, &v) || !take_u(&p, end, UINT32_MAX, &v)) {
+                return false;
+            }
+            uint64_t n = v >> 2;
+            switch (v & 3) {
+            case PLACE_REG:
+                if (n >= REG_NONE || n >= XMM0 + 16) {
+                    return false;
+                }
+                break;
+            case PLACE_SLOT:
+                if (n >= X86_MAX_SLOTS) {
+                    return false;
+                }
+                break;
+            case PLACE_CONST:
+                if (n != 0 || !take_u(&p, end, UINT64_MAX, &v)) {
+                    return false;
+                }
+                break;
+            default:
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool is_thunk(const X86Thunks *t, const uint8_t *to)
+{
+    const uint8_t *const entry[] = {t->link,        t->xlink, t->poll,        t->dead,
+                                    t->icount_stop, t->miss,  t->lookup_poll, t->main};
+    for (unsigned k = 0; k < G_N_ELEMENTS(entry); k++) {
+        if (to == entry[k]) {
+            return true;
+        }
+    }
+    for (unsigned k = 0; k < 2 * SLOW_COUNT; k++) {
+        if (to == t->slow[k / SLOW_COUNT][k % SLOW_COUNT]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The ends of the program's code, as the linker gives them. */
+extern const char __executable_start[], etext[];
+
+static bool relocs_are_sound(const X86Thunks *t, const TcgCode *c, const uint8_t *rw,
+                             ptrdiff_t program_moved)
+{
+    const uint8_t *p = c->relocs, *end = p + c->relocs_size;
+    uint64_t n, at = 0, d;
+    if (!take_u(&p, end, c->code_size / sizeof(uint64_t), &n)) {
+        return false;
+    }
+    uint32_t code = c->code_size - n * sizeof(uint64_t);
+    for (uint64_t k = 0; k < n; k++) {
+        uint64_t addr;
+        memcpy(&addr, rw + code + k * sizeof(addr), sizeof(addr));
+        addr += program_moved;
+        if (addr < (uintptr_t)__executable_start || addr >= (uintptr_t)etext) {
+            return false;
+        }
+    }
+    while (p < end) {
+        int32_t disp;
+        if (!take_u(&p, end, code, &d) || d < (at ? sizeof(disp) : 1)) {
+            return false;
+        }
+        at += d;
+        if (at + sizeof(disp) > code) {
+            return false;
+        }
+        memcpy(&disp, rw + at, sizeof(disp));
+        /* A jump, a call, or a conditional jump. */
+        if ((rw[at - 1] & 0xfe) != 0xe8 && (rw[at - 1] & 0xf0) != 0x80) {
+            return false;
+        }
+        if (!is_thunk(t, (const uint8_t *)c->code + at + sizeof(disp) + disp)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool exits_are_sound(const TcgCode *c, const uint8_t *rw)
+{
+    for (unsigned k = 0; k < c->nexits; k++) {
+        const TcgExit *e = &c->exits[k];
+        if (e->patch < X86_ENTRY_NOP || e->patch > c->code_size - 5 || (e->patch & 7) > 3 ||
+            rw[e->patch] != 0xe9 || e->stub < X86_ENTRY_NOP || e->stub >= c->code_size) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool x86_is_sound(void *thunks, const TcgCode *c, unsigned ninsns, ptrdiff_t program_moved)
+{
+    const uint8_t *rw = (const uint8_t *)c->exits - c->code_size;
+    uint64_t size = c->code_size + (uint64_t)c->nexits * sizeof(TcgExit);
+    return c->code_size >= 16 && c->code_size % sizeof(uint64_t) == 0 && c->side == rw + size &&
+           c->relocs == c->side + c->side_size &&
+           size + c->side_size + c->relocs_size == c->total_size && c->dead_stub >= X86_ENTRY_NOP &&
+           c->dead_stub < c->code_size && exits_are_sound(c, rw) &&
+           side_is_sound(thunks, c, ninsns) && relocs_are_sound(thunks, c, rw, program_moved);
 }

@@ -309,7 +309,9 @@ size_t x86_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t room, const TcgHos
     t->check = o->check;
     t->pc32 = target->pc32;
     t->cells = target->cells;
+    t->ncells = target->ncells;
     t->rw_delta = rw - rx;
+    t->rx = rx;
     choose_pins(t, target);
     *thunks = t;
 
@@ -328,7 +330,9 @@ size_t x86_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t room, const TcgHos
 
     t->link = align_here(s);
     emit_pc_of_exit(s);
-    asm_mov_ri(&s->a, RDX, t->rw_delta | TCG_LEAVE_LINK);
+    /* Of fixed length: units in a file know the thunks by their distances. */
+    asm_opcode(&s->a, 0xb8 | RDX | OP_W, 0, 0, RDX, false);
+    asm_64(&s->a, t->rw_delta | TCG_LEAVE_LINK);
     asm_alu_rr(&s->a, OP_W, ALU_ADD, RAX, RDX);
     asm_rel_rx(&s->a, 0xe9, leave);
     t->xlink = align_here(s);
@@ -357,4 +361,31 @@ size_t x86_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t room, const TcgHos
     g_assert(used <= room);
     g_free(s);
     return used;
+}
+
+/* What generated code depends on beside the unit and this program: the processor, options, the
+ * registers of cells, and where the thunks are. */
+void x86_identify(void *thunks, GChecksum *sum)
+{
+    const X86Thunks *t = thunks;
+    const uint8_t *const entry[] = {t->link,        t->xlink, t->poll,        t->dead,
+                                    t->icount_stop, t->miss,  t->lookup_poll, t->main};
+    uint8_t have[sizeof(t->have)];
+    GString *s = g_string_new("x86-64");
+    memcpy(have, &t->have, sizeof(have));
+    for (unsigned k = 0; k < sizeof(have); k++) {
+        g_string_append_c(s, have[k] ? '1' : '0');
+    }
+    g_string_append_printf(s, " %d %d %d", t->icount, t->pc32, t->bias);
+    for (unsigned k = 0; k < t->npins; k++) {
+        g_string_append_printf(s, " %u:%u:%u", t->pins[k].reg, t->pins[k].cell, t->pins[k].offset);
+    }
+    for (unsigned k = 0; k < G_N_ELEMENTS(entry); k++) {
+        g_string_append_printf(s, " %td", entry[k] - t->rx);
+    }
+    for (unsigned k = 0; k < 2 * SLOW_COUNT; k++) {
+        g_string_append_printf(s, " %td", t->slow[k / SLOW_COUNT][k % SLOW_COUNT] - t->rx);
+    }
+    g_checksum_update(sum, (const guchar *)s->str, s->len + 1);
+    g_string_free(s, true);
 }
