@@ -161,6 +161,11 @@ void tcg_exec(CPU *cpu)
         Unit *u = NULL;
         uint64_t ret;
 
+        /* Between units: links, retired chunks of the cache and whatever else was taken back before
+         * this epoch is known to nobody here; what is looked up below stays until the next time. */
+        uint64_t epoch = __atomic_load_n(&a->epoch, __ATOMIC_ACQUIRE);
+        cache_forget_retired(cpu);
+        __atomic_store_n(&tc->epoch, epoch, __ATOMIC_RELEASE);
         if (try_cache) {
             JumpCacheEntry *jc = jump_cache_entry(env);
             if (jc->pc == env->pc && jc->ctx == env->ctx) {
@@ -175,8 +180,6 @@ void tcg_exec(CPU *cpu)
             }
         }
         env->pc_page = env->pc & TLB_PAGE_MASK;
-        __atomic_store_n(&tc->epoch, __atomic_load_n(&a->epoch, __ATOMIC_ACQUIRE),
-                         __ATOMIC_RELEASE);
         if (G_UNLIKELY(a->opt.check)) {
             ret = check_run(cpu, u);
         } else if (G_LIKELY(code)) {
@@ -208,10 +211,10 @@ void tcg_exec(CPU *cpu)
                 }
                 break;
             }
-            unsigned flushes = a->stat_flushes;
+            unsigned emptied = a->cache.emptied;
             Unit *dest = exec_find_unit(cpu);
-            /* A flush recycled the exit. */
-            if (a->stat_flushes == flushes && !(dest->mode & UNIT_MODE_SUB)) {
+            /* The exit's chunk may have been emptied while this vCPU waited to be alone. */
+            if (a->cache.emptied == emptied && !(dest->mode & UNIT_MODE_SUB)) {
                 unit_link(cpu, e, dest);
             }
             break;

@@ -8,8 +8,8 @@
  * Locks, in the order in which they nest:
  *   Accel.lock        thread states, work queues, the exclusive section; never taken on a hot path
  *   Accel.unit_lock   links, lists of units, page descriptors: taken to add, link and drop units
- * Look-ups of units are lock-free: units are only added and marked dead, their memory is
- * recycled in an exclusive section when no vCPU runs.
+ * Look-ups of units are lock-free: units are added and marked dead. Their memory is used again, a
+ * chunk at a time, when no vCPU can be in it or know of it any more: see Epochs and units.c.
  *
  * Epochs. What generated code decides in two steps (this link is mine; jump) may change between
  * them only if nobody can stand there. Accel.epoch grows with each such change; each vCPU says
@@ -48,11 +48,22 @@ struct Unit {
     TcgCode code;
 };
 
-/* The code cache: chunks, each filled by one vCPU at a time. */
+/* The code cache: chunks, each filled by one vCPU at a time, emptied in the order they were filled.
+ */
 #define CHUNK_SIZE ((size_t)128 << 10)
+typedef enum ChunkState {
+    CHUNK_FREE,
+    CHUNK_FILLING, /* some vCPU's */
+    CHUNK_FULL,
+    CHUNK_RETIRED, /* its units are dead; free once the epoch has passed */
+} ChunkState;
 typedef struct Chunk {
-    uint32_t used;    /* bytes */
-    uint32_t n_units; /* atomic: published last */
+    ChunkState state;    /* unit_lock, as all but retirement */
+    uint64_t order;      /* in which it became full */
+    uint64_t free_from;  /* epoch */
+    uint64_t retirement; /* atomic: number of the last one that was its */
+    uint32_t used;       /* bytes */
+    uint32_t n_units;    /* atomic: published last */
     uint32_t cap;
     uint32_t *units; /* offsets of its units in the cache, ascending */
 } Chunk;
@@ -62,9 +73,11 @@ typedef struct CodeCache {
     uint8_t *rw;
     const uint8_t *rx;
     size_t size;
-    unsigned n_chunks;
-    unsigned next_chunk; /* atomic; chunk 0 holds the thunks */
+    unsigned n_chunks; /* chunk 0 holds the thunks */
     Chunk *chunks;
+    uint64_t order;
+    uint64_t retirements; /* atomic: of all chunks so far */
+    unsigned emptied;     /* exclusive section: how often a chunk was emptied in one */
 } CodeCache;
 
 /* -accel tcg,cache=DIR: saved.c */
@@ -128,7 +141,7 @@ struct Accel {
     CPU *icount_cpu;      /* vCPU that runs the slice */
 
     Saved saved;
-    uint64_t stat_units, stat_loaded, stat_flushes, stat_checked, stat_unchecked;
+    uint64_t stat_units, stat_loaded, stat_checked, stat_unchecked;
 };
 
 typedef struct TlbSlot {
@@ -172,10 +185,11 @@ struct TcgCpu {
 #define EPOCH_OUTSIDE UINT64_MAX
     GThread *thread;
     GMutex sleep_lock;
-    GCond sleep_cond; /* with sleep_lock: somebody kicked */
-    bool sleeping;    /* atomic */
-    WorkItem *work;   /* atomic stack */
-    unsigned spins;   /* calls of cpu_spin() */
+    GCond sleep_cond;     /* with sleep_lock: somebody kicked */
+    bool sleeping;        /* atomic */
+    WorkItem *work;       /* atomic stack */
+    unsigned spins;       /* calls of cpu_spin() */
+    uint64_t retirements; /* of chunks that the jump cache knows of */
 
     /* soft TLB */
     TlbSlot slots[TLB_SLOTS];
@@ -213,7 +227,8 @@ bool units_init(Accel *a, GError **err);
 void units_free(Accel *a);
 /* The live unit for code at ra in this mode that straddles into ra2, or NULL. */
 Unit *unit_find(Accel *a, ram_addr ra, uint32_t mode);
-/* Room for at least `need` bytes in this vCPU's chunk; NULL: the cache is full. */
+/* Room for at least `need` bytes in this vCPU's chunk; NULL: there is none until others have left
+ * chunks that were retired. */
 uint8_t *cache_room(CPU *cpu, size_t need, size_t *room);
 /* Make the unit at the front of the room visible; as a dead one if its bytes were written since
  * page_begin_read() gave `writes` for its pages. young: NULL, or the sum of the copy that it was
@@ -241,8 +256,10 @@ uint64_t unit_source_sum(const Unit *u, const uint8_t *page, const uint8_t *next
 bool page_try_unmark(Accel *a, ram_addr ra);
 /* Drop units that have bytes in [ra, ra + len). */
 void units_invalidate(Accel *a, ram_addr ra, uint64_t len);
-/* Exclusive section only: drop everything. */
-void units_flush_all(Accel *a);
+/* Exclusive section only: see to it that a chunk is free. */
+void cache_empty_chunk(Accel *a);
+/* Before a vCPU's epoch goes on: chunks were retired, its jump cache forgets them. */
+void cache_forget_retired(CPU *cpu);
 
 /* saved.c */
 bool saved_init(Accel *a, GError **err);

@@ -11,7 +11,7 @@
  * it was made from (Unit.source_bytes), because guests write over their code.
  *
  * Thread: saved_find() and saved_load() any vCPU's; the rest before and after they run. Test:
- * tests/unit/test-saved-file.c, tests/boot/cache.py.
+ * tests/unit/test-saved-file.c, tests/boot/saved.py.
  */
 #include <elf.h>
 #include <link.h>

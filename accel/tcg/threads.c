@@ -620,7 +620,8 @@ void accel_print_stats(Accel *a, FILE *f)
         fprintf(f, "units loaded        %" PRIu64 "\n", a->stat_loaded);
     }
     fprintf(f, "code cache          %zu of %zu KiB\n", used >> 10, a->cache.size >> 10);
-    fprintf(f, "code cache flushes  %" PRIu64 "\n", a->stat_flushes);
+    fprintf(f, "chunks retired      %" PRIu64 " of %zu KiB, %u when alone\n", a->cache.retirements,
+            CHUNK_SIZE >> 10, a->cache.emptied);
     if (a->opt.check) {
         fprintf(f, "units checked       %" PRIu64 "\n", a->stat_checked);
         fprintf(f, "units not checked   %" PRIu64 "\n", a->stat_unchecked);

@@ -4,8 +4,8 @@
  * From guest bytes to a unit: frontend, optimiser, host, code cache.
  *
  * A unit is made for a physical page, an offset and the mode bits, and depends on nothing else of
- * the CPU's state. When the cache is full everything is dropped in an exclusive section and the
- * translation is tried again.
+ * the CPU's state. When no chunk of the cache is free, one is emptied in an exclusive section and
+ * the translation is tried again.
  */
 #include <string.h>
 #include "accel/tcg/internal.h"
@@ -327,9 +327,7 @@ Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page, uint32_t mode)
         end_reads(&t, ra);
         if (!rw) {
             exclusive_begin(cpu);
-            if (__atomic_load_n(&a->cache.next_chunk, __ATOMIC_RELAXED) >= a->cache.n_chunks) {
-                units_flush_all(a);
-            }
+            cache_empty_chunk(a);
             exclusive_end(cpu);
         } else if (saved >= 0) {
             saved_damaged(a);

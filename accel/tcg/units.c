@@ -6,7 +6,8 @@
  *
  * Invariants: the cache is mapped writable (rw) and executable (rx), never both in one mapping. A
  * chunk has one writer. A dead unit is never linked to, its entry leads to its dead stub, and
- * nothing of it is reused before the next flush, which is an exclusive section. A page's code byte
+ * nothing of it is reused as long as a vCPU may be in it, be on its way to it, or have it in its
+ * jump cache. A page's code byte
  * (RamBlock.code) is set before the page is read for translation and as long as it has units. The
  * destination of a link to another page changes only when no vCPU can stand between its check and
  * its jump.
@@ -45,7 +46,6 @@ bool units_init(Accel *a, GError **err)
         return false;
     }
     c->chunks = g_new0(Chunk, c->n_chunks);
-    c->next_chunk = 1;
     a->young = g_array_new(false, false, sizeof(Young));
     a->young_limit = 64;
     a->hash = mmap(NULL, sizeof(Unit *) << UNIT_HASH_BITS, PROT_READ | PROT_WRITE,
@@ -60,12 +60,26 @@ bool units_init(Accel *a, GError **err)
     return true;
 }
 
+/* Nobody knows of its units any more. */
+static void chunk_free(Accel *a, Chunk *k)
+{
+    for (unsigned i = 0; i < k->n_units; i++) {
+        Unit *u = (Unit *)(a->cache.rw + k->units[i]);
+        if (u->ir) {
+            tcg_unit_free(u->ir);
+        }
+    }
+    k->n_units = 0;
+    k->used = 0;
+    k->state = CHUNK_FREE;
+}
+
 void units_free(Accel *a)
 {
     CodeCache *c = &a->cache;
 
-    units_flush_all(a);
-    for (unsigned i = 0; i < c->n_chunks; i++) {
+    for (unsigned i = 1; i < c->n_chunks; i++) {
+        chunk_free(a, &c->chunks[i]);
         g_free(c->chunks[i].units);
     }
     g_free(c->chunks);
@@ -84,6 +98,7 @@ void units_free(Accel *a)
 }
 
 static void unit_kill_locked(Accel *a, Unit *u);
+static uint64_t epoch_next(Accel *a);
 static void check_young_locked(CPU *cpu);
 static bool unit_is_as_translated(Accel *a, const Unit *u, uint64_t sum);
 
@@ -144,6 +159,150 @@ static uint64_t unit_granules(const Unit *u, int i)
     return granules(0, end - TLB_PAGE_SIZE);
 }
 
+/*
+ * Chunks. When few are left, the one that was filled first is retired: its units die, and vCPUs
+ * learn of it when they next are between units (cache_forget_retired()), before they take on the
+ * epoch that it is free from. So the others go on. Only if all chunks are in use or still waited
+ * for does a vCPU ask to be alone.
+ */
+static void chunk_retire_locked(Accel *a, Chunk *k)
+{
+    CodeCache *c = &a->cache;
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < k->n_units; i++) {
+        Unit *u = (Unit *)(c->rw + k->units[i]);
+        if (!u->dead) {
+            unit_kill_locked(a, u);
+        }
+    }
+    for (unsigned i = 0; i < a->young->len; i++) {
+        const Young y = g_array_index(a->young, Young, i);
+        if (!y.unit->dead) {
+            g_array_index(a->young, Young, kept++) = y;
+        }
+    }
+    g_array_set_size(a->young, kept);
+    __atomic_store_n(&a->n_young, kept, __ATOMIC_RELEASE);
+    k->state = CHUNK_RETIRED;
+    __atomic_store_n(&k->retirement, c->retirements + 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&c->retirements, c->retirements + 1, __ATOMIC_RELEASE);
+    /* Last: who sees this epoch sees the rest. */
+    k->free_from = epoch_next(a);
+}
+
+void cache_forget_retired(CPU *cpu)
+{
+    TcgCpu *tc = cpu->tcg;
+    CodeCache *c = &tc->accel->cache;
+    uint64_t now = __atomic_load_n(&c->retirements, __ATOMIC_ACQUIRE);
+
+    if (G_LIKELY(now == tc->retirements)) {
+        return;
+    }
+    for (unsigned i = 0; i < 1u << JUMP_CACHE_BITS; i++) {
+        JumpCacheEntry *jc = &cpu->env->jump_cache[i];
+        if (jc->code) {
+            const Chunk *k = &c->chunks[((const uint8_t *)jc->code - c->rx) / CHUNK_SIZE];
+            if (__atomic_load_n(&k->retirement, __ATOMIC_RELAXED) > tc->retirements) {
+                *jc = (JumpCacheEntry){0};
+            }
+        }
+    }
+    tc->retirements = now;
+}
+
+/* NULL if no chunk is full. */
+static Chunk *chunk_oldest(CodeCache *c)
+{
+    Chunk *oldest = NULL;
+
+    for (unsigned i = 1; i < c->n_chunks; i++) {
+        Chunk *k = &c->chunks[i];
+        if (k->state == CHUNK_FULL && (!oldest || k->order < oldest->order)) {
+            oldest = k;
+        }
+    }
+    return oldest;
+}
+
+static void chunk_close_locked(CPU *cpu)
+{
+    CodeCache *c = &cpu->tcg->accel->cache;
+
+    if (cpu->tcg->chunk) {
+        c->chunks[cpu->tcg->chunk].state = CHUNK_FULL;
+        c->chunks[cpu->tcg->chunk].order = ++c->order;
+        cpu->tcg->chunk = 0;
+    }
+}
+
+/* Chunks that are free or will be, if the cache is not tiny. */
+static unsigned chunks_spare(const Accel *a)
+{
+    return MIN(a->n_cpus + 1, (a->cache.n_chunks - 1) / 3);
+}
+
+/* A free chunk's number, 0: there is none. */
+static unsigned chunk_take_locked(CPU *cpu)
+{
+    Accel *a = cpu->tcg->accel;
+    CodeCache *c = &a->cache;
+    unsigned spare = 0, taken = 0;
+    uint64_t retirements = c->retirements;
+
+    chunk_close_locked(cpu);
+    for (unsigned i = c->n_chunks - 1; i > 0; i--) {
+        Chunk *k = &c->chunks[i];
+        if (k->state == CHUNK_RETIRED && epochs_passed(a, NULL, k->free_from)) {
+            chunk_free(a, k);
+        }
+        spare += k->state == CHUNK_FREE || k->state == CHUNK_RETIRED;
+        taken = k->state == CHUNK_FREE ? i : taken;
+    }
+    if (taken) {
+        c->chunks[taken].state = CHUNK_FILLING;
+        spare--;
+    }
+    for (Chunk *k; spare < chunks_spare(a) && (k = chunk_oldest(c)); spare++) {
+        chunk_retire_locked(a, k);
+    }
+    for (unsigned i = 0; i < a->n_cpus && c->retirements > retirements; i++) {
+        /* Loops of linked units would never hear of it. */
+        if (a->cpus[i] != cpu &&
+            __atomic_load_n(&a->cpus[i]->tcg->epoch, __ATOMIC_RELAXED) != EPOCH_OUTSIDE) {
+            cpu_kick(a->cpus[i], 0);
+        }
+    }
+    return taken;
+}
+
+void cache_empty_chunk(Accel *a)
+{
+    CodeCache *c = &a->cache;
+    bool have = false;
+
+    g_mutex_lock(&a->unit_lock);
+    for (unsigned i = 1; i < c->n_chunks && !have; i++) {
+        have = c->chunks[i].state == CHUNK_FREE;
+    }
+    if (!have) {
+        for (unsigned i = 0; i < a->n_cpus && !chunk_oldest(c); i++) {
+            chunk_close_locked(a->cpus[i]);
+        }
+        if (chunk_oldest(c)) {
+            chunk_retire_locked(a, chunk_oldest(c));
+        }
+        for (unsigned i = 1; i < c->n_chunks; i++) {
+            if (c->chunks[i].state == CHUNK_RETIRED) {
+                chunk_free(a, &c->chunks[i]);
+            }
+        }
+        c->emptied++;
+    }
+    g_mutex_unlock(&a->unit_lock);
+}
+
 uint8_t *cache_room(CPU *cpu, size_t need, size_t *room)
 {
     Accel *a = cpu->tcg->accel;
@@ -151,15 +310,14 @@ uint8_t *cache_room(CPU *cpu, size_t need, size_t *room)
     unsigned n = cpu->tcg->chunk;
 
     if (n == 0 || c->chunks[n].used + need > CHUNK_SIZE) {
-        n = __atomic_fetch_add(&c->next_chunk, 1, __ATOMIC_RELAXED);
-        if (n >= c->n_chunks) {
-            __atomic_store_n(&c->next_chunk, c->n_chunks, __ATOMIC_RELAXED);
-            cpu->tcg->chunk = 0;
+        g_mutex_lock(&a->unit_lock);
+        n = chunk_take_locked(cpu);
+        g_mutex_unlock(&a->unit_lock);
+        cpu->tcg->chunk = n;
+        if (n == 0) {
             return NULL;
         }
-        c->chunks[n].used = 0;
-        cpu->tcg->chunk = n;
-        if (n > FIRST_CHUNKS) {
+        if (n > FIRST_CHUNKS && c->chunks[n].cap == 0) {
             /* It will be filled: its pages at one stroke, not by a fault each. May fail. */
             madvise(c->rw + n * CHUNK_SIZE, CHUNK_SIZE, MADV_POPULATE_WRITE);
         }
@@ -534,36 +692,4 @@ void units_invalidate(Accel *a, ram_addr ra, uint64_t len)
         ra += n;
         len -= n;
     }
-}
-
-void units_flush_all(Accel *a)
-{
-    CodeCache *c = &a->cache;
-
-    for (unsigned i = 1; i < c->n_chunks; i++) {
-        Chunk *k = &c->chunks[i];
-        for (unsigned j = 0; j < k->n_units; j++) {
-            Unit *u = (Unit *)(c->rw + k->units[j]);
-            if (u->ir) {
-                tcg_unit_free(u->ir);
-            }
-        }
-        k->n_units = 0;
-        k->used = 0;
-    }
-    c->next_chunk = 1;
-    g_array_set_size(a->young, 0);
-    a->n_young = 0;
-    memset(a->hash, 0, sizeof(Unit *) << UNIT_HASH_BITS);
-    for (size_t i = 0; i < (size_t)1 << PAGE_ROOT_BITS; i++) {
-        if (a->pages[i]) {
-            memset(a->pages[i], 0, PAGE_LEAF_SIZE);
-        }
-    }
-    for (unsigned i = 0; i < a->n_cpus; i++) {
-        CPU *cpu = a->cpus[i];
-        cpu->tcg->chunk = 0;
-        memset(cpu->env->jump_cache, 0, sizeof(JumpCacheEntry) << JUMP_CACHE_BITS);
-    }
-    a->stat_flushes++;
 }

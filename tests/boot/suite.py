@@ -10,6 +10,7 @@
   linux/*      the same kernel with an /init that checks what it finds and computes
   installer/*  the Debian installer to its first question; shell, poweroff and reboot in it
   arm/*        the Arm board: arm.py
+  cache/*        saved translations: saved.py
   semihosting/*  semihosting on both: semihosting.py
 """
 import gzip
@@ -26,6 +27,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, '..', 'lib'), HERE]
 import arm  # noqa: E402
 import harness as h  # noqa: E402
+import saved  # noqa: E402
 import semihosting  # noqa: E402
 from harness import Failure, Guest, Skip, Test  # noqa: E402
 
@@ -624,7 +626,7 @@ def installer_keys():
 
 
 def collect():
-    return tests + arm.tests + semihosting.collect()
+    return tests + arm.tests + saved.collect() + semihosting.collect()
 
 
 def record():

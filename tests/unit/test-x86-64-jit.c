@@ -278,7 +278,11 @@ static void move_unit(Fixture *f, uint64_t bits)
     size_t at = f->thunk_bytes + 0x80000 + (bits & 0xfff0), back = at + 0x80000;
     TcgCode c;
 
+    g_assert_true(host->is_sound(f->thunks, &f->code, f->u->ninsns, 0));
     host->relocate(&f->code, f->rw + at, f->rx + at, away, &c);
+    g_assert_true(host->is_sound(f->thunks, &c, f->u->ninsns, -away));
+    g_assert_true(f->u->ncalls == 0 || c.relocs[0] == 0 ||
+                  !host->is_sound(f->thunks, &c, f->u->ninsns, 0));
     memset(f->rw + f->thunk_bytes, 0xcc, f->code.total_size);
     for (unsigned k = 0; k < f->u->ncalls; k++) {
         void *fn = f->u->calls[k].helper->fn;
@@ -286,6 +290,46 @@ static void move_unit(Fixture *f, uint64_t bits)
     }
     host->relocate(&c, f->rw + back, f->rx + back, -away, &f->code);
     memset(f->rw + at, 0xcc, c.total_size);
+}
+
+/* A unit whose tables somebody changed is refused, or its tables stay inside it. */
+static void damage_unit(Fixture *f, uint64_t bits)
+{
+    const uint8_t *rw = (const uint8_t *)f->code.exits - f->code.code_size;
+    IrGenRng r = {.s = bits};
+
+    for (unsigned i = 0; i < 4; i++) {
+        g_autofree uint8_t *copy = g_malloc(f->code.total_size);
+        TcgCode c = f->code, out;
+        uint32_t *const sizes[] = {&c.code_size, &c.total_size, &c.dead_stub,
+                                   &c.nexits,    &c.side_size,  &c.relocs_size};
+        uint64_t what = irgen_random(&r);
+        memcpy(copy, rw, c.total_size);
+        if (what % 4 == 0) {
+            *sizes[(what >> 8) % G_N_ELEMENTS(sizes)] += (int)(what >> 16 & 63) - 32;
+        } else {
+            size_t from = what % 4 == 1 ? 0 : c.code_size;
+            copy[from + (what >> 8) % (c.total_size - from)] ^= what >> 56 | 1;
+        }
+        if ((uint64_t)c.code_size + (uint64_t)c.nexits * sizeof(TcgExit) + c.side_size +
+                    c.relocs_size !=
+                f->code.total_size ||
+            c.total_size != f->code.total_size) {
+            continue;
+        }
+        c.exits = (TcgExit *)(copy + c.code_size);
+        c.side = copy + c.code_size + c.nexits * sizeof(TcgExit);
+        c.relocs = c.side + c.side_size;
+        if (host->is_sound(f->thunks, &c, f->u->ninsns, 0)) {
+            unsigned insn;
+            host->relocate(&c, copy, f->rx + f->thunk_bytes + 0x100000, 0, &out);
+            for (uint32_t k = 0; k < out.code_size; k += 3) {
+                if (host->insn_of(&out, (uintptr_t)out.code + k, &insn)) {
+                    g_assert_cmpuint(insn, <, f->u->ninsns);
+                }
+            }
+        }
+    }
 }
 
 /* Registers that C code expects to keep. */
@@ -337,6 +381,7 @@ static bool random_unit(Fixture *f, const Config *c, uint64_t seed)
         irgen_state_init(f->got, seed * 3 + run);
         unsigned ninsns = f->u->ninsns;
         if (run == 2) {
+            damage_unit(f, bits);
             move_unit(f, bits);
         }
         if (c->icount) {

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * A code cache that is smaller than what the guest runs: chunks are retired while vCPUs go on, and
+ * nobody ever runs what was there before. Each unit adds a number of its own to a cell; a wrong
+ * unit makes a wrong sum.
+ *
+ * The guest's instructions are words at distances of 64 bytes: an operation and a number. Thread:
+ * the accelerator's own, one a vCPU or one for all.
+ */
+#include <string.h>
+
+#include "accel/tcg/internal.h"
+#include "tcg/build.h"
+
+#define STEP     64
+#define RAM_SIZE 0x40000
+#define MAX_CPUS 4
+
+enum { DIRECT, INDIRECT, END };
+
+typedef struct ToyEnv {
+    CPUEnv cpu;
+    uint64_t sum, rounds;
+} ToyEnv;
+
+static unsigned ended; /* atomic: vCPUs */
+
+static void toy_halt(CPUEnv *env)
+{
+    env->cpu->halted = true;
+    __atomic_fetch_add(&ended, 1, __ATOMIC_SEQ_CST);
+}
+static const TCGHelper helper_halt = {.name = "toy_halt",
+                                      .fn = (void *)toy_halt,
+                                      .ret = TCG_VOID,
+                                      .pass_env = true,
+                                      .flags = TCG_HELPER_IO};
+
+static void toy_translate(UnitContext *c)
+{
+    TCGBuilder *b = c->b;
+    uint32_t word, off = c->offset;
+
+    if (!unit_fetch(c, off, &word, sizeof(word))) {
+        return;
+    }
+    tcg_gen_insn_start(b, off);
+    c->offset += sizeof(word);
+    tcg_gen_setcell(b, 0, tcg_gen_addi(b, tcg_gen_getcell(b, 0), word >> 2));
+    if ((word & 3) == DIRECT) {
+        tcg_gen_exit_direct(b, off + STEP);
+    } else if ((word & 3) == INDIRECT) {
+        tcg_gen_exit_lookup(b, tcg_gen_pcrel(b, off + STEP));
+    } else {
+        TCGv left = tcg_gen_addi(b, tcg_gen_getcell(b, 1), -1);
+        TCGLabel last = tcg_new_label(b);
+        tcg_gen_setcell(b, 1, left);
+        tcg_gen_br_if(b, tcg_gen_setcondi(b, TCG_I32, TCG_COND_EQ, left, 0), last);
+        tcg_gen_exit_lookup(b, tcg_i64(b, 0));
+        tcg_gen_label(b, last);
+        tcg_gen_call0(b, &helper_halt);
+        tcg_gen_exit_main(b, tcg_gen_pcrel(b, off));
+    }
+}
+
+static bool toy_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, unsigned idx,
+                         bool probe, uintptr_t ra)
+{
+    tlb_set(cpu, idx, access,
+            &(TlbFill){.vaddr = vaddr,
+                       .paddr = vaddr,
+                       .page_bits = TLB_PAGE_BITS,
+                       .prot = TLB_PROT_R | TLB_PROT_W | TLB_PROT_X});
+    return true;
+}
+
+static bool toy_false(CPU *cpu)
+{
+    return false;
+}
+
+static const TCGCell toy_cells[] = {{"sum", offsetof(ToyEnv, sum), TCG_I64, 1},
+                                    {"rounds", offsetof(ToyEnv, rounds), TCG_I64, 0}};
+static const TargetDesc toy = {
+    .name = "toy",
+    .env_size = sizeof(ToyEnv),
+    .check_size = sizeof(ToyEnv),
+    .cells = toy_cells,
+    .ncells = G_N_ELEMENTS(toy_cells),
+    .translate = toy_translate,
+    .tlb_fill = toy_tlb_fill,
+    .do_interrupt = toy_false,
+    .has_work = toy_false,
+};
+
+typedef struct Case {
+    const char *name;
+    unsigned n_cpus, rounds;
+    AccelEngine engine;
+    bool check, single;
+    size_t cache; /* bytes */
+} Case;
+
+static const Case cases[] = {
+    {"jit-1", 1, 12, ACCEL_JIT, false, false, 1 << 20},
+    {"jit-4", MAX_CPUS, 12, ACCEL_JIT, false, false, 1 << 20},
+    {"jit-4-roomy", MAX_CPUS, 12, ACCEL_JIT, false, false, 3 << 19},
+    {"jit-4-tiny", MAX_CPUS, 2, ACCEL_JIT, false, false, 1},
+    {"single-4", MAX_CPUS, 6, ACCEL_JIT, false, true, 1 << 20},
+    {"check-1", 1, 4, ACCEL_JIT, true, false, 1 << 20},
+    {"check-4", MAX_CPUS, 2, ACCEL_JIT, true, false, 1 << 20},
+    {"interp-4", MAX_CPUS, 4, ACCEL_INTERP, false, false, 1},
+};
+
+static void test_case(gconstpointer data)
+{
+    const Case *k = data;
+    MemSystem *ms = memory_system_new();
+    MemRegion root, ram;
+    AccelOptions o;
+    GError *err = NULL;
+    uint64_t sum = 0;
+
+    memory_region_init_container(&root, ms, "system", UINT64_MAX);
+    AddressSpace *as = address_space_new(ms, "memory", &root);
+    RamBlock *b = ram_block_new(ms, "ram", RAM_SIZE, NULL, &err);
+    g_assert_no_error(err);
+    memory_region_init_ram(&ram, "ram", b, 0, RAM_SIZE);
+    memory_region_add(&root, 0, &ram, 0);
+    for (uint32_t a = 0; a < RAM_SIZE; a += STEP) {
+        uint32_t n = (a * 2654435761u) >> 8;
+        uint32_t word = n << 2 | (a + STEP == RAM_SIZE ? END : n & 1 ? DIRECT : INDIRECT);
+        memcpy(b->host + a, &word, sizeof(word));
+        sum += n;
+    }
+    accel_options_default(&o);
+    o.engine = k->engine;
+    o.check = k->check;
+    o.single_thread = k->single;
+    o.cache_size = k->cache;
+    Accel *a = accel_new(&o, ms, NULL, &err);
+    g_assert_no_error(err);
+    for (unsigned i = 0; i < k->n_cpus; i++) {
+        CPU *cpu = accel_cpu_new(a, &toy, as, NULL);
+        tlb_select_data(cpu, 0, 0, 0);
+        tlb_select_fetch(cpu, 0, 0, 0);
+        ((ToyEnv *)cpu->env)->rounds = k->rounds;
+    }
+    ended = 0;
+    accel_start(a);
+    accel_resume_all(a);
+    while (__atomic_load_n(&ended, __ATOMIC_SEQ_CST) < k->n_cpus) {
+        g_usleep(1000);
+    }
+    accel_pause_all(a);
+    accel_stop(a);
+    for (unsigned i = 0; i < k->n_cpus; i++) {
+        g_assert_cmpuint(((ToyEnv *)a->cpus[i]->env)->sum, ==, sum * k->rounds);
+    }
+    g_test_message("%" PRIu64 " units, %" PRIu64 " chunks retired, %u alone", a->stat_units,
+                   a->cache.retirements, a->cache.emptied);
+    /* It did not fit, and with room for all vCPUs nobody had to be stopped. */
+    g_assert_cmpuint(a->cache.retirements, >, 2);
+    if (k->n_cpus == 1) {
+        g_assert_cmpuint(a->cache.emptied, ==, 0);
+    }
+    accel_free(a);
+    address_space_free(as);
+    memory_system_free(ms);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *path = g_strdup_printf("/code-cache/%s", cases[i].name);
+        g_test_add_data_func(path, &cases[i], test_case);
+    }
+    return g_test_run();
+}
