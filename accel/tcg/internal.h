@@ -269,10 +269,10 @@ void saved_free(Accel *a);
 /* Is there a file to look units up in? */
 bool saved_wanted(const Accel *a);
 /*
- * Unit n of the file (saved_file_find()): its body comes to rw, which has room for
- * saved_file_body_bytes(), and is ready to run. False: it is no good.
+ * Unit n of the file (saved_file_find()): its body comes to rw and is ready to run. room: at least
+ * saved_file_body_bytes(). False: it is no good.
  */
-bool saved_load(Accel *a, int64_t n, SavedUnit *s, uint8_t *rw, TcgCode *out);
+bool saved_load(Accel *a, int64_t n, SavedUnit *s, uint8_t *rw, size_t room, TcgCode *out);
 /* One of the file's units was no good. */
 void saved_damaged(Accel *a);
 /* The bytes that a unit with source_bytes was made from. */

@@ -148,9 +148,9 @@ static TcgCode code_of(Accel *a, const SavedUnit *s, uint8_t *rw)
     };
 }
 
-bool saved_load(Accel *a, int64_t n, SavedUnit *s, uint8_t *rw, TcgCode *out)
+bool saved_load(Accel *a, int64_t n, SavedUnit *s, uint8_t *rw, size_t room, TcgCode *out)
 {
-    if (!saved_file_load(a->saved.file, n, s, rw)) {
+    if (!saved_file_load(a->saved.file, n, s, rw, room)) {
         return false;
     }
     /* Before pointers are made of the numbers. */

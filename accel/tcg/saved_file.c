@@ -268,16 +268,16 @@ unsigned saved_file_units(const SavedFile *f)
 /* A copy of the head of unit n; false if it does not lie in the file or cannot be one. */
 static bool unit_head(const SavedFile *f, int64_t n, SavedUnit *u, const uint8_t **body)
 {
-    const SavedEntry *e = &f->index[n];
-    uint64_t at = (uint64_t)e->at * UNIT_ALIGN;
+    SavedEntry e;
 
-    if (at < sizeof(SavedHeader) || at > f->size || e->size > f->size - at ||
-        e->size < sizeof(*u)) {
+    memcpy(&e, &f->index[n], sizeof(e));
+    uint64_t at = (uint64_t)e.at * UNIT_ALIGN;
+    if (at < sizeof(SavedHeader) || at > f->size || e.size > f->size - at || e.size < sizeof(*u)) {
         return false;
     }
     memcpy(u, f->map + at, sizeof(*u));
     *body = f->map + at + sizeof(*u);
-    return unit_fits(u, e->size);
+    return unit_fits(u, e.size);
 }
 
 static unsigned first_entry(const SavedFile *f, uint64_t hash)
@@ -340,11 +340,11 @@ void saved_file_reject(SavedFile *f, int64_t n)
     mark(f, n, MARK_BAD);
 }
 
-bool saved_file_load(SavedFile *f, int64_t n, SavedUnit *u, uint8_t *to)
+bool saved_file_load(SavedFile *f, int64_t n, SavedUnit *u, uint8_t *to, size_t room)
 {
     const uint8_t *body;
 
-    if (unit_head(f, n, u, &body)) {
+    if (unit_head(f, n, u, &body) && body_bytes(u) <= room) {
         memcpy(to, body, body_bytes(u));
         if (saved_sum(saved_sum(0, u, sizeof(*u)), to, body_bytes(u)) == f->index[n].sum) {
             mark(f, n, MARK_USED);

@@ -67,10 +67,10 @@ size_t saved_file_body_bytes(const SavedFile *f, int64_t n);
 /* Does it stand for that many bytes and instructions? */
 bool saved_file_is_like(const SavedFile *f, int64_t n, uint32_t guest_bytes, unsigned ninsns);
 /*
- * Copy unit n: *u, and its body to `to`, and compare the copy with its sum. False: it is damaged,
- * and will not be found again. Any thread.
+ * Copy unit n: *u, and its body to `to`, which has `room` bytes, and compare the copy with its sum.
+ * False: it is damaged, and will not be found again. Any thread.
  */
-bool saved_file_load(SavedFile *f, int64_t n, SavedUnit *u, uint8_t *to);
+bool saved_file_load(SavedFile *f, int64_t n, SavedUnit *u, uint8_t *to, size_t room);
 /* The unit is of no use: it will not be found again. Any thread. */
 void saved_file_reject(SavedFile *f, int64_t n);
 /* Was the unit loaded since the file was opened? */

@@ -206,12 +206,12 @@ static int64_t find_saved(TranslateState *t, uint32_t mode, const TCGUnit *ir)
 #define UNIT_HEAD ((sizeof(Unit) + 15) & ~(size_t)15)
 
 /* Bytes used of the room for unit n of the file, 0: it is no good. */
-static size_t use_saved(TranslateState *t, Unit *u, int64_t n)
+static size_t use_saved(TranslateState *t, Unit *u, size_t room, int64_t n)
 {
     Accel *a = t->cpu->tcg->accel;
     SavedUnit s;
 
-    if (!saved_load(a, n, &s, (uint8_t *)u + UNIT_HEAD, &u->code)) {
+    if (!saved_load(a, n, &s, (uint8_t *)u + UNIT_HEAD, room - UNIT_HEAD, &u->code)) {
         return 0;
     }
     u->guest_bytes = s.guest_bytes;
@@ -307,7 +307,7 @@ Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page, uint32_t mode)
                         .mode = mode,
                         .guest_bytes = ir->guest_bytes,
                         .ninsns = ir->ninsns};
-            total = saved >= 0 ? use_saved(&t, u, saved) : make_code(&t, ir, u, room);
+            total = saved >= 0 ? use_saved(&t, u, room, saved) : make_code(&t, ir, u, room);
         }
         if (total) {
             u->ir = keep_ir ? tcg_unit_copy(ir) : NULL;

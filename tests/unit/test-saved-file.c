@@ -106,8 +106,9 @@ static bool unit_is_there(SavedFile *f, unsigned n, bool any)
     if (i < 0) {
         return false;
     }
-    g_autofree uint8_t *body = g_malloc(saved_file_body_bytes(f, i));
-    if (!saved_file_load(f, i, &u, body)) {
+    size_t room = saved_file_body_bytes(f, i);
+    g_autofree uint8_t *body = g_malloc(room);
+    if (!saved_file_load(f, i, &u, body, room)) {
         g_assert_cmpint(saved_file_find(f, want.mode, page, want.offset, next_page, NULL), !=, i);
         return false;
     }
