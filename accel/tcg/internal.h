@@ -209,8 +209,9 @@ struct TcgCpu {
     /* translation */
     TCGBuilder *builder;
     TCGUnit *ir;
-    uint8_t *copies; /* two pages, for young ones */
-    void *scratch;   /* host's */
+    uint8_t *copies;    /* two pages, for young ones */
+    void *scratch;      /* host's */
+    SavedWindow window; /* of the file of saved units */
     TcgInterp *interp;
     unsigned chunk;    /* being filled; 0: none */
     Unit *interp_unit; /* that the interpreter runs */
@@ -268,13 +269,11 @@ void saved_finish(Accel *a); /* no vCPU runs any more */
 void saved_free(Accel *a);
 /* Is there a file to look units up in? */
 bool saved_wanted(const Accel *a);
-/*
- * Unit n of the file (saved_file_find()): its body comes to rw and is ready to run. room: at least
- * saved_file_body_bytes(). False: it is no good.
- */
-bool saved_load(Accel *a, int64_t n, SavedUnit *s, uint8_t *rw, size_t room, TcgCode *out);
-/* One of the file's units was no good. */
-void saved_damaged(Accel *a);
+/* Unit n of the file (saved_file_find()): its body comes to rw. room: at least
+ * saved_file_body_bytes(). False: it is damaged. */
+bool saved_load(CPU *cpu, int64_t n, SavedUnit *s, uint8_t *rw, size_t room);
+/* Make it run where it was loaded. False: it cannot. */
+bool saved_make_code(Accel *a, int64_t n, const SavedUnit *s, uint8_t *rw, TcgCode *out);
 /* The bytes that a unit with source_bytes was made from. */
 static inline const uint8_t *unit_source(const Unit *u)
 {

@@ -121,7 +121,7 @@ bool saved_wanted(const Accel *a)
     return a->saved.file && !rhea_log_on(LOG_IN_ASM | LOG_OP | LOG_OP_OPT | LOG_OUT_ASM);
 }
 
-void saved_damaged(Accel *a)
+static void saved_damaged(Accel *a)
 {
     if (!__atomic_exchange_n(&a->saved.complained, true, __ATOMIC_RELAXED)) {
         rhea_warn_report("cache: %s/%s: damaged units are ignored", a->opt.cache_dir,
@@ -148,18 +148,28 @@ static TcgCode code_of(Accel *a, const SavedUnit *s, uint8_t *rw)
     };
 }
 
-bool saved_load(Accel *a, int64_t n, SavedUnit *s, uint8_t *rw, size_t room, TcgCode *out)
+bool saved_load(CPU *cpu, int64_t n, SavedUnit *s, uint8_t *rw, size_t room)
 {
-    if (!saved_file_load(a->saved.file, n, s, rw, room)) {
+    Accel *a = cpu->tcg->accel;
+
+    if (!saved_file_load(a->saved.file, n, &cpu->tcg->window, s, rw, room)) {
+        saved_damaged(a);
         return false;
     }
+    return true;
+}
+
+bool saved_make_code(Accel *a, int64_t n, const SavedUnit *s, uint8_t *rw, TcgCode *out)
+{
     /* Before pointers are made of the numbers. */
     bool sound =
         s->code_size + (uint64_t)s->nexits * sizeof(TcgExit) + s->side_size + s->relocs_size ==
         s->total_size;
     TcgCode c = sound ? code_of(a, s, rw) : (TcgCode){0};
+
     if (!sound || !a->host->is_sound(a->thunks, &c, s->ninsns, PROGRAM)) {
         saved_file_reject(a->saved.file, n);
+        saved_damaged(a);
         return false;
     }
     a->host->relocate(&c, rw, a->cache.rx + (rw - a->cache.rw), PROGRAM, out);
@@ -235,16 +245,17 @@ void saved_finish(Accel *a)
     }
     SavedWriter *w = saved_writer_new(s->dir, s->name, s->key, SAVED_FILE_LIMIT, &err);
     if (w) {
+        g_autofree uint32_t *order = s->file ? saved_file_order(s->file) : NULL;
         /* What was of no use this time comes last and is the first to have no room. */
         for (unsigned i = 0; i < n_old; i++) {
-            if (saved_file_was_used(s->file, i)) {
-                saved_writer_copy(w, s->file, i);
+            if (saved_file_was_used(s->file, order[i])) {
+                saved_writer_copy(w, s->file, order[i]);
             }
         }
         each_new_unit(a, write_unit, w);
         for (unsigned i = 0; i < n_old; i++) {
-            if (!saved_file_was_used(s->file, i)) {
-                saved_writer_copy(w, s->file, i);
+            if (!saved_file_was_used(s->file, order[i])) {
+                saved_writer_copy(w, s->file, order[i]);
             }
         }
     }

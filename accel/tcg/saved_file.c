@@ -14,6 +14,10 @@
  * checked. What is used later was copied first and verified in the copy. A file is never changed:
  * a new one takes its name. So several programs may use a directory at once; the last writer wins.
  *
+ * Only the index is used where it is mapped. Units are read, some ahead: they are wanted about in
+ * the order in which they were made, and each first touch of a mapped page costs more than its
+ * copy.
+ *
  * Thread: an open file is used by all vCPUs; its marks are atomic bytes. Test:
  * tests/unit/test-saved-file.c
  */
@@ -50,15 +54,20 @@ typedef struct SavedHeader {
 } SavedHeader;
 
 typedef struct SavedEntry {
-    uint64_t hash; /* of mode, offset and first bytes */
-    uint64_t sum;  /* of all the unit's bytes */
-    uint32_t at;   /* offset / UNIT_ALIGN */
-    uint32_t size; /* bytes */
+    uint64_t hash;       /* of mode, offset and first bytes */
+    uint64_t sum;        /* of all the unit's bytes */
+    uint32_t at;         /* offset / UNIT_ALIGN */
+    uint32_t size;       /* bytes */
+    uint32_t source_sum; /* of the source up to the end of its page */
+    uint16_t source_bytes;
+    uint16_t tag;
 } SavedEntry;
+G_STATIC_ASSERT(sizeof(SavedEntry) == 32);
 
 enum { MARK_USED = 1, MARK_BAD = 2 };
 
 struct SavedFile {
+    int fd;
     const uint8_t *map;
     uint64_t size;
     const SavedEntry *index;
@@ -110,6 +119,15 @@ static uint64_t unit_hash(uint32_t mode, uint32_t offset, const uint8_t *bytes, 
 
     memcpy(w, bytes, n);
     return saved_sum(0, w, sizeof(w));
+}
+
+/* The same for any number of bytes. */
+static uint32_t source_sum(const uint8_t *p, unsigned n)
+{
+    uint64_t last[2] = {0, n};
+
+    memcpy(last, p + (n & ~7u), n & 7);
+    return saved_sum(saved_sum(0, p, n & ~7u), last, sizeof(last)) >> 32;
 }
 
 /* Bytes of the unit's source behind its first instruction's address that lie on its page. */
@@ -228,13 +246,14 @@ SavedFile *saved_file_open(int dir, const char *name, const uint8_t key[SAVED_KE
             wrong = g_strerror(errno);
         } else {
             f = g_new0(SavedFile, 1);
+            f->fd = fd;
             f->map = map;
             f->size = st.st_size;
             wrong = file_check(f, key);
         }
     }
-    close(fd);
     if (wrong) {
+        close(fd);
         *why = g_strdup(wrong);
         if (f) {
             munmap((void *)f->map, st.st_size);
@@ -255,6 +274,7 @@ void saved_file_close(SavedFile *f)
 {
     if (f) {
         munmap((void *)f->map, saved_file_size(f));
+        close(f->fd);
         g_free(f->marks);
         g_free(f);
     }
@@ -265,19 +285,65 @@ unsigned saved_file_units(const SavedFile *f)
     return f->n;
 }
 
-/* A copy of the head of unit n; false if it does not lie in the file or cannot be one. */
-static bool unit_head(const SavedFile *f, int64_t n, SavedUnit *u, const uint8_t **body)
+#define WINDOW ((size_t)64 << 10)
+
+void saved_window_free(SavedWindow *w)
+{
+    g_free(w->data);
+    *w = (SavedWindow){0};
+}
+
+/* n bytes of the file at an offset, at most WINDOW; NULL if they cannot be read. */
+static const uint8_t *window_get(const SavedFile *f, SavedWindow *w, uint64_t at, size_t n)
+{
+    if (at >= w->at && at - w->at <= w->bytes && n <= w->bytes - (at - w->at)) {
+        return w->data + (at - w->at);
+    }
+    /* What comes soon behind the last one is probably followed by the next. */
+    bool ahead = at >= w->at && at - w->at < 2 * WINDOW;
+    size_t want = ahead ? MIN(WINDOW, f->size - at) : n, got = 0;
+    if (!w->data) {
+        w->data = g_malloc(WINDOW);
+    }
+    w->at = at;
+    w->bytes = 0;
+    while (got < want) {
+        ssize_t k = pread(f->fd, w->data + got, want - got, at + got);
+        if (k == 0 || (k < 0 && errno != EINTR)) {
+            return NULL;
+        }
+        got += MAX(k, 0);
+    }
+    w->bytes = got;
+    return w->data;
+}
+
+/* A copy of the head of unit n, and its body until the window is used again; false if it does not
+ * lie in the file or cannot be one. */
+static bool unit_get(const SavedFile *f, int64_t n, SavedWindow *w, SavedUnit *u,
+                     const uint8_t **body)
 {
     SavedEntry e;
 
     memcpy(&e, &f->index[n], sizeof(e));
     uint64_t at = (uint64_t)e.at * UNIT_ALIGN;
-    if (at < sizeof(SavedHeader) || at > f->size || e.size > f->size - at || e.size < sizeof(*u)) {
+    if (at < sizeof(SavedHeader) || at > f->size || e.size > f->size - at || e.size < sizeof(*u) ||
+        e.size > WINDOW) {
         return false;
     }
-    memcpy(u, f->map + at, sizeof(*u));
-    *body = f->map + at + sizeof(*u);
-    return unit_fits(u, e.size);
+    const uint8_t *p = window_get(f, w, at, e.size);
+    if (!p) {
+        return false;
+    }
+    memcpy(u, p, sizeof(*u));
+    *body = p + sizeof(*u);
+    return unit_fits(u, e.size) &&
+           saved_sum(saved_sum(0, u, sizeof(*u)), *body, body_bytes(u)) == e.sum;
+}
+
+const uint8_t *saved_unit_source(const SavedUnit *u, const uint8_t *body)
+{
+    return body + pad8(u->total_size);
 }
 
 static unsigned first_entry(const SavedFile *f, uint64_t hash)
@@ -295,21 +361,16 @@ static unsigned first_entry(const SavedFile *f, uint64_t hash)
     return lo;
 }
 
-int64_t saved_file_find(const SavedFile *f, uint32_t mode, const uint8_t *page, uint32_t offset,
-                        SavedNextPage *next_page, void *opaque)
+int64_t saved_file_find(const SavedFile *f, uint32_t mode, const uint8_t *page, uint32_t offset)
 {
     for (unsigned n = hashed_bytes(PAGE - offset); n > 0; n /= 2) {
         uint64_t hash = unit_hash(mode, offset, page + offset, n);
         for (unsigned i = first_entry(f, hash); i < f->n && f->index[i].hash == hash; i++) {
-            const uint8_t *source;
-            SavedUnit u;
-            if (__atomic_load_n(&f->marks[i], __ATOMIC_RELAXED) & MARK_BAD ||
-                !unit_head(f, i, &u, &source) || u.mode != mode || u.offset != offset) {
-                continue;
-            }
-            source += pad8(u.total_size);
-            if (!memcmp(source, page + offset - u.tag, u.tag + bytes_on_page(&u)) &&
-                (!u.straddles || next_page(opaque, &u, source))) {
+            SavedEntry e;
+            memcpy(&e, &f->index[i], sizeof(e));
+            unsigned from = offset - e.tag;
+            if (e.tag <= offset && !(__atomic_load_n(&f->marks[i], __ATOMIC_RELAXED) & MARK_BAD) &&
+                source_sum(page + from, MIN(e.source_bytes, PAGE - from)) == e.source_sum) {
                 return i;
             }
         }
@@ -319,15 +380,7 @@ int64_t saved_file_find(const SavedFile *f, uint32_t mode, const uint8_t *page, 
 
 size_t saved_file_body_bytes(const SavedFile *f, int64_t n)
 {
-    return f->index[n].size - sizeof(SavedUnit);
-}
-
-bool saved_file_is_like(const SavedFile *f, int64_t n, uint32_t guest_bytes, unsigned ninsns)
-{
-    const uint8_t *body;
-    SavedUnit u;
-
-    return unit_head(f, n, &u, &body) && u.guest_bytes == guest_bytes && u.ninsns == ninsns;
+    return MAX(f->index[n].size, sizeof(SavedUnit)) - sizeof(SavedUnit);
 }
 
 static void mark(SavedFile *f, int64_t n, uint8_t bit)
@@ -340,19 +393,37 @@ void saved_file_reject(SavedFile *f, int64_t n)
     mark(f, n, MARK_BAD);
 }
 
-bool saved_file_load(SavedFile *f, int64_t n, SavedUnit *u, uint8_t *to, size_t room)
+bool saved_file_load(SavedFile *f, int64_t n, SavedWindow *w, SavedUnit *u, uint8_t *to,
+                     size_t room)
 {
     const uint8_t *body;
 
-    if (unit_head(f, n, u, &body) && body_bytes(u) <= room) {
+    if (unit_get(f, n, w, u, &body) && body_bytes(u) <= room) {
         memcpy(to, body, body_bytes(u));
-        if (saved_sum(saved_sum(0, u, sizeof(*u)), to, body_bytes(u)) == f->index[n].sum) {
-            mark(f, n, MARK_USED);
-            return true;
-        }
+        mark(f, n, MARK_USED);
+        return true;
     }
     saved_file_reject(f, n);
     return false;
+}
+
+static int compare_places(const void *a, const void *b, void *opaque)
+{
+    const SavedFile *f = opaque;
+    uint32_t x = f->index[*(const uint32_t *)a].at, y = f->index[*(const uint32_t *)b].at;
+
+    return (x > y) - (x < y);
+}
+
+uint32_t *saved_file_order(const SavedFile *f)
+{
+    uint32_t *order = g_new(uint32_t, f->n + 1);
+
+    for (unsigned i = 0; i < f->n; i++) {
+        order[i] = i;
+    }
+    g_qsort_with_data(order, f->n, sizeof(*order), compare_places, (void *)f);
+    return order;
 }
 
 bool saved_file_was_used(const SavedFile *f, int64_t n)
@@ -371,6 +442,7 @@ struct SavedWriter {
     GArray *index;   /* SavedEntry */
     GHashTable *all; /* sums of what tells a unit from others */
     uint64_t at, limit;
+    SavedWindow window; /* of a file that is copied from */
     uint8_t *buffer;
     size_t in_buffer;
     int error; /* errno of the first write that failed */
@@ -443,14 +515,16 @@ static bool claim(SavedWriter *w, const SavedUnit *u, const uint8_t *source)
     uint64_t id[4] = {(uint64_t)u->mode << 32 | u->offset,
                       (uint64_t)u->tag << 32 | u->source_bytes};
     uint64_t size = sizeof(*u) + body_bytes(u);
-    g_autofree uint8_t *padded = g_malloc0(pad8(u->source_bytes));
 
-    if (!unit_fits(u, size) ||
+    if (!unit_fits(u, size) || size > WINDOW ||
         w->at + size + UNIT_ALIGN + (w->index->len + 1) * sizeof(SavedEntry) > w->limit) {
         return false;
     }
-    memcpy(padded, source, u->source_bytes);
-    id[2] = saved_sum(0, padded, pad8(u->source_bytes));
+    id[2] = (uint64_t)source_sum(source, u->source_bytes) << 32 |
+            source_sum(source + u->tag, u->source_bytes - u->tag);
+    for (unsigned i = 0; i + 8 <= u->source_bytes; i += 8) {
+        id[3] = saved_sum(id[3], source + i, 8);
+    }
     uint64_t *sum = g_new(uint64_t, 1);
     *sum = saved_sum(0, id, sizeof(id));
     if (!g_hash_table_add(w->all, sum)) {
@@ -460,6 +534,9 @@ static bool claim(SavedWriter *w, const SavedUnit *u, const uint8_t *source)
         .hash = unit_hash(u->mode, u->offset, source + u->tag, hashed_bytes(bytes_on_page(u))),
         .at = w->at / UNIT_ALIGN,
         .size = size,
+        .source_sum = source_sum(source, u->tag + bytes_on_page(u)),
+        .source_bytes = u->source_bytes,
+        .tag = u->tag,
     };
     g_array_append_val(w->index, e);
     return true;
@@ -485,9 +562,8 @@ void saved_writer_copy(SavedWriter *w, const SavedFile *f, int64_t n)
     const uint8_t *body;
     SavedUnit u;
 
-    if (f->marks[n] & MARK_BAD || !unit_head(f, n, &u, &body) ||
-        saved_sum(saved_sum(0, &u, sizeof(u)), body, body_bytes(&u)) != f->index[n].sum ||
-        !claim(w, &u, body + pad8(u.total_size))) {
+    if (f->marks[n] & MARK_BAD || !unit_get(f, n, &w->window, &u, &body) ||
+        !claim(w, &u, saved_unit_source(&u, body))) {
         return;
     }
     g_array_index(w->index, SavedEntry, w->index->len - 1).sum = f->index[n].sum;
@@ -533,6 +609,7 @@ bool saved_writer_finish(SavedWriter *w, GError **err)
     g_hash_table_destroy(w->all);
     g_array_free(index, true);
     g_free(w->buffer);
+    saved_window_free(&w->window);
     g_free(w->name);
     g_free(w->temporary);
     g_free(w);

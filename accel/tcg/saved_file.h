@@ -55,24 +55,32 @@ unsigned saved_file_units(const SavedFile *f);
 uint64_t saved_file_size(const SavedFile *f);
 
 /*
- * Number of a unit for the code at page + offset, -1 if there is none. What it was made from is
- * there now: compared up to the end of the page, beyond it by next_page(opaque, unit, source
- * bytes). Any thread.
+ * Number of a unit for the code at page + offset, -1 if there is none. Sums of what it was made
+ * from agree, up to the end of the page; the bytes must be compared when they have been read. Any
+ * thread.
  */
-typedef bool SavedNextPage(void *opaque, const SavedUnit *u, const uint8_t *source);
-int64_t saved_file_find(const SavedFile *f, uint32_t mode, const uint8_t *page, uint32_t offset,
-                        SavedNextPage *next_page, void *opaque);
+int64_t saved_file_find(const SavedFile *f, uint32_t mode, const uint8_t *page, uint32_t offset);
 /* Bytes that saved_file_load() wants: code and source, padded. */
 size_t saved_file_body_bytes(const SavedFile *f, int64_t n);
-/* Does it stand for that many bytes and instructions? */
-bool saved_file_is_like(const SavedFile *f, int64_t n, uint32_t guest_bytes, unsigned ninsns);
+/* What was read ahead of a file: one a thread, all zeros at first. */
+typedef struct SavedWindow {
+    uint8_t *data;
+    uint64_t at;
+    size_t bytes;
+} SavedWindow;
+void saved_window_free(SavedWindow *w);
 /*
- * Copy unit n: *u, and its body to `to`, which has `room` bytes, and compare the copy with its sum.
- * False: it is damaged, and will not be found again. Any thread.
+ * Read unit n: *u, and its body to `to`, which has `room` bytes, and compare what was read with its
+ * sum. False: it is damaged, and will not be found again. Any thread.
  */
-bool saved_file_load(SavedFile *f, int64_t n, SavedUnit *u, uint8_t *to, size_t room);
+bool saved_file_load(SavedFile *f, int64_t n, SavedWindow *w, SavedUnit *u, uint8_t *to,
+                     size_t room);
+/* The bytes that a unit was made from, behind its code. */
+const uint8_t *saved_unit_source(const SavedUnit *u, const uint8_t *body);
 /* The unit is of no use: it will not be found again. Any thread. */
 void saved_file_reject(SavedFile *f, int64_t n);
+/* Numbers of all units in the order in which they lie in the file; g_free(). */
+uint32_t *saved_file_order(const SavedFile *f);
 /* Was the unit loaded since the file was opened? */
 bool saved_file_was_used(const SavedFile *f, int64_t n);
 

@@ -166,6 +166,7 @@ static void cpu_free(Accel *a, CPU *cpu)
     if (tc->scratch) {
         a->host->scratch_free(tc->scratch);
     }
+    saved_window_free(&tc->window);
     munmap(cpu->env->jump_cache, sizeof(JumpCacheEntry) << JUMP_CACHE_BITS);
     free(cpu->env);
     g_mutex_clear(&tc->sleep_lock);

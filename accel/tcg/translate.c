@@ -163,57 +163,54 @@ static void end_reads(TranslateState *t, ram_addr ra)
     g_mutex_unlock(&a->unit_lock);
 }
 
-/* SavedNextPage: the part of a unit in the next page. */
-static bool next_page_is(void *opaque, const SavedUnit *s, const uint8_t *source)
-{
-    TranslateState *t = opaque;
-    uint8_t buf[16];
-    bool same = s->source_bytes <= sizeof(buf) &&
-                unit_fetch(&t->c, s->offset - s->tag, buf, s->source_bytes) &&
-                !memcmp(buf, source, s->source_bytes);
+#define UNIT_HEAD ((sizeof(Unit) + 15) & ~(size_t)15)
 
-    t->c.straddles = same;
-    return same;
-}
-
-/*
- * Number of the saved unit that is to be used, or -1. The IR, if there is one, is that of the same
- * instructions: lock-step checks saved code as any other.
- */
-static int64_t find_saved(TranslateState *t, uint32_t mode, const TCGUnit *ir)
+/* Number of the saved unit that is probably right, or -1. */
+static int64_t find_saved(const TranslateState *t, uint32_t mode)
 {
     Accel *a = t->cpu->tcg->accel;
-    bool straddles = t->c.straddles;
-    uint32_t seen = t->seen;
     int64_t n;
 
     if (!saved_wanted(a)) {
         return -1;
     }
-    n = saved_file_find(a->saved.file, mode, t->c.page, t->cpu->env->pc & ~TLB_PAGE_MASK,
-                        next_page_is, t);
-    if (n >= 0 && (saved_file_body_bytes(a->saved.file, n) > CHUNK_SIZE / 2 ||
-                   (ir && !saved_file_is_like(a->saved.file, n, ir->guest_bytes, ir->ninsns)))) {
-        n = -1;
-    }
-    if (n < 0) {
-        t->c.straddles = straddles;
-    }
-    t->seen = seen;
-    return n;
+    n = saved_file_find(a->saved.file, mode, t->c.page, t->cpu->env->pc & ~TLB_PAGE_MASK);
+    return n >= 0 && saved_file_body_bytes(a->saved.file, n) <= CHUNK_SIZE / 2 ? n : -1;
 }
 
-#define UNIT_HEAD ((sizeof(Unit) + 15) & ~(size_t)15)
+/* Does the guest have what the unit was made from, in the next page as well? */
+static bool source_is_there(TranslateState *t, const SavedUnit *s, const uint8_t *source)
+{
+    uint32_t from = s->offset - s->tag;
+    uint8_t buf[16];
 
-/* Bytes used of the room for unit n of the file, 0: it is no good. */
-static size_t use_saved(TranslateState *t, Unit *u, size_t room, int64_t n)
+    if (s->offset != (t->cpu->env->pc & ~TLB_PAGE_MASK)) {
+        return false;
+    }
+    if (!s->straddles) {
+        return !memcmp(source, t->c.page + from, s->source_bytes);
+    }
+    return s->source_bytes <= sizeof(buf) && unit_fetch(&t->c, from, buf, s->source_bytes) &&
+           !memcmp(buf, source, s->source_bytes);
+}
+
+/*
+ * Bytes used of the room for unit n of the file, 0: it is no good. The IR, if there is one, is that
+ * of the same instructions: lock-step checks saved code as any other.
+ */
+static size_t use_saved(TranslateState *t, Unit *u, size_t room, int64_t n, const TCGUnit *ir)
 {
     Accel *a = t->cpu->tcg->accel;
+    uint8_t *rw = (uint8_t *)u + UNIT_HEAD;
     SavedUnit s;
 
-    if (!saved_load(a, n, &s, (uint8_t *)u + UNIT_HEAD, room - UNIT_HEAD, &u->code)) {
+    if (!saved_load(t->cpu, n, &s, rw, room - UNIT_HEAD) || s.mode != u->mode ||
+        !source_is_there(t, &s, saved_unit_source(&s, rw)) ||
+        (ir && (s.guest_bytes != ir->guest_bytes || s.ninsns != ir->ninsns)) ||
+        !saved_make_code(a, n, &s, rw, &u->code)) {
         return 0;
     }
+    t->c.straddles = s.straddles;
     u->guest_bytes = s.guest_bytes;
     u->ninsns = s.ninsns;
     u->tag = s.tag;
@@ -267,7 +264,7 @@ Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page, uint32_t mode)
     TcgCpu *tc = cpu->tcg;
     Accel *a = tc->accel;
     unsigned max = a->opt.one_insn_per_unit || (mode & UNIT_MODE_SUB) ? 1 : MAX_UNIT_INSNS;
-    bool keep_ir = a->opt.engine == ACCEL_INTERP || a->opt.check;
+    bool keep_ir = a->opt.engine == ACCEL_INTERP || a->opt.check, try_saved = true;
     size_t least = 4096;
 
     for (;;) {
@@ -279,10 +276,10 @@ Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page, uint32_t mode)
 
         page_begin_read(a, ra, &t.writes[0]);
         t.c.page = source_page(&t, 0, ra, page);
-        if (!keep_ir) {
-            saved = find_saved(&t, mode, NULL);
+        if (try_saved) {
+            saved = find_saved(&t, mode);
         }
-        if (saved < 0) {
+        if (saved < 0 || keep_ir) {
             make_ir(cpu, &t, ir, t.c.page, max, mode & UNIT_MODE_GUARDED);
             if (ir->overflow || ir->guest_bytes == 0) {
                 end_reads(&t, ra);
@@ -293,21 +290,17 @@ Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page, uint32_t mode)
                 continue;
             }
         }
-        if (keep_ir) {
-            saved = find_saved(&t, mode, ir);
-        }
         if (saved >= 0) {
             least = MAX(least, UNIT_HEAD + saved_file_body_bytes(a->saved.file, saved));
         }
         uint8_t *rw = cache_room(cpu, least, &room);
         Unit *u = (Unit *)rw;
         if (rw) {
-            *u = (Unit){.ra = ra,
-                        .ra2 = t.c.straddles ? t.ra2 : RAM_ADDR_NONE,
-                        .mode = mode,
-                        .guest_bytes = ir->guest_bytes,
-                        .ninsns = ir->ninsns};
-            total = saved >= 0 ? use_saved(&t, u, room, saved) : make_code(&t, ir, u, room);
+            *u = (Unit){
+                .ra = ra, .mode = mode, .guest_bytes = ir->guest_bytes, .ninsns = ir->ninsns};
+            total = saved < 0 ? make_code(&t, ir, u, room)
+                              : use_saved(&t, u, room, saved, keep_ir ? ir : NULL);
+            u->ra2 = t.c.straddles ? t.ra2 : RAM_ADDR_NONE;
         }
         if (total) {
             u->ir = keep_ir ? tcg_unit_copy(ir) : NULL;
@@ -330,7 +323,7 @@ Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page, uint32_t mode)
             cache_empty_chunk(a);
             exclusive_end(cpu);
         } else if (saved >= 0) {
-            saved_damaged(a);
+            try_saved = false;
         } else if (least < CHUNK_SIZE / 2) {
             least = CHUNK_SIZE; /* a fresh chunk */
         } else {
