@@ -320,9 +320,8 @@ static bool accel_parse(OptDict *d, AccelOptions *o, GError **err)
         o->opt_passes &= ~accel_passes[i].bit;
     }
     const char *key, *value;
-    static const char *const known[] = {"accel",           "thread",  "engine",
-                                        "one-insn-per-tb", "check",   "no-opt",
-                                        "split-wx",        "tb-size", "cache", NULL};
+    static const char *const known[] = {"accel",  "thread",   "engine",  "one-insn-per-tb", "check",
+                                        "no-opt", "split-wx", "tb-size", "cache",           NULL};
     for (unsigned i = 0; opt_at(d, i, &key, &value); i++) {
         if (!g_strv_contains(known, key)) {
             rhea_error_set(err, "Property 'tcg-accel.%s' not found", key);

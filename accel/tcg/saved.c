@@ -10,7 +10,7 @@
  * is wanted, so that stale ones are never found; each unit that was translated has kept those that
  * it was made from (Unit.source_bytes), because guests write over their code.
  *
- * Thread: saved_find() and saved_load() any vCPU's; the rest before and after they run. Test:
+ * Thread: saved_load() and saved_make_code() any vCPU's; the rest before and after they run. Test:
  * tests/unit/test-saved-file.c, tests/boot/saved.py.
  */
 #include <elf.h>
