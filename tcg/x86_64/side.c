@@ -387,6 +387,9 @@ static bool exits_are_sound(const TcgCode *c, const uint8_t *rw)
 {
     for (unsigned k = 0; k < c->nexits; k++) {
         const TcgExit *e = &c->exits[k];
+        if (e->patch == 0) {
+            continue; /* a loop, never linked */
+        }
         if (e->patch < X86_ENTRY_NOP || e->patch > c->code_size - 5 || (e->patch & 7) > 3 ||
             rw[e->patch] != 0xe9 || e->stub < X86_ENTRY_NOP || e->stub >= c->code_size) {
             return false;

@@ -376,7 +376,7 @@ void x86_identify(void *thunks, GChecksum *sum)
     for (unsigned k = 0; k < sizeof(have); k++) {
         g_string_append_c(s, have[k] ? '1' : '0');
     }
-    g_string_append_printf(s, " %d %d %d", t->icount, t->pc32, t->bias);
+    g_string_append_printf(s, " %d %d %d %d", t->icount, t->check, t->pc32, t->bias);
     for (unsigned k = 0; k < t->npins; k++) {
         g_string_append_printf(s, " %u:%u:%u", t->pins[k].reg, t->pins[k].cell, t->pins[k].offset);
     }
