@@ -250,7 +250,7 @@ static void look(bool sealed)
     for (unsigned n = 0; f && n < N_UNITS; n++) {
         unit_is_there(f, n, sealed);
     }
-    if (f) {
+    if (f && sealed) {
         SavedWriter *w = writer("rhea-copy.units");
         for (unsigned i = 0; i < saved_file_units(f); i++) {
             saved_writer_copy(w, f, i);
@@ -267,16 +267,13 @@ static void test_bytes(void)
     write_all(NAME);
     g_autofree char *data = contents(&size), *bad = g_malloc(size);
     for (size_t i = 0; i < size; i++) {
-        static const uint8_t change[] = {0x01, 0x80, 0xff};
-        for (unsigned k = 0; k < G_N_ELEMENTS(change); k++) {
-            memcpy(bad, data, size);
-            bad[i] ^= change[k];
-            put_contents(bad, size);
-            look(false);
-            seal(bad, size);
-            put_contents(bad, size);
-            look(true);
-        }
+        memcpy(bad, data, size);
+        bad[i] ^= i % 3 ? 1 << i % 8 : 0xff;
+        put_contents(bad, size);
+        look(false);
+        seal(bad, size);
+        put_contents(bad, size);
+        look(true);
     }
 }
 
@@ -358,7 +355,7 @@ static void test_foreign(void)
 
 static void *write_often(void *opaque)
 {
-    for (unsigned i = 0; i < 50; i++) {
+    for (unsigned i = 0; i < 20; i++) {
         write_all(NAME);
     }
     return NULL;
@@ -372,7 +369,7 @@ static void test_writers(void)
     for (unsigned i = 0; i < G_N_ELEMENTS(t); i++) {
         t[i] = g_thread_new("writer", write_often, NULL);
     }
-    for (unsigned i = 0; i < 200; i++) {
+    for (unsigned i = 0; i < 100; i++) {
         g_autofree char *why = NULL;
         SavedFile *f = file_open(key, &why);
         g_assert_nonnull(f);
