@@ -383,9 +383,10 @@ void tlb_set(CPU *cpu, unsigned idx, TlbAccess access, const TlbFill *f)
     n.addend = (plain ? (uint64_t)(uintptr_t)sec.host : paddr) - page;
     flags |= plain ? 0 : TLB_IO;
     flags |= f->sub ? TLB_SUB : 0;
-    n.tag_r = f->prot & TLB_PROT_R ? page | flags : TLB_INVALID;
+    const uint64_t data = page | flags | (f->device ? TLB_DEVICE : 0);
+    n.tag_r = f->prot & TLB_PROT_R ? data : TLB_INVALID;
     n.tag_x = f->prot & TLB_PROT_X ? page | flags | (f->guarded ? TLB_GUARDED : 0) : TLB_INVALID;
-    n.tag_w = f->prot & TLB_PROT_W ? page | flags | (kind == MEM_RAM ? 0 : TLB_IO) : TLB_INVALID;
+    n.tag_w = f->prot & TLB_PROT_W ? data | (kind == MEM_RAM ? 0 : TLB_IO) : TLB_INVALID;
     if (plain && kind != MEM_RAM && n.tag_w != TLB_INVALID) {
         /* One addend serves all three: writes to ROM look the physical address up again. */
         n.tag_w |= TLB_WATCH;
@@ -579,8 +580,9 @@ void tlb_protect_code(CPU *cpu, const uint8_t *host_page)
         for (uint64_t j = 0; j < n; j++) {
             TlbEntry *e = &t->entries[j];
             uint64_t w = __atomic_load_n(&e->tag_w, __ATOMIC_ACQUIRE);
-            if (!(w & ~TLB_PAGE_MASK) &&
-                (const uint8_t *)(w + __atomic_load_n(&e->addend, __ATOMIC_RELAXED)) == host_page) {
+            if (!(w & ~(TLB_PAGE_MASK | TLB_DEVICE)) &&
+                (const uint8_t *)((w & TLB_PAGE_MASK) +
+                                  __atomic_load_n(&e->addend, __ATOMIC_RELAXED)) == host_page) {
                 __atomic_compare_exchange_n(&e->tag_w, &w, w | TLB_CODE, false, __ATOMIC_SEQ_CST,
                                             __ATOMIC_RELAXED);
             }
@@ -595,6 +597,29 @@ static uint64_t entry_tag(const TlbEntry *e, TlbAccess access)
     return access == TLB_READ ? e->tag_r : access == TLB_WRITE ? e->tag_w : e->tag_x;
 }
 
+/* The entry that allows this access to vaddr, if it is known; never with TLB_SUB. */
+static TlbEntry *tlb_find(CPU *cpu, uint64_t vaddr, TlbAccess access, unsigned idx)
+{
+    TcgCpu *tc = cpu->tcg;
+    TlbSlot *s = &tc->slots[access == TLB_FETCH ? tc->fetch_slot : tc->data_slot[idx]];
+    TlbEntry *e = table_entry(s->table, vaddr);
+
+    if ((entry_tag(e, access) & (TLB_PAGE_MASK | TLB_INVALID | TLB_SUB)) ==
+        (vaddr & TLB_PAGE_MASK)) {
+        return e;
+    }
+    TlbL2Entry *l = l2_find(tc, vaddr, s->key);
+    if (!l || (entry_tag(&l->e, access) & TLB_INVALID)) {
+        return NULL;
+    }
+    TlbEntry n = l->e;
+    if (l->page_bits > TLB_PAGE_BITS) {
+        note_large(s, plain_addr(cpu, vaddr), l->page_bits);
+    }
+    entry_install(cpu, s, vaddr & TLB_PAGE_MASK, &n);
+    return table_entry(s->table, vaddr);
+}
+
 /*
  * The entry that allows this access to vaddr; walks if need be. Faults, or with probe returns NULL.
  * With TLB_SUB the target is asked for every access.
@@ -603,34 +628,22 @@ static TlbEntry *tlb_get(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess acce
                          bool probe, uintptr_t ra)
 {
     TcgCpu *tc = cpu->tcg;
+    TlbEntry *e = tlb_find(cpu, vaddr, access, idx);
 
-    for (int filled = 0;; filled++) {
-        TlbSlot *s = &tc->slots[access == TLB_FETCH ? tc->fetch_slot : tc->data_slot[idx]];
-        TlbEntry *e = table_entry(s->table, vaddr);
-        uint64_t tag = entry_tag(e, access);
-
-        if ((tag & (TLB_PAGE_MASK | TLB_INVALID)) == (vaddr & TLB_PAGE_MASK) &&
-            (!(tag & TLB_SUB) || filled)) {
-            return e;
-        }
-        if (!filled) {
-            TlbL2Entry *l = l2_find(tc, vaddr, s->key);
-            if (l && !(entry_tag(&l->e, access) & TLB_INVALID)) {
-                TlbEntry n = l->e;
-                if (l->page_bits > TLB_PAGE_BITS) {
-                    note_large(s, plain_addr(cpu, vaddr), l->page_bits);
-                }
-                entry_install(cpu, s, vaddr & TLB_PAGE_MASK, &n);
-                return table_entry(s->table, vaddr);
-            }
-        }
+    for (int filled = 0; !e; filled++) {
         if (filled > 1) {
             g_error("%s: tlb_fill() of %#" PRIx64 " set no entry", cpu->target->name, vaddr);
         }
         if (!cpu->target->tlb_fill(cpu, vaddr, size, access, idx, probe, ra)) {
             return NULL;
         }
+        TlbSlot *s = &tc->slots[access == TLB_FETCH ? tc->fetch_slot : tc->data_slot[idx]];
+        TlbEntry *n = table_entry(s->table, vaddr);
+        if ((entry_tag(n, access) & (TLB_PAGE_MASK | TLB_INVALID)) == (vaddr & TLB_PAGE_MASK)) {
+            e = n;
+        }
     }
+    return e;
 }
 
 /* Physical address behind an IO entry. */
@@ -741,10 +754,35 @@ static uint64_t swap_bytes(uint64_t v, unsigned size)
     return size == 1 ? v : __builtin_bswap64(v) >> (64 - 8 * size);
 }
 
-static void check_align(CPU *cpu, uint64_t vaddr, uint16_t memop, TlbAccess access, uintptr_t ra)
+void tlb_check_device(CPU *cpu, uint64_t vaddr, TlbAccess access, unsigned idx, uintptr_t ra)
 {
+    TlbEntry *e = tlb_find(cpu, vaddr, access, idx);
+
+    if (cpu->target->device_unaligned && (!e || (entry_tag(e, access) & TLB_DEVICE))) {
+        cpu->target->device_unaligned(cpu, vaddr, access, idx, ra);
+    }
+}
+
+static bool crosses_page(uint64_t vaddr, unsigned size)
+{
+    return (vaddr & ~TLB_PAGE_MASK) + size > TLB_PAGE_SIZE;
+}
+
+void tlb_check_align(CPU *cpu, uint64_t vaddr, uint16_t memop, TlbAccess access, uintptr_t ra)
+{
+    unsigned size = 1u << tcg_mo_size(memop), idx = tcg_mo_mmu(memop);
+
     if (tcg_mo_misaligned(memop, vaddr)) {
         cpu->target->unaligned(cpu, vaddr, access, ra);
+    }
+    if (tcg_mo_odd(memop, vaddr)) {
+        tlb_check_device(cpu, vaddr, access, idx, ra);
+        if (crosses_page(vaddr, size)) {
+            /* Whatever else the first page's part does wrong comes before this. */
+            tlb_get(cpu, vaddr, size, access, idx, false, ra);
+            uint64_t last = (vaddr + size - 1) & TLB_PAGE_MASK;
+            tlb_check_device(cpu, cpu->target->pc32 ? (uint32_t)last : last, access, idx, ra);
+        }
     }
 }
 
@@ -758,17 +796,12 @@ static uint64_t load_piece(CPU *cpu, uint64_t vaddr, unsigned size, unsigned idx
     return read_host((const void *)(uintptr_t)(vaddr + e->addend), size);
 }
 
-static bool crosses_page(uint64_t vaddr, unsigned size)
-{
-    return (vaddr & ~TLB_PAGE_MASK) + size > TLB_PAGE_SIZE;
-}
-
 uint64_t tlb_load(CPU *cpu, uint64_t vaddr, uint16_t memop, uintptr_t ra)
 {
     unsigned size = 1u << tcg_mo_size(memop), idx = tcg_mo_mmu(memop);
     uint64_t val = 0;
 
-    check_align(cpu, vaddr, memop, TLB_READ, ra);
+    tlb_check_align(cpu, vaddr, memop, TLB_READ, ra);
     if (crosses_page(vaddr, size)) {
         uint64_t last = vaddr + size - 1;
         if (cpu->target->pc32) {
@@ -811,7 +844,7 @@ void tlb_store(CPU *cpu, uint64_t vaddr, uint64_t val, uint16_t memop, uintptr_t
 {
     unsigned size = 1u << tcg_mo_size(memop), idx = tcg_mo_mmu(memop);
 
-    check_align(cpu, vaddr, memop, TLB_WRITE, ra);
+    tlb_check_align(cpu, vaddr, memop, TLB_WRITE, ra);
     if (memop & TCG_MO_BE) {
         val = swap_bytes(val, size);
     }
@@ -995,7 +1028,7 @@ static void *atomic_host(CPU *cpu, uint64_t addr, uint32_t memop, uintptr_t ra)
 {
     unsigned size = 1u << tcg_mo_size(memop), idx = tcg_mo_mmu(memop);
 
-    check_align(cpu, addr, memop, TLB_WRITE, ra);
+    tlb_check_align(cpu, addr, memop, TLB_WRITE, ra);
     if ((addr & (size - 1)) && !(memop & TCG_MO_WITHIN16)) {
         cpu->target->unaligned(cpu, addr, TLB_WRITE, ra);
     }
@@ -1076,7 +1109,7 @@ void tcg_slow_ld128(CPUEnv *env, uint64_t addr, uint32_t memop, uint64_t out[2],
     uint16_t half = (memop & ~(TCG_MO_SIZE | TCG_MO_ALIGN_MASK)) | TCG_MO_64;
     bool be = memop & TCG_MO_BE;
 
-    check_align(cpu, addr, memop, TLB_READ, ra);
+    tlb_check_align(cpu, addr, memop, TLB_READ, ra);
     out[be] = tlb_load(cpu, addr, half, ra);
     out[!be] = tlb_load(cpu, addr + 8, half, ra);
 }
@@ -1087,7 +1120,7 @@ void tcg_slow_st128(CPUEnv *env, uint64_t addr, const uint64_t val[2], uint32_t 
     uint16_t half = (memop & ~(TCG_MO_SIZE | TCG_MO_ALIGN_MASK)) | TCG_MO_64;
     bool be = memop & TCG_MO_BE;
 
-    check_align(cpu, addr, memop, TLB_WRITE, ra);
+    tlb_check_align(cpu, addr, memop, TLB_WRITE, ra);
     /* Nothing may be stored if either half faults. */
     tlb_get(cpu, addr, 8, TLB_WRITE, tcg_mo_mmu(memop), false, ra);
     tlb_get(cpu, addr + 15, 1, TLB_WRITE, tcg_mo_mmu(memop), false, ra);
@@ -1101,7 +1134,7 @@ void tcg_slow_probe(CPUEnv *env, uint64_t addr, uint32_t memop, uint32_t store, 
     TlbAccess access = store ? TLB_WRITE : TLB_READ;
     unsigned size = 1u << tcg_mo_size(memop), idx = tcg_mo_mmu(memop);
 
-    check_align(cpu, addr, memop, access, ra);
+    tlb_check_align(cpu, addr, memop, access, ra);
     tlb_get(cpu, addr, size, access, idx, false, ra);
     if (crosses_page(addr, size)) {
         tlb_get(cpu, addr + size - 1, 1, access, idx, false, ra);

@@ -27,6 +27,10 @@ static void dump_memop(FILE *f, TCGMemOp m)
         fprintf(f, " align=%u%s", 1u << tcg_mo_align(m),
                 m & TCG_MO_WITHIN16 ? " or within 16" : "");
     }
+    if (m & TCG_MO_ALIGN_DEVICE) {
+        fprintf(f, " device-align=%u",
+                1u << ((m & TCG_MO_ALIGN_MASK & ~TCG_MO_ALIGN_DEVICE) >> TCG_MO_ALIGN_SHIFT));
+    }
     fprintf(f, "%s", order[(m & TCG_MO_ORDER_MASK) >> TCG_MO_ORDER_SHIFT]);
     if (tcg_mo_mmu(m)) {
         fprintf(f, " mmu=%u", tcg_mo_mmu(m));

@@ -77,13 +77,6 @@ static void store_byte(CPU *cpu, uint64_t addr, const uint8_t *host, uint8_t val
     c->bytes[c->n_bytes++] = (Byte){addr, host, val};
 }
 
-static void check_align(CPU *cpu, uint64_t addr, uint32_t memop, TlbAccess access)
-{
-    if (tcg_mo_misaligned(memop, addr)) {
-        cpu->target->unaligned(cpu, addr, access, 0);
-    }
-}
-
 /*
  * Host addresses of an access: one, or where it runs into a second page the part there as well. All
  * pages are asked before any byte moves, first page first, as the real access does.
@@ -98,7 +91,7 @@ static HostBytes host_bytes(CPU *cpu, uint64_t addr, uint32_t memop, unsigned si
 {
     HostBytes h = {.first = MIN(size, TLB_PAGE_SIZE - (addr & ~TLB_PAGE_MASK))};
 
-    check_align(cpu, addr, memop, access);
+    tlb_check_align(cpu, addr, memop, access, 0);
     h.p[0] = host_byte(cpu, addr, access, tcg_mo_mmu(memop));
     if (h.first < size) {
         h.p[1] = host_byte(cpu, addr + h.first, access, tcg_mo_mmu(memop));
@@ -173,7 +166,7 @@ static uint64_t atomic_old(CPU *cpu, uint64_t addr, uint32_t memop)
     unsigned size = 1u << tcg_mo_size(memop);
     uint8_t b[8];
 
-    check_align(cpu, addr, memop, TLB_WRITE);
+    tlb_check_align(cpu, addr, memop, TLB_WRITE, 0);
     if ((addr & (size - 1)) && !(memop & TCG_MO_WITHIN16)) {
         cpu->target->unaligned(cpu, addr, TLB_WRITE, 0);
     }

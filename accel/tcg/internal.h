@@ -308,6 +308,8 @@ void tlb_destroy(CPU *cpu);
 ram_addr tlb_fetch(CPU *cpu, uint64_t vaddr, const uint8_t **host);
 /* The same, but RAM_ADDR_NONE instead of a fault. */
 ram_addr tlb_fetch_probe(CPU *cpu, uint64_t vaddr, const uint8_t **host);
+/* Faults if the access is not as the memop, or its page, wants it aligned. */
+void tlb_check_align(CPU *cpu, uint64_t vaddr, uint16_t memop, TlbAccess access, uintptr_t ra);
 /* Host address of one byte after all checks, NULL if it is a device's; stores nothing, invalidates
  * nothing. */
 uint8_t *tlb_peek(CPU *cpu, uint64_t vaddr, TlbAccess access, unsigned idx);

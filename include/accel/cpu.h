@@ -139,6 +139,12 @@ struct TargetDesc {
                       uintptr_t ra) G_GNUC_NORETURN;
     /* Alignment fault for a memop that demands alignment. Does not return. */
     void (*unaligned)(CPU *cpu, uint64_t vaddr, TlbAccess access, uintptr_t ra) G_GNUC_NORETURN;
+    /*
+     * An access that is not aligned, to a page for which there is no TLB entry or one made with
+     * TlbFill.device. Faults if the page is of that kind, else returns. NULL: it never is.
+     */
+    void (*device_unaligned)(CPU *cpu, uint64_t vaddr, TlbAccess access, unsigned idx,
+                             uintptr_t ra);
     /* Take the exception that cpu_raise recorded: update env (pc, mode, cause). */
     void (*do_exception)(CPU *cpu, int32_t excp);
     /* Take an interrupt if one is enabled: returns true if env->pc changed. Runs between units. */

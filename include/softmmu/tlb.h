@@ -35,6 +35,7 @@
     ((uint64_t)1 << 7) /* permission varies inside the page: ask the target each time              \
                         */
 #define TLB_GUARDED ((uint64_t)1 << 6) /* tag_x: TlbFill.guarded */
+#define TLB_DEVICE  ((uint64_t)1 << 5) /* tag_r, tag_w: TlbFill.device */
 
 typedef struct TlbEntry {
     uint64_t tag_r, tag_w, tag_x;
@@ -69,6 +70,7 @@ typedef struct TlbFill {
     bool global;   /* valid in every ASID */
     bool sub;      /* cannot be cached for the whole page (TLB_SUB) */
     bool guarded;  /* code on it is translated with UnitContext.guarded */
+    bool device;   /* data accesses must be aligned (TCG_MO_ALIGN_DEVICE) */
 } TlbFill;
 
 /* Enter fill into the context the walk was made for. idx: index into env->tlb[]; TLB_FETCH uses the
@@ -97,6 +99,8 @@ void tlb_flush_page_asid(CPU *cpu, uint64_t vaddr, uint32_t asid); /* not the gl
  */
 uint64_t tlb_load(CPU *cpu, uint64_t vaddr, uint16_t memop, uintptr_t ra);
 void tlb_store(CPU *cpu, uint64_t vaddr, uint64_t val, uint16_t memop, uintptr_t ra);
+/* Faults if the page wants accesses aligned (TlbFill.device), for an access that is not. */
+void tlb_check_device(CPU *cpu, uint64_t vaddr, TlbAccess access, unsigned idx, uintptr_t ra);
 /* Host address of [vaddr, +size) in one RAM page after all checks, marked written for TLB_WRITE
  * (code in it is invalidated); NULL if it is not plain RAM or crosses a page. Faults as an access
  * would. */

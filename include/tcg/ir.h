@@ -204,7 +204,9 @@ enum {
     TCG_MO_BE = 1 << 4,   /* big-endian in guest memory */
     TCG_MO_ALIGN_SHIFT =
         5, /* log2 of the alignment below which the access faults; 0: none required */
-    TCG_MO_ALIGN_MASK = 7 << 5,
+    TCG_MO_ALIGN_DEVICE =
+        1 << 15, /* only where TlbFill.device says so; elsewhere none is required */
+    TCG_MO_ALIGN_MASK = 7 << 5 | TCG_MO_ALIGN_DEVICE,
     TCG_MO_ORDER_SHIFT = 8,
     TCG_MO_PLAIN = 0 << 8,
     TCG_MO_ACQREL = 1 << 8, /* ld: acquire, st: release, rmw: both */
@@ -221,9 +223,10 @@ static inline unsigned tcg_mo_size(TCGMemOp m)
 {
     return m & TCG_MO_SIZE;
 }
+/* Of every page: what generated code checks. */
 static inline unsigned tcg_mo_align(TCGMemOp m)
 {
-    return (m & TCG_MO_ALIGN_MASK) >> TCG_MO_ALIGN_SHIFT;
+    return m & TCG_MO_ALIGN_DEVICE ? 0 : (m & TCG_MO_ALIGN_MASK) >> TCG_MO_ALIGN_SHIFT;
 }
 static inline unsigned tcg_mo_mmu(TCGMemOp m)
 {
@@ -234,6 +237,13 @@ static inline bool tcg_mo_misaligned(uint32_t m, uint64_t addr)
 {
     return (addr & ((1u << tcg_mo_align(m)) - 1)) &&
            !((m & TCG_MO_WITHIN16) && (addr & 15) + (1u << tcg_mo_size(m)) <= 16);
+}
+/* It is not as a page that demands alignment (TlbFill.device) wants it. */
+static inline bool tcg_mo_odd(uint32_t m, uint64_t addr)
+{
+    unsigned align = (m & TCG_MO_ALIGN_MASK & ~TCG_MO_ALIGN_DEVICE) >> TCG_MO_ALIGN_SHIFT;
+
+    return addr & ((1u << align) - 1);
 }
 
 /* Read-modify-write operations of atomic_rmw (imm); the op yields the old value, sign- or

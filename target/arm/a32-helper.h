@@ -13,6 +13,7 @@ extern const TCGHelper arm_helper_a32_user_get;   /* (r I32): register of user m
 extern const TCGHelper arm_helper_a32_user_set;   /* (r I32, I32) */
 extern const TCGHelper arm_helper_a32_mrs;        /* (spsr I32): CPSR or SPSR, I32 */
 extern const TCGHelper arm_helper_a32_msr;        /* (spsr I32, mask I32, I32) */
+extern const TCGHelper arm_helper_a32_setend;     /* (E I32): UNDEFINED if SCTLR.SED says so */
 extern const TCGHelper arm_helper_a32_mrs_bank;   /* (R:SYSm I32): I32 */
 extern const TCGHelper arm_helper_a32_msr_bank;   /* (R:SYSm I32, I32) */
 extern const TCGHelper arm_helper_a32_cps;        /* (imod:M:AIF:mode I32) */

@@ -101,7 +101,7 @@ static uint32_t helper_arm_a32_mrs(ARMEnv *env, uint32_t spsr)
 }
 ARM_HELPER(a32_mrs, I32, true, TCG_HELPER_FAULTS | TCG_HELPER_READS_ALL, TCG_I32);
 
-/* mask: bits 3:0 the fields f, s, x, c; bit 4: E alone (SETEND). */
+/* mask: bits 3:0 the fields f, s, x, c. */
 static void helper_arm_a32_msr(ARMEnv *env, uint32_t spsr, uint32_t mask, uint32_t val)
 {
     uint32_t bits = (mask & 1 ? 0xffu : 0) | (mask & 2 ? 0xff00u : 0) | (mask & 4 ? 0xff0000u : 0) |
@@ -121,9 +121,6 @@ static void helper_arm_a32_msr(ARMEnv *env, uint32_t spsr, uint32_t mask, uint32
     if (env->sys.el == 0) {
         bits &= PSTATE_NZCV | PSTATE_Q | 0xfu << PSTATE_GE_SHIFT | PSTATE_E;
     }
-    if (mask & 16) {
-        bits = PSTATE_E;
-    }
     if ((bits & PSTATE_M) && (val & PSTATE_M) != (env->sys.pstate & PSTATE_M) &&
         !mode_valid(env, val & PSTATE_M)) {
         rhea_log_mask(LOG_GUEST_ERROR, "CPU %u: MSR to mode 0x%x\n", env->cpu.cpu->index,
@@ -133,6 +130,16 @@ static void helper_arm_a32_msr(ARMEnv *env, uint32_t spsr, uint32_t mask, uint32
     arm_cpsr_write(env, val, bits);
 }
 ARM_HELPER(a32_msr, VOID, true, ALL_CELLS, TCG_I32, TCG_I32, TCG_I32);
+
+/* SCTLR.SED, of whatever controls the level: HSCTLR, SCTLR_EL1 (AArch32.CheckSETENDEnabled()). */
+static void helper_arm_a32_setend(ARMEnv *env, uint32_t be)
+{
+    if (arm_cfg_has(env, ARM_FEAT_V8) && (arm_sctlr(env) & SCTLR_SED)) {
+        arm_raise_undefined(env, RHEA_RA());
+    }
+    arm_cpsr_write(env, be ? PSTATE_E : 0, PSTATE_E);
+}
+ARM_HELPER(a32_setend, VOID, true, TCG_HELPER_FAULTS | ALL_CELLS, TCG_I32);
 
 /* imod << 9 | M << 8 | A, I, F << 5 | mode */
 static void helper_arm_a32_cps(ARMEnv *env, uint32_t v)

@@ -26,6 +26,8 @@ typedef enum Kind {
     INVALIDATE,    /* TLB, all of this CPU's regime */
     INVALIDATE_VA, /* by address and ASID */
     INVALIDATE_ASID,
+    TRANSLATE, /* enc: as arm_at32_write() has it */
+    BARRIER,   /* PL0 and PL1, SCTLR.CP15BEN */
 } Kind;
 
 typedef struct Map {
@@ -154,9 +156,22 @@ static const Map map32[] = {
     {CP(15, 4, 14, 2, 0), LOW, S(3, 4, 14, 2, 0)},
     {CP(15, 4, 14, 2, 1), LOW, S(3, 4, 14, 2, 1)},
     /* Barriers of Armv6, deprecated later */
-    {CP(15, 0, 7, 5, 4), ZERO_USER, 0},
-    {CP(15, 0, 7, 10, 4), ZERO_USER, 0},
-    {CP(15, 0, 7, 10, 5), ZERO_USER, 0},
+    {CP(15, 0, 7, 5, 4), BARRIER, 0},
+    {CP(15, 0, 7, 10, 4), BARRIER, 0},
+    {CP(15, 0, 7, 10, 5), BARRIER, 0},
+    /* Address translation: ATS1C, ATS12NSO; ATS1H; ATS1CPRP, ATS1CPWP */
+    {CP(15, 0, 7, 8, 0), TRANSLATE, 0},
+    {CP(15, 0, 7, 8, 1), TRANSLATE, 1},
+    {CP(15, 0, 7, 8, 2), TRANSLATE, 2},
+    {CP(15, 0, 7, 8, 3), TRANSLATE, 3},
+    {CP(15, 0, 7, 8, 4), TRANSLATE, 4},
+    {CP(15, 0, 7, 8, 5), TRANSLATE, 5},
+    {CP(15, 0, 7, 8, 6), TRANSLATE, 6},
+    {CP(15, 0, 7, 8, 7), TRANSLATE, 7},
+    {CP(15, 4, 7, 8, 0), TRANSLATE, ARM_AT_HYP},
+    {CP(15, 4, 7, 8, 1), TRANSLATE, ARM_AT_HYP + 1},
+    {CP(15, 0, 7, 9, 0), TRANSLATE, ARM_AT_PAN},
+    {CP(15, 0, 7, 9, 1), TRANSLATE, ARM_AT_PAN + 1},
     /* TLB maintenance: data, instruction and unified; inner shareable */
     {CP(15, 0, 8, 3, 0), INVALIDATE, S(1, 0, 8, 3, 0)},
     {CP(15, 0, 8, 3, 1), INVALIDATE_VA, S(1, 0, 8, 3, 1)},
@@ -274,6 +289,55 @@ static bool find_same(uint32_t key, Map *m)
     return true;
 }
 
+/* The address translation operation exists here. */
+static bool translates(const ARMEnv *env, unsigned op)
+{
+    bool el3 = arm_cfg_has(env, ARM_FEAT_EL3), el2 = arm_cfg_has(env, ARM_FEAT_EL2);
+    unsigned el = env->sys.el;
+
+    if (op >= ARM_AT_PAN) {
+        return arm_cfg_has(env, ARM_FEAT_PAN2);
+    }
+    if (op >= ARM_AT_HYP) {
+        return el2 && el >= 2;
+    }
+    if (op >= 4) {
+        return el >= 2 && (el2 || el3);
+    }
+    return arm_cfg_has(env, ARM_FEAT_V7) || (arm_cfg_has(env, ARM_FEAT_V6K) && el3);
+}
+
+static bool barriers_on(const ARMEnv *env)
+{
+    return !arm_cfg_has(env, ARM_FEAT_LPAE) || (arm_sctlr(env) & SCTLR_CP15BEN);
+}
+
+/* To EL2: by HSTR, and by HCR what has no AArch64 register whose row says so (G1.19). */
+static bool traps(const ARMEnv *env, uint32_t key, const Map *m, bool write, bool wide)
+{
+    unsigned crn = key >> 7 & 15, crm = key >> 3 & 15, op2 = key & 7, by = wide ? crm : crn;
+    uint64_t hcr = arm_hcr(env), bit = 0;
+
+    if (env->sys.el >= 2 || !arm_el2_enabled(env) || key >> 16 != 15) {
+        return false;
+    }
+    if (by != 4 && by != 14 && (env->sys.hstr >> by & 1)) {
+        return true;
+    }
+    if (env->sys.el == 0) {
+        return false;
+    }
+    if (crn == 8) {
+        bit = HCR_TTLB;
+    } else if (is_cache_op(key)) {
+        bit = op2 == 2 ? HCR_TSW : crm == 5 || crm == 1 || crm == 11 ? HCR_TPU : HCR_TPCP;
+    } else if ((m->kind == FIELD32 || m->kind == FIELDHI) &&
+               (crn == 2 || crn == 3 || crn == 5 || crn == 6 || crn == 10)) {
+        bit = write ? HCR_TVM : HCR_TRVM;
+    }
+    return hcr & bit;
+}
+
 static Map find(ARMEnv *env, uint32_t insn, bool write, bool wide, uintptr_t ra)
 {
     const Map *t = wide ? map64 : map32;
@@ -307,8 +371,16 @@ found:
         (m.enc == F(mvbar) || (m.enc == F(nsacr) && write))) {
         arm_raise_undefined(env, ra);
     }
-    if (env->sys.el == 0 && m.kind != LOW && m.kind != WIDE && m.kind != ZERO_USER) {
+    if (env->sys.el == 0 && m.kind != LOW && m.kind != WIDE && m.kind != ZERO_USER &&
+        m.kind != BARRIER) {
         arm_raise_undefined(env, ra);
+    }
+    if ((m.kind == TRANSLATE && (!write || !translates(env, m.enc))) ||
+        (m.kind == BARRIER && (!write || !barriers_on(env)))) {
+        arm_raise_undefined(env, ra);
+    }
+    if (traps(env, key, &m, write, wide)) {
+        arm_raise(env, ARM_EXCP_UNDEF, syndrome(insn, write, wide), 2, ra);
     }
     return m;
 }
@@ -387,6 +459,9 @@ static void write_reg(ARMEnv *env, uint32_t insn, uint64_t val, bool wide, uintp
         break;
     case INVALIDATE:
         arm_tlbi_write(env, m.enc, 0);
+        break;
+    case TRANSLATE:
+        arm_at32_write(env, m.enc, val, ra);
         break;
     case INVALIDATE_VA:
         arm_tlbi_write(env, m.enc, (val & 0xff) << 48 | (uint32_t)val >> 12);

@@ -101,7 +101,10 @@ bool arm_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, uns
 void arm_bus_error(CPU *cpu, uint64_t vaddr, uint64_t paddr, TlbAccess access,
                    uintptr_t ra) G_GNUC_NORETURN;
 void arm_unaligned(CPU *cpu, uint64_t vaddr, TlbAccess access, uintptr_t ra) G_GNUC_NORETURN;
+void arm_device_unaligned(CPU *cpu, uint64_t vaddr, TlbAccess access, unsigned idx, uintptr_t ra);
 bool arm_debug_translate(CPU *cpu, uint64_t vaddr, uint64_t *paddr);
+/* All data accesses are of Device memory because the MMU is off. */
+bool arm_data_is_device(const ARMEnv *env);
 /* A register that translations depend on has changed: drop what is cached. */
 void arm_mmu_flush(ARMEnv *env);
 
@@ -147,7 +150,8 @@ typedef struct ARMWalk {
     bool global;
     uint8_t attr; /* memory attributes as in MAIR: outer, inner */
     uint8_t sh;   /* shareability */
-    bool device;
+    bool device;  /* of Device type, by either stage */
+    bool device2; /* by stage 2 alone */
     bool guarded; /* GP */
     bool ns;      /* the physical address is a non-secure one */
     /* If it failed: */
@@ -156,6 +160,7 @@ typedef struct ARMWalk {
     bool s2, s1ptw; /* at stage 2; of an access by the stage 1 walk */
     uint8_t domain;
     uint64_t ipa;
+    bool super; /* a supersection */
 } ARMWalk;
 
 enum { ARM_WALK_PRIV = 1, ARM_WALK_PAN = 2, ARM_WALK_DEBUG = 4, ARM_WALK_STAGE1 = 8 };
@@ -163,11 +168,17 @@ enum { ARM_WALK_PRIV = 1, ARM_WALK_PAN = 2, ARM_WALK_DEBUG = 4, ARM_WALK_STAGE1 
 bool arm_walk(ARMEnv *env, ARMRegime regime, uint64_t vaddr, TlbAccess access, unsigned flags,
               ARMWalk *w);
 /* The same for short descriptors; rel: the exception level that controls the regime. */
-bool arm_walk_short(ARMEnv *env, unsigned rel, uint64_t va, TlbAccess access, unsigned flags,
-                    ARMWalk *w);
-/* One 32-bit descriptor of a table, at a secure address or a non-secure one (ns); false: external
- * abort. */
-bool arm_desc_read32(ARMEnv *env, uint64_t pa, bool ns, bool be, bool debug, uint32_t *d);
+bool arm_walk_short(ARMEnv *env, unsigned rel, bool nested, uint64_t va, TlbAccess access,
+                    unsigned flags, ARMWalk *w);
+/* One 32-bit descriptor of a table, at a secure address or a non-secure one (w->ns); nested: an
+ * intermediate address. False: *w says the fault. */
+bool arm_desc_read32(ARMEnv *env, uint64_t pa, bool nested, bool be, unsigned flags, uint32_t *d,
+                     ARMWalk *w);
+/* SCTLR of the regime that the CPU is in. */
+uint64_t arm_sctlr(const ARMEnv *env);
+/* The regime of the current exception level, or of el. */
+ARMRegime arm_regime(const ARMEnv *env, unsigned el);
+bool arm_regime_uses_lpae(const ARMEnv *env, ARMRegime r);
 /* Where the physical address is in the CPU's address space. */
 static inline uint64_t arm_phys(const ARMEnv *env, uint64_t pa, bool ns)
 {
@@ -189,6 +200,9 @@ unsigned arm_fsr_short(const ARMWalk *w);
 /* ---- tlbi.c ---- */
 void arm_tlbi_write(ARMEnv *env, uint32_t enc, uint64_t val);
 void arm_at_write(ARMEnv *env, uint32_t enc, uint64_t val, uintptr_t ra);
+/* AArch32's: op2 of c7, c8, or ARM_AT_HYP (ATS1HR) and up, ARM_AT_PAN (ATS1CPRP) and up. */
+enum { ARM_AT_HYP = 8, ARM_AT_PAN = 10 };
+void arm_at32_write(ARMEnv *env, unsigned op, uint32_t va, uintptr_t ra);
 
 /* ---- sysreg.c ---- */
 typedef struct ARMSysreg ARMSysreg;

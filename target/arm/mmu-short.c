@@ -14,7 +14,7 @@
 
 typedef struct Short {
     unsigned ap; /* AP[2:0], or the two bits of Armv5 */
-    bool xn, pxn, ng, v5;
+    bool xn, pxn, ng, s, v5;
     unsigned tex_cb; /* TEX, C, B */
 } Short;
 
@@ -70,8 +70,32 @@ static unsigned prot_of(const ARMEnv *env, unsigned rel, const Short *d, unsigne
     return prot | (x ? TLB_PROT_X : 0);
 }
 
-bool arm_walk_short(ARMEnv *env, unsigned rel, uint64_t va, TlbAccess access, unsigned flags,
-                    ARMWalk *w)
+/* Memory attributes in MAIR's encoding, from TEX:C:B and the S bit (G5.7.2, G5.7.3). */
+static void attributes(const ARMEnv *env, unsigned rel, unsigned tex_cb, bool s, ARMWalk *w)
+{
+    static const uint8_t half[4] = {0x4, 0xf, 0xa, 0xe};
+    /* TEX 0 and 1; what is reserved is as one that is not: NC, as PRRR and NMRR may make it. */
+    static const uint8_t low[8] = {0x00, 0x04, 0xaa, 0xee, 0x44, 0x44, 0x44, 0xff};
+
+    if (env->sys.sctlr[rel] & SCTLR_TRE) {
+        /* PRRR and NMRR are the halves of mair[] */
+        unsigned n = tex_cb & 7, type = ARM_BITS(env->sys.mair[rel], 2 * n, 2);
+        unsigned inner = ARM_BITS(env->sys.mair[rel], 32 + 2 * n, 2);
+        unsigned outer = ARM_BITS(env->sys.mair[rel], 48 + 2 * n, 2);
+        bool shared = env->sys.mair[rel] & ARM_BIT(s ? 19 : 18);
+        w->attr = type < 2 ? type << 2 : half[outer] << 4 | half[inner];
+        w->sh = !shared ? 0 : env->sys.mair[rel] & ARM_BIT(24 + n) ? 3 : 2;
+    } else {
+        w->attr = tex_cb >= 16  ? half[tex_cb >> 2 & 3] << 4 | half[tex_cb & 3]
+                  : tex_cb == 8 ? 0x04
+                                : low[tex_cb & 7];
+        w->sh = s ? 2 : 0;
+    }
+    w->device = !(w->attr & 0xf0);
+}
+
+bool arm_walk_short(ARMEnv *env, unsigned rel, bool nested, uint64_t va, TlbAccess access,
+                    unsigned flags, ARMWalk *w)
 {
     static const uint8_t need[] = {
         [TLB_READ] = TLB_PROT_R, [TLB_WRITE] = TLB_PROT_W, [TLB_FETCH] = TLB_PROT_X};
@@ -100,8 +124,9 @@ bool arm_walk_short(ARMEnv *env, unsigned rel, uint64_t va, TlbAccess access, un
         base = s->ttbr0[rel] & ~((UINT64_C(1) << (14 - n)) - 1);
     }
     base = (uint32_t)base;
-    if (!arm_desc_read32(env, base | ARM_BITS(va, 20, 12 - n) << 2, ns, be, debug, &d)) {
-        return fail(w, ARM_FAULT_EXTERNAL_WALK, 1);
+    w->level = 1;
+    if (!arm_desc_read32(env, base | ARM_BITS(va, 20, 12 - n) << 2, nested, be, flags, &d, w)) {
+        return false;
     }
     unsigned kind = d & 3, domain = d >> 5 & 15;
     if (kind == 0 || (kind == 3 && v6 && !has_pxn)) {
@@ -109,7 +134,7 @@ bool arm_walk_short(ARMEnv *env, unsigned rel, uint64_t va, TlbAccess access, un
     }
     bool section = kind == 2 || (kind == 3 && v6);
     if (section) {
-        bool super = v6 && (d & ARM_BIT(18));
+        bool super = w->super = v6 && (d & ARM_BIT(18));
         w->page_bits = super ? 24 : 20;
         w->paddr = (d & ~((1u << w->page_bits) - 1)) | (va & ((1u << w->page_bits) - 1));
         if (super) {
@@ -123,6 +148,7 @@ bool arm_walk_short(ARMEnv *env, unsigned rel, uint64_t va, TlbAccess access, un
             sd.xn = d & ARM_BIT(4);
             sd.pxn = has_pxn && (d & 1);
             sd.ng = d & ARM_BIT(17);
+            sd.s = d & ARM_BIT(16);
             w->ns = ns || (d & ARM_BIT(19));
         }
     } else {
@@ -132,8 +158,9 @@ bool arm_walk_short(ARMEnv *env, unsigned rel, uint64_t va, TlbAccess access, un
         level = 2;
         w->domain = domain;
         w->ns = ns || (v6 && (d & ARM_BIT(3)));
-        if (!arm_desc_read32(env, table | index << 2, ns, be, debug, &d)) {
-            return fail(w, ARM_FAULT_EXTERNAL_WALK, 2);
+        w->level = 2;
+        if (!arm_desc_read32(env, table | index << 2, nested, be, flags, &d, w)) {
+            return false;
         }
         unsigned k = d & 3;
         if (k == 0) {
@@ -167,19 +194,13 @@ bool arm_walk_short(ARMEnv *env, unsigned rel, uint64_t va, TlbAccess access, un
         if (v6) {
             sd.ap |= d >> 7 & 4;
             sd.ng = d & ARM_BIT(11);
+            sd.s = d & ARM_BIT(10);
         }
     }
     w->domain = domain;
     w->level = level;
     w->global = v6 ? !sd.ng : false;
-    /* TEX remap does not matter but for Device memory: PRRR, NMRR are mair[]. */
-    if (sctlr & SCTLR_TRE) {
-        unsigned type = s->mair[rel] >> (2 * (sd.tex_cb & 7)) & 3;
-        w->device = type < 2;
-    } else {
-        w->device = sd.tex_cb <= 1 || sd.tex_cb == 8;
-    }
-    w->attr = w->device ? 0x04 : 0xff;
+    attributes(env, rel, sd.tex_cb, sd.s, w);
     unsigned dom = s->dacr[rel] >> (2 * domain) & 3;
     if (dom == 3) {
         w->prot = TLB_PROT_R | TLB_PROT_W | TLB_PROT_X;

@@ -184,6 +184,41 @@ static bool fpexc_off(const ARMEnv *env)
     return s->aarch32 && !(s->el == 0 && !arm_el_is_aa32(env, 1)) && !(s->fpexc >> 30 & 1);
 }
 
+/* Accesses of Device memory must be aligned; before the virtualization extensions what happens if
+ * they are not is unpredictable (DDI 0406, A3.2.2), and they just work here. */
+static bool device_is_aligned(const ARMEnv *env)
+{
+    return arm_cfg_has(env, ARM_FEAT_AARCH64) || arm_cfg_has(env, ARM_FEAT_LPAE);
+}
+
+/* With the MMU off all data is Device memory (D8.2.10, G5.2.3), Strongly-ordered in Armv7. */
+static bool data_is_device(const ARMEnv *env, ARMRegime r)
+{
+    bool cached = r == ARM_REG_EL10 && (arm_hcr(env) & HCR_DC);
+
+    return !regime_on(env, r) && !cached && device_is_aligned(env);
+}
+
+bool arm_data_is_device(const ARMEnv *env)
+{
+    return data_is_device(env, regime_of(env, env->sys.el));
+}
+
+uint64_t arm_sctlr(const ARMEnv *env)
+{
+    return env->sys.sctlr[regime_el(regime_of(env, env->sys.el))];
+}
+
+ARMRegime arm_regime(const ARMEnv *env, unsigned el)
+{
+    return regime_of(env, el);
+}
+
+bool arm_regime_uses_lpae(const ARMEnv *env, ARMRegime r)
+{
+    return regime_uses_lpae(env, r);
+}
+
 uint32_t arm_mode(const ARMEnv *env)
 {
     const ARMSys *s = &env->sys;
@@ -201,17 +236,14 @@ uint32_t arm_mode(const ARMEnv *env)
         m |= ARM_MODE_AARCH32;
         m |= s->pstate & PSTATE_T ? ARM_MODE_T : 0;
         m |= s->pstate & PSTATE_E ? ARM_MODE_BE : 0;
-        m |= sctlr & SCTLR_A ? ARM_MODE_ALIGN : 0;
+        m |= sctlr & SCTLR_A || data_is_device(env, r) ? ARM_MODE_ALIGN : 0;
         m |= (env->it & 0xff) << ARM_MODE_IT_SHIFT;
         return m;
     }
     m |= s->pstate & PSTATE_SP ? ARM_MODE_SP : 0;
     m |= arm_hcr(env) & HCR_E2H ? ARM_MODE_E2H : 0;
     m |= s->pstate & PSTATE_IL ? ARM_MODE_IL : 0;
-    /* With the MMU off all data is Device memory, where only aligned accesses work (D8.2.10). */
-    if ((sctlr & SCTLR_A) || (!regime_on(env, r) && !(arm_hcr(env) & HCR_DC))) {
-        m |= ARM_MODE_ALIGN;
-    }
+    m |= sctlr & SCTLR_A || data_is_device(env, r) ? ARM_MODE_ALIGN : 0;
     if (s->el == 0 ? sctlr & SCTLR_SA0 : sctlr & SCTLR_SA) {
         m |= ARM_MODE_SA;
     }
@@ -323,20 +355,36 @@ static bool desc_read(ARMEnv *env, uint64_t pa, unsigned size, bool be, bool deb
     return res == MEMTX_OK;
 }
 
-bool arm_desc_read32(ARMEnv *env, uint64_t pa, bool ns, bool be, bool debug, uint32_t *d)
+static bool walk_fail(ARMWalk *w, ARMFault f, int level)
+{
+    w->fault = f;
+    w->level = level;
+    return false;
+}
+
+/* Stage 2 refused an access of the walk to ipa. */
+static bool walk_fail_nested(ARMWalk *w, const ARMWalk *w2, uint64_t ipa)
+{
+    w->ipa = ipa;
+    w->s2 = w->s1ptw = true;
+    return walk_fail(w, w2->fault, w2->level);
+}
+
+bool arm_desc_read32(ARMEnv *env, uint64_t pa, bool nested, bool be, unsigned flags, uint32_t *d,
+                     ARMWalk *w)
 {
     MemSection sec;
     uint64_t v;
 
-    if (regime_of(env, env->sys.el) == ARM_REG_EL10 && regime_stage2(env, ARM_REG_EL10)) {
+    if (nested) {
         ARMWalk w2 = {0};
-        if (!stage2(env, pa, TLB_READ, debug ? ARM_WALK_DEBUG : 0, true, &w2)) {
-            return false;
+        if (!stage2(env, pa, TLB_READ, flags, true, &w2)) {
+            return walk_fail_nested(w, &w2, pa);
         }
         pa = w2.paddr;
     }
-    if (!desc_read(env, arm_phys(env, pa, ns), 4, be, debug, &v, &sec)) {
-        return false;
+    if (!desc_read(env, arm_phys(env, pa, w->ns), 4, be, flags & ARM_WALK_DEBUG, &v, &sec)) {
+        return walk_fail(w, ARM_FAULT_EXTERNAL_WALK, w->level);
     }
     *d = v;
     return true;
@@ -357,13 +405,6 @@ static bool desc_update(MemSection *sec, bool be, uint64_t old, uint64_t n, bool
     *again = !__atomic_compare_exchange_n((uint64_t *)sec->host, &old, GUINT64_TO_LE(n), false,
                                           __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
     return true;
-}
-
-static bool walk_fail(ARMWalk *w, ARMFault f, int level)
-{
-    w->fault = f;
-    w->level = level;
-    return false;
 }
 
 static unsigned contiguous_bits(unsigned granule, int level)
@@ -404,11 +445,7 @@ static bool tables(ARMEnv *env, const Params *p, uint64_t va, bool nested, unsig
         if (nested) {
             ARMWalk w2 = {0};
             if (!stage2(env, ipa, TLB_READ, flags, true, &w2)) {
-                w->fault = w2.fault;
-                w->level = w2.level;
-                w->ipa = ipa;
-                w->s2 = w->s1ptw = true;
-                return false;
+                return walk_fail_nested(w, &w2, ipa);
             }
             pa = w2.paddr;
         }
@@ -531,6 +568,7 @@ static bool stage2(ARMEnv *env, uint64_t ipa, TlbAccess access, unsigned flags, 
         w->paddr = ipa;
         w->prot = TLB_PROT_R | TLB_PROT_W | TLB_PROT_X;
         w->page_bits = 48;
+        w->attr = 0xff;
         w->s2 = false;
         return true;
     }
@@ -555,8 +593,12 @@ static bool stage2(ARMEnv *env, uint64_t ipa, TlbAccess access, unsigned flags, 
         }
         w->page_bits = l.bits + (d & ARM_BIT(52) ? contiguous_bits(p.granule, l.level) : 0);
         w->paddr = l.addr | (ipa & (ARM_BIT(l.bits) - 1));
-        /* MemAttr: 0b00xx is Device. */
+        /* MemAttr: 0b00xx is Device, else outer and inner: 1 NC, 2 WT, 3 WB. */
+        static const uint8_t half[4] = {0, 0x4, 0xa, 0xf};
         w->device = !(d & (3 << 4));
+        w->attr = w->device ? ARM_BITS(d, 2, 2) << 2
+                            : half[ARM_BITS(d, 4, 2)] << 4 | half[ARM_BITS(d, 2, 2)];
+        w->sh = ARM_BITS(d, 8, 2);
         if (ptw && w->device && (arm_hcr(env) & HCR_PTW)) {
             return walk_fail(w, ARM_FAULT_PERMISSION, l.level);
         }
@@ -835,11 +877,7 @@ static bool stage1_long(ARMEnv *env, ARMRegime r, bool aa32, uint64_t va, TlbAcc
             /* The update is a write by the walk, which stage 2 must allow (D8.5.2). */
             ARMWalk w2 = {0};
             if (nested && !stage2(env, l.ipa, TLB_WRITE, flags, true, &w2)) {
-                w->fault = w2.fault;
-                w->level = w2.level;
-                w->ipa = l.ipa;
-                w->s2 = w->s1ptw = true;
-                return false;
+                return walk_fail_nested(w, &w2, l.ipa);
             }
             if (!desc_update(&l.sec, p.be, d, n, &again)) {
                 return walk_fail(w, ARM_FAULT_EXTERNAL_WALK, l.level);
@@ -847,6 +885,32 @@ static bool stage1_long(ARMEnv *env, ARMRegime r, bool aa32, uint64_t va, TlbAcc
         }
     }
     return true;
+}
+
+/* Cacheability of one half of the attributes: the weaker of both stages', with stage 1's hints. */
+static unsigned combine_half(unsigned one, unsigned two)
+{
+    if (one == 4 || two == 4) {
+        return 4;
+    }
+    /* WT: 0b00RW transient, 0b10RW; WB: 0b01RW, 0b11RW */
+    return two & 4 ? one : one & ~4u;
+}
+
+/* Attributes of stage 2 (w2) into those of stage 1 (D8.6.5). */
+static void combine(ARMWalk *w, const ARMWalk *w2)
+{
+    w->device2 = !w->device && w2->device;
+    if (w->device && w2->device) {
+        w->attr = MIN(w->attr, w2->attr);
+    } else if (w2->device) {
+        w->attr = w2->attr;
+    } else if (!w->device) {
+        w->attr = combine_half(w->attr >> 4, w2->attr >> 4) << 4 |
+                  combine_half(w->attr & 15, w2->attr & 15);
+    }
+    w->device |= w2->device;
+    w->sh = w->sh == 2 || w2->sh == 2 ? 2 : w->sh == 3 || w2->sh == 3 ? 3 : 0;
 }
 
 bool arm_walk(ARMEnv *env, ARMRegime r, uint64_t va, TlbAccess access, unsigned flags, ARMWalk *w)
@@ -867,11 +931,12 @@ bool arm_walk(ARMEnv *env, ARMRegime r, uint64_t va, TlbAccess access, unsigned 
                 return walk_fail(w, ARM_FAULT_ADDR_SIZE, 0);
             }
         }
-        w->attr = arm_hcr(env) & HCR_DC ? 0xff : 0;
-        w->device = !(arm_hcr(env) & HCR_DC);
-        w->sh = 2;
+        bool cached = r == ARM_REG_EL10 && (arm_hcr(env) & HCR_DC);
+        w->attr = cached ? 0xff : 0;
+        w->device = !cached;
+        w->sh = cached ? 0 : 2;
     } else if (aa32 && !regime_uses_lpae(env, r)) {
-        if (!arm_walk_short(env, regime_el(r), va, access, flags, w)) {
+        if (!arm_walk_short(env, regime_el(r), regime_stage2(env, r), va, access, flags, w)) {
             return false;
         }
     } else if (!stage1_long(env, r, aa32, va, access, flags, w)) {
@@ -885,12 +950,14 @@ bool arm_walk(ARMEnv *env, ARMRegime r, uint64_t va, TlbAccess access, unsigned 
             w->s2 = true;
             w->ipa = w2.ipa;
             w->prot = w2.prot;
+            w->device2 = !w->device && w2.device;
             return false;
         }
         w->paddr = w2.paddr;
         w->prot &= w2.prot;
         w->page_bits = MIN(w->page_bits, w2.page_bits);
-        w->device |= w2.device;
+        w->ipa = w2.ipa;
+        combine(w, &w2);
     }
     return true;
 }
@@ -986,6 +1053,7 @@ void arm_raise_abort(ARMEnv *env, uint64_t va, TlbAccess access, const ARMWalk *
         s->exc.fsr =
             lpae ? ARM_BIT(9) | arm_fsc(w) : arm_fsr_short(w) | (!fetch ? w->domain << 4 : 0);
         s->exc.fsr |= access == TLB_WRITE ? ARM_BIT(11) : 0;
+        s->exc.fsr |= !fetch && (iss & 1 << 8) ? ARM_BIT(13) : 0; /* CM */
     }
     cpu_raise_restore(env->cpu.cpu, fetch ? ARM_EXCP_PABT : ARM_EXCP_DABT, ra);
 }
@@ -1070,6 +1138,8 @@ bool arm_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, uns
         .global = w.global && (regime_on(env, r) || regime_stage2(env, r)),
         .sub = w.page_bits < 12 || watch,
         .guarded = w.guarded,
+        /* With the MMU off it is the translated code that checks (ARM_MODE_ALIGN). */
+        .device = w.device && device_is_aligned(env) && !data_is_device(env, r),
     };
     tlb_set(cpu, idx, access, &fill);
     return true;
@@ -1096,6 +1166,35 @@ void arm_unaligned(CPU *cpu, uint64_t vaddr, TlbAccess access, uintptr_t ra)
     ARMWalk w = {.fault = ARM_FAULT_ALIGNMENT};
 
     arm_raise_abort(arm_env(cpu), vaddr, access, &w, 0, ra);
+}
+
+/*
+ * The memory type is looked at when the walk is done and before permissions and domains are, in
+ * either stage (AArch64.S1Translate(), AArch64.S2Translate(), AArch32.S1TranslateSD() and the
+ * like). What the walk itself finds wrong is left to the access.
+ */
+void arm_device_unaligned(CPU *cpu, uint64_t vaddr, TlbAccess access, unsigned idx, uintptr_t ra)
+{
+    ARMEnv *env = arm_env(cpu);
+    ARMRegime r = regime_of(env, env->sys.el);
+    bool user = env->sys.el == 0 || idx == ARM_TLB_UNPRIV;
+    ARMWalk w, abort = {.fault = ARM_FAULT_ALIGNMENT};
+
+    if (!device_is_aligned(env) || data_is_device(env, r)) {
+        return;
+    }
+    bool ok = arm_walk(env, r, vaddr, access, user ? 0 : ARM_WALK_PRIV, &w);
+    bool denied = !ok && (w.fault == ARM_FAULT_PERMISSION || w.fault == ARM_FAULT_DOMAIN);
+    bool walked1 = ok || (denied && !w.s2) || (w.s2 && !w.s1ptw);
+    bool walked2 = ok || (denied && w.s2 && !w.s1ptw);
+    if (w.device2 && walked2) {
+        abort.s2 = true;
+        abort.ipa = w.ipa;
+        arm_raise_abort(env, vaddr, access, &abort, 0, ra);
+    }
+    if (w.device && !w.device2 && walked1) {
+        arm_raise_abort(env, vaddr, access, &abort, 0, ra);
+    }
 }
 
 bool arm_debug_translate(CPU *cpu, uint64_t vaddr, uint64_t *paddr)

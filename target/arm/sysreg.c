@@ -1272,9 +1272,11 @@ static void zero_block(ARMEnv *env, uint64_t va, uintptr_t ra)
     unsigned size = 4u << (env->cfg->dczid & 15);
     CPU *cpu = env->cpu.cpu;
 
-    if (env->cpu.mode & ARM_MODE_ALIGN && !(env->sys.sctlr[MAX(env->sys.el, 1)] & SCTLR_A)) {
-        arm_unaligned(cpu, va, TLB_WRITE, ra); /* Device memory */
+    /* Device memory is never zeroed. */
+    if (arm_data_is_device(env)) {
+        arm_unaligned(cpu, va, TLB_WRITE, ra);
     }
+    tlb_check_device(cpu, va, TLB_WRITE, ARM_TLB_DATA, ra);
     void *host = tlb_host(cpu, va & ~(uint64_t)(size - 1), size, TLB_WRITE, ARM_TLB_DATA, ra);
     if (host) {
         memset(host, 0, size);

@@ -176,6 +176,50 @@ void arm_tlbi_write(ARMEnv *env, uint32_t enc, uint64_t val)
 /* ------------------------------------------------------------------------------------------ */
 /* AT: what it finds goes to PAR_EL1 (D24.2.140). */
 
+/* What does not go to PAR: an external abort, and at EL1 a walk of stage 1 that stage 2 refused. */
+static void at_abort(ARMEnv *env, uint64_t va, bool ok, const ARMWalk *w, uintptr_t ra)
+{
+    if (!ok && (w->fault == ARM_FAULT_EXTERNAL_WALK || (w->s2 && w->s1ptw && env->sys.el == 1))) {
+        arm_raise_abort(env, va, TLB_WRITE, w, 1 << 8, ra);
+    }
+}
+
+/* Device memory, and Normal memory that no cache holds, are outer shareable. */
+static unsigned par_sh(const ARMWalk *w)
+{
+    return w->device || w->attr == 0x44 ? 2 : w->sh;
+}
+
+/* Of the 64-bit format; bits: of the address. */
+static uint64_t par_long(bool ok, const ARMWalk *w, unsigned bits)
+{
+    if (!ok) {
+        return ARM_BIT(11) | (w->s2 ? ARM_BIT(9) : 0) | (w->s1ptw ? ARM_BIT(8) : 0) |
+               (uint64_t)arm_fsc(w) << 1 | 1;
+    }
+    return (uint64_t)w->attr << 56 | (w->paddr & (ARM_BIT(bits) - 1) & ~UINT64_C(0xfff)) |
+           ARM_BIT(11) | par_sh(w) << 7 | (w->ns ? ARM_BIT(9) : 0);
+}
+
+/* Of the 32-bit format. */
+static uint64_t par_short(bool ok, const ARMWalk *w)
+{
+    /* By the allocation and cacheability bits of half an attribute: NC; WT; WB, WB with WA */
+    static const uint8_t inner[16] = {[4] = 0, [0xa] = 6, [0xb] = 6, [0xe] = 7, [0xf] = 5};
+    static const uint8_t outer[16] = {[4] = 0, [0xa] = 2, [0xb] = 2, [0xe] = 3, [0xf] = 1};
+
+    if (!ok) {
+        unsigned fsr = arm_fsr_short(w);
+        return (fsr & 15) << 1 | (fsr >> 10 & 1) << 5 | 1;
+    }
+    uint32_t pa = w->super ? (w->paddr & 0xff000000) | ARM_BITS(w->paddr, 32, 8) << 16 | 1 << 1
+                           : w->paddr & 0xfffff000;
+    unsigned sh = par_sh(w);
+    pa |= w->device ? (w->attr ? 3 : 1) << 4
+                    : inner[w->attr & 15] << 4 | outer[w->attr >> 4 & 15] << 2;
+    return pa | (sh ? 1 << 7 : 0) | (sh == 3 ? 1 << 10 : 0) | (w->ns ? 1 << 9 : 0);
+}
+
 void arm_at_write(ARMEnv *env, uint32_t enc, uint64_t va, uintptr_t ra)
 {
     unsigned op1 = enc >> 11 & 7, crm = enc >> 3 & 15, op2 = enc & 7;
@@ -202,17 +246,24 @@ void arm_at_write(ARMEnv *env, uint32_t enc, uint64_t va, uintptr_t ra)
         r = arm_secure_below_el3(env) ? ARM_REG_EL10_S : ARM_REG_EL10;
         flags = op2 & 2 ? 0 : ARM_WALK_PRIV;
     }
-    if (arm_walk(env, r, va, access, flags, &w)) {
-        uint64_t attr = w.attr;
-        unsigned sh = w.device ? 2 : w.sh;
-        env->sys.par[1] = attr << 56 | (w.paddr & UINT64_C(0xffffffffff000)) | ARM_BIT(11) |
-                          sh << 7 | (w.ns ? ARM_BIT(9) : 0);
-        return;
-    }
-    if (w.s2 && w.s1ptw && env->sys.el == 1) {
-        /* Stage 2 refused the walk of stage 1: EL2 hears of it (D8.7). */
-        arm_raise_abort(env, va, access, &w, 1 << 8, ra);
-    }
-    env->sys.par[1] = ARM_BIT(11) | (w.s2 ? ARM_BIT(9) : 0) | (w.s1ptw ? ARM_BIT(8) : 0) |
-                      (uint64_t)arm_fsc(&w) << 1 | 1;
+    bool ok = arm_walk(env, r, va, access, flags, &w);
+    at_abort(env, va, ok, &w, ra);
+    env->sys.par[1] = par_long(ok, &w, 48);
+}
+
+/* ATS1C, ATS12NSO, ATS1H (AArch32.AT(), G8.2.120). */
+void arm_at32_write(ARMEnv *env, unsigned op, uint32_t va, uintptr_t ra)
+{
+    bool hyp = op == ARM_AT_HYP || op == ARM_AT_HYP + 1, both = op >= 4 && op < ARM_AT_HYP;
+    unsigned el = env->sys.el, flags = op & 2 && !hyp && op < ARM_AT_PAN ? 0 : ARM_WALK_PRIV;
+    ARMRegime r = hyp ? ARM_REG_EL2 : both || el == 2 ? ARM_REG_EL10 : arm_regime(env, el);
+    ARMWalk w;
+
+    flags |= both && arm_cfg_has(env, ARM_FEAT_EL2) ? 0 : ARM_WALK_STAGE1;
+    flags |= op >= ARM_AT_PAN && (env->sys.pstate & PSTATE_PAN) ? ARM_WALK_PAN : 0;
+    bool ok = arm_walk(env, r, va, op & 1 ? TLB_WRITE : TLB_READ, flags, &w);
+    bool wide = hyp || arm_regime_uses_lpae(env, r) || (!both && el == 2) ||
+                (both && (arm_hcr(env) & (HCR_VM | HCR_DC)));
+    at_abort(env, va, ok, &w, ra);
+    env->sys.par[arm_bank32(env)] = wide ? par_long(ok, &w, 40) : par_short(ok, &w);
 }

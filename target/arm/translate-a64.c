@@ -457,7 +457,7 @@ void a64_gen_end(A64Ctx *c, bool main)
 TCGMemOp a64_memop(const A64Ctx *c, unsigned size)
 {
     TCGMemOp m = size | (c->mode & ARM_MODE_BE ? TCG_MO_BE : 0);
-    return c->mode & ARM_MODE_ALIGN ? m | size << TCG_MO_ALIGN_SHIFT : m;
+    return m | size << TCG_MO_ALIGN_SHIFT | (c->mode & ARM_MODE_ALIGN ? 0 : TCG_MO_ALIGN_DEVICE);
 }
 
 TCGv a64_base(A64Ctx *c, unsigned rn)

@@ -249,7 +249,7 @@ def pauth(algorithm, whole):
 
 ENGINES = ('tcg', 'tcg,one-insn-per-tb=on', 'tcg,engine=interp', 'tcg,check=on')
 BARE = {'aarch64': ('arm-', '-march=armv8.5-a', '-mstrict-align'),
-        'arm': ('a32-', '-march=armv7ve', '-marm', '-mfloat-abi=soft')}
+        'arm': ('a32-', '-march=armv7ve', '-marm', '-mfloat-abi=soft', '-mno-unaligned-access')}
 
 
 def bare(name, *args, machine='virt', engines=ENGINES, target='aarch64'):

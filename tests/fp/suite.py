@@ -9,6 +9,7 @@ mode, and compares results and flags.
                     fused operations only fmadd and a sample. `tests/fp/testfloat` runs everything.
   arm/FORMAT        a sample of the same for A64 in FPCR modes (arm/: its guest, vectors and operations);
                     `tests/fp/testfloat --arm` runs everything
+  arm32/FORMAT      the same for VFP and Advanced SIMD of AArch32 in FPSCR modes (--arm32)
 """
 import os
 import re
@@ -140,32 +141,41 @@ ARM_FZ, ARM_DN = 1 << 24 | 1 << 19, 1 << 25
 ARM_SAMPLE = 7
 
 
-def arm_vectors_tool():
+def arm_vectors_tool(target='aarch64'):
     def build():
         cc = os.environ.get('CC', 'cc').split()
         h.need(cc[0])
-        out = os.path.join(h.work_dir(), 'fp-arm-vectors')
-        h.run([*cc, '-std=gnu11', '-O2', '-I' + os.path.join(h.ROOT, 'include'), '-o', out,
-               os.path.join(HERE, 'arm', 'vectors.c'), os.path.join(h.ROOT, 'tcg', 'softfp.c')])
+        out = os.path.join(h.work_dir(), 'fp-vectors-' + target)
+        h.run([*cc, '-std=gnu11', '-O2', '-I' + os.path.join(h.ROOT, 'include'), *(['-DAARCH32'] if target == 'arm' else []),
+               '-o', out, os.path.join(HERE, 'arm', 'vectors.c'), os.path.join(h.ROOT, 'tcg', 'softfp.c')])
         return out
 
-    return h.once('fp-arm-vectors', build)
+    return h.once('fp-vectors-' + target, build)
 
 
-def arm_guest_program():
+ARM_FLAGS = {'aarch64': ('-march=armv8.2-a+fp16', '-mgeneral-regs-only', '-mstrict-align'),
+             'arm': ('-march=armv8.2-a+fp16', '-mfpu=neon-fp-armv8', '-marm', '-mgeneral-regs-only', '-mno-unaligned-access',
+                     '-fno-stack-protector')}
+
+
+def arm_guest_program(target):
     def build():
-        h.need('aarch64-linux-gnu-gcc')
-        out = os.path.join(h.work_dir(), 'fp-arm-guest.elf')
-        h.run(['aarch64-linux-gnu-gcc', '-std=gnu11', '-O2', '-march=armv8.2-a+fp16', '-mgeneral-regs-only',
-               '-mstrict-align', '-ffreestanding', '-fno-pie', '-no-pie', '-nostdlib', '-static', '-Wl,--build-id=none',
-               '-T', os.path.join(HERE, 'arm', 'guest.ld'), '-o', out, os.path.join(HERE, 'arm', 'guest.c')])
+        gcc = h.CROSSES[target][0] + 'gcc'
+        h.need(gcc)
+        out = os.path.join(h.work_dir(), f'fp-guest-{target}.elf')
+        h.run([gcc, '-std=gnu11', '-O2', *ARM_FLAGS[target], '-ffreestanding', '-fno-pie', '-no-pie', '-nostdlib', '-static',
+               '-Wl,--build-id=none', '-T', os.path.join(HERE, 'arm', 'guest.ld'), '-o', out,
+               os.path.join(HERE, 'arm', 'guest.c'), *(['-lgcc'] if target == 'arm' else [])])
         return out
 
-    return h.once('fp-arm-guest', build)
+    return h.once('fp-guest-' + target, build)
 
 
 class ArmImage(Image):
-    tool = staticmethod(arm_vectors_tool)
+    def __init__(self, target, command=None):
+        super().__init__(command)
+        self.target = target
+        self.tool = lambda: arm_vectors_tool(target)
 
     def add_testfloat(self, name, fpcr, rounding, func, every=1, level=1, seed=1):
         gen = subprocess.Popen([testfloat_gen(), '-level', str(level), '-seed', str(seed), ARM_ROUNDING[rounding],
@@ -179,18 +189,18 @@ class ArmImage(Image):
 
     def guest(self, memory):
         return Guest('-M', 'virt', '-cpu', 'max', '-m', f'{memory}M', '-nographic', '-monitor', 'none', '-serial', 'stdio',
-                     '-net', 'none', '-kernel', arm_guest_program(), '-device',
+                     '-net', 'none', '-kernel', arm_guest_program(self.target), '-device',
                      f'loader,file={self.path},addr={0x40000000 + (VECTORS_MIB << 20):#x},force-raw=on',
-                     target='aarch64', stdin=False, command=self.command)
+                     target=self.target, stdin=False, command=self.command)
 
 
-def run_arm(pattern, every=lambda name: 1, level=1, seed=1, command=None, say=None, few=False):
-    """TestFloat's functions of the matching A64 instructions in all modes: RMode, FZ with FZ16, DN (few:
+def run_arm(pattern, every=lambda name: 1, level=1, seed=1, command=None, say=None, few=False, target='aarch64'):
+    """TestFloat's functions of the matching A64 (target arm: VFP and Advanced SIMD) instructions in all modes: RMode, FZ with FZ16, DN (few:
     each of them, but not all combinations). An instruction that has a rounding mode of its own finds
     another one in FPCR."""
     testfloat_gen()
-    rows = [line.split(' ', 2) for line in h.run([arm_vectors_tool(), 'list']).decode().splitlines()]
-    with ArmImage(command) as image:
+    rows = [line.split(' ', 2) for line in h.run([arm_vectors_tool(target), 'list']).decode().splitlines()]
+    with ArmImage(target, command) as image:
         for name, rounding, func in rows:
             if not re.search(pattern, name):
                 continue
@@ -241,4 +251,7 @@ def collect():
         out.append(Test(f'fp/arm/{fmt}', lambda p=letter: run_arm(
             rf'^(fadd|fmul|fdiv|fsqrt|frintx|fcvtas|scvtf|fcvt|fcmpe_ls|fcmge)_v?{p}(_|$)', lambda name: ARM_SAMPLE,
             few=True), 2, limit=20))
+        out.append(Test(f'fp/arm32/{fmt}', lambda p=letter: run_arm(
+            rf'^(v(add|mul|div|sqrt|rintx|cvtr|cvt_f\d+)|vcmpe_ls|q(add|cge|cvtn))_{p}(_|$)', lambda name: ARM_SAMPLE,
+            few=True, target='arm'), 2, limit=20))
     return out

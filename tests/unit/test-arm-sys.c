@@ -133,6 +133,10 @@ void tlb_flush_page_asid(CPU *cpu, uint64_t vaddr, uint32_t asid)
 {
     flushed(cpu, 'q', vaddr, asid);
 }
+void tlb_check_device(CPU *cpu, uint64_t vaddr, TlbAccess access, unsigned idx, uintptr_t ra)
+{
+}
+
 void *tlb_host(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, unsigned idx,
                uintptr_t ra)
 {

@@ -153,11 +153,7 @@ void a32_trans_cps(A32Ctx *c, const A32Insn *a)
 INSN(setend, "1111 00010000 ... 1 ...... P:1 . 0000 ....", V6)
 void a32_trans_setend(A32Ctx *c, const A32Insn *a)
 {
-    if (!(c->c.mode & ARM_MODE_BE) == !a->P) {
-        return;
-    }
-    TCGv args[] = {a32_imm(c, 0), a32_imm(c, 16), a32_imm(c, a->P << 9)};
-    tcg_gen_call(c->c.b, &arm_helper_a32_msr, 3, args);
+    tcg_gen_call1(c->c.b, &arm_helper_a32_setend, a32_imm(c, a->P));
     end_poll(c);
 }
 

@@ -36,7 +36,7 @@ static TCGMemOp within16(const A64Ctx *c, unsigned size, TCGMemOp order)
 static TCGMemOp ordered(const A64Ctx *c, unsigned size, TCGMemOp order)
 {
     TCGMemOp m = within16(c, size, order);
-    return (m & TCG_MO_WITHIN16) && (c->mode & ARM_MODE_NAA) ? m & ~TCG_MO_ALIGN_MASK : m;
+    return (m & TCG_MO_WITHIN16) && (c->mode & ARM_MODE_NAA) ? m | TCG_MO_ALIGN_DEVICE : m;
 }
 
 static bool big_endian(const A64Ctx *c)

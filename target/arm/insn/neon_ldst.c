@@ -15,7 +15,10 @@
 static TCGMemOp memop(VFPCtx *c, unsigned size, unsigned align)
 {
     TCGMemOp m = size | (c->mode & ARM_MODE_BE ? TCG_MO_BE : 0);
-    align = c->mode & ARM_MODE_ALIGN && align < size ? size : align;
+    if (align < size) {
+        m |= c->mode & ARM_MODE_ALIGN ? 0 : TCG_MO_ALIGN_DEVICE;
+        align = size;
+    }
     return m | align << TCG_MO_ALIGN_SHIFT;
 }
 

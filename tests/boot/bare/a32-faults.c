@@ -3,7 +3,7 @@
 /*
  * AArch32 translation at PL1 and PL0 (DDI 0406, B3.5, B3.6, B3.12): short descriptors with both
  * access permission models and domains, long descriptors; every class of fault at every level with
- * its status and address. Alignment.
+ * its status and address. Alignment, also of Device memory and with the MMU off.
  */
 #include "a32.h"
 
@@ -334,36 +334,36 @@ static void long_tests(void)
 /* ---- alignment ---- */
 
 static u32 code[1024] __attribute__((aligned(4096)));
-static void alignment(void)
+static const struct {
+    u32 insn;
+    unsigned char off, strict; /* strict: a fault without SCTLR.A, too; 2: never */
+    unsigned char write;
+} insns[] = {
+    {0xe5910000, 1, 0, 0},                        /* ldr r0, [r1] */
+    {0xe5910000, 2, 0, 0}, {0xe1d100b0, 1, 0, 0}, /* ldrh r0, [r1] */
+    {0xe5812000, 2, 0, 1},                        /* str r2, [r1] */
+    {0xe1c120b0, 1, 0, 1},                        /* strh r2, [r1] */
+    {0xe5d10000, 1, 2, 0},                        /* ldrb r0, [r1] */
+    {0xe8910005, 2, 1, 0},                        /* ldm r1, {r0, r2} */
+    {0xe881000c, 2, 1, 1},                        /* stm r1, {r2, r3} */
+    {0xe1c120d0, 2, 1, 0},                        /* ldrd r2, r3, [r1] */
+    {0xe1c120f0, 2, 1, 1},                        /* strd r2, r3, [r1] */
+    {0xe1c120d0, 4, 2, 0},                        /* ldrd, aligned to words */
+    {0xe1910f9f, 2, 1, 0},                        /* ldrex r0, [r1] */
+    {0xe1b12f9f, 4, 1, 0},                        /* ldrexd r2, r3, [r1] */
+};
+
+static void accesses_at(const char *name, u32 id0, u32 base, u32 strict)
 {
-    static const struct {
-        u32 insn;
-        unsigned char off, strict; /* strict: a fault without SCTLR.A, too */
-        unsigned char write;
-    } insns[] = {
-        {0xe5910000, 1, 0, 0},                        /* ldr r0, [r1] */
-        {0xe5910000, 2, 0, 0}, {0xe1d100b0, 1, 0, 0}, /* ldrh r0, [r1] */
-        {0xe5812000, 2, 0, 1},                        /* str r2, [r1] */
-        {0xe1c120b0, 1, 0, 1},                        /* strh r2, [r1] */
-        {0xe5d10000, 1, 2, 0},                        /* ldrb r0, [r1] */
-        {0xe8910005, 2, 1, 0},                        /* ldm r1, {r0, r2} */
-        {0xe881000c, 2, 1, 1},                        /* stm r1, {r2, r3} */
-        {0xe1c120d0, 2, 1, 0},                        /* ldrd r2, r3, [r1] */
-        {0xe1c120f0, 2, 1, 1},                        /* strd r2, r3, [r1] */
-        {0xe1c120d0, 4, 2, 0},                        /* ldrd, aligned to words */
-        {0xe1910f9f, 2, 1, 0},                        /* ldrex r0, [r1] */
-        {0xe1b12f9f, 4, 1, 0},                        /* ldrexd r2, r3, [r1] */
-    };
-    for (u32 a = 0; a < 2; a++) {
-        CP(SCTLR, (GET(SCTLR) & ~2u) | a << 1);
-        for (u32 i = 0; i < COUNT(insns); i++) {
-            u32 at = (u32)page + 64 + insns[i].off;
-            code[0] = insns[i].insn;
-            code[1] = 0xef000000;
-            sync_code();
+    for (u32 i = 0; i < COUNT(insns); i++) {
+        u32 at = base + 64 + insns[i].off, id = id0 << 8 | i;
+        code[0] = insns[i].insn;
+        code[1] = 0xef000000;
+        sync_code();
+        for (u32 again = 0; again < 2; again++) {
             go((u32)code, PL1, at);
-            u32 fault = insns[i].strict == 1 || (a && insns[i].strict == 0), id = a << 8 | i;
-            check("alignment", id, trap.vector, fault ? V_DABT : V_SVC);
+            u32 fault = insns[i].strict == 1 || (strict && insns[i].strict == 0);
+            check(name, id, trap.vector, fault ? V_DABT : V_SVC);
             if (fault) {
                 check("its status", id, trap.dfsr & ~(lpae ? 0 : 0xf0u),
                       status(ALIGN, 1) | insns[i].write << 11);
@@ -371,7 +371,78 @@ static void alignment(void)
             }
         }
     }
+}
+
+static void alignment(void)
+{
+    for (u32 a = 0; a < 2; a++) {
+        CP(SCTLR, (GET(SCTLR) & ~2u) | a << 1);
+        accesses_at("alignment", a, (u32)page, a);
+    }
     CP(SCTLR, GET(SCTLR) & ~2u);
+}
+
+/* Device memory: by short descriptors; the type comes before the domain and permissions. */
+static void device_short(void)
+{
+    static const struct {
+        u32 tex_cb; /* TEX, C, B of a section */
+        u32 device;
+    } types[] = {
+        {0, 1},       /* Strongly-ordered */
+        {1 << 2, 1},  /* Device, shareable */
+        {2 << 12, 1}, /* Device, not shareable */
+        {1 << 12, 0}, /* Normal, not cacheable */
+        {3 << 2, 0},  /* Normal */
+    };
+    u32 *leaf = &l1[0][0x700], va = 0x70000000 | ((u32)page & 0xfffff);
+
+    domain = 5;
+    for (u32 i = 0; i < COUNT(types); i++) {
+        u32 section = ((u32)page & 0xfff00000) | domain << 5 | types[i].tex_cb | 2;
+        set_domain(1);
+        *leaf = section | 3 << 10;
+        flush();
+        accesses_at("short Device", i, va, types[i].device);
+        code[0] = 0xe5912000; /* ldr r2, [r1] */
+        sync_code();
+        for (u32 c = 0; c < 4; c++) {
+            /* 0: no permission; 1: no domain; 2, 3: the same, aligned */
+            set_domain(!(c & 1));
+            *leaf = section | (c & 1) * 3 << 10;
+            flush();
+            go((u32)code, PL1, va + (c < 2));
+            check("order", i << 4 | c, trap.dfsr & ~0xf0u,
+                  c < 2 && types[i].device ? status(ALIGN, 1) : status(c & 1 ? DOMAIN : PERM, 1));
+        }
+    }
+    *leaf = 0;
+    set_domain(1);
+    flush();
+}
+
+static void device_long(void)
+{
+    static const unsigned char attr[] = {0x00, 0x04, 0x0c, 0x44, 0xff}; /* Armv7: Device is 0x04 */
+    u32 va = 0x80000000 | ((u32)page & 0x3fffffff);
+
+    for (u32 i = 0; i < COUNT(attr); i++) {
+        CP(MAIR0, 0x04ff | attr[i] << 16);
+        t[0][2] = 0x40000000 | 1 | L_RAM | 2 << 2;
+        flush();
+        accesses_at("long Device", i, va, attr[i] < 0x10);
+    }
+    t[0][2] |= L_RO;
+    CP(MAIR0, 0x0404ff);
+    flush();
+    code[0] = 0xe5812000; /* str r2, [r1] */
+    sync_code();
+    for (u32 off = 0; off < 2; off++) {
+        go((u32)code, PL1, va + off);
+        check("long order", off, trap.dfsr, status(off ? ALIGN : PERM, 1) | 1 << 11);
+    }
+    t[0][2] = 0;
+    flush();
 }
 
 static void run(void)
@@ -387,8 +458,11 @@ static void run(void)
     page[0] = 0xef000000;
     sync_code();
     v8 = (GET("p15, 0, %0, c0, c2, 5") >> 4 & 15) != 0; /* ID_ISAR5: AES */
+    accesses_at("MMU off", 0, (u32)page, 1);
     short_tests();
     alignment();
+    device_short();
     long_tests();
     alignment();
+    device_long();
 }

@@ -237,8 +237,52 @@ static void lower(u32 g)
     flush();
 }
 
-/* What must be aligned; X1 is one byte off. */
 static u32 code[1024] __attribute__((aligned(4096)));
+
+/* The memory type is looked at behind the walk, before permissions (AArch64.S1Translate()); of an
+ * access to two pages each is looked at. */
+static void alignment_order(u64 *pd, u64 *pn)
+{
+    static const struct {
+        const char *name;
+        u64 first, second; /* attributes of the pages */
+        u32 off, fsc;
+        unsigned char store, at_second;
+    } cases[] = {
+        {"Device, read-only, store", PTE_RAM | PTE_RO | PTE_DEVICE, 0, 64, 0x0f, 1, 0},
+        {"and not aligned", PTE_RAM | PTE_RO | PTE_DEVICE, 0, 66, 0x21, 1, 0},
+        {"Device, no access flag", PTE_DEVICE, 0, 66, 0x0b, 1, 0},
+        {"Device and invalid", PTE_RAM | PTE_DEVICE, 0, 4092, 0x21, 0, 0},
+        {"Normal and invalid", PTE_RAM, 0, 4092, 0x07, 0, 1},
+        {"Normal and Device", PTE_RAM, PTE_RAM | PTE_DEVICE, 4092, 0x21, 0, 1},
+        {"Normal and Device, store", PTE_RAM, PTE_RAM | PTE_DEVICE, 4092, 0x21, 1, 1},
+        {"read-only and Device", PTE_RAM | PTE_RO, PTE_RAM | PTE_DEVICE, 4092, 0x0f, 1, 0},
+        {"Normal and Normal", PTE_RAM, PTE_RAM, 4092, 0, 1, 0},
+        {"Device, aligned", PTE_RAM | PTE_DEVICE, 0, 4088, 0, 1, 0},
+    };
+    for (u32 i = 0; i < COUNT(cases); i++) {
+        *pd = (u64)page | PTE_PAGE | cases[i].first;
+        *pn = cases[i].second ? ((u64)page + 4096) | PTE_PAGE | cases[i].second : 0;
+        flush();
+        code[0] = cases[i].store ? 0xf9000022 : 0xf9400020; /* str x2, [x1]; ldr x0, [x1] */
+        code[1] = 0xd4000001;
+        sync_code();
+        u64 at = 0x1000600000 + cases[i].off;
+        for (u32 again = 0; again < 2; again++) {
+            go((u64)code, 0x3c5, at);
+            check(cases[i].name, again, trap.esr,
+                  cases[i].fsc ? 0x25ul << 26 | 1 << 25 | cases[i].store << 6 | cases[i].fsc
+                               : 0x15ul << 26 | 1 << 25);
+            if (cases[i].fsc) {
+                check("its far", i << 4 | again, trap.far, cases[i].at_second ? 0x1000601000 : at);
+            }
+        }
+    }
+    *pd = *pn = 0;
+    flush();
+}
+
+/* What must be aligned; X1 is one byte off. */
 static void alignment(void)
 {
     static const struct {
@@ -262,7 +306,15 @@ static void alignment(void)
         {0x3d800020, 8, 0, 1}, /* str q0, [x1] */
         {0xfd400020, 4, 0, 0}, /* ldr d0, [x1] */
         {0x4c407020, 1, 2, 0}, /* ld1 {v0.16b}, [x1] */
-        {0x4c407820, 4, 0, 0}, /* ld1 {v0.4s}... .2d: elements of 8 bytes */
+        {0x4c407820, 4, 2, 0}, /* ld1 {v0.4s}, [x1]: elements of 4 bytes */
+        {0x4c407c20, 4, 0, 0}, /* ld1 {v0.2d}, [x1] */
+        {0x4c407c20, 8, 2, 0}, /* the same */
+        {0x4c008420, 2, 2, 1}, /* st2 {v0.8h, v1.8h}, [x1] */
+        {0x4c008820, 2, 0, 1}, /* st2 {v0.4s, v1.4s}, [x1] */
+        {0x0d408020, 2, 0, 0}, /* ld1 {v0.s}[0], [x1] */
+        {0xad400820, 8, 0, 0}, /* ldp q0, q2, [x1] */
+        {0x6d400820, 8, 2, 0}, /* ldp d0, d2, [x1] */
+        {0x29400820, 2, 0, 0}, /* ldp w0, w2, [x1] */
         {0xc85f7c20, 4, 1, 0}, /* ldxr x0, [x1] */
         {0xc8007c22, 4, 1, 1}, /* stxr w0, x2, [x1] */
         {0xd50b7421, 0, 3, 1}, /* dc zva, x1: never in Device memory */
@@ -270,7 +322,7 @@ static void alignment(void)
     u64 root = MRS("ttbr0_el1");
     u64 *pd = pte((u64 *)root, 0x1000600000, 3), *pn = pte((u64 *)root, 0x1000601000, 3);
 
-    for (u32 dev = 1; dev < 4; dev += 2) {
+    for (u32 dev = 0; dev < 4; dev++) {
         /* Device-nGnRnE, Normal, Device-GRE, Normal non-cacheable */
         static const unsigned char attr[4] = {0, 0xff, 0x0c, 0x44};
         MSR("mair_el1", 0x00ff | attr[dev] << 16);
@@ -296,6 +348,7 @@ static void alignment(void)
         }
     }
     MSR("mair_el1", 0x00ff);
+    alignment_order(pd, pn);
     /* An exclusive that is not aligned does not come to the walk. */
     code[0] = 0xc85f7c20;
     sync_code();

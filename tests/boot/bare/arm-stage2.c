@@ -347,6 +347,28 @@ static void nested(void)
     flush2();
     go_el1((u64)code, 0x2000000678);
     check("again", 0, trap.esr & 0x3f, 5);
+    /* Normal memory that stage 2 makes Device: aligned or a fault of stage 2, before permissions.
+     */
+    u64 *s2 = (u64 *)MRS("vttbr_el2"), *l2s = table_new(), *l3 = table_new();
+    s2[3] = (u64)l2s | PTE_TABLE;
+    l2s[0] = (u64)l3 | PTE_TABLE;
+    *d = 0xc0000000 | PTE_PAGE | PTE_RAM;
+    for (u32 i = 0; i < 8; i++) {
+        u32 off = i & 1, ro = i >> 1 & 1, normal = i >> 2;
+        l3[0] = (u64)page | PTE_PAGE | PTE_AF | (ro ? 1 : 3) << 6 | (normal ? S2_NORMAL : 1 << 2);
+        flush2();
+        set_code(off ? 0xb8001023 : 0xb9000023); /* stur w3, [x1, 1]; str w3, [x1] */
+        go_el1((u64)code, 0x2000000678);
+        u32 fsc = off && !normal ? 0x21 : ro ? 0x0f : 0;
+        check("stage 2 Device", i, trap.esr,
+              fsc ? 0x24ul << 26 | 1 << 25 | E(2, 0, 3, 0, 0) | 1 << 6 | fsc
+                  : 0x16ul << 26 | 1 << 25);
+        if (fsc) {
+            check("its far", i, trap.far, 0x2000000678 + off);
+        }
+    }
+    s2[3] = 0;
+    flush2();
     MSR("sctlr_el1", 0x30d00800);
 }
 

@@ -105,9 +105,10 @@ __asm__(".arch armv8.5-a");
 OP0(vmalle1)
 OP(vae1)
 OP(aside1)
-OP(vaae1) OP(vale1) OP(vaale1) OP0(vmalle1is) OP(vae1is) OP(aside1is) OP(vaae1is) OP(vale1is)
-    OP(vaale1is) OP(rvae1) OP(rvaae1) OP(rvale1) OP(rvaale1) OP(rvae1is) OP(rvaae1is) OP(rvale1is)
-        OP(rvaale1is) OP0(vmalle1os) OP(vae1os) OP(aside1os) OP(vaae1os) OP(rvae1os) OP(rvaale1os)
+OP(vaae1)
+OP(vale1) OP(vaale1) OP0(vmalle1is) OP(vae1is) OP(aside1is) OP(vaae1is) OP(vale1is) OP(vaale1is)
+    OP(rvae1) OP(rvaae1) OP(rvale1) OP(rvaale1) OP(rvae1is) OP(rvaae1is) OP(rvale1is) OP(rvaale1is)
+        OP0(vmalle1os) OP(vae1os) OP(aside1os) OP(vaae1os) OP(rvae1os) OP(rvaale1os)
 
             enum {
                 BY_VA = 1,
@@ -396,8 +397,9 @@ static void el1(void)
 OP0(alle1)
 OP0(alle1is)
 OP0(vmalls12e1)
-OP0(vmalls12e1is) OP(ipas2e1is) OP(ipas2le1is) OP(ipas2e1) OP0(alle2) OP0(alle2is) OP(vae2)
-    OP(vae2is) OP(vale2) OP(vale2is) OP(ripas2e1is)
+OP0(vmalls12e1is)
+OP(ipas2e1is) OP(ipas2le1is) OP(ipas2e1) OP0(alle2) OP0(alle2is) OP(vae2) OP(vae2is) OP(vale2)
+    OP(vale2is) OP(ripas2e1is)
 
     /* The guest at EL1 loads from x1 into x0 and calls; its MMU is off, or on with `asid`. */
     static u64 guest_load(u64 va)

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The rhea authors */
 /*
- * A bare-metal AArch64 program for the virt board that executes the vectors found at FPA_VECTORS
- * (see ops.h) and compares results and FPSR. It prints what differs on the serial port and ends
- * through PSCI.
+ * A bare-metal program for the virt board, for AArch64 or AArch32, that executes the vectors found
+ * at FPA_VECTORS (see ops.h, ops32.h) and compares results and FPSR. It prints what differs on the
+ * serial port and ends through PSCI.
  *
  * Built by suite.py in the folder above: gcc -march=armv8.2-a+fp16 -mgeneral-regs-only
- * -mcmodel=large -nostdlib -T guest.ld. It has no MMU, so everything is aligned.
+ * -nostdlib -T guest.ld. It has no MMU, so everything is aligned.
  */
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __aarch64__
 #include "ops.h"
+#else
+#include "ops32.h"
+#endif
 
 #define SHOWN 8 /* differences printed of a block */
 
@@ -32,7 +36,11 @@ static void put_char(char c)
 
 static _Noreturn void finish(void)
 {
+#ifdef __aarch64__
     __asm__ volatile("mov x0, %0\n\thvc #0" : : "r"(UINT64_C(0x84000008)) : "x0");
+#else
+    __asm__ volatile(".arch_extension virt\n\tmov r0, %0\n\thvc #0" : : "r"(0x84000008) : "r0");
+#endif
     for (;;)
         __asm__ volatile("wfi");
 }
@@ -82,6 +90,9 @@ static inline uint64_t everywhere(uint64_t v, unsigned size)
                        : v;
 }
 
+/* EXECUTE: an instruction with its operands; EXECUTE_VECTOR: in all lanes, whose halves must come
+ * out equal. */
+#ifdef __aarch64__
 #define RESULT_f16    "fmov %0, d0"
 #define RESULT_f32    RESULT_f16
 #define RESULT_f64    RESULT_f16
@@ -91,8 +102,48 @@ static inline uint64_t everywhere(uint64_t v, unsigned size)
 #define RESULT_lu     RESULT_w
 #define RESULT_b      RESULT_w
 #define RESULT_m      RESULT_w
-/* Both halves, which must be equal. */
 #define RESULT_VECTOR "fmov x10, d0\n\tmov x11, v0.d[1]\n\tcmp x10, x11\n\tcsinv %0, x10, x10, eq"
+
+#define EXECUTE(insn, result, mode)                                                                \
+    __asm__ volatile("msr fpsr, xzr\n\tfmov d0, %2\n\tfmov d1, %3\n\tfmov d2, %4\n\t"              \
+                     "mov x9, %2\n\t" insn "\n\tmrs %1, fpsr\n\t" result                           \
+                     : "=&r"(got), "=&r"(flags)                                                    \
+                     : "r"(a), "r"(b), "r"(c)                                                      \
+                     : "x9", "x10", "x11", "cc")
+#define EXECUTE_VECTOR(insn, mode)                                                                 \
+    __asm__ volatile("msr fpsr, xzr\n\tdup v0.2d, %2\n\tdup v1.2d, %3\n\t"                         \
+                     "dup v2.2d, %4\n\tmov x9, %2\n\t" insn "\n\tmrs %1, fpsr\n\t" RESULT_VECTOR   \
+                     : "=&r"(got), "=&r"(flags)                                                    \
+                     : "r"(a), "r"(b), "r"(c)                                                      \
+                     : "x9", "x10", "x11", "cc")
+#else
+/* The other half of D0 is what it was. */
+#define RESULT_f16 "vmov %Q0, %R0, d0\n\tuxth %Q0, %Q0\n\tmov %R0, #0"
+#define RESULT_f32 "vmov %Q0, %R0, d0\n\tmov %R0, #0"
+#define RESULT_f64 "vmov %Q0, %R0, d0"
+#define RESULT_w   RESULT_f32
+#define RESULT_wu  RESULT_f32
+#define RESULT_l   RESULT_f64
+#define RESULT_lu  RESULT_f64
+#define RESULT_b   "mov %Q0, r10\n\tmov %R0, #0"
+#define RESULT_m   RESULT_f64
+#define EXECUTE(insn, result, mode)                                                                \
+    __asm__ volatile("vmsr fpscr, %5\n\tvmov d0, %Q2, %R2\n\tvmov d1, %Q3, %R3\n\t"                \
+                     "vmov d2, %Q4, %R4\n\t" insn                                                  \
+                     "\n\tvmrs %1, fpscr\n\tand %1, %1, #0x9f\n\t" result                          \
+                     : "=&r"(got), "=&r"(flags)                                                    \
+                     : "r"(a), "r"(b), "r"(c), "r"(mode)                                           \
+                     : "r10", "cc")
+#define EXECUTE_VECTOR(insn, mode)                                                                 \
+    __asm__ volatile("vmsr fpscr, %5\n\tvmov d0, %Q2, %R2\n\tvmov d1, %Q2, %R2\n\t"                \
+                     "vmov d2, %Q3, %R3\n\tvmov d3, %Q3, %R3\n\tvmov d4, %Q4, %R4\n\t"             \
+                     "vmov d5, %Q4, %R4\n\t" insn "\n\tvmrs %1, fpscr\n\tand %1, %1, #0x9f\n\t"    \
+                     "vmov %Q0, %R0, d0\n\tvmov r10, s2\n\tcmp r10, %Q0\n\tmvnne %R0, %R0\n\t"     \
+                     "vmov r10, s3\n\tcmpeq r10, %R0\n\tmvnne %R0, %R0"                            \
+                     : "=&r"(got), "=&r"(flags)                                                    \
+                     : "r"(a), "r"(b), "r"(c), "r"(mode)                                           \
+                     : "r10", "cc")
+#endif
 
 #define SIGN(source) (UINT64_C(1) << ((8 << SIZE_##source) - 1))
 
@@ -101,8 +152,9 @@ static inline uint64_t everywhere(uint64_t v, unsigned size)
     {                                                                                              \
         const uint64_t *v = r->records;                                                            \
         for (uint64_t i = 0; i < r->count; i++, v += arity_ + 1) {                                 \
-            uint64_t got, flags, a = v[0], b = v[arity_ > 1], c = v[arity_ > 2 ? 2 : 0];           \
+            uint64_t got, a = v[0], b = v[arity_ > 1], c = v[arity_ > 2 ? 2 : 0];                  \
             uint64_t want = v[arity_];                                                             \
+            size_t flags, mode = r->fpcr;                                                          \
             a ^= negate & 1 ? SIGN(source) : 0;                                                    \
             c ^= negate & 4 ? SIGN(source) : 0;                                                    \
             if (lanes > 1) {                                                                       \
@@ -111,19 +163,11 @@ static inline uint64_t everywhere(uint64_t v, unsigned size)
                 b = everywhere(b, SIZE_##source);                                                  \
                 c = everywhere(c, SIZE_##source);                                                  \
                 want = everywhere(want, to);                                                       \
-                __asm__ volatile("msr fpsr, xzr\n\tdup v0.2d, %2\n\tdup v1.2d, %3\n\t"             \
-                                 "dup v2.2d, %4\n\tmov x9, %2\n\t" insn                            \
-                                 "\n\tmrs %1, fpsr\n\t" RESULT_VECTOR                              \
-                                 : "=&r"(got), "=&r"(flags)                                        \
-                                 : "r"(a), "r"(b), "r"(c)                                          \
-                                 : "x9", "x10", "x11", "cc");                                      \
+                EXECUTE_VECTOR(insn, mode);                                                        \
             } else {                                                                               \
-                __asm__ volatile("msr fpsr, xzr\n\tfmov d0, %2\n\tfmov d1, %3\n\tfmov d2, %4\n\t"  \
-                                 "mov x9, %2\n\t" insn "\n\tmrs %1, fpsr\n\t" RESULT_##result      \
-                                 : "=&r"(got), "=&r"(flags)                                        \
-                                 : "r"(a), "r"(b), "r"(c)                                          \
-                                 : "x9", "x10", "x11", "cc");                                      \
+                EXECUTE(insn, RESULT_##result, mode);                                              \
             }                                                                                      \
+            (void)mode;                                                                            \
             if (__builtin_expect(got != want || flags != r->flags[i], 0))                          \
                 wrong(r, i, got, flags);                                                           \
         }                                                                                          \
@@ -142,11 +186,16 @@ static const struct {
 
 static __attribute__((used)) _Noreturn void exception(void)
 {
+#ifdef __aarch64__
     uint64_t esr, elr;
-
     __asm__ volatile("mrs %0, esr_el1\n\tmrs %1, elr_el1" : "=r"(esr), "=r"(elr));
     put("exception, syndrome ");
     put_hex(esr);
+#else
+    uint32_t elr;
+    __asm__ volatile("mov %0, lr" : "=r"(elr));
+    put("exception");
+#endif
     put(" at ");
     put_hex(elr);
     put("\n");
@@ -162,7 +211,9 @@ static __attribute__((used)) _Noreturn void guest_main(void)
         Run r = {ops[b->op].name, ops[b->op].arity, b->fpcr, b->count, 0, NULL, NULL};
         r.records = (const uint64_t *)(b + 1);
         r.flags = (const uint8_t *)(r.records + b->count * (r.arity + 1));
+#ifdef __aarch64__
         __asm__ volatile("msr fpcr, %0" : : "r"(b->fpcr));
+#endif
         ops[b->op].kernel(&r);
         bad += r.wrong;
         executed += b->count;
@@ -180,6 +231,7 @@ static __attribute__((used)) _Noreturn void guest_main(void)
 
 static uint8_t stack[8192] __attribute__((aligned(16), used));
 
+#ifdef __aarch64__
 __asm__(".section .text.start, \"ax\"\n"
         ".globl _start\n"
         "_start:\n"
@@ -199,3 +251,28 @@ __asm__(".section .text.start, \"ax\"\n"
         "  .balign 128\n"
         "  .endr\n"
         ".text\n");
+#else
+__asm__(".section .text.start, \"ax\"\n"
+        ".arm\n"
+        ".globl _start\n"
+        "_start:\n"
+        "  ldr sp, =stack + 8192\n"
+        "  ldr r0, =vectors\n"
+        "  mcr p15, 0, r0, c12, c0, 0\n" /* VBAR */
+        "  mov r0, #0xf00000\n"
+        "  mcr p15, 0, r0, c1, c0, 2\n" /* CPACR: CP10, CP11 */
+        "  isb\n"
+        "  mov r0, #0x40000000\n"
+        "  vmsr fpexc, r0\n"
+        "  b guest_main\n"
+        "  .ltorg\n"
+        "  .balign 32\n"
+        "vectors:\n"
+        "  .rept 8\n"
+        "  b 1f\n"
+        "  .endr\n"
+        "1: ldr sp, =stack + 8192\n"
+        "  b exception\n"
+        "  .ltorg\n"
+        ".text\n");
+#endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The rhea authors */
 /*
- * Makes the vectors that guest.c executes (format: ops.h) of what testfloat_gen writes.
+ * Makes the vectors that guest.c executes (format: ops.h) of what testfloat_gen writes; with
+ * AARCH32 defined, of ops32.h's instructions.
  *
  *   vectors list                       a line for each operation: name, rounding, TestFloat's
  * function vectors convert NAME FPCR EVERY    a block of every EVERYth vector from standard input
@@ -22,7 +23,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef AARCH32
+#include "ops32.h"
+#else
 #include "ops.h"
+#endif
 #include "tcg/softfp.h"
 
 typedef enum Type {
@@ -272,6 +277,9 @@ static void convert(unsigned op, uint64_t fpcr, uint64_t every)
     const Op *o = &ops[op];
     int rounding = o->rounding >= 0 ? o->rounding : (int)(fpcr >> FPA_RMODE_SHIFT & 3);
     FpaBlock head = {.magic = FPA_MAGIC, .op = op, .fpcr = fpcr};
+    /* StandardFPSCRValue() */
+    bool standard = o->name[0] == 'q';
+    uint64_t effective = standard ? (fpcr & FPA_FZ16) | FPA_FZ | FPA_DN : fpcr;
     uint64_t number = 0, room = 0;
     uint8_t *flags = NULL;
     char line[256];
@@ -293,7 +301,7 @@ static void convert(unsigned op, uint64_t fpcr, uint64_t every)
             p = end;
         }
         uint64_t result =
-            expect(o, fpcr, rounding, v, v[o->arity], (unsigned)v[o->arity + 1], &fpsr);
+            expect(o, effective, rounding, v, v[o->arity], (unsigned)v[o->arity + 1], &fpsr);
         if (o->result == TYPE_m)
             result =
                 result ? (o->source == TYPE_f64 ? UINT64_MAX : (2 * sign_bit(o->source)) - 1) : 0;
