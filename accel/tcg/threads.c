@@ -210,12 +210,17 @@ CPU *cpu_peer(CPU *cpu, unsigned index)
 
 /* ---- requests from any thread ---- */
 
+static void request(CPU *cpu, uint32_t bits)
+{
+    __atomic_fetch_or(&cpu->interrupts, bits, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&cpu->env->exit_request, 1, __ATOMIC_SEQ_CST);
+}
+
 void cpu_kick(CPU *cpu, uint32_t bits)
 {
     TcgCpu *tc = cpu->tcg;
 
-    __atomic_fetch_or(&cpu->interrupts, bits, __ATOMIC_SEQ_CST);
-    __atomic_store_n(&cpu->env->exit_request, 1, __ATOMIC_SEQ_CST);
+    request(cpu, bits);
     /* Pairs with the sleeper's store of `sleeping` before its last look at the interrupts. */
     if (__atomic_load_n(&tc->sleeping, __ATOMIC_SEQ_CST)) {
         g_mutex_lock(&tc->sleep_lock);
@@ -242,7 +247,7 @@ void cpu_set_line(CPU *cpu, unsigned line, bool level)
     }
 }
 
-void cpu_run_on(CPU *cpu, void (*fn)(CPU *cpu, void *data), void *data)
+static void queue_work(CPU *cpu, void (*fn)(CPU *cpu, void *data), void *data)
 {
     WorkItem *w = g_new(WorkItem, 1);
     TcgCpu *tc = cpu->tcg;
@@ -253,7 +258,25 @@ void cpu_run_on(CPU *cpu, void (*fn)(CPU *cpu, void *data), void *data)
     while (!__atomic_compare_exchange_n(&tc->work, &w->next, w, true, __ATOMIC_SEQ_CST,
                                         __ATOMIC_RELAXED)) {
     }
+}
+
+void cpu_run_on(CPU *cpu, void (*fn)(CPU *cpu, void *data), void *data)
+{
+    queue_work(cpu, fn, data);
     cpu_kick(cpu, CPU_INT_WORK);
+}
+
+void cpu_run_later(CPU *cpu, void (*fn)(CPU *cpu, void *data), void *data)
+{
+    queue_work(cpu, fn, data);
+    request(cpu, CPU_INT_WORK);
+}
+
+bool cpu_sleeps(const CPU *cpu)
+{
+    /* Pairs with the sleeper's store when it wakes, behind which it looks at its requests. */
+    return cpu->tcg->accel->opt.single_thread ||
+           __atomic_load_n(&cpu->tcg->sleeping, __ATOMIC_SEQ_CST);
 }
 
 static void run_work(CPU *cpu)

@@ -217,5 +217,10 @@ void cpu_set_line(CPU *cpu, unsigned line, bool level);
 void cpu_kick(CPU *cpu, uint32_t bits);
 /* Run fn(cpu, data) on cpu's thread between units. Does not wait. [any] */
 void cpu_run_on(CPU *cpu, void (*fn)(CPU *cpu, void *data), void *data);
+/* The same, but a vCPU that sleeps is not woken for it. [any] */
+void cpu_run_later(CPU *cpu, void (*fn)(CPU *cpu, void *data), void *data);
+/* It sleeps (or all vCPUs take turns, and it is not its turn): what has been queued for it runs
+ * before it executes anything. [any other vCPU] */
+bool cpu_sleeps(const CPU *cpu);
 
 #endif

@@ -359,7 +359,9 @@ typedef struct ARMBoard {
     uint8_t gic_state;      /* what the GIC was told last: see arm_gic_state_changed() */
     struct ARMDisas *disas; /* disas.c; NULL: not asked for yet */
     uint32_t power;         /* atomic: PSCI state, see psci.c */
-    uint32_t tlbi_busy;     /* atomic: TLB maintenance sent to other CPUs and not done yet */
+    uint32_t tlbi_busy;     /* TLB maintenance was sent to other CPUs, see tlbi.c */
+    uint32_t tlbi_queued;   /* atomic: by other CPUs to this one, and not done yet */
+    uint32_t tlbi_all;      /* atomic: is a flush of everything among it? */
 } ARMBoard;
 
 #endif

@@ -4,10 +4,13 @@
  * TLB maintenance and address translation instructions (DDI 0487, D8.16, C5.4, C5.5).
  *
  * An operation acts on this CPU at once. If it is broadcast, the other CPUs get it through their
- * work queues; a DSB waits until all that this CPU has sent are done, nothing else does.
+ * work queues; a DSB waits until what this CPU has sent is done, nothing else does. A CPU that
+ * sleeps is neither woken nor waited for: it serves its queue before it runs an instruction. While
+ * it has a flush of everything in its queue, nothing more is put there.
  *
- * Invariant: board.tlbi_busy counts what was sent and is not done. A CPU that waits at a DSB goes
- * back to the dispatcher each time, so that it serves its own queue.
+ * Invariants: board.tlbi_queued counts what is in a CPU's queue and not done; board.tlbi_busy is
+ * not zero if this CPU has sent something since a DSB last found all done. A CPU that waits at a
+ * DSB goes back to the dispatcher each time, so that it serves its own queue.
  *
  * Test: tests/unit/test-arm-sys.c
  */
@@ -22,10 +25,14 @@ typedef struct Tlbi {
     TlbiKind kind;
     uint32_t tag;
     uint64_t va, pages; /* pages of 4 KiB */
-    ARMEnv *from;
+    bool last;          /* in the queue for now: everything is flushed */
 } Tlbi;
 
 #define TLBI_MAX_PAGES 64 /* beyond it all is flushed */
+#define TLBI_MAX_QUEUE 64 /* the same of operations in a queue */
+
+/* board.tlbi_all */
+enum { ALL_NONE, ALL_COMING, ALL_QUEUED };
 
 static void tlbi_do(CPU *cpu, const Tlbi *t)
 {
@@ -63,10 +70,38 @@ static void tlbi_do(CPU *cpu, const Tlbi *t)
 static void tlbi_remote(CPU *cpu, void *data)
 {
     Tlbi *t = data;
+    ARMEnv *env = arm_env(cpu);
 
+    if (t->last) {
+        /* Before the flush: what comes from here on may not be covered by it. */
+        __atomic_store_n(&env->board.tlbi_all, ALL_NONE, __ATOMIC_SEQ_CST);
+    }
     tlbi_do(cpu, t);
-    __atomic_fetch_sub(&t->from->board.tlbi_busy, 1, __ATOMIC_RELEASE);
     g_free(t);
+    __atomic_fetch_sub(&env->board.tlbi_queued, 1, __ATOMIC_RELEASE);
+}
+
+static void tlbi_send(CPU *other, Tlbi t)
+{
+    ARMEnv *env = arm_env(other);
+    uint32_t none = ALL_NONE, coming = ALL_COMING;
+
+    if (__atomic_load_n(&env->board.tlbi_all, __ATOMIC_SEQ_CST) == ALL_QUEUED) {
+        return;
+    }
+    if (__atomic_fetch_add(&env->board.tlbi_queued, 1, __ATOMIC_SEQ_CST) >= TLBI_MAX_QUEUE &&
+        __atomic_compare_exchange_n(&env->board.tlbi_all, &none, ALL_COMING, false,
+                                    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+        t = (Tlbi){.kind = TLBI_ALL, .last = true};
+    }
+    Tlbi *copy = g_new(Tlbi, 1);
+    *copy = t;
+    cpu_run_later(other, tlbi_remote, copy);
+    if (t.last) {
+        /* Unless it is done already. */
+        __atomic_compare_exchange_n(&env->board.tlbi_all, &coming, ALL_QUEUED, false,
+                                    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    }
 }
 
 static void tlbi_run(ARMEnv *env, Tlbi t, bool broadcast)
@@ -81,17 +116,32 @@ static void tlbi_run(ARMEnv *env, Tlbi t, bool broadcast)
         if (other == cpu) {
             continue;
         }
-        Tlbi *copy = g_new(Tlbi, 1);
-        *copy = t;
-        copy->from = env;
-        __atomic_fetch_add(&env->board.tlbi_busy, 1, __ATOMIC_RELAXED);
-        cpu_run_on(other, tlbi_remote, copy);
+        tlbi_send(other, t);
+        env->board.tlbi_busy = 1;
     }
+}
+
+static bool tlbi_all_done(ARMEnv *env)
+{
+    CPU *cpu = env->cpu.cpu, *other;
+
+    for (unsigned i = 0; (other = cpu_peer(cpu, i)); i++) {
+        if (other != cpu && __atomic_load_n(&arm_env(other)->board.tlbi_queued, __ATOMIC_ACQUIRE) &&
+            !cpu_sleeps(other)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static void helper_arm_dsb_wait(ARMEnv *env)
 {
-    if (__atomic_load_n(&env->board.tlbi_busy, __ATOMIC_ACQUIRE)) {
+    if (!env->board.tlbi_busy) {
+        return;
+    }
+    if (tlbi_all_done(env)) {
+        env->board.tlbi_busy = 0;
+    } else {
         sched_yield();
         cpu_kick(env->cpu.cpu, CPU_INT_WORK);
         cpu_loop_exit_restore(env->cpu.cpu, RHEA_RA());

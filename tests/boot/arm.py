@@ -298,6 +298,8 @@ add('arm')
 for model in ('cortex-a15', 'max'):
     test(f'arm/bare-faults-{model}', lambda m=model: bare('faults', '-cpu', m, target='arm'), limit=5)
 for model in ('cortex-a15', 'max'):
+    test(f'arm/bare-at-{model}', lambda m=model: bare('at', '-cpu', m, target='arm'), limit=5)
+for model in ('cortex-a15', 'max'):
     test(f'arm/bare-endian-{model}', lambda m=model: bare('endian', '-cpu', m, target='arm'), limit=5)
 test('arm/bare-secure', lambda: bare('secure', '-cpu', 'cortex-a15', '-semihosting', machine='virt,secure=on', target='arm'), limit=5)
 test('arm/uboot', lambda: uboot('arm', 'qemu_arm'), limit=10)

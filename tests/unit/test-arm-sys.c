@@ -32,6 +32,7 @@ typedef struct Fake {
     struct Fake *peer;
     void (*work)(CPU *cpu, void *data);
     void *work_data;
+    bool asleep;
     bool line_out[ARM_OUT_COUNT];
 } Fake;
 
@@ -92,6 +93,14 @@ void cpu_run_on(CPU *cpu, void (*fn)(CPU *cpu, void *data), void *data)
 {
     fake_of(cpu)->work = fn;
     fake_of(cpu)->work_data = data;
+}
+void cpu_run_later(CPU *cpu, void (*fn)(CPU *cpu, void *data), void *data)
+{
+    cpu_run_on(cpu, fn, data);
+}
+bool cpu_sleeps(const CPU *cpu)
+{
+    return fake_of((CPU *)cpu)->asleep;
 }
 void tlb_set(CPU *cpu, unsigned idx, TlbAccess access, const TlbFill *fill)
 {
@@ -215,7 +224,7 @@ static void sys(Fake *f, uint32_t enc, uint64_t val)
 static uint64_t eret(Fake *f)
 {
     return f->env->cpu.pc = CALL(arm_helper_eret, uint64_t, (ARMEnv *, uint64_t), f->env,
-                                f->env->sys.elr_el[f->env->sys.el]);
+                                 f->env->sys.elr_el[f->env->sys.el]);
 }
 static uint64_t svc(Fake *f, uint32_t imm, uint64_t next)
 {
@@ -767,6 +776,21 @@ static void test_tlbi(void)
     g_assert_true(g->flush_kind == 'p');
     g_assert_cmphex(g->flush_addr, ==, 0x99000);
     g_assert_cmpint(try(f, CALL(arm_helper_dsb_wait, void, (ARMEnv *), f->env)), ==, -1);
+
+    /* It does not wait for one that sleeps, whose queue ends in a flush of everything. */
+    sys(f, ARM_SYSREG(1, 0, 8, 3, 3), 0x99);
+    g_assert_cmpint(try(f, CALL(arm_helper_dsb_wait, void, (ARMEnv *), f->env)), ==, -2);
+    g->asleep = true;
+    g_assert_cmpint(try(f, CALL(arm_helper_dsb_wait, void, (ARMEnv *), f->env)), ==, -1);
+    unsigned queued = 1;
+    for (unsigned i = 0; i < 1000; i++) {
+        g->work = NULL;
+        sys(f, ARM_SYSREG(1, 0, 8, 3, 3), 0x99);
+        queued += g->work != NULL;
+    }
+    g_assert_cmpuint(queued, ==, 65);
+    g->asleep = false;
+    g_assert_cmpint(try(f, CALL(arm_helper_dsb_wait, void, (ARMEnv *), f->env)), ==, -2);
     fake_free(f);
     fake_free(g);
 }
