@@ -313,6 +313,7 @@ static void test_foreign(void)
     g_clear_pointer(&why, g_free);
     g_assert_null(saved_file_open(dir, NAME, key, 100, &why));
     g_assert_cmpstr(why, ==, "it is too large");
+    g_clear_pointer(&why, g_free);
     g_chmod(p, 0620);
     refused("others may write to it");
     g_chmod(p, 0602);
