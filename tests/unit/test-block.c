@@ -10,6 +10,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define KIB 1024
@@ -435,6 +436,18 @@ static void test_throttle(void)
     image_close(&im);
 }
 
+/* Some file systems of the host cannot tell what they have in memory: tmpfs of older kernels. */
+static bool host_reads_now(const Image *im)
+{
+    char c;
+    int fd = open(im->path, O_RDONLY);
+    ssize_t n = preadv2(fd, &(struct iovec){&c, 1}, 1, 0, RWF_NOWAIT);
+    bool can = n >= 0 || errno != EOPNOTSUPP;
+
+    close(fd);
+    return can;
+}
+
 /* What the host has in memory is there at once; what would need more is left alone. */
 static void test_read_now(void)
 {
@@ -445,6 +458,11 @@ static void test_read_now(void)
     BlockRequest r = {.op = BLOCK_READ, .offset = 1024, .iov = v, .niov = 2};
 
     image_make(&im, 64 * KIB);
+    if (!host_reads_now(&im)) {
+        image_close(&im);
+        g_test_skip("the file system of the host has no RWF_NOWAIT");
+        return;
+    }
     image_open_ok(&im, "", false);
     /* It was just written; the host may still have dropped it. */
     bool done = false;
