@@ -235,6 +235,8 @@ def hotplug():
             g.check('for i in $(seq 20); do [ -e /sys/class/net/eth0 ] || break; sleep 1; done; test ! -e /sys/class/net/eth0', limit=40)
             g.check('for i in $(seq 10); do [ $(ls /sys/bus/pci/devices | grep -c ^0000:01) = 0 ] && break; sleep 1; done; '
                     'ls /sys/bus/pci/devices | grep -c ^0000:01 || true', '0')
+            # Linux forgets the card before it takes the slot's power, with which the card goes.
+            g.check('sleep 2')
         clean(g, 'e1000e|pci|virtio')
         g.off()
 
