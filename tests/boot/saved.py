@@ -30,17 +30,23 @@ def machine(target):
     return common + ['-m', '256M', '-kernel', linux, '-append', 'console=ttyS0']
 
 
+def units_at_end(g):
+    """Asks the monitor for (units translated, units loaded), and ends the machine."""
+    g.send('\x01c')
+    g.send('info jit\n')
+    made = int(g.expect(re.compile(rb'units translated +(\d+)'), 20)[1])
+    loaded = int(g.expect(re.compile(rb'units loaded +(\d+)'), 20)[1])
+    g.send('quit\n')
+    g.exit(0, 30)
+    return made, loaded
+
+
 def boot(target, cache, *args, accel='', limit=120):
     """(units translated, units loaded) of a boot, and what it printed."""
     with Guest(*machine(target), '-accel', f'tcg,cache={cache}{accel}', *args, target=target) as g:
         g.expect(OFF, limit)
         g.expect(re.compile(rb'reboot: Power down'), limit)
-        g.send('\x01c')
-        g.send('info jit\n')
-        made = int(g.expect(re.compile(rb'units translated +(\d+)'), 20)[1])
-        loaded = int(g.expect(re.compile(rb'units loaded +(\d+)'), 20)[1])
-        g.send('quit\n')
-        g.exit(0, 20)
+        made, loaded = units_at_end(g)
         if re.search('Kernel panic|Oops|BUG:', g.text):
             g.fail('the kernel reported an error')
         return made, loaded, g.text
@@ -76,12 +82,7 @@ def check():
         for _ in range(2):
             with Guest(*machine('riscv64'), '-accel', f'tcg,check=on,cache={d}') as g:
                 g.expect('Runtime SBI Version', 120)
-                g.send('\x01c')
-                g.send('info jit\n')
-                made = int(g.expect(re.compile(rb'units translated +(\d+)'), 20)[1])
-                loaded = int(g.expect(re.compile(rb'units loaded +(\d+)'), 20)[1])
-                g.send('quit\n')
-                g.exit(0, 30)
+                made, loaded = units_at_end(g)
         if loaded < 500 or made > loaded:
             raise Failure(f'{made} units translated, {loaded} loaded')
 
