@@ -32,6 +32,7 @@ static AddressSpace *machine_load_as(const Machine *m)
 }
 
 #define MAP_MIN    (256u << 10)
+#define SMALL_MAX  (64u << 10)
 #define HEADER_MAX 64u /* of a Linux Image */
 
 typedef struct FileMap {
@@ -285,6 +286,21 @@ static void rom_clear(Machine *m, uint64_t addr, uint64_t len)
     }
 }
 
+/* A device tree or a small program alone does not take a huge page. */
+static void rom_write(Machine *m, const LoadedRom *r)
+{
+    MemSection s;
+    bool small = r->data_size < SMALL_MAX &&
+                 memory_lookup(machine_load_as(m), r->addr, &s) == MEM_RAM && s.len >= r->data_size;
+    if (small) {
+        ram_block_allow_huge(s.block, s.ra - s.block->start, r->data_size, false);
+    }
+    memory_write_rom(machine_load_as(m), r->addr, r->data, r->data_size);
+    if (small) {
+        ram_block_allow_huge(s.block, s.ra - s.block->start, r->data_size, true);
+    }
+}
+
 static void rom_place(Machine *m, LoadedRom *r)
 {
     uint64_t from, to;
@@ -300,7 +316,7 @@ static void rom_place(Machine *m, LoadedRom *r)
         memory_write_rom(machine_load_as(m), r->addr, r->data, from);
         memory_write_rom(machine_load_as(m), r->addr + to, r->data + to, r->data_size - to);
     } else {
-        memory_write_rom(machine_load_as(m), r->addr, r->data, r->data_size);
+        rom_write(m, r);
     }
     if (!r->gzip) {
         rom_clear(m, r->addr + r->data_size, r->mem_size - r->data_size);

@@ -175,6 +175,16 @@ void ram_block_free(RamBlock *b)
     g_free(b);
 }
 
+void ram_block_allow_huge(RamBlock *b, uint64_t offset, uint64_t len, bool on)
+{
+    uint64_t from = offset & ~(MEM_PAGE_SIZE - 1);
+
+    if (b->size >= BLOCK_ALIGN && len) {
+        len = (offset + len - from + MEM_PAGE_SIZE - 1) & ~(MEM_PAGE_SIZE - 1);
+        madvise(b->host + from, len, on ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+    }
+}
+
 void ram_block_note_file(RamBlock *b, uint64_t offset, uint64_t len)
 {
     const uint64_t piece[2] = {offset, len};

@@ -108,6 +108,9 @@ RamBlock *ram_block_from_host(MemSystem *ms, const void *host, uint64_t *offset)
  * host would not take them, or they are a private copy of a file; nothing changed.
  */
 bool ram_block_discard(RamBlock *b, uint64_t offset, uint64_t len);
+/* Whether the host may back the pages of [offset, offset + len) with huge ones when they are first
+ * touched. It may from the start; off is for a write of what is small and alone. */
+void ram_block_allow_huge(RamBlock *b, uint64_t offset, uint64_t len, bool on);
 /* A file was mapped over a piece of the block; vCPUs do not run. */
 void ram_block_note_file(RamBlock *b, uint64_t offset, uint64_t len);
 /* Call fn for each block, in order of creation. */
