@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The rhea authors */
 /*
- * Shared by the benchmark programs of the guest (compute.c, simd.c, string.c, system.c, init.c,
- * bare.c).
+ * Shared by the benchmark programs of the guest: the kernels (compute.c, simd.c, string.c, smc.c,
+ * system.c, threads.c, mmio.c) and those that run them (init.c, bare.c).
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -24,10 +24,16 @@ struct bench_kernel {
 extern const struct bench_kernel bench_compute[];
 extern const struct bench_kernel bench_simd[]; /* empty where there are no vectors */
 extern const struct bench_kernel bench_string[];
+extern const struct bench_kernel bench_smc[];
+extern const struct bench_kernel bench_threads[];
+extern const struct bench_kernel bench_mmio[]; /* bare.c only */
 extern const struct bench_kernel bench_system[];
 
 /* 72 MiB of zeroed memory for the kernels. */
 #define BENCH_ARENA (72ull << 20)
 extern void *bench_arena;
+
+/* A program that ends at once. */
+extern const char *bench_true;
 
 #endif

@@ -329,9 +329,11 @@ static u64 tak(u64 n)
         return e;                                                                                  \
     }
 FUNC(0, x + 1)
-FUNC(1, x * 3) FUNC(2, x ^ x >> 7) FUNC(3, x - 5) FUNC(4, x << 1 | x >> 63) FUNC(5, ~x)
-    FUNC(6, x + (x >> 3)) FUNC(7, x * 5 + 1) static u64 (*const volatile funcs[8])(u64) = {
-        func0, func1, func2, func3, func4, func5, func6, func7};
+FUNC(1, x * 3)
+FUNC(2, x ^ x >> 7)
+FUNC(3, x - 5) FUNC(4, x << 1 | x >> 63) FUNC(5, ~x) FUNC(6, x + (x >> 3))
+    FUNC(7, x * 5 + 1) static u64 (*const volatile funcs[8])(u64) = {func0, func1, func2, func3,
+                                                                     func4, func5, func6, func7};
 static u64 indirect_calls(u64 n)
 {
     u64 x = 1, r = 12345;
@@ -350,6 +352,195 @@ static u64 indirect_same(u64 n)
         for (int i = 0; i < 10000; i++)
             x = funcs[i & 1](x);
     return x;
+}
+
+/* A jump table of 64 targets, none of which is alike: a decoder, a parser. */
+#define CASE(i, e)                                                                                 \
+    case i:                                                                                        \
+        x = e;                                                                                     \
+        break;
+#define CASES(i)                                                                                   \
+    CASE(i, x + i * 3 + 1)                                                                         \
+    CASE(i + 1, x * (2 * i + 3))                                                                   \
+    CASE(i + 2, x ^ x >> (i % 13 + 1))                                                             \
+    CASE(i + 3, (x << 3 | x >> 61) - i)                                                            \
+    CASE(i + 4, ~x + i)                                                                            \
+    CASE(i + 5, x - (x >> (i % 7 + 2)))                                                            \
+    CASE(i + 6, x + (x << (i % 5 + 1)))                                                            \
+    CASE(i + 7, (x ^ i) * 9)
+static __attribute__((noinline)) u64 jump_step(u32 which, u64 x)
+{
+    switch (which) {
+        CASES(0)
+        CASES(8)
+        CASES(16)
+        CASES(24)
+        CASES(32)
+        CASES(40)
+        CASES(48)
+        CASES(56)
+    }
+    return x;
+}
+static u64 jump_table(u64 n)
+{
+    u64 x = 1, r = 12345;
+    while (n--)
+        for (int i = 0; i < 10000; i++) {
+            r = r * 6364136223846793005ull + 1442695040888963407ull;
+            x = jump_step(r >> 58, x);
+        }
+    return x;
+}
+/* The same jump with targets in a short cycle: what a history of jumps predicts and a guess per
+ * site does not. */
+static u64 jump_cycle(u64 n)
+{
+    static const u8 cycle[8] = {3, 17, 3, 40, 61, 17, 8, 25};
+    u64 x = 1;
+    while (n--)
+        for (int i = 0; i < 10000; i++)
+            x = jump_step(cycle[i & 7], x);
+    return x;
+}
+
+/* Objects of four classes behind one call site, most of them of one class. */
+struct object;
+struct class
+{
+    u64 (*visit)(struct object *, u64);
+    u64 (*weight)(const struct object *);
+};
+struct object {
+    const struct class *class;
+    struct object *next;
+    u64 value;
+};
+static u64 visit_leaf(struct object *o, u64 x)
+{
+    return o->value += x >> 3;
+}
+static u64 visit_pair(struct object *o, u64 x)
+{
+    return o->value ^ o->next->class->weight(o->next) ^ x;
+}
+static u64 visit_sum(struct object *o, u64 x)
+{
+    return x + o->value * 3;
+}
+static u64 visit_shift(struct object *o, u64 x)
+{
+    return x << (o->value & 7) | x >> 57;
+}
+static u64 weight_value(const struct object *o)
+{
+    return o->value;
+}
+static u64 weight_one(const struct object *o)
+{
+    return 1;
+}
+static u64 virtual_calls(u64 n)
+{
+    static const struct class classes[4] = {{visit_leaf, weight_value},
+                                            {visit_pair, weight_one},
+                                            {visit_sum, weight_value},
+                                            {visit_shift, weight_one}};
+    static struct object o[64];
+    u64 x = 1;
+    seed(9);
+    for (int i = 0; i < 64; i++) {
+        u64 r = rnd() >> 40 & 15;
+        o[i].class = &classes[r < 12 ? 0 : r - 12];
+        o[i].next = &o[(i * 29 + 5) % 64];
+        o[i].value = i;
+    }
+    struct object *p = o;
+    while (n--)
+        for (int i = 0; i < 10000; i++) {
+            x = p->class->visit(p, x);
+            p = p->next;
+        }
+    return x;
+}
+
+/* Two stacks that hand control to each other: each return goes where another call came from. */
+void bench_switch_stack(void **from, void *to);
+#if defined(__riscv)
+__asm__(
+    ".text\n.globl bench_switch_stack\nbench_switch_stack:\n"
+    "addi sp, sp, -112\n"
+    "sd ra, 0(sp)\nsd s0, 8(sp)\nsd s1, 16(sp)\nsd s2, 24(sp)\nsd s3, 32(sp)\nsd s4, 40(sp)\n"
+    "sd s5, 48(sp)\nsd s6, 56(sp)\nsd s7, 64(sp)\nsd s8, 72(sp)\nsd s9, 80(sp)\nsd s10, 88(sp)\n"
+    "sd s11, 96(sp)\nsd sp, 0(a0)\nmv sp, a1\n"
+    "ld ra, 0(sp)\nld s0, 8(sp)\nld s1, 16(sp)\nld s2, 24(sp)\nld s3, 32(sp)\nld s4, 40(sp)\n"
+    "ld s5, 48(sp)\nld s6, 56(sp)\nld s7, 64(sp)\nld s8, 72(sp)\nld s9, 80(sp)\nld s10, 88(sp)\n"
+    "ld s11, 96(sp)\naddi sp, sp, 112\nret\n");
+enum { FRAME_WORDS = 14, FRAME_RETURN = 0 };
+#elif defined(__aarch64__)
+__asm__(".text\n.globl bench_switch_stack\nbench_switch_stack:\n"
+        "stp x29, x30, [sp, -96]!\nstp x19, x20, [sp, 16]\nstp x21, x22, [sp, 32]\n"
+        "stp x23, x24, [sp, 48]\nstp x25, x26, [sp, 64]\nstp x27, x28, [sp, 80]\n"
+        "mov x2, sp\nstr x2, [x0]\nmov sp, x1\n"
+        "ldp x19, x20, [sp, 16]\nldp x21, x22, [sp, 32]\nldp x23, x24, [sp, 48]\n"
+        "ldp x25, x26, [sp, 64]\nldp x27, x28, [sp, 80]\nldp x29, x30, [sp], 96\nret\n");
+enum { FRAME_WORDS = 12, FRAME_RETURN = 1 };
+#elif defined(__arm__)
+__asm__(".text\n.arm\n.globl bench_switch_stack\n.type bench_switch_stack, "
+        "%function\nbench_switch_stack:\n"
+        "push {r3-r11, lr}\nstr sp, [r0]\nmov sp, r1\npop {r3-r11, pc}\n");
+enum { FRAME_WORDS = 10, FRAME_RETURN = 9 };
+#else
+__asm__(".text\n.globl bench_switch_stack\nbench_switch_stack:\n"
+        "push %rbp\npush %rbx\npush %r12\npush %r13\npush %r14\npush %r15\n"
+        "mov %rsp, (%rdi)\nmov %rsi, %rsp\n"
+        "pop %r15\npop %r14\npop %r13\npop %r12\npop %rbx\npop %rbp\nret\n");
+enum { FRAME_WORDS = 8, FRAME_RETURN = 6 };
+#endif
+static void *main_stack, *other_stack;
+static u64 passed;
+static void other_side(void)
+{
+    for (;;) {
+        passed = passed * 5 + 1;
+        bench_switch_stack(&other_stack, main_stack);
+        passed ^= passed >> 9;
+        bench_switch_stack(&other_stack, main_stack);
+    }
+}
+static u64 coroutine(u64 n)
+{
+    void **top = (void **)((char *)bench_arena + 65536) - FRAME_WORDS;
+    top[FRAME_RETURN] = (void *)other_side;
+    other_stack = top;
+    passed = 1;
+    for (u64 i = 0; i < n * 1000; i++) {
+        passed += i;
+        bench_switch_stack(&main_stack, other_stack);
+    }
+    return passed;
+}
+
+/* Out of eight calls at once. */
+static void *jump_buffer[5];
+static __attribute__((noinline)) u64 descend(u64 depth, u64 x)
+{
+    if (!depth)
+        __builtin_longjmp(jump_buffer, 1);
+    return descend(depth - 1, x) * 3 + 1;
+}
+static __attribute__((noinline)) u64 try_descent(u64 depth, u64 x)
+{
+    if (!__builtin_setjmp(jump_buffer))
+        return descend(depth, x);
+    return passed * 5 + 1;
+}
+static u64 long_jumps(u64 n)
+{
+    passed = 1;
+    for (u64 i = 0; i < n * 1000; i++)
+        passed = try_descent(8, i);
+    return passed;
 }
 
 /* ---- interpreter loops ---- */
@@ -724,6 +915,11 @@ const struct bench_kernel bench_compute[] = {{"integer", "sieve", sieve, 40},
                                              {"calls", "tak", tak, 1200},
                                              {"calls", "indirect", indirect_calls, 1200},
                                              {"calls", "indirect-two", indirect_same, 1500},
+                                             {"calls", "jump-table", jump_table, 1000},
+                                             {"calls", "jump-cycle", jump_cycle, 1500},
+                                             {"calls", "virtual", virtual_calls, 1000},
+                                             {"calls", "coroutine", coroutine, 8000},
+                                             {"calls", "longjmp", long_jumps, 4000},
                                              {"interpreter", "vm-switch", vm_switch, 2000},
                                              {"interpreter", "vm-goto", vm_goto, 2000},
                                              {"fp", "nbody", nbody, 400},

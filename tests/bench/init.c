@@ -2,9 +2,11 @@
 /* SPDX-FileCopyrightText: The rhea authors */
 /*
  * /init of the benchmark guest: obeys lines on the console. `list` prints the kernels, `run NAME
- * WORK` prints BEGIN, runs, and prints `END checksum nanoseconds`; `off` powers off.
+ * WORK` prints BEGIN, runs, and prints `END checksum nanoseconds`; `off` powers off. On the host
+ * itself, where it is no init, the same with a program that ends at once as its argument.
  */
 #define _GNU_SOURCE
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,12 +20,13 @@
 #include "bench.h"
 
 void *bench_arena;
+const char *bench_true = "/true";
 
 static const struct bench_kernel *find(const char *name)
 {
-    static const struct bench_kernel *const tables[] = {bench_compute, bench_simd, bench_string,
-                                                        bench_system};
-    for (int t = 0; t < 4; t++)
+    static const struct bench_kernel *const tables[] = {bench_compute, bench_simd,   bench_string,
+                                                        bench_smc,     bench_system, bench_threads};
+    for (int t = 0; t < 6; t++)
         for (const struct bench_kernel *k = tables[t]; k->name; k++)
             if (!name)
                 printf("KERNEL %s %s %llu\n", k->group, k->name, k->work);
@@ -32,12 +35,16 @@ static const struct bench_kernel *find(const char *name)
     return NULL;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     char line[256], name[64];
     unsigned long long work;
     struct termios tio;
-    mount("proc", "/proc", "proc", 0, NULL);
+    bool init = getpid() == 1;
+    if (init)
+        mount("proc", "/proc", "proc", 0, NULL);
+    if (argc > 1)
+        bench_true = argv[1];
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (!tcgetattr(0, &tio)) {
         tio.c_lflag &= ~(ECHO | ECHONL);
@@ -69,6 +76,7 @@ int main(void)
             munmap(bench_arena, BENCH_ARENA);
         }
     }
-    reboot(RB_POWER_OFF);
+    if (init)
+        reboot(RB_POWER_OFF);
     return 0;
 }

@@ -105,7 +105,7 @@ static u64 exec_exit(u64 n)
     for (volatile u64 i = 0; i < n; i++) {
         pid_t pid = vfork();
         if (pid == 0) {
-            execl("/true", "true", NULL);
+            execl(bench_true, "true", NULL);
             _exit(99);
         }
         int status;
@@ -128,6 +128,54 @@ static u64 page_faults(u64 n)
         munmap(p, PAGES * 4096);
     }
     return n * PAGES;
+}
+
+/* Sixty-four areas of four sizes that come and go, a page in four used, some cut in two. */
+static u64 mmap_churn(u64 n)
+{
+    enum { AREAS = 64 };
+    static const size_t sizes[4] = {4096, 3 * 4096, 16 * 4096, 64 * 4096};
+    char *area[AREAS] = {0};
+    size_t size[AREAS] = {0};
+    u32 r = 1;
+    for (u64 i = 0; i < n * 100; i++) {
+        r = r * 1103515245 + 12345;
+        int k = r >> 20 & (AREAS - 1);
+        if (area[k])
+            munmap(area[k], size[k]);
+        size[k] = sizes[r >> 16 & 3];
+        area[k] = mmap(NULL, size[k], PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (area[k] == MAP_FAILED)
+            die("mmap");
+        for (size_t at = 0; at < size[k]; at += 4 * 4096)
+            area[k][at] = 1;
+        if ((i & 7) == 0 && size[k] > 4096)
+            munmap(area[k] + size[k] / 4096 / 2 * 4096, 4096);
+    }
+    for (int k = 0; k < AREAS; k++)
+        if (area[k])
+            munmap(area[k], size[k]);
+    return n * 100;
+}
+
+/* A file's pages are mapped, read and let go, as a loader of libraries does. */
+static u64 mmap_file(u64 n)
+{
+    enum { SIZE = 32 * 4096 };
+    u64 sum = 0;
+    int fd = open("/proc/self/exe", O_RDONLY);
+    if (fd < 0)
+        die("/proc/self/exe");
+    for (u64 i = 0; i < n * 10; i++) {
+        char *p = mmap(NULL, SIZE, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+        if (p == MAP_FAILED)
+            die("mmap");
+        for (int at = 0; at < SIZE; at += 4096)
+            sum += p[at];
+        munmap(p, SIZE);
+    }
+    close(fd);
+    return n * 10;
 }
 
 static volatile int handled;
@@ -235,6 +283,8 @@ const struct bench_kernel bench_system[] = {{"system", "getppid", getppid_calls,
                                             {"system", "fork", fork_exit, 800},
                                             {"system", "exec", exec_exit, 300},
                                             {"system", "page-fault", page_faults, 300},
+                                            {"system", "mmap-churn", mmap_churn, 80},
+                                            {"system", "mmap-file", mmap_file, 600},
                                             {"system", "signal", signals, 500},
                                             {"system", "thread", thread_create, 5000},
                                             {"system", "thread-turns", thread_turns, 240},
