@@ -203,8 +203,8 @@ CONTENDED(mutexes, shared.word)
 CONTENDED(same_line, shared.lines[0] + shared.lines[1])
 
 const struct bench_kernel bench_threads[] = {
-    {"threads", "compute-1", compute_1, 700},
-    {"threads", "compute-2", compute_2, 700},
+    {"threads", "compute-1", compute_1, 3000},
+    {"threads", "compute-2", compute_2, 3000},
     {"threads", "hash-1", hash_1, 1000},
     {"threads", "hash-2", hash_2, 1000},
     {"threads", "syscall-1", syscalls_1, 600},
