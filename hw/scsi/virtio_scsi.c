@@ -92,7 +92,7 @@ typedef struct Request Request;
 
 /* clang-format off */
 STATE(virtio_scsi, VirtioScsiState, VIRTIO_SCSI_STATE, uint32_t held_max; ScsiBus bus;
-      Request * busy; unsigned n_busy; GMutex idle_lock; GCond idle;
+      Request * busy; unsigned n_busy; bool draining; GMutex idle_lock; GCond idle;
       /* Properties. */
       uint32_t num_queues; uint32_t virtqueue_size; bool seg_max_adjust; uint32_t max_sectors;
       uint32_t cmd_per_lun; bool hotplug; bool param_change; char *iothread;)
@@ -197,7 +197,7 @@ static void request_free(Request *r)
     }
     virtio_end(s->vio, vq);
     g_mutex_lock(&s->idle_lock);
-    if (--s->n_busy == 0) {
+    if (--s->n_busy == 0 && s->draining) { /* a broadcast is a system call */
         g_cond_broadcast(&s->idle);
     }
     g_mutex_unlock(&s->idle_lock);
@@ -586,9 +586,11 @@ static void virtio_scsi_drain(void *opaque)
     VirtioScsiState *s = opaque;
 
     g_mutex_lock(&s->idle_lock);
+    s->draining = true;
     while (s->n_busy > 0) {
         g_cond_wait(&s->idle, &s->idle_lock);
     }
+    s->draining = false;
     g_mutex_unlock(&s->idle_lock);
 }
 

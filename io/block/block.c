@@ -48,8 +48,8 @@ struct BlockBackend {
     BlockRequest *late, **late_tail; /* held back by it, in the order of their times */
     unsigned draining;               /* somebody waits: nothing is held back */
     unsigned in_flight;              /* queued or running */
-    unsigned queued;
     unsigned workers, idle;
+    bool waking; /* one is on its way to the queue, and wakes the next if there is more */
     bool closing;
     unsigned cold, misses; /* block_read_now(): not tried so often; the last ones that failed */
 };
@@ -92,7 +92,6 @@ static int change(BlockBackend *b, BlockRequest *r);
 
 static int perform(BlockBackend *b, BlockRequest *r)
 {
-
     if (r->op != BLOCK_FLUSH && !in_range(b, r)) {
         return -EIO;
     }
@@ -194,7 +193,6 @@ static gint64 late_release(BlockBackend *b, gint64 until)
         r->next = NULL;
         *b->tail = r;
         b->tail = &r->next;
-        b->queued++;
     }
     if (!b->late) {
         b->late_tail = &b->late;
@@ -202,11 +200,34 @@ static gint64 late_release(BlockBackend *b, gint64 until)
     return b->late ? MIN(until, b->late->start) : until;
 }
 
+static void *worker(void *opaque);
+
+/*
+ * One more worker comes, unless one is coming already: that one sees what is queued meanwhile and
+ * calls the next before it begins. So as many work as the host lets run, or wait for storage, and
+ * none is woken to find that another has done its request.
+ */
+static void worker_wake_locked(BlockBackend *b)
+{
+    if (b->waking) {
+        return;
+    }
+    if (b->idle > 0) {
+        b->waking = true;
+        g_cond_signal(&b->work);
+    } else if (b->workers < MAX_WORKERS) {
+        b->waking = true;
+        b->workers++;
+        g_thread_unref(g_thread_new("block I/O", worker, b));
+    }
+}
+
 static void *worker(void *opaque)
 {
     BlockBackend *b = opaque;
 
     g_mutex_lock(&b->lock);
+    b->waking = false;
     for (;;) {
         gint64 until = g_get_monotonic_time() + IDLE_US;
         bool timeout = false;
@@ -219,15 +240,17 @@ static void *worker(void *opaque)
             b->idle++;
             timeout = !g_cond_wait_until(&b->work, &b->lock, next) && next == until && !b->late;
             b->idle--;
+            b->waking = false;
         }
         BlockRequest *r = b->head;
         if (!r) {
             break;
         }
         b->head = r->next;
-        b->queued--;
         if (!b->head) {
             b->tail = &b->head;
+        } else {
+            worker_wake_locked(b);
         }
         g_mutex_unlock(&b->lock);
         r->ret = r->start == CANCELLED ? -ECANCELED : perform(b, r);
@@ -256,15 +279,8 @@ static void worker_submit_locked(BlockBackend *b, BlockRequest *r)
     } else {
         *b->tail = r;
         b->tail = &r->next;
-        b->queued++;
     }
-    /* Those that were woken before are still counted as idle. One looks after what is held back. */
-    if (b->queued <= b->idle && b->idle > 0) {
-        g_cond_signal(&b->work);
-    } else if (b->workers < MAX_WORKERS) {
-        b->workers++;
-        g_thread_unref(g_thread_new("block I/O", worker, b));
-    }
+    worker_wake_locked(b); /* it looks after what is held back, too */
 }
 
 /* ---- the ring ---- */
