@@ -6,8 +6,9 @@
  *
  * Invariants: an entry without flag bits in a tag maps one RAM page for that kind of access, and
  * the page has been checked for it. A slot's table is cleared before the slot gets a new key; its
- * generation changes whenever an entry that may be in the jump cache, a link or a table is taken
- * away, so that env->ctx never names two mappings. A site holds what an entry of its table held
+ * generation changes whenever an entry that may be in the jump cache or a link is taken away, so
+ * that env->ctx never names two mappings; every page in one of them came through fetch(), which
+ * notes it in the slot's filter. A site holds what an entry of its table held
  * since the last flush of anything.
  *
  * Thread: the vCPU's own, but for tlb_protect_code(). Test: tests/unit/tlb_test.c and every guest.
@@ -110,10 +111,22 @@ static TlbTable *table_new(CPU *cpu)
     return t;
 }
 
+/* What the jump cache and links know of the slot's context is void. */
+static void slot_renew(CPU *cpu, TlbSlot *s)
+{
+    s->table->gen = new_gen(cpu);
+    memset(s->fetched, 0, sizeof(s->fetched));
+}
+
+static unsigned fetched_bit(uint64_t vaddr)
+{
+    return ((vaddr >> TLB_PAGE_BITS) * 0x9e3779b97f4a7c15ull) >> (64 - TLB_FETCHED_BITS);
+}
+
 static void slot_clear(CPU *cpu, TlbSlot *s, unsigned bits)
 {
     table_clear(s->table, bits);
-    s->table->gen = new_gen(cpu);
+    slot_renew(cpu, s);
     s->fills = 0;
     s->n_large = 0;
 }
@@ -471,10 +484,14 @@ static void slot_flush_page(CPU *cpu, unsigned n, uint64_t vaddr)
         plain_addr(cpu, e->tag_x & TLB_PAGE_MASK) == page) {
         entry_clear(e);
     }
-    /* The page may be in the jump cache or behind links even when its entry was overwritten. */
-    s->table->gen = new_gen(cpu);
-    if (tc->fetch_slot == n) {
-        update_ctx(cpu);
+    /* The page may be in the jump cache or behind links even when its entry was overwritten; one
+     * that nothing was fetched from, as most are, is in neither. */
+    unsigned bit = fetched_bit(page);
+    if (s->fetched[bit / 64] >> (bit % 64) & 1) {
+        slot_renew(cpu, s);
+        if (tc->fetch_slot == n) {
+            update_ctx(cpu);
+        }
     }
 }
 
@@ -911,6 +928,8 @@ static ram_addr fetch(CPU *cpu, uint64_t vaddr, bool probe, const uint8_t **host
         }
         return RAM_ADDR_NONE;
     }
+    unsigned bit = fetched_bit(plain_addr(cpu, vaddr));
+    tc->slots[tc->fetch_slot].fetched[bit / 64] |= (uint64_t)1 << (bit % 64);
     *host = (const uint8_t *)(uintptr_t)(vaddr + e->addend);
     if (!b || *host < b->host || *host >= b->host + b->size) {
         b = ram_block_from_host(tc->accel->ms, *host, &off);

@@ -144,6 +144,8 @@ struct Accel {
     uint64_t stat_units, stat_loaded, stat_checked, stat_unchecked;
 };
 
+/* A filter of so many bits over the pages that were fetched from. */
+#define TLB_FETCHED_BITS 12
 typedef struct TlbSlot {
     uint64_t key;
     uint64_t stamp; /* of last selection: the oldest is reused */
@@ -155,6 +157,8 @@ typedef struct TlbSlot {
     } large[8];      /* leaves wider than a page that the slot has entries of */
     uint32_t fills;  /* since the last flush or resize */
     TlbTable *table; /* reserved at full size, used as far as its mask says */
+    /* Pages that the jump cache and links may know of under the table's generation. */
+    uint64_t fetched[(1 << TLB_FETCHED_BITS) / 64];
 } TlbSlot;
 
 /* Second level: 4 ways, set chosen by page. */
