@@ -69,7 +69,7 @@ static bool toy_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess acce
 {
     tlb_set(cpu, idx, access,
             &(TlbFill){.vaddr = vaddr,
-                       .paddr = vaddr,
+                       .paddr = vaddr % RAM_SIZE,
                        .page_bits = TLB_PAGE_BITS,
                        .prot = TLB_PROT_R | TLB_PROT_W | TLB_PROT_X});
     return true;
@@ -113,21 +113,86 @@ static const Case cases[] = {
     {"interp-4", MAX_CPUS, 4, ACCEL_INTERP, false, false, 1},
 };
 
+typedef struct Board {
+    MemSystem *ms;
+    AddressSpace *as;
+    MemRegion root, ram;
+} Board;
+
+static RamBlock *board_new(Board *m)
+{
+    GError *err = NULL;
+
+    m->ms = memory_system_new();
+    memory_region_init_container(&m->root, m->ms, "system", UINT64_MAX);
+    m->as = address_space_new(m->ms, "memory", &m->root);
+    RamBlock *b = ram_block_new(m->ms, "ram", RAM_SIZE, NULL, &err);
+    g_assert_no_error(err);
+    memory_region_init_ram(&m->ram, "ram", b, 0, RAM_SIZE);
+    memory_region_add(&m->root, 0, &m->ram, 0);
+    return b;
+}
+
+static void board_free(Board *m)
+{
+    address_space_free(m->as);
+    memory_system_free(m->ms);
+}
+
+static CPU *toy_cpu_new(Accel *a, Board *m)
+{
+    CPU *cpu = accel_cpu_new(a, &toy, m->as, NULL);
+
+    tlb_select_data(cpu, 0, 0, 0);
+    tlb_select_fetch(cpu, 0, 0, 0);
+    return cpu;
+}
+
+/* Only the flush of a page that was fetched from makes what jumps know void. */
+static void test_flushed_page(void)
+{
+    Board board;
+    AccelOptions o;
+    GError *err = NULL;
+    const uint8_t *host;
+
+    board_new(&board);
+    accel_options_default(&o);
+    Accel *a = accel_new(&o, board.ms, NULL, &err);
+    g_assert_no_error(err);
+    CPU *cpu = toy_cpu_new(a, &board);
+    for (unsigned i = 0; i < 3; i++) {
+        uint64_t code = i * 5 * TLB_PAGE_SIZE, data = code + TLB_PAGE_SIZE;
+
+        tlb_fetch(cpu, code, &host);
+        tlb_load(cpu, data, TCG_MO_32, 0);
+        uint64_t ctx = cpu->env->ctx;
+        tlb_flush_page(cpu, data);
+        g_assert_cmpuint(cpu->env->ctx, ==, ctx);
+        /* Another page in the entry's place does not matter. */
+        tlb_fetch(cpu, code + ((uint64_t)1 << 32), &host);
+        tlb_flush_page(cpu, code);
+        g_assert_cmpuint(cpu->env->ctx, !=, ctx);
+        ctx = cpu->env->ctx;
+        tlb_flush_page(cpu, code);
+        g_assert_cmpuint(cpu->env->ctx, ==, ctx);
+        tlb_fetch(cpu, code, &host);
+        tlb_flush_all(cpu);
+        g_assert_cmpuint(cpu->env->ctx, !=, ctx);
+    }
+    accel_free(a);
+    board_free(&board);
+}
+
 static void test_case(gconstpointer data)
 {
     const Case *k = data;
-    MemSystem *ms = memory_system_new();
-    MemRegion root, ram;
+    Board board;
     AccelOptions o;
     GError *err = NULL;
     uint64_t sum = 0;
 
-    memory_region_init_container(&root, ms, "system", UINT64_MAX);
-    AddressSpace *as = address_space_new(ms, "memory", &root);
-    RamBlock *b = ram_block_new(ms, "ram", RAM_SIZE, NULL, &err);
-    g_assert_no_error(err);
-    memory_region_init_ram(&ram, "ram", b, 0, RAM_SIZE);
-    memory_region_add(&root, 0, &ram, 0);
+    RamBlock *b = board_new(&board);
     for (uint32_t a = 0; a < RAM_SIZE; a += STEP) {
         uint32_t n = (a * 2654435761u) >> 8;
         uint32_t word = n << 2 | (a + STEP == RAM_SIZE ? END : n & 1 ? DIRECT : INDIRECT);
@@ -139,12 +204,10 @@ static void test_case(gconstpointer data)
     o.check = k->check;
     o.single_thread = k->single;
     o.cache_size = k->cache;
-    Accel *a = accel_new(&o, ms, NULL, &err);
+    Accel *a = accel_new(&o, board.ms, NULL, &err);
     g_assert_no_error(err);
     for (unsigned i = 0; i < k->n_cpus; i++) {
-        CPU *cpu = accel_cpu_new(a, &toy, as, NULL);
-        tlb_select_data(cpu, 0, 0, 0);
-        tlb_select_fetch(cpu, 0, 0, 0);
+        CPU *cpu = toy_cpu_new(a, &board);
         ((ToyEnv *)cpu->env)->rounds = k->rounds;
     }
     ended = 0;
@@ -166,13 +229,13 @@ static void test_case(gconstpointer data)
         g_assert_cmpuint(a->cache.emptied, ==, 0);
     }
     accel_free(a);
-    address_space_free(as);
-    memory_system_free(ms);
+    board_free(&board);
 }
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/code-cache/flushed-page", test_flushed_page);
     for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *path = g_strdup_printf("/code-cache/%s", cases[i].name);
         g_test_add_data_func(path, &cases[i], test_case);
