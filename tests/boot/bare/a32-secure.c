@@ -8,21 +8,10 @@
  */
 #include "a32.h"
 
-#define SCR        "p15, 0, %0, c1, c1, 0"
-#define MVBAR      "p15, 0, %0, c12, c0, 1"
+#include "a32-monitor.h"
+
 #define SECURE_RAM 0x0e000000u
 enum { NS = 1, VA = 0x60000000 };
-
-/* Monitor calls: r0 what, r1 argument; with SCR.NS set for the time of the call. The function runs
- * in Monitor mode, on a stack of its own. */
-u32 monitor(u32 (*fn)(u32), u32 arg);
-__asm__(
-    ".arch_extension sec\n.text\n.balign 32\nmonitor_vectors:\nb .\nb .\nb mon_smc\nb .\nb .\nb .\n"
-    "b .\nb .\n"
-    "mon_smc:\npush {r4, lr}\nmrs r4, spsr\npush {r4}\nmov r2, r0\nmov r0, r1\nblx r2\n"
-    "pop {r4}\nmsr spsr_cxsf, r4\npop {r4, lr}\nmovs pc, lr\n"
-    ".global monitor\nmonitor:\npush {r4, lr}\nsmc #0\npop {r4, pc}\n.ltorg\n");
-extern char monitor_vectors[];
 
 static u32 l1[2][4096] __attribute__((aligned(16384)));
 static u64 t[2][512] __attribute__((aligned(4096)));
@@ -40,15 +29,15 @@ static void set_scr(u32 v)
 #define EACH(F)                                                                                    \
     F(0, "p15, 0, %0, c2, c0, 0", 0x4000)                                                          \
     F(1, "p15, 0, %0, c2, c0, 1", 0x8000)                                                          \
-    F(2, "p15, 0, %0, c3, c0, 0", 0x55) F(3, "p15, 0, %0, c5, c0, 0", 0x0d)                        \
-        F(4, "p15, 0, %0, c5, c0, 1", 0x0f) F(5, "p15, 0, %0, c6, c0, 0", 0x1234)                  \
-            F(6, "p15, 0, %0, c6, c0, 2", 0x5678) F(7, "p15, 0, %0, c10, c2, 0", 0xff44)           \
-                F(8, "p15, 0, %0, c10, c2, 1", 0x40404040) F(9, "p15, 0, %0, c13, c0, 1", 0x77)    \
-                    F(10, "p15, 0, %0, c13, c0, 2", 0x1111)                                        \
-                        F(11, "p15, 0, %0, c13, c0, 3", 0x2222)                                    \
-                            F(12, "p15, 0, %0, c13, c0, 4", 0x3333)                                \
-                                F(13, "p15, 0, %0, c7, c4, 0", 0x9000)                             \
-                                    F(14, "p15, 2, %0, c0, c0, 0", 1)
+    F(2, "p15, 0, %0, c3, c0, 0", 0x55)                                                            \
+    F(3, "p15, 0, %0, c5, c0, 0", 0x0d) F(4, "p15, 0, %0, c5, c0, 1", 0x0f)                        \
+        F(5, "p15, 0, %0, c6, c0, 0", 0x1234) F(6, "p15, 0, %0, c6, c0, 2", 0x5678)                \
+            F(7, "p15, 0, %0, c10, c2, 0", 0xff44) F(8, "p15, 0, %0, c10, c2, 1", 0x40404040)      \
+                F(9, "p15, 0, %0, c13, c0, 1", 0x77) F(10, "p15, 0, %0, c13, c0, 2", 0x1111)       \
+                    F(11, "p15, 0, %0, c13, c0, 3", 0x2222)                                        \
+                        F(12, "p15, 0, %0, c13, c0, 4", 0x3333)                                    \
+                            F(13, "p15, 0, %0, c7, c4, 0", 0x9000)                                 \
+                                F(14, "p15, 2, %0, c0, c0, 0", 1)
 /* c2 c0 2 (TTBCR), c12 c0 0 (VBAR), c14 c2 (CNTP) are in the text below */
 
 static u32 write_all(u32 add)
@@ -270,12 +259,8 @@ static void longs(void)
 
 static void run(void)
 {
-    static u32 stack[1024];
-
     /* System mode is secure after reset. */
-    CP(MVBAR, monitor_vectors);
-    __asm__ volatile("mrs r4, cpsr\n\tcps #0x16\n\tmov sp, %0\n\tmsr cpsr_c, r4" ::"r"(stack + 1024)
-                     : "r4");
+    monitor_start();
     CP(SCR, 0);
     check("SCR", 0, GET(SCR), 0);
     monitor(with_ns, 0 | 2 | 1 << 8);
