@@ -128,7 +128,6 @@ static void cpus_create(VirtBoard *b)
     Machine *m = b->m;
 
     b->cpu->one_cpu = m->smp.max_cpus == 1;
-    b->psci = (ARMPsciOps){psci_off, psci_reset, m};
     b->cpus = g_new(CPU *, m->smp.cpus);
     b->cpu_phandle = g_new0(uint32_t, m->smp.cpus);
     for (unsigned i = 0; i < m->smp.cpus; i++) {
@@ -143,13 +142,23 @@ static void cpus_create(VirtBoard *b)
         if (arm_has(b->cpu, ARM_FEAT_CBAR)) {
             arm_cpu_set_cbar(cpu, VIRT_GIC_DIST);
         }
-        if (b->conduit != ARM_CONDUIT_NONE) {
-            arm_cpu_set_psci(cpu, b->conduit, &b->psci);
-            arm_cpu_set_start_off(cpu, i > 0);
-        }
         if (m->seed_set) {
             arm_cpu_set_seed(cpu, m->seed + i);
         }
+    }
+}
+
+/* PSCI is answered for the guest, unless EL3 is its own: for firmware, and a program that is not
+ * Linux starts there too. Known when the kernel has been loaded. */
+static void conduit_choose(VirtBoard *b)
+{
+    b->conduit = b->secure && !(b->boot.has_kernel && b->boot.is_linux) ? ARM_CONDUIT_NONE
+                 : b->virtualization                                    ? ARM_CONDUIT_SMC
+                                                                        : ARM_CONDUIT_HVC;
+    b->psci = (ARMPsciOps){psci_off, psci_reset, b->m};
+    for (unsigned i = 0; b->conduit != ARM_CONDUIT_NONE && i < b->m->smp.cpus; i++) {
+        arm_cpu_set_psci(b->cpus[i], b->conduit, &b->psci);
+        arm_cpu_set_start_off(b->cpus[i], i > 0);
     }
 }
 
@@ -537,10 +546,6 @@ static bool cpu_check(VirtBoard *b, GError **err)
     if (!b->virtualization) {
         arm_config_drop(b->cpu, ARM_FEAT_EL2);
     }
-    b->conduit = b->secure && (b->boot.has_flash || b->m->firmware || !b->m->kernel)
-                     ? ARM_CONDUIT_NONE
-                 : b->virtualization ? ARM_CONDUIT_SMC
-                                     : ARM_CONDUIT_HVC;
     return true;
 }
 
@@ -1049,8 +1054,11 @@ static bool virt_finish(Machine *m, GError **err)
         .rom_size = VIRT_FLASH_SIZE,
         .has_flash = has_flash,
     };
-    if (!arm_boot_load(&b->boot, err) ||
-        (b->boot.has_firmware && !board_fw_cfg_add_kernel(m, b->fw_cfg, err)) ||
+    if (!arm_boot_load(&b->boot, err)) {
+        return false;
+    }
+    conduit_choose(b);
+    if ((b->boot.has_firmware && !board_fw_cfg_add_kernel(m, b->fw_cfg, err)) ||
         (b->acpi != ONOFFAUTO_OFF && !virt_acpi_add(b, err)) ||
         !smbios_add(m, b->fw_cfg, &smbios, err)) {
         return false;

@@ -312,25 +312,53 @@ static bool barriers_on(const ARMEnv *env)
     return !arm_cfg_has(env, ARM_FEAT_LPAE) || (arm_sctlr(env) & SCTLR_CP15BEN);
 }
 
+/* HCR's trap of PL1's cache maintenance; of c7, barriers and branch predictors have none. */
+static uint64_t cache_trap(uint32_t key)
+{
+    switch (key) {
+    case CP(15, 0, 7, 6, 2): /* DCISW, DCCSW, DCCISW */
+    case CP(15, 0, 7, 10, 2):
+    case CP(15, 0, 7, 14, 2):
+        return HCR_TSW;
+    case CP(15, 0, 7, 6, 1): /* DCIMVAC, DCCMVAC, DCCIMVAC */
+    case CP(15, 0, 7, 10, 1):
+    case CP(15, 0, 7, 14, 1):
+        return HCR_TPCP;
+    case CP(15, 0, 7, 1, 0): /* ICIALLUIS, ICIALLU, ICIMVAU, DCCMVAU */
+    case CP(15, 0, 7, 5, 0):
+    case CP(15, 0, 7, 5, 1):
+    case CP(15, 0, 7, 11, 1):
+        return HCR_TPU;
+    default:
+        return 0;
+    }
+}
+
 /* To EL2: by HSTR, and by HCR what has no AArch64 register whose row says so (G1.19). */
 static bool traps(const ARMEnv *env, uint32_t key, const Map *m, bool write, bool wide)
 {
-    unsigned crn = key >> 7 & 15, crm = key >> 3 & 15, op2 = key & 7, by = wide ? crm : crn;
+    unsigned crn = key >> 7 & 15, crm = key >> 3 & 15, by = wide ? crm : crn;
     uint64_t hcr = arm_hcr(env), bit = 0;
 
-    if (env->sys.el >= 2 || !arm_el2_enabled(env) || key >> 16 != 15) {
+    if (env->sys.el >= 2 || !arm_el2_enabled(env)) {
         return false;
     }
-    if (by != 4 && by != 14 && (env->sys.hstr >> by & 1)) {
+    if (key >> 16 == 15 && by != 4 && by != 14 && (env->sys.hstr >> by & 1)) {
         return true;
     }
     if (env->sys.el == 0) {
         return false;
     }
-    if (crn == 8) {
+    if (key == CP(14, 7, 0, 0, 0)) { /* JIDR */
+        bit = HCR_TID0;
+    } else if (key >> 16 != 15) {
+        bit = 0;
+    } else if (key == CP(15, 0, 0, 0, 2) || key == CP(15, 0, 0, 0, 3)) { /* TCMTR, TLBTR */
+        bit = HCR_TID1;
+    } else if (crn == 8) {
         bit = HCR_TTLB;
-    } else if (is_cache_op(key)) {
-        bit = op2 == 2 ? HCR_TSW : crm == 5 || crm == 1 || crm == 11 ? HCR_TPU : HCR_TPCP;
+    } else if (crn == 7) {
+        bit = cache_trap(key);
     } else if ((m->kind == FIELD32 || m->kind == FIELDHI) &&
                (crn == 2 || crn == 3 || crn == 5 || crn == 6 || crn == 10)) {
         bit = write ? HCR_TVM : HCR_TRVM;
@@ -434,9 +462,12 @@ static void write_reg(ARMEnv *env, uint32_t insn, uint64_t val, bool wide, uintp
     case WIDE: {
         ARMSysreg copy;
         const ARMSysreg *r = row_of(env, &m, insn, true, wide, &copy, ra);
-        /* The other half is kept where there is one to read. */
+        /* The other half is kept where it is another register. */
         if (m.kind == HIGH) {
             val = val << 32 | (uint32_t)arm_sysreg_value(env, r, m.enc);
+        } else if (m.enc == S(3, 4, 1, 1, 0) || m.enc == S(3, 4, 6, 0, 0) ||
+                   m.enc == S(3, 4, 10, 2, 0)) { /* HCR, HDFAR, HMAIR0 */
+            val |= arm_sysreg_value(env, r, m.enc) & ~(uint64_t)UINT32_MAX;
         }
         arm_sysreg_set(env, r, m.enc, val);
         if (m.enc == S(3, 0, 12, 0, 0) || m.enc == S(3, 4, 12, 0, 0)) {

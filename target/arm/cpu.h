@@ -194,6 +194,8 @@ void arm_raise_undefined(ARMEnv *env, uintptr_t ra) G_GNUC_NORETURN;
 void arm_raise_pc_align(ARMEnv *env, uint64_t pc, uintptr_t ra) G_GNUC_NORETURN;
 /* FP and SIMD: 0 if they may be used now, else the exception level that the access traps to. */
 unsigned arm_fp_trap_el(const ARMEnv *env);
+/* Leave with it, or UNDEFINED where there is none: FPEXC.EN is clear. */
+void arm_raise_fp_trap(ARMEnv *env, uintptr_t ra) G_GNUC_NORETURN;
 /* All of PSTATE as SPSR_ELx has it, flags and cells included, but for BTYPE. */
 uint32_t arm_pstate_read(const ARMEnv *env);
 

@@ -321,16 +321,22 @@ unsigned arm_fp_trap_el(const ARMEnv *env)
     return 0;
 }
 
-static void helper_arm_fp_trap(ARMEnv *env)
+void arm_raise_fp_trap(ARMEnv *env, uintptr_t ra)
 {
     unsigned el = arm_fp_trap_el(env);
 
     /* 0: AArch32 with FPEXC.EN clear */
     if (el == 0 || (el == 1 && (arm_hcr(env) & HCR_TGE))) {
-        arm_raise_undefined(env, RHEA_RA());
+        arm_raise_undefined(env, ra);
     }
-    /* COND is always, CV set. */
-    arm_raise(env, ARM_EXCP_UNDEF, ARM_SYN(EC_FP_TRAP, 0x1e00000), el, RHEA_RA());
+    /* COND is always, CV set; Hyp mode is told the coprocessor. */
+    uint32_t cp = el == 2 && arm_el_is_aa32(env, 2) ? 10 : 0;
+    arm_raise(env, ARM_EXCP_UNDEF, ARM_SYN(EC_FP_TRAP, 0x1e00000 | cp), el, ra);
+}
+
+static void helper_arm_fp_trap(ARMEnv *env)
+{
+    arm_raise_fp_trap(env, RHEA_RA());
 }
 ARM_HELPER(fp_trap, VOID, true, TCG_HELPER_NORETURN | TCG_HELPER_FAULTS);
 
@@ -608,6 +614,16 @@ static void take(ARMEnv *env, unsigned excp, unsigned el, uint64_t ret, unsigned
     rhea_log_mask(LOG_INT, "...to PC 0x%" PRIx64 " PSTATE 0x%x\n", env->cpu.pc, s->pstate);
 }
 
+/* IL of the syndrome says how long the instruction is (D24.2.40): a hypervisor skips so many bytes.
+ */
+static bool tells_length(uint32_t syndrome)
+{
+    unsigned ec = syndrome >> 26;
+
+    return ec == EC_WFX || ec == EC_BKPT32 ||
+           (ec == EC_DABT_LOWER && (syndrome & 1 << 24)); /* ISV */
+}
+
 void arm_do_exception(CPU *cpu, int32_t excp)
 {
     ARMEnv *env = arm_env(cpu);
@@ -627,6 +643,9 @@ void arm_do_exception(CPU *cpu, int32_t excp)
     if (s->exc.hpfar_valid && el == 2 && s->exc.syndrome >> 26 == EC_DABT_LOWER &&
         !(s->exc.syndrome & (1 << 7 | 1 << 8))) { /* S1PTW, CM */
         s->exc.syndrome |= arm_data_abort_iss(env, pc);
+    }
+    if (tells_length(s->exc.syndrome) && arm_insn_is_narrow(env, pc)) {
+        s->exc.syndrome &= ~ARM_SYN_IL;
     }
     if (s->exc.next) {
         pc += 4;
@@ -659,10 +678,11 @@ static uint64_t call_taken(ARMEnv *env, unsigned excp, uint32_t syndrome, unsign
 /* (imm16, address of the next instruction) -> where to go on */
 static uint64_t helper_arm_svc(ARMEnv *env, uint32_t imm, uint64_t next)
 {
-    unsigned ec = env->sys.aarch32 ? EC_SVC32 : EC_SVC64;
+    bool aa32 = env->sys.aarch32;
+    uint32_t syn = ARM_SYN(aa32 ? EC_SVC32 : EC_SVC64, imm & 0xffff);
 
-    return call_taken(env, ARM_EXCP_SVC, ARM_SYN(ec, imm & 0xffff), arm_default_target_el(env),
-                      next);
+    syn &= aa32 && (env->sys.pstate & PSTATE_T) ? ~ARM_SYN_IL : ~0u;
+    return call_taken(env, ARM_EXCP_SVC, syn, arm_default_target_el(env), next);
 }
 ARM_HELPER(svc, I64, true, CALL_FLAGS, TCG_I32, TCG_I64);
 
@@ -715,14 +735,18 @@ static void helper_arm_raise(ARMEnv *env, uint32_t syndrome)
 }
 ARM_HELPER(raise, VOID, true, TCG_HELPER_NORETURN | TCG_HELPER_FAULTS, TCG_I32);
 
-/* BRK and BKPT: to EL2 with MDCR_EL2.TDE (D2.8). */
+/* BRK and BKPT: to EL2 with MDCR_EL2.TDE (D2.8). An AArch32 level takes BKPT as a prefetch abort
+ * (AArch32.SoftwareBreakpoint()). */
 static void helper_arm_brk(ARMEnv *env, uint32_t syndrome)
 {
-    ARMSys *s = &env->sys;
-    unsigned el = MAX(s->el, 1);
+    unsigned el = arm_default_target_el(env);
 
-    if (el == 1 && arm_el2_enabled(env) && ((s->mdcr2 & MDCR2_TDE) || (arm_hcr(env) & HCR_TGE))) {
+    if (el == 1 && arm_el2_enabled(env) && (env->sys.mdcr2 & MDCR2_TDE)) {
         el = 2;
+    }
+    if (arm_el_is_aa32(env, el)) {
+        ARMWalk w = {.fault = ARM_FAULT_DEBUG};
+        arm_raise_abort(env, 0, TLB_FETCH, &w, 0, RHEA_RA()); /* the address is UNKNOWN */
     }
     arm_raise(env, ARM_EXCP_PABT, syndrome, el, RHEA_RA());
 }
@@ -1073,12 +1097,13 @@ bool arm_has_work(CPU *cpu)
 /* ------------------------------------------------------------------------------------------ */
 /* Waiting (D1.6) */
 
-/* Level that a WFI or WFE at this one traps to, or 0. */
+/* Level that a WFI or WFE at this one traps to, or 0. Armv7 has HCR's traps alone. */
 static unsigned wait_trap(const ARMEnv *env, bool wfe)
 {
     const ARMSys *s = &env->sys;
+    bool v8 = arm_cfg_has(env, ARM_FEAT_V8);
 
-    if (s->el == 0) {
+    if (s->el == 0 && v8) {
         unsigned el = arm_in_host_el0(env) ? 2 : 1;
         if (!(s->sctlr[el] & (wfe ? SCTLR_NTWE : SCTLR_NTWI))) {
             return el;
@@ -1087,7 +1112,7 @@ static unsigned wait_trap(const ARMEnv *env, bool wfe)
     if (s->el < 2 && (arm_hcr(env) & (wfe ? HCR_TWE : HCR_TWI))) {
         return 2;
     }
-    if (s->el < 3 && arm_cfg_has(env, ARM_FEAT_EL3) && (s->scr & (wfe ? SCR_TWE : SCR_TWI))) {
+    if (v8 && s->el < 3 && arm_cfg_has(env, ARM_FEAT_EL3) && (s->scr & (wfe ? SCR_TWE : SCR_TWI))) {
         return 3;
     }
     return 0;
@@ -1095,7 +1120,7 @@ static unsigned wait_trap(const ARMEnv *env, bool wfe)
 
 static void wait_check(ARMEnv *env, bool wfe, uintptr_t ra)
 {
-    unsigned el = arm_cfg_has(env, ARM_FEAT_V8) ? wait_trap(env, wfe) : 0;
+    unsigned el = wait_trap(env, wfe);
 
     if (el) {
         arm_raise(env, ARM_EXCP_UNDEF, ARM_SYN(EC_WFX, 0x1e00000 | wfe), el, ra);

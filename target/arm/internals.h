@@ -93,6 +93,8 @@ uint32_t arm_data_abort_iss(ARMEnv *env, uint64_t pc);
 /* Does the A64 instruction at pc read and write in one access: LDADD and the like, SWP, CAS, CASP?
  */
 bool arm_insn_is_atomic(ARMEnv *env, uint64_t pc);
+/* Is the instruction at pc one of 16 bits? */
+bool arm_insn_is_narrow(ARMEnv *env, uint64_t pc);
 
 /* ---- mmu.c ---- */
 uint32_t arm_mode(const ARMEnv *env);

@@ -1020,7 +1020,9 @@ void arm_raise_abort(ARMEnv *env, uint64_t va, TlbAccess access, const ARMWalk *
     ARMSys *s = &env->sys;
     bool fetch = access == TLB_FETCH;
     bool external = w->fault == ARM_FAULT_EXTERNAL || w->fault == ARM_FAULT_EXTERNAL_WALK;
-    unsigned el = w->s2 ? 2 : 0;
+    bool debug =
+        w->fault == ARM_FAULT_DEBUG && s->el < 2 && arm_el2_enabled(env) && (s->mdcr2 & MDCR2_TDE);
+    unsigned el = w->s2 || debug ? 2 : 0;
     unsigned target;
 
     if (external) {

@@ -212,3 +212,11 @@ bool arm_insn_is_atomic(ARMEnv *env, uint64_t pc)
     return (w & 0x3f200c00) == 0x38200000 || (w & 0x3fa07c00) == 0x08a07c00 ||
            (w & 0xbfa07c00) == 0x08207c00;
 }
+
+bool arm_insn_is_narrow(ARMEnv *env, uint64_t pc)
+{
+    uint8_t b[2];
+
+    return env->sys.aarch32 && (env->sys.pstate & PSTATE_T) && read_code(env, pc, b, 2) &&
+           b[1] >> 3 < 0x1d;
+}

@@ -147,6 +147,7 @@ enum {
 #define HCR_APK   ARM_BIT(40)
 #define HCR_API   ARM_BIT(41)
 #define HCR_FIEN  ARM_BIT(47)
+#define HCR_V7    UINT64_C(0x0fffffff) /* what Armv7 has (DDI 0406, B4.1.65) */
 
 /* SCR_EL3, SCR */
 #define SCR_NS   ARM_BIT(0)

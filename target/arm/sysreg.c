@@ -230,8 +230,9 @@ WRITE(cptr3)
 WRITE(hcr)
 {
     ARMSys *s = &env->sys;
-    uint64_t m = UINT64_C(0x7fffffff) | HCR_CD | HCR_ID, old = s->hcr;
+    uint64_t m = HCR_V7, old = s->hcr;
 
+    m |= arm_cfg_has(env, ARM_FEAT_V8) ? UINT64_C(0x7fffffff) | HCR_CD | HCR_ID : 0;
     m |= arm_cfg_has(env, ARM_FEAT_VHE) ? HCR_E2H : 0;
     m |= arm_cfg_has(env, ARM_FEAT_RAS) ? HCR_TERR | HCR_TEA : 0;
     m |= arm_cfg_has(env, ARM_FEAT_PAUTH) ? HCR_APK | HCR_API : 0;

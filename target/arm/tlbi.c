@@ -307,13 +307,24 @@ void arm_at32_write(ARMEnv *env, unsigned op, uint32_t va, uintptr_t ra)
     bool hyp = op == ARM_AT_HYP || op == ARM_AT_HYP + 1, both = op >= 4 && op < ARM_AT_HYP;
     unsigned el = env->sys.el, flags = op & 2 && !hyp && op < ARM_AT_PAN ? 0 : ARM_WALK_PRIV;
     ARMRegime r = hyp ? ARM_REG_EL2 : both || el == 2 ? ARM_REG_EL10 : arm_regime(env, el);
+    uint64_t scr = env->sys.scr;
     ARMWalk w;
+
+    /* ATS12NSO asks about the non-secure state, from secure state too. */
+    if (both) {
+        env->sys.scr |= SCR_NS;
+        arm_hcr_changed(env);
+    }
 
     flags |= both && arm_cfg_has(env, ARM_FEAT_EL2) ? 0 : ARM_WALK_STAGE1;
     flags |= op >= ARM_AT_PAN && (env->sys.pstate & PSTATE_PAN) ? ARM_WALK_PAN : 0;
     bool ok = arm_walk(env, r, va, op & 1 ? TLB_WRITE : TLB_READ, flags, &w);
     bool wide = hyp || arm_regime_uses_lpae(env, r) || (!both && el == 2) ||
                 (both && (arm_hcr(env) & (HCR_VM | HCR_DC)));
+    if (both) {
+        env->sys.scr = scr;
+        arm_hcr_changed(env);
+    }
     at_abort(env, va, ok, &w, ra);
     env->sys.par[arm_bank32(env)] = wide ? par_long(ok, &w, 40) : par_short(ok, &w);
 }

@@ -302,5 +302,8 @@ for model in ('cortex-a15', 'max'):
 for model in ('cortex-a15', 'max'):
     test(f'arm/bare-endian-{model}', lambda m=model: bare('endian', '-cpu', m, target='arm'), limit=5)
 test('arm/bare-secure', lambda: bare('secure', '-cpu', 'cortex-a15', '-semihosting', machine='virt,secure=on', target='arm'), limit=5)
+for model in ('cortex-a15', 'max'):
+    test(f'arm/bare-hyp-{model}', lambda m=model: bare('hyp', '-cpu', m, '-semihosting', machine='virt,secure=on,virtualization=on',
+                                                       target='arm'), limit=5)
 test('arm/uboot', lambda: uboot('arm', 'qemu_arm'), limit=10)
 test('arm/edk2', lambda: edk2('arm', 'AAVMF/AAVMF32_CODE.fd'), limit=20)

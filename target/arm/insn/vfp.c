@@ -631,13 +631,30 @@ void vfp_trans_vcmp_zero(VFPCtx *c, const VFPInsn *a)
 /* ---- system registers ---- */
 
 /* FPSID 0, FPSCR 1, MVFR2 5, MVFR1 6, MVFR0 7, FPEXC 8; all but FPSCR above EL0 only. */
-static uint32_t helper_arm_vmrs(ARMEnv *env, uint32_t reg)
+static void system_check(ARMEnv *env, uintptr_t ra)
 {
+    if (env->sys.el == 0) {
+        arm_raise_undefined(env, ra);
+    }
+    if (arm_fp_trap_el(env)) {
+        arm_raise_fp_trap(env, ra);
+    }
+}
+
+/* insn: the register, Rt << 4 */
+static uint32_t helper_arm_vmrs(ARMEnv *env, uint32_t insn)
+{
+    unsigned reg = insn & 15;
+
     if (reg == 1) {
         return arm_fpscr_get(env);
     }
-    if (env->sys.el == 0 || arm_fp_trap_el(env)) {
-        arm_raise_undefined(env, RHEA_RA());
+    system_check(env, RHEA_RA());
+    /* AArch32.CheckAdvSIMDOrFPRegisterTraps(); the syndrome is that of MRC (G8.2.76) */
+    uint64_t by = reg == 0 ? HCR_TID0 : reg >= 5 && reg <= 7 ? HCR_TID3 : 0;
+    if (env->sys.el == 1 && (arm_hcr(env) & by)) {
+        uint32_t iss = 0x1e00001 | 7 << 14 | reg << 10 | (insn >> 4 & 15) << 5;
+        arm_raise(env, ARM_EXCP_UNDEF, ARM_SYN(EC_FPID, iss), 2, RHEA_RA());
     }
     switch (reg) {
     case 0:
@@ -662,9 +679,7 @@ static void helper_arm_vmsr(ARMEnv *env, uint32_t reg, uint32_t val)
         }
         return;
     }
-    if (env->sys.el == 0 || arm_fp_trap_el(env)) {
-        arm_raise_undefined(env, RHEA_RA());
-    }
+    system_check(env, RHEA_RA());
     if (reg == 8) {
         env->sys.fpexc = val & 0x40000000;
         arm_mode_changed(env);
@@ -697,7 +712,7 @@ static void flags_of_fpscr(VFPCtx *c)
 INSN(vmrs, "cond:4 1110 1111 reg:4 rd:4 1010 0001 0000", VFP2, "", "cond!=15")
 void vfp_trans_vmrs(VFPCtx *c, const VFPInsn *a)
 {
-    TCGv reg = tcg_i32(c->b, a->reg);
+    TCGv reg = tcg_i32(c->b, a->reg | a->rd << 4);
     bool known = a->reg <= 1 || (a->reg >= 6 && a->reg <= 8) ||
                  (a->reg == 5 && arm_has(c->c->cfg, ARM_FEAT_V8));
     if (!known || (a->rd == 15 && a->reg != 1)) {

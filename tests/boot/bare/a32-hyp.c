@@ -15,12 +15,17 @@
 #define PAR64    "p15, 0, %Q0, %R0, c7"
 #define HSCTLR   "p15, 4, %0, c1, c0, 0"
 #define HCR      "p15, 4, %0, c1, c1, 0"
+#define HCPTR    "p15, 4, %0, c1, c1, 2"
 #define HSTR     "p15, 4, %0, c1, c1, 3"
+#define HCR2     "p15, 4, %0, c1, c1, 4"
 #define HTCR     "p15, 4, %0, c2, c0, 2"
 #define VTCR     "p15, 4, %0, c2, c1, 2"
 #define HTTBR    "p15, 4, %Q0, %R0, c2"
 #define VTTBR    "p15, 6, %Q0, %R0, c2"
 #define HMAIR0   "p15, 4, %0, c10, c2, 0"
+#define HMAIR1   "p15, 4, %0, c10, c2, 1"
+#define HDFAR    "p15, 4, %0, c6, c0, 0"
+#define HIFAR    "p15, 4, %0, c6, c0, 2"
 #define HVBAR    "p15, 4, %0, c12, c0, 0"
 #define TLBIALLH "p15, 4, %0, c8, c7, 0"
 
@@ -45,7 +50,7 @@ enum {
     TRAPS = TID0 | TID1 | TID2 | TID3 | TAC | TSW | TPC | TPU | TTLB | TVM | TRVM,
     HYP = 0x100, /* one(): an exception of Hyp mode's, and its vector */
     PL0 = 0x1d0,
-    NS_BIT = 1 << 9, /* of PAR: unknown in non-secure state */
+    NS_BIT = 1 << 9, /* of PAR, without a fault: unknown in non-secure state */
 };
 
 volatile struct {
@@ -98,22 +103,33 @@ static u32 set_hstr(u32 v)
     return 0;
 }
 
-/* Two instructions (a second one of 0 is none) in System mode: 0, a vector, or HYP and one. */
-static u32 two(u32 insn, u32 second, u32 arg)
+/* 0, a vector, or HYP and one. */
+static u32 run_stub(u32 pc, u32 arg)
 {
-    stub[0] = insn;
-    stub[1] = second ? second : 0xe1a00000;
-    stub[2] = 0xe12fff1e; /* bx lr */
     sync_code();
     trap.count = hyp_trap.count = 0;
     register u32 r1 __asm__("r1") = arg;
     register u32 r0 __asm__("r0") = 0;
     __asm__ volatile("blx %2"
                      : "+r"(r0), "+r"(r1)
-                     : "r"((u32)stub)
+                     : "r"(pc)
                      : "lr", "r2", "r3", "r12", "cc", "memory");
     r0_seen = r0;
     return hyp_trap.count ? HYP | hyp_trap.vector : trap.count ? trap.vector : 0;
+}
+/* Two instructions (a second one of 0 is none) in System mode. */
+static u32 two(u32 insn, u32 second, u32 arg)
+{
+    stub[0] = insn;
+    stub[1] = second ? second : 0xe1a00000;
+    stub[2] = 0xe12fff1e; /* bx lr */
+    return run_stub((u32)stub, arg);
+}
+/* One of 16 bits in Thumb state. */
+static u32 narrow(u32 insn, u32 arg)
+{
+    stub[0] = insn | 0x4770u << 16; /* bx lr */
+    return run_stub((u32)stub | 1, arg);
 }
 static u32 one(u32 insn, u32 arg)
 {
@@ -135,7 +151,8 @@ static u64 at(u32 op, u32 va)
     default:
         CP("p15, 4, %0, c7, c8, 1", va);
     }
-    return GET64(PAR64) & ~(u64)NS_BIT;
+    u64 v = GET64(PAR64);
+    return v & 1 ? v : v & ~(u64)NS_BIT;
 }
 
 static struct {
@@ -182,6 +199,11 @@ enum {
 };
 #define ATTR(a) ((u64)(a) << 56)
 
+static u32 set_hcptr(u32 v)
+{
+    CP(HCPTR, v);
+    return 0;
+}
 static u32 hyp_mmu(u32 on)
 {
     CP(HSCTLR, (GET(HSCTLR) & ~1u) | on);
@@ -267,6 +289,12 @@ static void translations(void)
     check("its HSR", 0, hyp_trap.hsr, 0x92000000 | 1 << 8 | 1 << 7 | 1 << 6 | 6);
     check("its HPFAR", 0, hyp_trap.hpfar, 0x700000);
     check("its HDFAR", 0, hyp_trap.hdfar, 0x60512345);
+    /* An abort of stage 2 tells what the instruction does, and how long it is. */
+    check("LDR", 0, one(0xe5910000, 0x60312344), HYP | V_HYP);
+    check("its HSR", 1, hyp_trap.hsr, 0x93800006);
+    check("LDR, Thumb", 0, narrow(0x6808, 0x60312344), HYP | V_HYP);
+    check("its HSR", 2, hyp_trap.hsr, 0x91800006);
+    check("its HPFAR", 2, hyp_trap.hpfar, 0x703120);
     /* Long descriptors of stage 1 */
     CP(SCTLR, GET(SCTLR) & ~1u);
     CP(MAIR0, 0x4404ff);
@@ -274,7 +302,7 @@ static void translations(void)
     CP(TTBCR, 1u << 31);
     flush();
     CP(SCTLR, GET(SCTLR) | 1);
-    par("long", 5, 0x80012345, ATTR(0xff) | LONG | 3 << 7 | 0x44012000, 1);
+    par("long", 5, 0x80012345, ATTR(0xff) | LONG | 2 << 7 | 0x44012000, 1);
     par("long", 6, 0x80212345, LONG | 6 << 1 | 1, 1);
     hyp(set_hcr, 0);
     par("long, one stage", 7, 0x80012345, ATTR(0xff) | LONG | 2 << 7 | 0x50012000, 1);
@@ -465,6 +493,19 @@ static void hcr_traps(void)
     }
 }
 
+static void fp_traps(void)
+{
+    static const u32 insns[] = {0xee300a00, VMRS(7), VMRS(0), VMRS(1), 0xeee80a10}; /* vadd.f32 */
+
+    hyp(set_hcptr, 0xc00);
+    for (u32 i = 0; i < COUNT(insns); i++) {
+        check("HCPTR", i, one(insns[i], 0), HYP | V_HYP);
+        check("its HSR", i, hyp_trap.hsr, 0x1fe0000a);
+    }
+    hyp(set_hcptr, 0);
+    check("no HCPTR", 0, one(insns[0], 0), 0);
+}
+
 static void waits(void)
 {
     enum { WFI = 0xe320f003, WFE = 0xe320f002, SEV = 0xe320f004 };
@@ -473,7 +514,9 @@ static void waits(void)
     check("WFI", 0, one(WFI, 0), HYP | V_HYP);
     check("its HSR", 0, hyp_trap.hsr, 0x07e00000);
     check("SEV, WFE", 0, two(SEV, WFE, 0), 0);
-    check("condition", 0, two(0xe3700000, 0x0320f003, 0), 0); /* cmn r0, #0; wfieq */
+    check("condition", 0, two(0xe3b00001, 0x0320f003, 0), 0); /* movs r0, #1; wfieq */
+    check("Thumb", 0, narrow(0xbf30, 0), HYP | V_HYP);
+    check("its HSR", 2, hyp_trap.hsr, 0x05e00000);
     hyp(set_hcr, TWE);
     /* The first may find an event. */
     check("WFE", 0, two(WFE, WFE, 0), HYP | V_HYP);
@@ -505,7 +548,7 @@ static void hstr(void)
     check("JIDR", 0, one(MRC(14, 7, 0, 0, 0), 0), 0);
     check("FPSID", 0, one(VMRS(0), 0), 0);
     for (u32 i = 0; i < 2; i++) {
-        hyp(set_hstr, i ? 0xafef & ~(1u << 13) : 1 << 13);
+        hyp(set_hstr, i ? 0xaf8f & ~(1u << 13) : 1 << 13); /* c5 and c6 are the vectors' */
         hyp_trap.count = 0;
         stub[0] = R(0, 13, 0, 3); /* TPIDRURO */
         stub[1] = 0xef000000;
@@ -521,13 +564,14 @@ static void hstr(void)
 /* ---- TGE ---- */
 
 /* The stub in User mode, from Hyp mode; the next exception of Hyp mode's comes back. */
+u32 user_cpsr = PL0;
 static u32 user(u32 arg)
 {
     register u32 r1 __asm__("r1") = arg;
     __asm__ volatile(
         ".arch_extension virt\n\tldr r4, =hyp_trap\n\tldr r5, =1f\n\tstr r5, [r4, #32]\n\t"
         "mrs r5, cpsr\n\tstr r5, [r4, #36]\n\tldr r5, =stub\n\tmsr elr_hyp, r5\n\t"
-        "mov r5, #0x1d0\n\tmsr spsr_cxsf, r5\n\teret\n\t.ltorg\n1:"
+        "ldr r5, =user_cpsr\n\tldr r5, [r5]\n\tmsr spsr_cxsf, r5\n\teret\n\t.ltorg\n1:"
         : "+r"(r1)
         :
         : "r0", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r12", "lr", "cc", "memory");
@@ -561,6 +605,11 @@ static void tges(void)
     check("SVC", 0, user_trap(0xef000012, 0), V_HYP);
     check("its HSR", 0, hyp_trap.hsr, 0x46000012);
     check("its ELR", 0, hyp_trap.elr, (u32)stub + 4);
+    user_cpsr = PL0 | 1 << 5;
+    check("SVC, Thumb", 0, user_trap(0xdf12df12, 0), V_HYP);
+    check("its HSR", 0, hyp_trap.hsr, 0x44000012);
+    check("its ELR", 0, hyp_trap.elr, (u32)stub + 2);
+    user_cpsr = PL0;
     check("UDF", 0, user_trap(0xe7f000f0, 0), V_HYP);
     check("its HSR", 1, hyp_trap.hsr, 0x02000000);
     check("its ELR", 1, hyp_trap.elr, (u32)stub);
@@ -615,6 +664,29 @@ static void own(void)
     }
 }
 
+/* Registers that are halves of one in AArch64. */
+static u32 halves(u32 unused)
+{
+    (void)unused;
+    CP(HMAIR1, 0x44ff0004);
+    CP(HMAIR0, 0x4404ff);
+    check("HMAIR1", 0, GET(HMAIR1), 0x44ff0004);
+    check("HMAIR0", 0, GET(HMAIR0), 0x4404ff);
+    CP(HIFAR, 0x12345678);
+    CP(HDFAR, 0x9abcdef0);
+    check("HIFAR", 0, GET(HIFAR), 0x12345678);
+    check("HDFAR", 0, GET(HDFAR), 0x9abcdef0);
+    if (v8) {
+        CP(HCR2, 2); /* ID */
+        CP(HCR, TID0);
+        check("HCR2", 0, GET(HCR2), 2);
+        CP(HCR2, 0);
+        check("HCR", 0, GET(HCR), TID0);
+        CP(HCR, 0);
+    }
+    return 0;
+}
+
 static u32 start_hyp(u32 unused)
 {
     static u32 stack[1024];
@@ -641,8 +713,12 @@ static void run(void)
     tables();
     translations();
     hcr_traps();
+    fp_traps();
     waits();
     hstr();
     tges();
     own();
+    hyp(halves, 0);
+    check("BKPT", 0, one(0xe1200070, 0), V_PABT);
+    check("its IFSR", 0, trap.ifsr, 2);
 }
