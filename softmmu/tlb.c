@@ -785,6 +785,18 @@ static bool crosses_page(uint64_t vaddr, unsigned size)
     return (vaddr & ~TLB_PAGE_MASK) + size > TLB_PAGE_SIZE;
 }
 
+/* An address that was computed: those of a 32-bit target wrap. */
+static uint64_t wrap_addr(const CPU *cpu, uint64_t vaddr)
+{
+    return cpu->target->pc32 ? (uint32_t)vaddr : vaddr;
+}
+
+/* The first byte of an access on its last page: where it faults if that page is not there. */
+static uint64_t last_page(const CPU *cpu, uint64_t vaddr, unsigned size)
+{
+    return wrap_addr(cpu, vaddr + size - 1) & TLB_PAGE_MASK;
+}
+
 void tlb_check_align(CPU *cpu, uint64_t vaddr, uint16_t memop, TlbAccess access, uintptr_t ra)
 {
     unsigned size = 1u << tcg_mo_size(memop), idx = tcg_mo_mmu(memop);
@@ -797,8 +809,7 @@ void tlb_check_align(CPU *cpu, uint64_t vaddr, uint16_t memop, TlbAccess access,
         if (crosses_page(vaddr, size)) {
             /* Whatever else the first page's part does wrong comes before this. */
             tlb_get(cpu, vaddr, size, access, idx, false, ra);
-            uint64_t last = (vaddr + size - 1) & TLB_PAGE_MASK;
-            tlb_check_device(cpu, cpu->target->pc32 ? (uint32_t)last : last, access, idx, ra);
+            tlb_check_device(cpu, last_page(cpu, vaddr, size), access, idx, ra);
         }
     }
 }
@@ -820,14 +831,10 @@ uint64_t tlb_load(CPU *cpu, uint64_t vaddr, uint16_t memop, uintptr_t ra)
 
     tlb_check_align(cpu, vaddr, memop, TLB_READ, ra);
     if (crosses_page(vaddr, size)) {
-        uint64_t last = vaddr + size - 1;
-        if (cpu->target->pc32) {
-            last = (uint32_t)last;
-        }
         tlb_get(cpu, vaddr, size, TLB_READ, idx, false, ra);
-        tlb_get(cpu, last & TLB_PAGE_MASK, 1, TLB_READ, idx, false, ra);
+        tlb_get(cpu, last_page(cpu, vaddr, size), 1, TLB_READ, idx, false, ra);
         for (unsigned i = 0; i < size; i++) {
-            uint64_t at = cpu->target->pc32 ? (uint32_t)(vaddr + i) : vaddr + i;
+            uint64_t at = wrap_addr(cpu, vaddr + i);
             val |= load_piece(cpu, at, 1, idx, ra) << (8 * i);
         }
     } else {
@@ -866,14 +873,10 @@ void tlb_store(CPU *cpu, uint64_t vaddr, uint64_t val, uint16_t memop, uintptr_t
         val = swap_bytes(val, size);
     }
     if (crosses_page(vaddr, size)) {
-        uint64_t last = vaddr + size - 1;
-        if (cpu->target->pc32) {
-            last = (uint32_t)last;
-        }
         tlb_get(cpu, vaddr, size, TLB_WRITE, idx, false, ra);
-        tlb_get(cpu, last & TLB_PAGE_MASK, 1, TLB_WRITE, idx, false, ra);
+        tlb_get(cpu, last_page(cpu, vaddr, size), 1, TLB_WRITE, idx, false, ra);
         for (unsigned i = 0; i < size; i++) {
-            uint64_t at = cpu->target->pc32 ? (uint32_t)(vaddr + i) : vaddr + i;
+            uint64_t at = wrap_addr(cpu, vaddr + i);
             store_piece(cpu, at, val >> (8 * i) & 0xff, 1, idx, ra);
         }
         return;
@@ -1130,7 +1133,7 @@ void tcg_slow_ld128(CPUEnv *env, uint64_t addr, uint32_t memop, uint64_t out[2],
 
     tlb_check_align(cpu, addr, memop, TLB_READ, ra);
     out[be] = tlb_load(cpu, addr, half, ra);
-    out[!be] = tlb_load(cpu, addr + 8, half, ra);
+    out[!be] = tlb_load(cpu, wrap_addr(cpu, addr + 8), half, ra);
 }
 
 void tcg_slow_st128(CPUEnv *env, uint64_t addr, const uint64_t val[2], uint32_t memop, uintptr_t ra)
@@ -1142,9 +1145,9 @@ void tcg_slow_st128(CPUEnv *env, uint64_t addr, const uint64_t val[2], uint32_t 
     tlb_check_align(cpu, addr, memop, TLB_WRITE, ra);
     /* Nothing may be stored if either half faults. */
     tlb_get(cpu, addr, 8, TLB_WRITE, tcg_mo_mmu(memop), false, ra);
-    tlb_get(cpu, addr + 15, 1, TLB_WRITE, tcg_mo_mmu(memop), false, ra);
+    tlb_get(cpu, last_page(cpu, addr, 16), 1, TLB_WRITE, tcg_mo_mmu(memop), false, ra);
     tlb_store(cpu, addr, val[be], half, ra);
-    tlb_store(cpu, addr + 8, val[!be], half, ra);
+    tlb_store(cpu, wrap_addr(cpu, addr + 8), val[!be], half, ra);
 }
 
 void tcg_slow_probe(CPUEnv *env, uint64_t addr, uint32_t memop, uint32_t store, uintptr_t ra)
@@ -1156,6 +1159,6 @@ void tcg_slow_probe(CPUEnv *env, uint64_t addr, uint32_t memop, uint32_t store, 
     tlb_check_align(cpu, addr, memop, access, ra);
     tlb_get(cpu, addr, size, access, idx, false, ra);
     if (crosses_page(addr, size)) {
-        tlb_get(cpu, addr + size - 1, 1, access, idx, false, ra);
+        tlb_get(cpu, last_page(cpu, addr, size), 1, access, idx, false, ra);
     }
 }

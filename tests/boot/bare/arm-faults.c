@@ -243,11 +243,13 @@ static u32 code[1024] __attribute__((aligned(4096)));
  * access to two pages each is looked at. */
 static void alignment_order(u64 *pd, u64 *pn)
 {
+    /* ldr x0, [x1]; str x2, [x1]; ldr q0, [x1]; str q0, [x1] */
+    static const u32 insns[] = {0xf9400020, 0xf9000022, 0x3dc00020, 0x3d800020};
     static const struct {
         const char *name;
         u64 first, second; /* attributes of the pages */
         u32 off, fsc;
-        unsigned char store, at_second;
+        unsigned char insn, at_second;
     } cases[] = {
         {"Device, read-only, store", PTE_RAM | PTE_RO | PTE_DEVICE, 0, 64, 0x0f, 1, 0},
         {"and not aligned", PTE_RAM | PTE_RO | PTE_DEVICE, 0, 66, 0x21, 1, 0},
@@ -258,20 +260,23 @@ static void alignment_order(u64 *pd, u64 *pn)
         {"Normal and Device, store", PTE_RAM, PTE_RAM | PTE_DEVICE, 4092, 0x21, 1, 1},
         {"read-only and Device", PTE_RAM | PTE_RO, PTE_RAM | PTE_DEVICE, 4092, 0x0f, 1, 0},
         {"Normal and Normal", PTE_RAM, PTE_RAM, 4092, 0, 1, 0},
+        {"Normal and invalid, 16 bytes", PTE_RAM, 0, 4085, 0x07, 2, 1},
+        {"Normal and invalid, 16 bytes, store", PTE_RAM, 0, 4085, 0x07, 3, 1},
+        {"Normal and invalid, second 8 bytes, store", PTE_RAM, 0, 4088, 0x07, 3, 1},
         {"Device, aligned", PTE_RAM | PTE_DEVICE, 0, 4088, 0, 1, 0},
     };
     for (u32 i = 0; i < COUNT(cases); i++) {
         *pd = (u64)page | PTE_PAGE | cases[i].first;
         *pn = cases[i].second ? ((u64)page + 4096) | PTE_PAGE | cases[i].second : 0;
         flush();
-        code[0] = cases[i].store ? 0xf9000022 : 0xf9400020; /* str x2, [x1]; ldr x0, [x1] */
+        code[0] = insns[cases[i].insn];
         code[1] = 0xd4000001;
         sync_code();
         u64 at = 0x1000600000 + cases[i].off;
         for (u32 again = 0; again < 2; again++) {
             go((u64)code, 0x3c5, at);
             check(cases[i].name, again, trap.esr,
-                  cases[i].fsc ? 0x25ul << 26 | 1 << 25 | cases[i].store << 6 | cases[i].fsc
+                  cases[i].fsc ? 0x25ul << 26 | 1 << 25 | (cases[i].insn & 1) << 6 | cases[i].fsc
                                : 0x15ul << 26 | 1 << 25);
             if (cases[i].fsc) {
                 check("its far", i << 4 | again, trap.far, cases[i].at_second ? 0x1000601000 : at);
