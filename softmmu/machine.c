@@ -154,6 +154,9 @@ void machine_free(Machine *m)
         g_ptr_array_free(lists[i], TRUE);
     }
     input_core_free(m->input);
+    if (m->drive_uses) {
+        g_ptr_array_unref(m->drive_uses);
+    }
     iothreads_free(m->iothreads);
     throttles_free(m->throttles);
     loader_free(m->loader);

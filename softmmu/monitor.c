@@ -33,6 +33,7 @@ typedef struct Monitor {
     Machine *m;
     CharFront front;
     bool greeted, quitting;
+    bool capture;     /* what is printed stays in `pending` */
     GString *pending; /* output that did not fit */
     GString *line;
     unsigned cursor;
@@ -58,6 +59,9 @@ typedef struct MonitorCommand {
 
 static void mon_flush(Monitor *mon)
 {
+    if (mon->capture) {
+        return;
+    }
     size_t n = char_write(&mon->front, mon->pending->str, mon->pending->len);
     g_string_erase(mon->pending, 0, n);
 }
@@ -72,7 +76,7 @@ static void mon_put(Monitor *mon, const char *text, size_t len)
 static void mon_write(Monitor *mon, const char *text)
 {
     for (; *text; text++) {
-        if (*text == '\n') {
+        if (*text == '\n' && !mon->capture) {
             g_string_append_c(mon->pending, '\r');
         }
         g_string_append_c(mon->pending, *text);
@@ -1274,7 +1278,7 @@ static const CharHandlers mon_handlers = {
     .background = true,
 };
 
-bool monitor_new(Machine *m, Chardev *chr, GError **err)
+static Monitor *mon_alloc(Machine *m)
 {
     Monitor *mon = g_new0(Monitor, 1);
     mon->m = m;
@@ -1283,6 +1287,25 @@ bool monitor_new(Machine *m, Chardev *chr, GError **err)
     mon->history = g_ptr_array_new_with_free_func(g_free);
     mon->dump_format = 'x';
     mon->dump_size = 4;
+    return mon;
+}
+
+char *monitor_run(Machine *m, const char *command)
+{
+    Monitor *mon = mon_alloc(m);
+    g_autofree char *text = g_strstrip(g_strdup(command));
+    mon->capture = true;
+    if (*text) {
+        command_run(mon, commands, G_N_ELEMENTS(commands), "", text);
+    }
+    char *answer = g_strdup(mon->pending->str);
+    monitor_free(mon);
+    return answer;
+}
+
+bool monitor_new(Machine *m, Chardev *chr, GError **err)
+{
+    Monitor *mon = mon_alloc(m);
     if (!char_attach(&mon->front, chr, err)) {
         monitor_free(mon);
         return false;

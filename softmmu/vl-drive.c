@@ -402,18 +402,44 @@ static bool node_prepare(Machine *m, OptDict *d, GError **err)
     return true;
 }
 
+/* "backing" names a node, or is null: then the image's own counts. */
+static bool node_backing(Machine *m, OptDict *d, GError **err)
+{
+    const char *name = opt_get(d, "backing");
+    const OptDict *below = name && *name ? node_find(m, name) : NULL;
+
+    if (name && *name && (!below || !opt_get(below, "file"))) {
+        rhea_error_set(err, "Cannot find device='' nor node-name='%s'", name);
+        return false;
+    }
+    if (below) {
+        opt_set(d, "backing.driver", opt_get(below, "format"));
+        opt_set(d, "backing.file.filename", opt_get(below, "file"));
+    }
+    if (name) {
+        opt_remove(d, "backing");
+    }
+    return true;
+}
+
+bool config_blockdev(Machine *m, OptDict *d, GError **err)
+{
+    const char *name = opt_get(d, "node-name");
+    const OptDict *other = name ? node_find(m, name) : NULL;
+
+    if (other && other != d) {
+        rhea_error_set(err, "Duplicate nodes with node-name='%s'", name);
+        return false;
+    }
+    return node_backing(m, d, err) && node_prepare(m, d, err);
+}
+
 bool config_drives(CommandLine *c, GError **err)
 {
     Machine *m = c->m;
     for (unsigned i = 0; i < m->blockdevs->len; i++) {
         OptDict *d = g_ptr_array_index(m->blockdevs, i);
-        OptDict *first = opt_get(d, "node-name") ? node_find(m, opt_get(d, "node-name")) : d;
-        if (first != d) {
-            rhea_error_set(err, "%s: Duplicate nodes with node-name='%s'", opt_location(d),
-                           opt_get(d, "node-name"));
-            return false;
-        }
-        if (!node_prepare(m, d, err)) {
+        if (!config_blockdev(m, d, err)) {
             g_prefix_error(err, "%s: ", opt_location(d));
             return false;
         }

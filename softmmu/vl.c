@@ -13,6 +13,7 @@
  */
 #include "io/net.h"
 #include "vl.h"
+#include "qmp.h"
 #include "softmmu/softmmu-config.h"
 #include "accel/accel.h"
 #include "hw/device.h"
@@ -530,6 +531,11 @@ static bool on_monitor(CommandLine *c, const char *arg, GError **err)
     return store_short(c, c->monitors, arg);
 }
 
+static bool on_qmp(CommandLine *c, const char *arg, GError **err)
+{
+    return store_short(c, c->qmps, arg);
+}
+
 static bool on_mon(CommandLine *c, const char *arg, GError **err)
 {
     return parse_into(c, c->mons, arg, "chardev", err);
@@ -845,7 +851,9 @@ static const Option options[] = {
      "unix:PATH[,server=on][,wait=off], tcp:HOST:PORT[,...], chardev:ID"},
     {"parallel", on_parallel, "dev", "connect a parallel port"},
     {"monitor", on_monitor, "dev", "connect the monitor"},
-    {"mon", on_mon, "[chardev=]id[,mode=readline]", "a monitor on a -chardev"},
+    {"mon", on_mon, "[chardev=]id[,mode=readline|control]", "a monitor on a -chardev"},
+    {"qmp", on_qmp, "dev", "like -monitor but for programs: QMP"},
+    {"qmp-pretty", on_qmp, "dev", "the same"},
     {"echr", on_echr, "byte", "escape character of the console (default: 1, Ctrl-A)"},
 
     {NULL, NULL, NULL, "Boot image options:"},
@@ -892,8 +900,6 @@ static const Option options[] = {
      "the same, with its console, who may call, and the program's arguments"},
     {"s", on_unsupported, NULL, NULL},
     {"gdb", on_unsupported, "", NULL},
-    {"qmp", on_unsupported, "", NULL},
-    {"qmp-pretty", on_unsupported, "", NULL},
     {"vnc", on_unsupported, "", NULL},
     {"spice", on_unsupported, "", NULL},
     {"audio", on_unsupported, "", NULL},
@@ -1185,6 +1191,20 @@ static bool make_monitor(CommandLine *c, unsigned i, const char *text, const cha
            (!chr || chardev_wants_monitor(chr) || monitor_new(c->m, chr, err));
 }
 
+static bool make_qmps(CommandLine *c, GError **err)
+{
+    for (unsigned i = 0; i < c->qmps->len; i++) {
+        ShortChardev *s = g_ptr_array_index(c->qmps, i);
+        g_autofree char *label = g_strdup_printf("compat_monitor%u", c->monitors->len + i);
+        Chardev *chr;
+        if (!make_short(c, label, s->text, s->where, &chr, err) ||
+            (chr && !qmp_new(c->m, chr, err))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool make_mons(CommandLine *c, GError **err)
 {
     static const char *const modes[] = {"readline", "control", NULL};
@@ -1196,10 +1216,11 @@ static bool make_mons(CommandLine *c, GError **err)
         opt_mark_used(d, "id");
         if (!chr) {
             rhea_error_set(err, "chardev \"%s\" not found", id ? id : "");
-        } else if (opt_take_enum(d, "mode", modes, &mode, err) && mode == 1) {
-            rhea_error_set(err, "mode=control is not supported yet");
+        } else if (opt_take_enum(d, "mode", modes, &mode, err)) {
+            opt_mark_used(d, "pretty");
         }
-        if ((err && *err) || !opt_check_unused(d, err) || !monitor_new(c->m, chr, err)) {
+        if ((err && *err) || !opt_check_unused(d, err) ||
+            !(mode == 1 ? qmp_new : monitor_new)(c->m, chr, err)) {
             g_prefix_error(err, "%s: ", opt_location(d));
             return false;
         }
@@ -1214,7 +1235,7 @@ static bool make_consoles(CommandLine *c, GError **err)
     Machine *m = c->m;
     bool defaults = !m->no_defaults;
     bool want_serial = defaults && !c->serials->len;
-    bool want_monitor = defaults && !c->monitors->len && !c->mons->len;
+    bool want_monitor = defaults && !c->monitors->len && !c->mons->len && !c->qmps->len;
     for (unsigned i = 0; i < c->serials->len; i++) {
         ShortChardev *s = g_ptr_array_index(c->serials, i);
         want_monitor &= !g_str_has_prefix(s->text, "mon:");
@@ -1341,7 +1362,7 @@ static bool build(CommandLine *c, GError **err)
         !config_drives(c, err) || !config_net(c, err) || !config_memory(c, err) ||
         !config_icount(c, err) || !config_rtc(c, err) || !select_cpu(c, err) ||
         !config_accel(c, err) || !make_chardevs(c, err) || !make_mons(c, err) ||
-        !make_consoles(c, err)) {
+        !make_qmps(c, err) || !make_consoles(c, err)) {
         return false;
     }
     if (m->smbios->len && !m->desc->has_smbios) {
@@ -1397,6 +1418,7 @@ static CommandLine *command_line_new(Machine *m)
     c->escape = 1;
     c->accel_names = g_ptr_array_new_with_free_func(g_free);
     c->chardevs = g_ptr_array_new_with_free_func((GDestroyNotify)opt_free);
+    c->qmps = g_ptr_array_new_with_free_func(short_free);
     c->mons = g_ptr_array_new_with_free_func((GDestroyNotify)opt_free);
     c->serials = g_ptr_array_new_with_free_func(short_free);
     c->parallels = g_ptr_array_new_with_free_func(short_free);
@@ -1409,7 +1431,7 @@ static void command_line_free(CommandLine *c)
     OptDict *dicts[] = {c->machine_opts, c->smp,    c->accel,      c->memory,
                         c->rtc,          c->icount, c->semihosting};
     GPtrArray *lists[] = {c->accel_names, c->chardevs,  c->mons,
-                          c->serials,     c->parallels, c->monitors};
+                          c->serials,     c->parallels, c->monitors, c->qmps};
     for (unsigned i = 0; i < G_N_ELEMENTS(dicts); i++) {
         opt_free(dicts[i]);
     }
@@ -1437,6 +1459,7 @@ static int run_target(const GuestTarget *target, int argc, char **argv)
         fflush(stdout);
         os_daemonize_done();
     }
+    qmp_end(m);
     net_end(m);
     /* What the guest wrote before it ended itself is worth a wait, but not for somebody who wants
      * the program gone. */

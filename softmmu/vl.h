@@ -31,6 +31,7 @@ typedef struct CommandLine {
 
     GPtrArray *chardevs;                       /* OptDict * */
     GPtrArray *serials, *parallels, *monitors; /* ShortChardev * */
+    GPtrArray *qmps;                           /* ShortChardev *: -qmp */
     GPtrArray *mons;                           /* OptDict *: -mon */
     const char *log_items, *log_file, *log_filter;
     const char *pidfile;
@@ -71,6 +72,8 @@ void config_print_objects(void);
 
 /* vl-drive.c: checks -drive and -blockdev, adds the -device rows that they imply. */
 bool config_drives(CommandLine *c, GError **err);
+/* One node of Machine.blockdevs, or to be added there. */
+bool config_blockdev(Machine *m, OptDict *d, GError **err);
 
 /* vl-fs.c: -fsdev and -virtfs, at once; they take d. */
 bool config_fsdev(CommandLine *c, OptDict *d, GError **err);
@@ -96,6 +99,9 @@ bool os_lock_memory(bool on_fault, GError **err);
 /* A human monitor on chr. */
 bool monitor_new(Machine *m, Chardev *chr, GError **err);
 void monitor_free(struct Monitor *mon);
+/* What the human monitor answers to a command; the caller frees. */
+char *monitor_run(Machine *m, const char *command);
+
 /* --- vl-net.c: -nic and -net take d; the rest once all options are known --- */
 
 bool config_nic(CommandLine *c, OptDict *d, GError **err);

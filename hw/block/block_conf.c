@@ -92,6 +92,9 @@ bool block_conf_open(BlockConf *c, Device *d, uint32_t block, bool empty, GError
         g_propagate_error(err, why);
         return false;
     }
+    c->machine = m;
+    drive_use(m, c->backend)->qdev =
+        g_strdup(d->id || !d->lock_owner ? d->id : d->lock_owner->id);
     c->synchronous = m->icount_shift != -1;
     c->wce = c->write_cache == ONOFFAUTO_AUTO ? block_is_writeback(c->backend)
                                               : c->write_cache == ONOFFAUTO_ON;
@@ -104,7 +107,10 @@ bool block_conf_open(BlockConf *c, Device *d, uint32_t block, bool empty, GError
 
 void block_conf_close(BlockConf *c)
 {
-    g_clear_pointer(&c->backend, block_close);
+    if (c->backend) {
+        drive_close(c->machine, c->backend);
+        c->backend = NULL;
+    }
 }
 
 BlockOnError block_conf_policy(const BlockConf *c, bool write, int error)

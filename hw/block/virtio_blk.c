@@ -548,6 +548,16 @@ static uint64_t features_of(const VirtioBlkState *s)
     return f;
 }
 
+static void resized(void *opaque)
+{
+    VirtioBlkState *s = opaque;
+
+    device_lock(s);
+    s->capacity = block_size(s->conf.backend) / SECTOR;
+    virtio_config_changed(s->vio);
+    device_unlock(s);
+}
+
 static bool virtio_blk_realize(void *opaque, GError **err)
 {
     VirtioBlkState *s = opaque;
@@ -569,6 +579,7 @@ static bool virtio_blk_realize(void *opaque, GError **err)
     }
     s->held_max = (uint32_t)s->num_queues * s->queue_size;
     device_state_alloc(s);
+    block_set_resized(s->conf.backend, resized, s);
     machine_add_run_change(s->dev.machine, virtio_blk_run_change, s);
     return true;
 }

@@ -994,6 +994,16 @@ static void scsi_disk_reset(void *opaque)
     s->write_cache = s->conf.wce;
 }
 
+static void resized(void *opaque)
+{
+    ScsiDisk *s = opaque;
+
+    device_lock(s);
+    s->blocks = block_size(s->conf.backend) >> s->shift;
+    scsi_unit(s)->unit_attention = UA_CAPACITY;
+    device_unlock(s);
+}
+
 static bool scsi_disk_realize(void *opaque, GError **err)
 {
     ScsiDisk *s = opaque;
@@ -1017,6 +1027,7 @@ static bool scsi_disk_realize(void *opaque, GError **err)
         if (t) {
             block_set_iothread(s->conf.backend, iothread_ref(t));
         }
+        block_set_resized(s->conf.backend, resized, s);
         s->blocks = block_size(s->conf.backend) >> s->shift;
         if (s->blocks == 0 && !cd) {
             rhea_error_set(err, "%s: the image is smaller than a block", s->conf.drive);

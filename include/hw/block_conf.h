@@ -33,6 +33,7 @@ typedef struct BlockConf {
     int32_t bootindex; /* BOOT_PROP() */
     /* Since block_conf_open(). */
     BlockBackend *backend; /* NULL: no medium */
+    Machine *machine;
     bool synchronous;      /* requests finish inside block_submit() */
     bool wce;              /* the guest sees a volatile write cache after reset */
     BlockOnError on_read_error, on_write_error; /* not AUTO */

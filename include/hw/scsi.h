@@ -45,7 +45,7 @@ typedef enum ScsiSense {
 } ScsiSense;
 
 /* Unit attentions: additional code << 8 | qualifier. */
-enum { UA_NONE = 0, UA_POWER_ON = 0x2900, UA_RESET = 0x2903, UA_MEDIUM_CHANGED = 0x2800 };
+enum { UA_NONE = 0, UA_POWER_ON = 0x2900, UA_RESET = 0x2903, UA_MEDIUM_CHANGED = 0x2800, UA_CAPACITY = 0x2a09 };
 
 typedef struct ScsiRequest ScsiRequest;
 typedef struct ScsiBus ScsiBus;

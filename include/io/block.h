@@ -4,9 +4,9 @@
  * Block devices of the host side: a disk image that guest devices read and write.
  *
  * Requests run on worker threads or in the host's kernel (io_uring), never on the thread that
- * submits them (block_read_now() does not wait); the completion callback runs on a worker, or on the backend's I/O thread, with no
- * lock held. A backend made with `synchronous` (-icount: a run must depend on nothing but the
- * guest) completes each request inside block_submit() instead.
+ * submits them (block_read_now() does not wait); the completion callback runs on a worker, or on
+ * the backend's I/O thread, with no lock held. A backend made with `synchronous` (-icount: a run
+ * must depend on nothing but the guest) completes each request inside block_submit() instead.
  *
  * Durability: a write is acknowledged when the host kernel has it; block flush requests return when
  * the storage has it (cache=unsafe: at once; cache=writethrough, directsync: every write is
@@ -119,6 +119,22 @@ typedef struct BlockTracker {
     void *opaque;
 } BlockTracker;
 void block_track(BlockBackend *b, const BlockTracker *t);
+/* Calls fn when no request is under way, and lets none begin before it returns. */
+void block_quiesce(BlockBackend *b, void (*fn)(void *opaque), void *opaque);
+/* Requests go to n from now on, which shows the same bytes; the node before, where some may still
+ * be. */
+struct BlockNode *block_replace(BlockBackend *b, struct BlockNode *n);
+/* As block_close(), but the node is the caller's. */
+struct BlockNode *block_release(BlockBackend *b);
+/* The disk gets another size, which the guest's device (block_set_resized()) is told of. Main loop.
+ */
+bool block_resize(BlockBackend *b, uint64_t size, GError **err);
+void block_set_resized(BlockBackend *b, void (*fn)(void *opaque), void *opaque);
+/* What was asked for since the start, by BlockOp. */
+typedef struct BlockStats {
+    uint64_t operations[BLOCK_WRITE_ZEROES + 1], bytes[BLOCK_WRITE_ZEROES + 1];
+} BlockStats;
+void block_stats(BlockBackend *b, BlockStats *s);
 /* Waits for all requests, flushes, frees. */
 void block_close(BlockBackend *b);
 

@@ -17,4 +17,26 @@
  */
 BlockBackend *drive_open(Machine *m, const char *id, bool share, OptDict **opts, GError **err);
 
+/* A drive that a device has, in Machine.drive_uses. */
+typedef struct DriveUse DriveUse;
+struct DriveUse {
+    char *id;     /* of the -drive; NULL: of a node */
+    OptDict *row; /* of Machine.drives or blockdevs: its top node; NULL: of none */
+    BlockBackend *backend;
+    char *qdev; /* id of the device, or NULL */
+    /* A block job is at it: to be called before it is closed. */
+    void (*closing)(DriveUse *u);
+    void *opaque;
+};
+
+DriveUse *drive_use(Machine *m, const BlockBackend *b);
+void drive_close(Machine *m, BlockBackend *b);
+/* The node of a row of Machine.blockdevs that nobody has, opened; it is taken until
+ * drive_row_release(). */
+struct BlockNode *drive_node_open(Machine *m, const char *name, OptDict **row, GError **err);
+OptDict *drive_row_find(Machine *m, const char *node_name);
+bool drive_row_taken(const OptDict *row);
+void drive_row_take(OptDict *row);
+void drive_row_release(OptDict *row);
+
 #endif

@@ -44,7 +44,8 @@ typedef struct JobOptions {
     BlockBackend *backend; /* of the guest that writes to the source; NULL: nobody does */
     BlockNode *source;     /* stream: the image that gets the data; commit: the topmost one */
     BlockNode *target;     /* not of stream */
-    BlockNode *base;       /* stream, commit: of the source's chain, left out; NULL: all of it */
+    BlockNode *base;       /* of the source's chain, left out: stream, commit; NULL: all of it.
+                            * Mirror, backup: below the images that `sync` means; NULL: the first */
     JobSync sync;          /* mirror, backup */
     uint64_t granularity;  /* bytes, a power of two; 0: 64 KiB */
     uint64_t speed;        /* bytes a second; 0: no limit */
@@ -52,6 +53,8 @@ typedef struct JobOptions {
      * are held until it returns. */
     void (*progress)(void *opaque, uint64_t done, uint64_t total);
     void (*pivot)(void *opaque);
+    /* The status is another one. From any thread, within the job: it may do no more than post. */
+    void (*changed)(void *opaque);
     void *opaque;
 } JobOptions;
 

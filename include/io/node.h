@@ -61,6 +61,7 @@ typedef struct BlockDriver {
 struct BlockNode {
     const BlockDriver *drv;
     char *filename;
+    char *name;    /* of the graph, for monitors; or NULL */
     uint64_t size; /* bytes */
     bool read_only;
     bool probed;        /* raw: nobody said so, it only looked like nothing else */

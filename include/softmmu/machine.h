@@ -80,6 +80,7 @@ struct Machine {
     GPtrArray *nets;                     /* struct NetBackend *: netdevs, opened; or NULL */
     GPtrArray *objects;                  /* OptDict *: key "qom-type" */
     GPtrArray *iothreads;                /* struct IoThread *: those that are used; or NULL */
+    GPtrArray *drive_uses;               /* struct DriveUse *: those that devices have; or NULL */
     GPtrArray *throttles;                /* struct ThrottleGroup *, as well */
     GPtrArray *globals;                  /* OptDict *: driver, property, value */
     GPtrArray *fw_cfg;                   /* OptDict *: -fw_cfg name=,file=|string= */
@@ -103,6 +104,7 @@ struct Machine {
     bool icount_sleep;
     struct Semihost *semihost; /* NULL: off */
     GPtrArray *monitors;       /* struct Monitor * */
+    struct Qmp *qmp;           /* NULL: no machine protocol */
     struct Loader *loader;     /* private to loader.c */
     struct RunState *run;      /* private to machine.c */
 };

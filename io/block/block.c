@@ -44,6 +44,9 @@ struct BlockBackend {
     IoThread *ring;          /* with io_uring, for what it can do; or NULL */
     BlockTracker tracker;    /* before NULL: there is none */
     bool frozen;             /* requests that come wait in `held` */
+    BlockStats stats;
+    void (*resized)(void *opaque);
+    void *resized_opaque;
     BlockRequest *held, **held_tail;
     BlockRequest *late, **late_tail; /* held back by it, in the order of their times */
     unsigned draining;               /* somebody waits: nothing is held back */
@@ -56,9 +59,15 @@ struct BlockBackend {
 
 /* ---- doing one request ---- */
 
+/* Another one may take its place while requests are under way: block_replace(). */
+static BlockNode *top_of(BlockBackend *b)
+{
+    return __atomic_load_n(&b->node, __ATOMIC_ACQUIRE);
+}
+
 static int flush(BlockBackend *b)
 {
-    return b->cache == BLOCK_CACHE_UNSAFE ? 0 : node_flush(b->node);
+    return b->cache == BLOCK_CACHE_UNSAFE ? 0 : node_flush(top_of(b));
 }
 
 /* detect-zeroes: a write of nothing but zeroes needs no storage. */
@@ -71,8 +80,8 @@ static int write_data(BlockBackend *b, BlockRequest *r)
         zero = buffer_is_zero(r->iov[i].iov_base, r->iov[i].iov_len);
         len += r->iov[i].iov_len;
     }
-    return zero ? node_zero(b->node, r->offset, len, b->detect_zeroes == 2 && b->discard)
-                : node_pwritev(b->node, r->offset, r->iov, r->niov);
+    return zero ? node_zero(top_of(b), r->offset, len, b->detect_zeroes == 2 && b->discard)
+                : node_pwritev(top_of(b), r->offset, r->iov, r->niov);
 }
 
 static bool in_range(const BlockBackend *b, const BlockRequest *r)
@@ -99,7 +108,7 @@ static int perform(BlockBackend *b, BlockRequest *r)
         return -EROFS;
     }
     if (r->op == BLOCK_READ) {
-        return node_preadv(b->node, r->offset, r->iov, r->niov);
+        return node_preadv(top_of(b), r->offset, r->iov, r->niov);
     }
     if (r->op == BLOCK_FLUSH) {
         return flush(b);
@@ -128,9 +137,9 @@ static int change(BlockBackend *b, BlockRequest *r)
         if (!b->discard) {
             return 0;
         }
-        return node_discard(b->node, r->offset, r->len);
+        return node_discard(top_of(b), r->offset, r->len);
     case BLOCK_WRITE_ZEROES:
-        ret = node_zero(b->node, r->offset, r->len, r->unmap && b->discard);
+        ret = node_zero(top_of(b), r->offset, r->len, r->unmap && b->discard);
         break;
     default:
         return -ENOTSUP;
@@ -320,6 +329,8 @@ static bool ring_takes(BlockBackend *b, BlockRequest *r)
     return node_plain(b->node, r->offset, x->iov, x->niov, write, &x->fd, &x->offset);
 }
 
+static void stats_count_locked(BlockBackend *b, const BlockRequest *r);
+
 void block_submit(BlockBackend *b, BlockRequest *r)
 {
     if (b->synchronous) {
@@ -328,6 +339,7 @@ void block_submit(BlockBackend *b, BlockRequest *r)
     }
     r->backend = b;
     g_mutex_lock(&b->lock);
+    stats_count_locked(b, r);
     bool ring = !b->frozen && ring_takes(b, r);
     if (b->frozen) {
         r->next = NULL;
@@ -373,6 +385,9 @@ bool block_read_now(BlockBackend *b, const BlockRequest *r)
     bool done = preadv2(fd, r->iov, r->niov, at, RWF_NOWAIT) == (ssize_t)len;
     g_mutex_lock(&b->lock);
     b->in_flight--;
+    if (done) {
+        stats_count_locked(b, r);
+    }
     b->misses = done ? 0 : MIN(b->misses * 2 + 1, NOW_COLD_MAX);
     b->cold = b->misses / 2;
     settled_locked(b);
@@ -380,9 +395,12 @@ bool block_read_now(BlockBackend *b, const BlockRequest *r)
     return done;
 }
 
-void block_track(BlockBackend *b, const BlockTracker *t)
+void block_quiesce(BlockBackend *b, void (*fn)(void *opaque), void *opaque)
 {
     g_mutex_lock(&b->lock);
+    while (b->frozen) {
+        settled_wait_locked(b);
+    }
     b->frozen = true;
     b->draining++;
     g_cond_broadcast(&b->work);
@@ -390,8 +408,10 @@ void block_track(BlockBackend *b, const BlockTracker *t)
         settled_wait_locked(b);
     }
     b->draining--;
+    g_mutex_unlock(&b->lock);
+    fn(opaque);
+    g_mutex_lock(&b->lock);
     b->frozen = false;
-    b->tracker = t ? *t : (BlockTracker){0};
     BlockRequest *r = b->held;
     b->held = NULL;
     b->held_tail = &b->held;
@@ -402,6 +422,78 @@ void block_track(BlockBackend *b, const BlockTracker *t)
         worker_submit_locked(b, r);
         r = next;
     }
+    settled_locked(b);
+    g_mutex_unlock(&b->lock);
+}
+
+typedef struct NewTracker {
+    BlockBackend *b;
+    const BlockTracker *t;
+} NewTracker;
+
+static void tracker_set(void *opaque)
+{
+    NewTracker *n = opaque;
+
+    n->b->tracker = n->t ? *n->t : (BlockTracker){0};
+}
+
+void block_track(BlockBackend *b, const BlockTracker *t)
+{
+    block_quiesce(b, tracker_set, &(NewTracker){b, t});
+}
+
+BlockNode *block_replace(BlockBackend *b, BlockNode *n)
+{
+    return __atomic_exchange_n(&b->node, n, __ATOMIC_ACQ_REL);
+}
+
+void block_set_resized(BlockBackend *b, void (*fn)(void *opaque), void *opaque)
+{
+    b->resized = fn;
+    b->resized_opaque = opaque;
+}
+
+typedef struct NewSize {
+    BlockBackend *b;
+    uint64_t size;
+    GError **err;
+    bool good;
+} NewSize;
+
+static void resize(void *opaque)
+{
+    NewSize *n = opaque;
+
+    n->good = node_truncate(n->b->node, n->size, NODE_PREALLOC_OFF, n->err);
+    if (n->good) {
+        n->b->size = n->b->node->size;
+    }
+}
+
+bool block_resize(BlockBackend *b, uint64_t size, GError **err)
+{
+    NewSize n = {b, size, err, false};
+
+    block_quiesce(b, resize, &n);
+    if (n.good && b->resized) {
+        b->resized(b->resized_opaque);
+    }
+    return n.good;
+}
+
+static void stats_count_locked(BlockBackend *b, const BlockRequest *r)
+{
+    bool moves = r->op == BLOCK_READ || r->op == BLOCK_WRITE;
+
+    b->stats.operations[r->op]++;
+    b->stats.bytes[r->op] += moves ? iov_length(r->iov, r->niov) : r->len;
+}
+
+void block_stats(BlockBackend *b, BlockStats *s)
+{
+    g_mutex_lock(&b->lock);
+    *s = b->stats;
     g_mutex_unlock(&b->lock);
 }
 
@@ -697,6 +789,15 @@ void block_set_throttle(BlockBackend *b, ThrottleGroup *g)
 {
     throttle_unref(b->throttle);
     b->throttle = g;
+}
+
+BlockNode *block_release(BlockBackend *b)
+{
+    BlockNode *n = b->node;
+
+    b->node = NULL;
+    block_close(b);
+    return n;
 }
 
 void block_close(BlockBackend *b)

@@ -23,6 +23,90 @@ static OptDict *find_in(GPtrArray *list, const char *key, const char *id)
     return NULL;
 }
 
+OptDict *drive_row_find(Machine *m, const char *node_name)
+{
+    return find_in(m->blockdevs, "node-name", node_name);
+}
+
+bool drive_row_taken(const OptDict *row)
+{
+    return opt_get(row, TAKEN);
+}
+
+void drive_row_take(OptDict *row)
+{
+    opt_set(row, TAKEN, "on");
+    opt_mark_used(row, TAKEN);
+}
+
+void drive_row_release(OptDict *row)
+{
+    opt_remove(row, TAKEN);
+}
+
+struct BlockNode *drive_node_open(Machine *m, const char *name, OptDict **row, GError **err)
+{
+    OptDict *o = drive_row_find(m, name);
+
+    if (!o) {
+        rhea_error_set(err, "Cannot find device='%s' nor node-name='%s'", name, name);
+        return NULL;
+    }
+    if (drive_row_taken(o)) {
+        rhea_error_set(err, "Node '%s' is in use", name);
+        return NULL;
+    }
+    BlockBackend *b = block_open_drive(o, true, err);
+    if (!b) {
+        return NULL;
+    }
+    drive_row_take(o);
+    *row = o;
+    return block_release(b);
+}
+
+DriveUse *drive_use(Machine *m, const BlockBackend *b)
+{
+    for (unsigned i = 0; m->drive_uses && i < m->drive_uses->len; i++) {
+        DriveUse *u = g_ptr_array_index(m->drive_uses, i);
+
+        if (u->backend == b) {
+            return u;
+        }
+    }
+    return NULL;
+}
+
+static void use_add(Machine *m, const char *id, OptDict *row, BlockBackend *b)
+{
+    DriveUse *u = g_new0(DriveUse, 1);
+
+    u->id = g_strdup(drive_row_find(m, id) == row ? NULL : id);
+    u->row = row;
+    u->backend = b;
+    m->drive_uses = m->drive_uses ? m->drive_uses : g_ptr_array_new();
+    g_ptr_array_add(m->drive_uses, u);
+}
+
+void drive_close(Machine *m, BlockBackend *b)
+{
+    DriveUse *u = drive_use(m, b);
+
+    if (u && u->closing) {
+        u->closing(u);
+    }
+    block_close(b);
+    if (u) {
+        if (u->row) {
+            drive_row_release(u->row);
+        }
+        g_ptr_array_remove(m->drive_uses, u);
+        g_free(u->id);
+        g_free(u->qdev);
+        g_free(u);
+    }
+}
+
 BlockBackend *drive_open(Machine *m, const char *id, bool share, OptDict **opts, GError **err)
 {
     /* Where a drive sits says nothing to a device that names it. */
@@ -42,8 +126,7 @@ BlockBackend *drive_open(Machine *m, const char *id, bool share, OptDict **opts,
         rhea_error_set(err, "Drive '%s' is already in use by another device", id);
         return NULL;
     }
-    opt_set(o, TAKEN, "on");
-    opt_mark_used(o, TAKEN);
+    drive_row_take(o);
     if (share && !opt_get(o, "locking")) {
         opt_set(o, "locking", "off");
     }
@@ -62,6 +145,9 @@ BlockBackend *drive_open(Machine *m, const char *id, bool share, OptDict **opts,
         block_set_throttle(b, g);
     } else {
         throttle_unref(g);
+    }
+    if (b) {
+        use_add(m, id, o, b);
     }
     return b;
 }

@@ -243,8 +243,13 @@ static void write_ends(void *opaque, uint64_t off, uint64_t len)
 
 static void status_set_locked(Job *j, JobStatus s)
 {
+    bool changed = j->status != s;
+
     j->status = s;
     g_cond_broadcast(&j->cond);
+    if (changed && j->o.changed) {
+        j->o.changed(j->o.opaque);
+    }
 }
 
 /* Between two pieces: pauses, the limit. False: it was cancelled, or has failed elsewhere. */
@@ -303,7 +308,8 @@ static int state_init(Job *j)
 
         for (uint64_t at = r.off, end = r.off + r.len; !there && at < end;) {
             NodeExtent e;
-            int ret = node_status(j->o.source, at, end - at, &e);
+            int ret = node_status_chain(j->o.source, j->o.base ? j->o.base : j->o.source->backing,
+                                        at, end - at, &e, NULL, NULL);
 
             if (ret < 0) {
                 return ret;

@@ -453,5 +453,6 @@ void node_close(BlockNode *n)
     g_free(n->backing_format);
     g_free(n->data_name);
     g_free(n->filename);
+    g_free(n->name);
     g_free(n);
 }

@@ -66,7 +66,6 @@ CASES = [
     ("-M none,usb=on", r"machine type 'none' has no USB controller \(usb=on\)", 1),
     ("-M none -gdb tcp::1234", r"-gdb tcp::1234: this option is not supported yet", 1),
     ("-M none -s", r"-s: this option is not supported yet", 1),
-    ("-M none -qmp stdio", r"-qmp stdio: this option is not supported yet", 1),
     ("-M none -vnc :1", r"-vnc :1: this option is not supported yet", 1),
     ("-M none -semihosting-config enable=maybe", r"Parameter 'enable' expects 'on' or 'off'", 1),
     ("-M none -semihosting-config target=gdb", r"target=gdb needs a debugger connection, which is not supported yet", 1),

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The rhea authors */
+/*
+ * The machine protocol (QMP): JSON commands, answers and events on a character device, for
+ * programs. Names, arguments, answers, error classes and events are the reference's
+ * ("QEMU QMP Reference Manual").
+ *
+ * All in the main loop's thread. Test: tests/qmp/
+ */
+#ifndef SOFTMMU_QMP_H
+#define SOFTMMU_QMP_H
+
+#include "softmmu/machine.h"
+
+typedef struct Qmp Qmp; /* of a machine: its sessions and block jobs */
+struct QmpBlock;
+
+/*
+ * A command. args: names of its arguments, with a '?' behind those that may be left out; "*" for
+ * any more. run() puts the answer, a JSON value, into out (nothing: an empty object), or sets *err,
+ * whose class is GenericError unless it calls qmp_error_class().
+ */
+typedef struct QmpCommand {
+    const char *name, *args;
+    bool (*run)(Qmp *q, OptDict *a, GString *out, GError **err);
+} QmpCommand;
+
+/* One more session on chr. */
+bool qmp_new(Machine *m, Chardev *chr, GError **err);
+/* The machine has ended: says so to all sessions, ends all jobs, frees. */
+void qmp_end(Machine *m);
+
+Machine *qmp_machine(Qmp *q);
+struct QmpBlock **qmp_block(Qmp *q);
+/* data: a JSON object, or NULL. */
+void qmp_event(Qmp *q, const char *name, const char *data);
+void qmp_error_class(Qmp *q, const char *name);
+bool qmp_arg_bool(OptDict *a, const char *key, bool otherwise);
+bool qmp_arg_u64(OptDict *a, const char *key, uint64_t *out, GError **err);
+
+/*
+ * Append JSON: %s a string (NULL: null), %d an int64_t, %u a uint64_t, %b a bool, %r text that is
+ * JSON; a ' stands for a ".
+ */
+void json_add(GString *s, const char *fmt, ...);
+/* Between the members of a list. */
+void json_comma(GString *s);
+
+/* qmp-block.c */
+extern const QmpCommand qmp_block_commands[];
+void qmp_block_end(Qmp *q);
+
+#endif

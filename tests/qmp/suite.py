@@ -1,0 +1,335 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: The rhea authors
+"""QMP: sessions, and block jobs while a guest writes (tests/bench/disk.c is its /init).
+
+  qmp/session       greeting, negotiation, errors, events, HMP
+  qmp/mirror        blockdev-mirror, then the guest goes on with the copy; drive-mirror, ended as a copy
+  qmp/backup        blockdev-backup: the disk of the moment when it began; pause, resume, speed, finalize, dismiss
+  qmp/chain         blockdev-snapshot-sync, block-stream, block-commit of an image within and of the active one
+  qmp/resize        block_resize, blockdev-add, blockdev-del, queries
+"""
+import json
+import os
+import re
+import shutil
+import socket
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, '..', 'lib')]
+import harness as h  # noqa: E402
+from harness import Failure, Guest, Test  # noqa: E402
+
+SIZE = 64 << 20
+BLOCK = 65536
+MODULES = ('virtio_blk',)
+
+
+class Qmp:
+    def __init__(self, path):
+        end = time.monotonic() + 20
+        self.s = socket.socket(socket.AF_UNIX)
+        while True:
+            try:
+                self.s.connect(path)
+                break
+            except OSError:
+                if time.monotonic() > end:
+                    raise Failure(f'no QMP at {path}')
+                time.sleep(0.05)
+        self.s.settimeout(60 * h.SLOW)
+        self.f = self.s.makefile('rw')
+        self.events = []
+        if 'QMP' not in self.read():
+            raise Failure('no greeting')
+
+    def read(self):
+        try:
+            line = self.f.readline()
+        except socket.timeout:
+            raise Failure(f'QMP: no answer; events {self.events}')
+        if not line:
+            raise Failure('QMP: closed')
+        return json.loads(line)
+
+    def ask(self, name, **args):
+        """The answer, errors included."""
+        args = {k.replace('_', '-') if name not in ('device_add',) else k: v for k, v in args.items()}
+        self.f.write(json.dumps({'execute': name, 'arguments': args, 'id': name}) + '\n')
+        self.f.flush()
+        while True:
+            m = self.read()
+            if 'event' in m:
+                self.events.append(m)
+            elif m.get('id') != name:
+                raise Failure(f'{name}: id is lost: {m}')
+            else:
+                return m
+
+    def do(self, name, **args):
+        m = self.ask(name, **args)
+        if 'return' not in m:
+            raise Failure(f'{name}: {m}')
+        return m['return']
+
+    def error(self, cls, text, name, **args):
+        e = self.ask(name, **args).get('error', {})
+        if e.get('class') != cls or not re.search(text, e.get('desc', '')):
+            raise Failure(f'{name} {args}: {e}, not {cls} {text}')
+
+    def event(self, name, **data):
+        """Waits for it; what came before it is gone."""
+        while True:
+            m = self.events.pop(0) if self.events else self.read()
+            if m.get('event') == name and all(m.get('data', {}).get(k) == v for k, v in data.items()):
+                return m.get('data', {})
+
+    def status(self, job, *names):
+        for n in names:
+            got = self.event('JOB_STATUS_CHANGE', id=job)
+            if got['status'] != n:
+                raise Failure(f'job {job}: {got["status"]}, not {n}')
+
+
+def tool(*args):
+    return h.run([os.path.join(h.ROOT, 'build', 'tools', 'rhea-img'), *args])
+
+
+class Machine:
+    """A guest that writes to its disk; `node` is the name of the disk's topmost node."""
+
+    def __init__(self, name, fmt='qcow2'):
+        self.dir = os.path.join(h.work_dir(), f'qmp-{name}-{os.getpid()}')
+        shutil.rmtree(self.dir, ignore_errors=True)
+        os.makedirs(self.dir)
+        self.disk = self.path('disk')
+        tool('create', '-q', '-f', fmt, self.disk, str(SIZE))
+        mods = {f'modules/{i:02}-{m}': h.package_module(m) for i, m in enumerate(MODULES)}
+        initrd = h.initramfs('qmp-disk', os.path.join(HERE, '..', 'bench', 'disk.c'), '-Wall', more={'modules': None, **mods})
+        self.g = Guest('-M', 'virt', '-smp', '2', '-m', '256M', '-nographic', '-monitor', 'none', '-serial', 'stdio', '-net', 'none',
+                       '-kernel', h.package_kernel(), '-initrd', initrd, '-append', 'console=ttyS0 quiet', '-qmp',
+                       f'unix:{self.path("qmp")},server=on,wait=off', '-blockdev',
+                       f'driver={fmt},node-name=disk,file.driver=file,file.filename={self.disk}', '-device',
+                       'virtio-blk-pci,drive=disk,id=vd')
+        self.q = Qmp(self.path('qmp'))
+        self.q.do('qmp_capabilities')
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def __enter__(self):
+        self.g.__enter__()
+        self.g.expect(re.compile(rb'disk: \d+ bytes'), 120)
+        return self
+
+    def __exit__(self, *a):
+        self.g.__exit__(*a)
+        shutil.rmtree(self.dir, ignore_errors=True)
+        return False
+
+    def begin(self, what, count):
+        self.g.send(f'{what} {BLOCK} 4 {count}\n')
+        self.g.expect('begin', 30)
+
+    def end(self):
+        m = self.g.expect(re.compile(rb'end (\d+) (\d+)\r?\n'), 120)
+        if int(m[2]):
+            self.g.fail(f'{int(m[2])} blocks are wrong')
+
+    def run(self, what, count=SIZE // BLOCK):
+        self.begin(what, count)
+        self.end()
+
+    def top(self):
+        (d,) = self.q.do('query-block')
+        return d['inserted']
+
+    def off(self):
+        self.g.send('off\n')
+        self.g.exit(0, 30)
+
+
+def same(a, b, fa='qcow2', fb='qcow2'):
+    tool('compare', '-f', fa, '-F', fb, '-U', a, b)
+
+
+def session():
+    path = os.path.join(h.work_dir(), f'qmp-session-{os.getpid()}')
+    with Guest('-M', 'virt', '-bios', 'none', '-display', 'none', '-serial', 'null', '-S', '-name', 'x y', '-chardev',
+               f'socket,id=c,path={path},server=on,wait=off', '-mon', 'chardev=c,mode=control') as g:
+        q = Qmp(path)
+        q.error('CommandNotFound', 'capabilities negotiation', 'query-status')
+        q.do('qmp_capabilities')
+        q.error('CommandNotFound', 'already complete', 'qmp_capabilities')
+        q.error('CommandNotFound', 'The command nothing has not been found', 'nothing')
+        q.error('GenericError', "Parameter 'x' is unexpected", 'stop', x=1)
+        q.error('GenericError', "Parameter 'id' is missing", 'device_del')
+        q.error('DeviceNotFound', "Device 'd' not found", 'device_del', id='d')
+        q.error('DeviceNotActive', "Block job 'd' not found", 'block-job-cancel', device='d')
+        q.error('GenericError', 'Job not found', 'job-cancel', id='d')
+        if q.do('query-status') != {'status': 'prelaunch', 'running': False} or q.do('query-name') != {'name': 'x y'}:
+            raise Failure('query-status or query-name')
+        q.f.write('nonsense }\n')
+        q.f.flush()
+        if q.read()['error']['class'] != 'GenericError':
+            raise Failure('nonsense was taken')
+        q.do('cont')
+        q.event('RESUME')
+        q.do('stop')
+        q.event('STOP')
+        if 'paused' not in q.do('human-monitor-command', command_line='info status'):
+            raise Failure('info status')
+        if 'block-commit' not in {c['name'] for c in q.do('query-commands')}:
+            raise Failure('query-commands')
+        q.do('system_reset')
+        q.event('RESET')
+        q.do('quit')
+        if q.event('SHUTDOWN') != {'guest': False, 'reason': 'host-qmp-quit'}:
+            raise Failure('SHUTDOWN')
+        g.exit(0, 20)
+
+
+def mirror():
+    with Machine('mirror') as m:
+        q = m.q
+        m.run('write')
+        tool('create', '-q', '-f', 'raw', m.path('copy'), str(SIZE))
+        q.do('blockdev-add', driver='file', node_name='copy-file', filename=m.path('copy'))
+        q.do('blockdev-add', driver='raw', node_name='copy', file='copy-file')
+        m.begin('randwrite', 3000)
+        q.do('blockdev-mirror', job_id='j', device='disk', target='copy', sync='full')
+        q.error('GenericError', 'is busy', 'blockdev-mirror', job_id='k', device='disk', target='copy', sync='full')
+        q.status('j', 'created', 'running', 'ready')
+        ready = q.event('BLOCK_JOB_READY', device='j', type='mirror')
+        if ready['len'] < SIZE:
+            raise Failure(f'BLOCK_JOB_READY: {ready}')
+        (job,) = q.do('query-block-jobs')
+        if not job['ready'] or job['type'] != 'mirror' or job['device'] != 'j':
+            raise Failure(f'query-block-jobs: {job}')
+        q.do('job-complete', id='j')
+        q.event('BLOCK_JOB_COMPLETED', device='j')
+        q.status('j', 'concluded', 'null')
+        if m.top()['node-name'] != 'copy':
+            raise Failure('the guest is not at the copy')
+        q.error('GenericError', 'in use', 'blockdev-del', node_name='copy')
+        q.do('blockdev-del', node_name='disk')
+        m.end()
+        m.run('verify')
+        # Back to a new image, as a copy only.
+        m.begin('randwrite', 2000)
+        q.do('drive-mirror', device='copy', job_id='k', target=m.path('k'), format='qcow2', sync='full')
+        q.event('BLOCK_JOB_READY', device='k')
+        m.end()
+        q.do('block-job-cancel', device='k')
+        q.event('BLOCK_JOB_COMPLETED', device='k')
+        if m.top()['node-name'] != 'copy':
+            raise Failure('the guest is not where it was')
+        same(m.path('k'), m.path('copy'), 'qcow2', 'raw')
+        m.off()
+
+
+def backup():
+    with Machine('backup') as m:
+        q = m.q
+        m.run('write', 512)
+        q.do('stop')
+        tool('convert', '-U', '-f', 'qcow2', '-O', 'raw', m.disk, m.path('then'))
+        tool('create', '-q', '-f', 'qcow2', m.path('b'), str(SIZE))
+        q.do('blockdev-add', driver='qcow2', node_name='b', file={'driver': 'file', 'filename': m.path('b')})
+        q.do('blockdev-backup', job_id='b', device='vd', target='b', sync='full', speed=4 << 20, auto_finalize=False,
+             auto_dismiss=False)
+        q.do('job-pause', id='b')
+        q.status('b', 'created', 'running', 'paused')
+        q.do('cont')
+        m.begin('randwrite', 2000)
+        q.do('block-job-resume', device='b')
+        q.status('b', 'running')
+        q.do('block-job-set-speed', device='b', speed=0)
+        q.status('b', 'waiting', 'pending')
+        q.error('GenericError', "cannot accept command verb 'dismiss'", 'job-dismiss', id='b')
+        q.do('job-finalize', id='b')
+        q.event('BLOCK_JOB_COMPLETED', device='b', type='backup')
+        q.status('b', 'concluded')
+        (job,) = q.do('query-jobs')
+        if job['status'] != 'concluded' or job['current-progress'] != SIZE:
+            raise Failure(f'query-jobs: {job}')
+        q.do('job-dismiss', id='b')
+        q.status('b', 'null')
+        m.end()
+        same(m.path('b'), m.path('then'), 'qcow2', 'raw')
+        # Given up.
+        q.do('drive-backup', job_id='c', device='vd', target=m.path('c'), sync='full', speed=65536)
+        q.do('job-cancel', id='c')
+        q.event('BLOCK_JOB_CANCELLED', device='c')
+        q.status('c', 'concluded', 'null')
+        m.run('verify')
+        m.off()
+
+
+def chain():
+    with Machine('chain') as m:
+        q = m.q
+        m.run('write')
+        for i in 'abc':
+            q.do('blockdev-snapshot-sync', device='vd', snapshot_file=m.path(i), snapshot_node_name=i, format='qcow2')
+            m.run('randwrite', 150)
+        if m.top()['backing_file_depth'] != 3:
+            raise Failure('no chain of three')
+        # b to a, below the active image.
+        m.begin('randwrite', 2000)
+        q.do('block-commit', job_id='j', device='c', top_node='b', base_node='a')
+        q.event('BLOCK_JOB_COMPLETED', device='j', type='commit')
+        m.end()
+        if m.top()['backing_file'] != m.path('a'):
+            raise Failure(f'commit: {m.top()}')
+        m.run('verify')
+        # The active image takes in a.
+        m.begin('randwrite', 2000)
+        q.do('block-stream', job_id='s', device='c', base_node='disk')
+        q.event('BLOCK_JOB_COMPLETED', device='s', type='stream')
+        m.end()
+        if m.top()['backing_file'] != m.disk or m.top()['backing_file_depth'] != 1:
+            raise Failure(f'stream: {m.top()}')
+        m.run('verify')
+        # And goes into the disk itself.
+        m.begin('randwrite', 2000)
+        q.do('block-commit', job_id='k', device='c')
+        q.event('BLOCK_JOB_READY', device='k', type='commit')
+        q.do('block-job-complete', device='k')
+        q.event('BLOCK_JOB_COMPLETED', device='k', type='commit')
+        m.end()
+        if m.top()['file'] != m.disk or m.top()['backing_file_depth'] != 0:
+            raise Failure(f'commit: {m.top()}')
+        m.run('verify')
+        m.off()
+        tool('check', '-q', '-f', 'qcow2', m.disk)
+        tool('check', '-q', '-f', 'qcow2', m.path('a'))
+
+
+def resize():
+    with Machine('resize') as m:
+        q = m.q
+        m.run('write', 64)
+        q.do('block_resize', device='vd', size=SIZE * 2)
+        if m.top()['image']['virtual-size'] != SIZE * 2:
+            raise Failure('block_resize')
+        (s,) = q.do('query-blockstats')
+        if s['stats']['wr_bytes'] < 64 * BLOCK or s['qdev'] != 'vd':
+            raise Failure(f'query-blockstats: {s}')
+        names = [n['node-name'] for n in q.do('query-named-block-nodes')]
+        if names[0] != 'disk' or len(names) != 2:
+            raise Failure(f'query-named-block-nodes: {names}')
+        q.error('GenericError', 'Duplicate', 'blockdev-add', driver='file', node_name='disk', filename=m.disk)
+        q.error('GenericError', 'Could not open', 'blockdev-add', driver='raw', node_name='n', file={'driver': 'file',
+                'filename': '/nothing'})
+        q.error('GenericError', 'Failed to find', 'blockdev-del', node_name='n')
+        q.error('GenericError', 'Cannot find device', 'block_resize', device='n', size=SIZE)
+        q.error('DeviceNotFound', "Device 'n' not found", 'block-commit', device='n')
+        m.run('verify', 64)
+        m.off()
+
+
+def collect():
+    return [Test('qmp/' + f.__name__, f, 1 if f is session else 2, 60) for f in (session, mirror, backup, chain, resize)]
