@@ -141,6 +141,27 @@ static void chain_close(Qmp *q, BlockNode *n)
     node_close(n);
 }
 
+/* A chain that was opened again has the names of the one it stands for. */
+static void names_copy(BlockNode *to, const BlockNode *from)
+{
+    for (; to && from; to = to->backing, from = from->backing) {
+        g_free(to->name);
+        to->name = g_strdup(from->name);
+    }
+}
+
+/* The rows of a chain belong to it. */
+static void rows_take(Qmp *q, const BlockNode *n)
+{
+    for (; n; n = n->backing) {
+        OptDict *row = n->name ? drive_row_find(qmp_machine(q), n->name) : NULL;
+
+        if (row) {
+            drive_row_take(row);
+        }
+    }
+}
+
 /* ---- questions ---- */
 
 static void add_image(GString *s, BlockNode *n)
@@ -370,6 +391,7 @@ static void row_drop(QmpJob *j)
             g_ptr_array_remove(qmp_machine(j->q)->blockdevs, j->row);
         }
         j->row = NULL;
+        rows_take(j->q, block_top(j->use->backend)); /* the base of a commit is still there */
     }
 }
 
@@ -432,18 +454,12 @@ static void commit_finish(void *opaque)
     }
     node_flush(j->target);
     j->target->read_only = true;
-    j->target->name = g_strdup(j->base->name);
+    names_copy(j->target, j->base);
     /* The old base goes with the images above it; the written one has a chain of its own. */
     BlockNode *gone = above->backing;
     above->backing = j->target;
-    for (BlockNode *n = gone; n != j->base; n = n->backing) {
-        OptDict *row = n->name ? drive_row_find(qmp_machine(j->q), n->name) : NULL;
-
-        if (row) {
-            drive_row_release(row);
-        }
-    }
-    node_close(gone);
+    chain_close(j->q, gone);
+    rows_take(j->q, block_top(j->use->backend));
     j->target = NULL;
 }
 
@@ -480,9 +496,7 @@ static void job_settle(QmpJob *j)
             drive_row_release(row);
         }
         chain_close(j->q, j->old);
-        if (u->row) {
-            drive_row_take(u->row);
-        }
+        rows_take(j->q, block_top(u->backend));
         j->old = j->target = NULL;
     }
     node_close(j->target);
@@ -849,7 +863,7 @@ static bool cmd_block_commit(Qmp *q, OptDict *a, GString *out, GError **err)
     if (n.source == active) { /* the guest goes on writing: it is a mirror to the base */
         n.kind = JOB_MIRROR;
         n.sync = JOB_SYNC_TOP;
-        n.target->name = g_strdup(n.base->name);
+        names_copy(n.target, n.base);
         OptDict *row = drive_row_find(qmp_machine(q), n.base->name);
         n.row = row;
     }

@@ -233,7 +233,7 @@ def mirror():
 def backup():
     with Machine('backup') as m:
         q = m.q
-        m.run('write', 512)
+        m.run('write')
         q.do('stop')
         tool('convert', '-U', '-f', 'qcow2', '-O', 'raw', m.disk, m.path('then'))
         tool('create', '-q', '-f', 'qcow2', m.path('b'), str(SIZE))
