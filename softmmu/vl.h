@@ -75,6 +75,14 @@ bool config_drives(CommandLine *c, GError **err);
 /* One node of Machine.blockdevs, or to be added there. */
 bool config_blockdev(Machine *m, OptDict *d, GError **err);
 
+/* vl-char.c, in the order in which they are made */
+bool config_chardevs(CommandLine *c, GError **err);
+bool config_mons(CommandLine *c, GError **err);
+bool config_qmps(CommandLine *c, GError **err);
+/* What is not given as well: with -nographic one console for serial port and monitor, otherwise
+ * none that is seen. */
+bool config_consoles(CommandLine *c, GError **err);
+
 /* vl-fs.c: -fsdev and -virtfs, at once; they take d. */
 bool config_fsdev(CommandLine *c, OptDict *d, GError **err);
 bool config_virtfs(CommandLine *c, OptDict *d, GError **err);
