@@ -6,13 +6,14 @@
   arm/TARGET/checks-*     the same kernel with an /init that checks what it finds and computes
   arm/TARGET/installer-*  the Debian installer to its first question; poweroff, reboot
   arm/TARGET/uboot        U-Boot: prompt, virtio disk, a block from it
+  arm/TARGET/uboot-disk   U-Boot boots the installer from a virtio disk by itself (extlinux.conf)
   arm/TARGET/edk2         EDK2 to its shell
   arm/aarch64/pauth-*     pointer authentication by a bare program
   arm/TARGET/bare-*       bare programs that check the system level of the architecture, in each engine
   arm/aarch64/acpi*       EDK2 and the kernel with ACPI tables in the place of the device tree
   arm/aarch64/edk2-bootindex  the order in which EDK2 tries devices
-  arm/aarch64/grub-disk   EDK2 starts GRUB from the EFI system partition of a disk, GRUB the kernel
-  arm/aarch64/grub-tftp   EDK2 gets GRUB over the user network (DHCP, TFTP), GRUB the kernel
+  arm/aarch64/grub-disk   EDK2 starts GRUB from the EFI system partition of a disk, GRUB the installer
+  arm/aarch64/grub-tftp   EDK2 gets GRUB over the user network (DHCP, TFTP), GRUB the installer
 """
 import os
 import re
@@ -165,56 +166,82 @@ def edk2_bootindex():
         g.exit(0, 10)
 
 
-def grub_tree():
-    """Files for GRUB to boot from: the installer's signed GRUB and kernel, a menu of ours, a small initramfs."""
-    config = ('set timeout=1\nmenuentry "rhea: the only entry" {\n linux /debian-installer/arm64/linux console=ttyAMA0 from=grub\n'
-              ' initrd /tiny.cpio\n}\n').encode()
-    linux = kernel('aarch64')[0]
-    init = h.initramfs('tiny', os.path.join(HERE, 'poweroff.c'), '-nostdlib', '-fomit-frame-pointer', target='aarch64')
-    out = {'debian-installer/arm64/grub/grub.cfg': config}
-    for name, path in (('EFI/BOOT/BOOTAA64.EFI', os.path.join(os.path.dirname(linux), 'grubaa64.efi')),
-                       ('debian-installer/arm64/linux', linux), ('tiny.cpio', init)):
-        with open(path, 'rb') as f:
-            out[name] = f.read()
-    return out
-
-
-def grub(name, *args):
-    firmware = os.path.join(h.fetch_guest('edk2-aarch64'), 'qemu-efi-aarch64/QEMU_EFI.fd')
-    with Guest('-M', 'virt', '-nographic', '-cpu', CPU['aarch64'], '-m', '512M', '-no-reboot', '-bios', firmware, *args,
-               target='aarch64', stdin=False) as g:
-        for text, limit in (*name, ('rhea: the only entry', 90), ('Booting Linux on physical CPU', 90), ('from=grub', 10),
-                            ('init: end of the machine', 60)):
-            g.expect(text, limit)
-        g.exit(0, 20)
-
-
-def grub_disk():
-    image = os.path.join(h.work_dir(), 'grub.img')
-    start = 2048
+def boot_disk(name, files, kind):
+    """A disk with one FAT partition, bootable and of this kind, with these files (path: data)."""
+    image = os.path.join(h.work_dir(), name)
+    start = 2048  # sectors
+    sectors = (sum(len(data) for data in files.values()) + (8 << 20)) // 512
+    sectors = max(sectors, 70000)  # FAT32's least
     with open(image, 'wb') as f:
-        f.truncate(80 << 20)
-        # A partition table with one EFI system partition
+        f.truncate((start + sectors) * 512)
         f.seek(446)
-        f.write(struct.pack('<B3sB3sII', 0, b'\xfe\xff\xff', 0xef, b'\xfe\xff\xff', start, (79 << 20) // 512))
+        f.write(struct.pack('<B3sB3sII', 0x80, b'\xfe\xff\xff', kind, b'\xfe\xff\xff', start, sectors))
         f.seek(510)
         f.write(b'\x55\xaa')
-    h.run([h.need('mkfs.vfat'), '-F', '32', '--offset', str(start), image, str(79 << 10)])
+    h.run([h.need('mkfs.vfat'), '-F', '32', '--offset', str(start), image, str(sectors // 2)])
     where = f'{image}@@{start * 512}'
     env = dict(os.environ, MTOOLS_SKIP_CHECK='1')
     made = set()
-    for path, data in grub_tree().items():
+    for path, data in files.items():
         parts = path.split('/')
         for i in range(1, len(parts)):
             folder = '/'.join(parts[:i])
             if folder not in made:
                 h.run([h.need('mmd'), '-i', where, '::' + folder], env=env)
                 made.add(folder)
-        leaf = os.path.join(h.work_dir(), 'grub-file')
+        leaf = os.path.join(h.work_dir(), 'boot-disk-file')
         with open(leaf, 'wb') as f:
             f.write(data)
         h.run([h.need('mcopy'), '-i', where, leaf, '::' + path], env=env)
-    grub((), '-net', 'none', '-drive', f'file={image},format=raw,if=none,id=d,readonly=on', '-device', 'virtio-blk-pci,drive=d')
+    return ['-net', 'none', '-drive', f'file={image},format=raw,if=none,id=d,readonly=on', '-device', 'virtio-blk-pci,drive=d']
+
+
+def read_files(names):
+    out = {}
+    for name, path in names.items():
+        with open(path, 'rb') as f:
+            out[name] = f.read()
+    return out
+
+
+def boots_installer(g, *steps):
+    """The steps of a boot loader, then the installer to its first question, started with `from=loader`."""
+    for text, limit in (*steps, ('Linux version', 90), ('from=loader', 10), ('Select a language', 240)):
+        g.expect(text, limit)
+    g.send('\x01x')
+    g.exit(0, 10)
+
+
+def uboot_disk(target, folder):
+    """U-Boot without a key pressed: it finds extlinux.conf on the disk, and boots what that says."""
+    linux, initrd = kernel(target)
+    config = b'default rhea\nlabel rhea\n linux /linux\n initrd /initrd.gz\n append console=ttyAMA0 from=loader\n'
+    files = {'extlinux/extlinux.conf': config, **read_files({'linux': linux, 'initrd.gz': initrd})}
+    machine = 'virt,highmem=off' if target == 'arm' else 'virt'
+    with Guest('-M', machine, '-nographic', '-cpu', CPU[target], '-m', '1G', '-bios', f'{h.fetch_guest("u-boot")}/{folder}/u-boot.bin',
+               *boot_disk(target + '-extlinux.img', files, 0x0c), target=target) as g:
+        boots_installer(g, ('Retrieving file: /linux', 60))
+
+
+def grub_tree():
+    """Files for GRUB to boot from: the installer's signed GRUB, kernel and initramfs, a menu of ours."""
+    config = ('set timeout=1\nmenuentry "rhea: the only entry" {\n linux /debian-installer/arm64/linux console=ttyAMA0 from=loader\n'
+              ' initrd /initrd.gz\n}\n').encode()
+    linux, initrd = kernel('aarch64')
+    return {'debian-installer/arm64/grub/grub.cfg': config,
+            **read_files({'EFI/BOOT/BOOTAA64.EFI': os.path.join(os.path.dirname(linux), 'grubaa64.efi'),
+                          'debian-installer/arm64/linux': linux, 'initrd.gz': initrd})}
+
+
+def grub(steps, *args):
+    firmware = os.path.join(h.fetch_guest('edk2-aarch64'), 'qemu-efi-aarch64/QEMU_EFI.fd')
+    with Guest('-M', 'virt', '-nographic', '-cpu', CPU['aarch64'], '-m', '1G', '-no-reboot', '-bios', firmware, *args,
+               target='aarch64') as g:
+        boots_installer(g, *steps, ('rhea: the only entry', 90))
+
+
+def grub_disk():
+    grub((), *boot_disk('grub.img', grub_tree(), 0xef))
 
 
 def grub_tftp():
@@ -288,12 +315,13 @@ for version in ('2', '3'):
                                                              engines=('tcg', 'tcg,engine=interp')), cores=2, limit=5)
 test('aarch64/bare-tlb-el2', lambda: bare('tlb', machine='virt,virtualization=on'), limit=5)
 test('aarch64/uboot', lambda: uboot('aarch64', 'qemu_arm64'), limit=10)
+test('aarch64/uboot-disk', lambda: uboot_disk('aarch64', 'qemu_arm64'), limit=30)
 test('aarch64/acpi', lambda: acpi('-smp', '2'), cores=2, limit=20)
 test('aarch64/acpi-gicv3', lambda: acpi('-M', 'virt,gic-version=3'), limit=20)
 test('aarch64/edk2', lambda: edk2('aarch64', 'qemu-efi-aarch64/QEMU_EFI.fd'), limit=20)
 test('aarch64/edk2-bootindex', edk2_bootindex, limit=20)
-test('aarch64/grub-disk', grub_disk, limit=20)
-test('aarch64/grub-tftp', grub_tftp, limit=30)
+test('aarch64/grub-disk', grub_disk, limit=40)
+test('aarch64/grub-tftp', grub_tftp, limit=60)
 add('arm')
 for model in ('cortex-a15', 'max'):
     test(f'arm/bare-faults-{model}', lambda m=model: bare('faults', '-cpu', m, target='arm'), limit=5)
@@ -306,4 +334,5 @@ for model in ('cortex-a15', 'max'):
     test(f'arm/bare-hyp-{model}', lambda m=model: bare('hyp', '-cpu', m, '-semihosting', machine='virt,secure=on,virtualization=on',
                                                        target='arm'), limit=5)
 test('arm/uboot', lambda: uboot('arm', 'qemu_arm'), limit=10)
+test('arm/uboot-disk', lambda: uboot_disk('arm', 'qemu_arm'), limit=30)
 test('arm/edk2', lambda: edk2('arm', 'AAVMF/AAVMF32_CODE.fd'), limit=20)
