@@ -37,6 +37,26 @@ static const Case cases[] = {
     {"net-packed", "virtio-net-device,netdev=n0,mq=on,packed=on", false, true},
     {"net-pci", "virtio-net-pci,netdev=n0,mq=on", false, true},
     {"net-pci-packed", "virtio-net-pci,netdev=n0,packed=on", false, false},
+    {"balloon", "virtio-balloon-device,free-page-reporting=on", false, false},
+    {"balloon-legacy", "virtio-balloon-device", true, false},
+    {"balloon-pci-packed", "virtio-balloon-pci,free-page-reporting=on,packed=on", false, false},
+    {"keyboard", "virtio-keyboard-device", false, false},
+    {"tablet-pci-packed", "virtio-tablet-pci,packed=on", false, false},
+    {"9p", "virtio-9p-device,fsdev=f0,mount_tag=t", false, false},
+    {"9p-legacy", "virtio-9p-device,fsdev=f0,mount_tag=t", true, false},
+    {"9p-pci-packed-async", "virtio-9p-pci,fsdev=f0,mount_tag=t,packed=on", false, true},
+};
+
+/* Messages of 9P2000.L: type, and fields by their size, s: a string, d: data with its length. */
+static const struct {
+    uint8_t type;
+    const char *fields;
+} messages[] = {
+    {8, "4"},     {12, "44"},      {14, "4s444"},     {16, "4ss4"}, {18, "4s4444"}, {20, "44s"},
+    {22, "4"},    {24, "48"},      {26, "444448888"}, {30, "44s"},  {32, "4s84"},   {40, "484"},
+    {50, "44"},   {52, "414884s"}, {54, "41884s"},    {70, "44s"},  {72, "4s44"},   {74, "4s4s"},
+    {76, "4s4"},  {100, "4s"},     {104, "44ss4"},    {108, "2"},   {110, "442s"},  {110, "442ss"},
+    {116, "484"}, {118, "48d"},    {120, "4"},        {122, "4"},   {200, "4s8"},
 };
 
 /* An address: a buffer, the rings themselves, the ends of RAM, anything. */
@@ -84,6 +104,56 @@ static void some_header(GRand *r, Driver *d)
     put64(d, at + 8, g_rand_int_range(r, 0, 4) ? g_rand_int_range(r, 0, 140) : some_addr(r));
 }
 
+/* A message for 9P, its length right most of the time; returns how long it is. */
+static uint32_t some_message(GRand *r, Driver *d, hwaddr at)
+{
+    static const char *const names[] = {"a", "b", "c", "..", ".", "", "a/b", "9P2000.L", "user.x"};
+    unsigned m = g_rand_int_range(r, 0, 3) ? g_rand_int_range(r, 0, G_N_ELEMENTS(messages))
+                                           : 20 + 2 * g_rand_int_range(r, 0, 2);
+    uint8_t *p = ram(d, at), *start = p;
+
+    m = g_rand_int_range(r, 0, 200) ? m : 19;
+    p[4] = messages[m].type;
+    p += 7;
+    for (const char *f = messages[m].fields; *f; f++) {
+        const char *name = names[g_rand_int_range(r, 0, G_N_ELEMENTS(names))];
+        uint64_t val = g_rand_int_range(r, 0, 4);
+        unsigned size = *f - '0';
+
+        if (*f == 'd') {
+            val = g_rand_int_range(r, 0, 64);
+            size = 4;
+        } else if (*f == 's') {
+            val = strlen(name);
+            size = 2;
+        } else if (g_rand_int_range(r, 0, 8) == 0) {
+            val = (uint64_t)g_rand_int(r) << 32 | g_rand_int(r);
+            val >>= g_rand_int_range(r, 0, 64);
+        }
+        if (*f == 's' && g_rand_int_range(r, 0, 64)) {
+            memcpy(p + 2, name, val);
+            memcpy(p, &val, 2);
+            p += 2 + val;
+            continue;
+        }
+        val = g_rand_int_range(r, 0, 64) ? val : g_rand_int(r);
+        memcpy(p, &val, size);
+        p += size + (*f == 'd' ? val & 63 : 0);
+    }
+    put32(d, at, g_rand_int_range(r, 0, 32) ? p - start : g_rand_int_range(r, 0, 64));
+    return g_rand_int_range(r, 0, 32) ? p - start : 16;
+}
+
+/* What a chain starts with: a header that the device may like, its length. */
+static uint32_t some_start(GRand *r, Driver *d, hwaddr at)
+{
+    if (strcmp(d->dev->cls->name, "virtio-9p-device") == 0) {
+        return some_message(r, d, at);
+    }
+    some_header(r, d);
+    return 16;
+}
+
 /* A chain in a packed ring, most of the time a good one. */
 static void some_packed(GRand *r, Driver *d, unsigned q, unsigned n)
 {
@@ -91,7 +161,7 @@ static void some_packed(GRand *r, Driver *d, unsigned q, unsigned n)
     for (unsigned i = n; i-- > 0;) {
         uint16_t flags = i + 1 < n ? NEXT : 0;
         uint64_t addr = i ? some_addr(r) : BUFFERS + 16 * g_rand_int_range(r, 0, 64);
-        uint32_t len = i ? some_len(r) : 16;
+        uint32_t len = i ? some_len(r) : some_start(r, d, addr);
 
         flags |= i && (i + 1 == n || g_rand_boolean(r)) ? WRITE : 0;
         flags ^= g_rand_int_range(r, 0, 24) ? 0 : g_rand_int(r);
@@ -179,7 +249,6 @@ static void operation(GRand *r, Driver *d)
         break;
     default:
         if (d->packed) {
-            some_header(r, d);
             some_packed(r, d, q, n);
             break;
         }
@@ -188,10 +257,11 @@ static void operation(GRand *r, Driver *d)
             some_desc(r, d, QUEUE_AT(q), (head + i) % d->num);
         }
         if (n > 2) {
-            /* Most of the time one that a block device likes. */
-            desc_set(d, QUEUE_AT(q), head % d->num, BUFFERS + 16 * g_rand_int_range(r, 0, 64), 16,
-                     NEXT, (head + 1) % d->num);
-            some_header(r, d);
+            /* Most of the time one that the device likes. */
+            hwaddr at = BUFFERS + 16 * g_rand_int_range(r, 0, 64);
+
+            desc_set(d, QUEUE_AT(q), head % d->num, at, some_start(r, d, at), NEXT,
+                     (head + 1) % d->num);
         }
         make_available(d, q, head);
         kick(d, q);
@@ -218,6 +288,10 @@ static void test_ring(gconstpointer opaque)
         d.t.m->nets = g_ptr_array_new();
         g_ptr_array_add(d.t.m->nets, &net->b);
     }
+    g_autofree char *shared = g_dir_make_tmp("rhea-9p-XXXXXX", NULL);
+    g_autofree char *fsdev =
+        g_strdup_printf("qom-type=fsdev-local,id=f0,path=%s,security_model=mapped-xattr", shared);
+    g_ptr_array_add(d.t.m->objects, opt_parse(fsdev, NULL, NULL));
     driver_plug_ok(&d, c->plug);
     driver_start(&d, UINT64_MAX, QUEUES);
     for (unsigned i = 0; i < operations; i++) {
@@ -233,48 +307,39 @@ static void test_ring(gconstpointer opaque)
     g_assert_cmpuint(live, >, operations / 4);
 
     /* After all that an orderly driver finds an orderly device. */
-    uint32_t used = 0;
+    bool rng = g_str_has_prefix(c->name, "rng"), blk = g_str_has_prefix(c->name, "blk"),
+         p9 = g_str_has_prefix(c->name, "9p");
+    unsigned queues = rng || blk || p9 ? 1 : 2, q = queues - 1;
+    uint32_t out = rng ? 0 : p9 ? 21 : 16, in = rng ? 16 : blk ? 513 : p9 ? 64 : 0, used = 0;
     uint64_t features = UINT64_C(1) << VIRTIO_F_INDIRECT_DESC;
     if (strstr(c->name, "packed")) {
         features |= UINT64_C(1) << VIRTIO_F_RING_PACKED;
     }
-    driver_start(&d, features, 2);
-    if (d.packed) {
-        unsigned q = g_str_has_prefix(c->name, "serial") || net;
-        bool blk = g_str_has_prefix(c->name, "blk"), in = !q;
-
-        put32(&d, BUFFERS, 0);
-        put64(&d, BUFFERS + 8, 0);
-        if (blk) {
-            packed_desc(&d, q, 1, BUFFERS + 0x1000, 513, 7, WRITE);
-        }
-        packed_desc(&d, q, 0, BUFFERS, 16, 7, blk ? NEXT : in ? WRITE : 0);
-        kick(&d, q);
-        g_assert_cmpint(packed_used(&d, q, 1 + blk, &used), ==, 7);
-        g_assert_cmpuint(used, ==, blk ? 513 : in ? 16 : 0);
-    } else if (g_str_has_prefix(c->name, "blk")) {
-        put32(&d, BUFFERS, 0);
-        put64(&d, BUFFERS + 8, 0);
-        desc_set(&d, QUEUE_AT(0), 0, BUFFERS, 16, NEXT, 1);
-        desc_set(&d, QUEUE_AT(0), 1, BUFFERS + 0x1000, 513, WRITE, 0);
-        make_available(&d, 0, 0);
-        kick(&d, 0);
-        g_assert_cmpint(used_next(&d, 0, &used), ==, 0);
-        g_assert_cmpuint(used, ==, 513);
-    } else if (strcmp(c->name, "rng") == 0) {
-        d.num = 8;
-        driver_start(&d, 0, 1);
-        desc_set(&d, QUEUE_AT(0), 0, BUFFERS, 16, WRITE, 0);
-        make_available(&d, 0, 0);
-        kick(&d, 0);
-        g_assert_cmpint(used_next(&d, 0, &used), ==, 0);
-        g_assert_cmpuint(used, ==, 16);
-    } else {
-        desc_set(&d, QUEUE_AT(1), 0, BUFFERS, 16, 0, 0);
-        make_available(&d, 1, 0);
-        kick(&d, 1);
-        g_assert_cmpint(used_next(&d, 1, &used), ==, 0);
+    driver_start(&d, features, queues);
+    memset(ram(&d, BUFFERS), 0, 64);
+    if (p9) {
+        memcpy(ram(&d, BUFFERS),
+               "\x15\0\0\0\x64\xff\xff\0\x10\0\0\x08\0"
+               "9P2000.L",
+               out);
     }
+    if (d.packed) {
+        if (out && in) {
+            packed_desc(&d, q, 1, BUFFERS + 0x1000, in, 7, WRITE);
+        }
+        packed_desc(&d, q, 0, BUFFERS, out ? out : in, 7, !out ? WRITE : in ? NEXT : 0);
+        kick(&d, q);
+        g_assert_cmpint(packed_used(&d, q, !!out + !!in, &used), ==, 7);
+    } else {
+        if (out) {
+            desc_set(&d, QUEUE_AT(q), 0, BUFFERS, out, in ? NEXT : 0, 1);
+        }
+        desc_set(&d, QUEUE_AT(q), !!out, BUFFERS + 0x1000, in, WRITE, 0);
+        make_available(&d, q, 0);
+        kick(&d, q);
+        g_assert_cmpint(used_next(&d, q, &used), ==, 0);
+    }
+    g_assert_cmpuint(used, ==, p9 ? 21 : in);
     g_rand_free(r);
     GPtrArray *nets = d.t.m->nets;
     driver_close(&d);
@@ -282,6 +347,9 @@ static void test_ring(gconstpointer opaque)
         net_close(&net->b);
         g_ptr_array_free(nets, TRUE);
     }
+    char *rm[] = {"rm", "-rf", shared, NULL};
+    g_assert_true(
+        g_spawn_sync(NULL, rm, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL, NULL));
 }
 
 int main(int argc, char **argv)

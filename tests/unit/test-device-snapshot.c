@@ -5,15 +5,15 @@
  * load, save again and compare; cut and damaged snapshots are refused without harm.
  */
 #include "hw/pci.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/device-test.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define ROUNDS        20
-#define ACCESSES      1000
-#define FUZZ_ACCESSES 100000
+#define ROUNDS   20
+#define ACCESSES 1000
 
 typedef struct Case {
     const DeviceClass *cls;
@@ -175,7 +175,7 @@ static void test_snapshots(gconstpointer opaque)
     }
     if (d) {
         test_snapshot(d);
-        scribble(r, d, FUZZ_ACCESSES);
+        scribble(r, d, fuzz_operations());
         test_snapshot(d);
     }
     g_rand_free(r);
