@@ -16,8 +16,15 @@ typedef struct Opt {
     bool used;
 } Opt;
 
+/* A value of a JSON text, of whatever kind. */
+typedef struct OptNode {
+    OptKind kind;
+    char *text; /* of members of the topmost object: the JSON itself */
+} OptNode;
+
 struct OptDict {
-    GArray *opts; /* Opt, in order; a key may be there more than once */
+    GArray *opts;      /* Opt, in order; a key may be there more than once */
+    GHashTable *nodes; /* key: OptNode *; NULL: it was no JSON */
     char *location;
     bool help;
 };
@@ -41,6 +48,7 @@ void opt_free(OptDict *d)
 {
     if (d) {
         g_array_free(d->opts, TRUE);
+        g_clear_pointer(&d->nodes, g_hash_table_unref);
         g_free(d->location);
         g_free(d);
     }
@@ -69,6 +77,29 @@ static void opt_append(OptDict *d, char *key, char *value)
 }
 
 /* --- JSON ------------------------------------------------------------------------------------ */
+
+static void node_free(gpointer p)
+{
+    g_free(((OptNode *)p)->text);
+    g_free(p);
+}
+
+static OptNode *node_add(OptDict *d, const char *key, OptKind kind)
+{
+    OptNode *n = g_new0(OptNode, 1);
+
+    if (!d->nodes) {
+        d->nodes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, node_free);
+    }
+    n->kind = kind;
+    g_hash_table_insert(d->nodes, g_strdup(key), n);
+    return n;
+}
+
+static OptNode *node_find(const OptDict *d, const char *key)
+{
+    return d->nodes ? g_hash_table_lookup(d->nodes, key) : NULL;
+}
 
 typedef struct Json {
     const char *start, *p;
@@ -204,8 +235,16 @@ static bool json_object(Json *j, const char *key, unsigned depth)
         }
         j->p++;
         g_autofree char *sub = json_join(key, name);
+        if (node_find(j->d, sub)) {
+            return json_fail(j, "duplicate key");
+        }
+        json_space(j);
+        const char *from = j->p;
         if (!json_value(j, sub, depth)) {
             return false;
+        }
+        if (!*key) {
+            node_find(j->d, sub)->text = g_strndup(from, j->p - from);
         }
         json_space(j);
         if (*j->p == '}') {
@@ -249,11 +288,15 @@ static bool json_list(Json *j, const char *key, unsigned depth)
 static bool json_number(Json *j, const char *key)
 {
     const char *start = j->p, *digits;
+    OptNode *node = node_add(j->d, key, JSON_INTEGER);
     j->p += *j->p == '-';
     digits = j->p;
     j->p += strspn(j->p, "0123456789");
     if (j->p == digits || (*digits == '0' && j->p - digits > 1)) {
         return json_fail(j, "invalid number");
+    }
+    if (*j->p == '.' || *j->p == 'e' || *j->p == 'E') {
+        node->kind = JSON_REAL;
     }
     if (*j->p == '.') {
         size_t n = strspn(++j->p, "0123456789");
@@ -284,6 +327,7 @@ static bool json_word(Json *j, const char *key)
         size_t n = strlen(words[i].word);
         if (!strncmp(j->p, words[i].word, n) && !g_ascii_isalnum(j->p[n])) {
             j->p += n;
+            node_add(j->d, key, words[i].value ? JSON_BOOL : JSON_NULL);
             if (words[i].value) {
                 opt_append(j->d, g_strdup(key), g_strdup(words[i].value));
             }
@@ -301,8 +345,10 @@ static bool json_value(Json *j, const char *key, unsigned depth)
     json_space(j);
     switch (*j->p) {
     case '{':
+        node_add(j->d, key, JSON_OBJECT);
         return json_object(j, key, depth - 1);
     case '[':
+        node_add(j->d, key, JSON_LIST);
         return json_list(j, key, depth - 1);
     case '"':
     case '\'': {
@@ -310,6 +356,7 @@ static bool json_value(Json *j, const char *key, unsigned depth)
         if (!s) {
             return false;
         }
+        node_add(j->d, key, JSON_STRING);
         opt_append(j->d, g_strdup(key), s);
         return true;
     }
@@ -386,6 +433,13 @@ OptDict *opt_parse(const char *text, const char *implied, GError **err)
     return ok ? g_steal_pointer(&d) : NULL;
 }
 
+OptDict *opt_parse_json(const char *text, GError **err)
+{
+    g_autoptr(OptDict) d = opt_new();
+
+    return json_parse(d, text, err) ? g_steal_pointer(&d) : NULL;
+}
+
 /* --- the dictionary -------------------------------------------------------------------------- */
 
 void opt_set_location(OptDict *d, const char *location)
@@ -443,6 +497,61 @@ bool opt_at(const OptDict *d, unsigned i, const char **key, const char **value)
     *key = opt_row(d, i)->key;
     *value = opt_row(d, i)->value;
     return true;
+}
+
+OptKind opt_kind(const OptDict *d, const char *key)
+{
+    const OptNode *n = node_find(d, key);
+
+    return n ? n->kind : JSON_ABSENT;
+}
+
+const char *opt_json(const OptDict *d, const char *key)
+{
+    const OptNode *n = node_find(d, key);
+
+    return n ? n->text : NULL;
+}
+
+char *opt_first_key(const OptDict *d, OptKeyFn *fn, void *opaque)
+{
+    const char *first = NULL;
+    GHashTableIter i;
+    gpointer key;
+
+    if (d->nodes) {
+        for (g_hash_table_iter_init(&i, d->nodes); g_hash_table_iter_next(&i, &key, NULL);) {
+            if ((!first || strcmp(key, first) < 0) && fn(key, opaque)) {
+                first = key;
+            }
+        }
+    }
+    return g_strdup(first);
+}
+
+OptDict *opt_sub(const OptDict *d, const char *key)
+{
+    OptDict *sub = opt_new();
+    g_autofree char *prefix = g_strconcat(key, ".", NULL);
+    size_t n = strlen(prefix);
+    GHashTableIter i;
+    gpointer name, node;
+
+    for (unsigned k = 0; k < d->opts->len; k++) {
+        const Opt *o = opt_row(d, k);
+
+        if (g_str_has_prefix(o->key, prefix)) {
+            opt_append(sub, g_strdup(o->key + n), g_strdup(o->value));
+        }
+    }
+    if (d->nodes) {
+        for (g_hash_table_iter_init(&i, d->nodes); g_hash_table_iter_next(&i, &name, &node);) {
+            if (g_str_has_prefix(name, prefix)) {
+                node_add(sub, (char *)name + n, ((OptNode *)node)->kind);
+            }
+        }
+    }
+    return sub;
 }
 
 void opt_mark_used(OptDict *d, const char *key)

@@ -1163,47 +1163,52 @@ static bool cmd_block_resize(Qmp *q, OptDict *a, GString *out, GError **err)
 }
 
 #define COPY                                                                                       \
-    "job-id? device target sync speed? granularity? on-source-error? on-target-error? "            \
-    "filter-node-name? auto-finalize? auto-dismiss? "
+    "job-id?:str device:str target:str sync:MirrorSyncMode speed?:int "                            \
+    "on-source-error?:BlockdevOnError on-target-error?:BlockdevOnError filter-node-name?:str "     \
+    "auto-finalize?:bool auto-dismiss?:bool "
+#define FILL                                                                                       \
+    "job-id?:str device:str base?:str base-node?:str backing-file?:str "                           \
+    "backing-mask-protocol?:bool speed?:int on-error?:BlockdevOnError filter-node-name?:str "      \
+    "auto-finalize?:bool auto-dismiss?:bool "
 
 const QmpCommand qmp_block_commands[] = {
-    {"block-commit",
-     "job-id? device base-node? base? top-node? top? backing-file? backing-mask-protocol? speed? "
-     "on-error? filter-node-name? auto-finalize? auto-dismiss?",
-     cmd_block_commit},
-    {"block-job-cancel", "device force?", cmd_job_cancel},
-    {"block-job-complete", "device", cmd_job_complete},
-    {"block-job-dismiss", "id", cmd_job_dismiss},
-    {"block-job-finalize", "id", cmd_job_finalize},
-    {"block-job-pause", "device", cmd_job_pause},
-    {"block-job-resume", "device", cmd_job_resume},
-    {"block-job-set-speed", "device speed", cmd_set_speed},
-    {"block-stream",
-     "job-id? device base? base-node? backing-file? backing-mask-protocol? speed? on-error? "
-     "filter-node-name? auto-finalize? auto-dismiss?",
-     cmd_block_stream},
-    {"block_resize", "device? node-name? size", cmd_block_resize},
-    {"blockdev-add", "driver node-name *", cmd_blockdev_add},
-    {"blockdev-backup", COPY "compress? x-perf?", cmd_blockdev_backup},
-    {"blockdev-del", "node-name", cmd_blockdev_del},
-    {"blockdev-mirror", COPY "replaces? buf-size? copy-mode?", cmd_blockdev_mirror},
-    {"blockdev-snapshot", "node overlay", cmd_snapshot},
-    {"blockdev-snapshot-sync", "device? node-name? snapshot-file snapshot-node-name? format? mode?",
-     cmd_snapshot_sync},
-    {"drive-backup", COPY "format? mode? compress?", cmd_drive_backup},
-    {"drive-mirror", COPY "format? mode? node-name? replaces? buf-size? unmap? copy-mode?",
-     cmd_drive_mirror},
-    {"job-cancel", "id", cmd_job_cancel},
-    {"job-complete", "id", cmd_job_complete},
-    {"job-dismiss", "id", cmd_job_dismiss},
-    {"job-finalize", "id", cmd_job_finalize},
-    {"job-pause", "id", cmd_job_pause},
-    {"job-resume", "id", cmd_job_resume},
-    {"query-block", "", cmd_query_block},
-    {"query-block-jobs", "", cmd_query_block_jobs},
-    {"query-blockstats", "query-nodes?", cmd_query_blockstats},
-    {"query-jobs", "", cmd_query_jobs},
-    {"query-named-block-nodes", "flat?", cmd_query_nodes},
+    {"block-commit", FILL "top-node?:str top?:str", NULL, cmd_block_commit},
+    {"block-job-cancel", "device:str force?:bool", NULL, cmd_job_cancel},
+    {"block-job-complete", "device:str", NULL, cmd_job_complete},
+    {"block-job-dismiss", "id:str", NULL, cmd_job_dismiss},
+    {"block-job-finalize", "id:str", NULL, cmd_job_finalize},
+    {"block-job-pause", "device:str", NULL, cmd_job_pause},
+    {"block-job-resume", "device:str", NULL, cmd_job_resume},
+    {"block-job-set-speed", "device:str speed:int", NULL, cmd_set_speed},
+    {"block-stream", FILL, NULL, cmd_block_stream},
+    {"block_resize", "device?:str node-name?:str size:int", NULL, cmd_block_resize},
+    {"blockdev-add", "driver:str node-name:str *", NULL, cmd_blockdev_add},
+    {"blockdev-backup", COPY "compress?:bool x-perf?:any", NULL, cmd_blockdev_backup},
+    {"blockdev-del", "node-name:str", NULL, cmd_blockdev_del},
+    {"blockdev-mirror",
+     COPY "granularity?:int replaces?:str buf-size?:int copy-mode?:MirrorCopyMode", NULL,
+     cmd_blockdev_mirror},
+    {"blockdev-snapshot", "node:str overlay:str", NULL, cmd_snapshot},
+    {"blockdev-snapshot-sync",
+     "device?:str node-name?:str snapshot-file:str snapshot-node-name?:str format?:str "
+     "mode?:NewImageMode",
+     NULL, cmd_snapshot_sync},
+    {"drive-backup", COPY "format?:str mode?:NewImageMode compress?:bool", NULL, cmd_drive_backup},
+    {"drive-mirror",
+     COPY "format?:str mode?:NewImageMode granularity?:int node-name?:str replaces?:str "
+          "buf-size?:int unmap?:bool copy-mode?:MirrorCopyMode",
+     NULL, cmd_drive_mirror},
+    {"job-cancel", "id:str", NULL, cmd_job_cancel},
+    {"job-complete", "id:str", NULL, cmd_job_complete},
+    {"job-dismiss", "id:str", NULL, cmd_job_dismiss},
+    {"job-finalize", "id:str", NULL, cmd_job_finalize},
+    {"job-pause", "id:str", NULL, cmd_job_pause},
+    {"job-resume", "id:str", NULL, cmd_job_resume},
+    {"query-block", "flat?:bool", "[BlockInfo]", cmd_query_block},
+    {"query-block-jobs", "", "[BlockJobInfo]", cmd_query_block_jobs},
+    {"query-blockstats", "query-nodes?:bool", "[BlockStats]", cmd_query_blockstats},
+    {"query-jobs", "", "[JobInfo]", cmd_query_jobs},
+    {"query-named-block-nodes", "flat?:bool", "[BlockDeviceInfo]", cmd_query_nodes},
     {0},
 };
 

@@ -5,20 +5,21 @@
  *
  * A message ends with the brace that closes it; what is between messages is white space. Its
  * members come as flat keys (softmmu/opts.h), "arguments.X" being X of the command; "id" goes back
- * as the text it was. Output that the other side does not take yet waits in the session, which
- * reads nothing meanwhile.
+ * as the text it was. What can be no message is answered by one error, and the next one begins with
+ * the next line. Output that the other side does not take yet waits in the session, which reads
+ * nothing meanwhile; of events, which nobody asked for, there is a limit to what waits.
  *
  * Test: tests/qmp/
  */
 #include "qmp.h"
-#include "accel/accel.h"
-#include "hw/balloon.h"
-#include "hw/device.h"
 #include "softmmu/softmmu-config.h"
-#include "vl.h"
 #include <string.h>
 
 #define MESSAGE_MAX (16u << 20)
+#define EVENTS_MAX  (1u << 20) /* bytes that wait for who does not read */
+
+/* A byte that no JSON has: what came before it is forgotten. */
+#define RESTART 0xff
 
 /* The interface that tools see. */
 #define VERSION                                                                                    \
@@ -28,9 +29,10 @@ typedef struct QmpSession {
     Qmp *q;
     CharFront front;
     GString *in, *out;
-    unsigned depth;      /* braces and brackets that are open in `in` */
-    bool string, escape; /* within a string, behind a backslash of it */
-    bool skip;           /* nonsense: up to the end of the line */
+    unsigned depth; /* braces and brackets that are open in `in` */
+    char quote;     /* of the string it is in, or 0 */
+    bool escape;    /* behind a backslash of it */
+    bool skip;      /* nonsense: up to the end of the line */
     bool negotiated;
 } QmpSession;
 
@@ -105,31 +107,26 @@ void json_comma(GString *s)
     }
 }
 
-/* The text of the member "id" of a message that is well formed; NULL: there is none. */
-static char *id_text(const char *p)
+/* JSON that is well formed, with strings in double quotes. */
+static char *json_strict(const char *p)
 {
-    unsigned depth = 0;
-    const char *key = NULL, *value = NULL;
+    GString *s = g_string_new(NULL);
+    char quote = 0;
 
     for (; *p; p++) {
-        if (*p == '"') {
-            const char *from = p++;
-
-            while (*p != '"') {
-                p += *p == '\\' ? 2 : 1;
-            }
-            key = depth == 1 && !value ? from : key;
-        } else if (depth == 1 && *p == ':' && !value && key && g_str_has_prefix(key, "\"id\"")) {
-            value = p + 1;
-        } else if (value && depth == 1 && (*p == ',' || *p == '}')) {
-            return g_strstrip(g_strndup(value, p - value));
-        } else if (*p == '{' || *p == '[') {
-            depth++;
-        } else if (*p == '}' || *p == ']') {
-            depth--;
+        if (*p == '\\' && p[1] == '\'') {
+            g_string_append_c(s, *++p);
+        } else if (*p == '\\') {
+            g_string_append_c(s, *p++);
+            g_string_append_c(s, *p);
+        } else if (quote ? *p == quote : *p == '"' || *p == '\'') {
+            quote = quote ? 0 : *p;
+            g_string_append_c(s, '"');
+        } else {
+            g_string_append(s, *p == '"' ? "\\\"" : (char[]){*p, 0});
         }
     }
-    return NULL;
+    return g_string_free(s, FALSE);
 }
 
 /* ---- output ---- */
@@ -160,7 +157,7 @@ void qmp_event(Qmp *q, const char *name, const char *data)
     for (unsigned i = 0; i < q->sessions->len; i++) {
         QmpSession *to = g_ptr_array_index(q->sessions, i);
 
-        if (to->negotiated) {
+        if (to->negotiated && to->out->len < EVENTS_MAX) {
             session_say(to, s->str);
         }
     }
@@ -198,22 +195,15 @@ bool qmp_arg_u64(OptDict *a, const char *key, uint64_t *out, GError **err)
 
 /* ---- commands ---- */
 
-static const QmpCommand commands[];
-
-static void commands_list(GString *out, const QmpCommand *c)
+static bool cmd_query_commands(Qmp *q, OptDict *a, GString *out, GError **err)
 {
-    for (; c->name; c++) {
+    const QmpCommand *c;
+
+    g_string_append_c(out, '[');
+    for (unsigned i = 0; (c = qmp_command_at(i)); i++) {
         json_comma(out);
         json_add(out, "{'name': %s}", c->name);
     }
-}
-
-static bool cmd_query_commands(Qmp *q, OptDict *a, GString *out, GError **err)
-{
-    g_string_append_c(out, '[');
-    json_add(out, "{'name': 'qmp_capabilities'}");
-    commands_list(out, commands);
-    commands_list(out, qmp_block_commands);
     g_string_append_c(out, ']');
     return true;
 }
@@ -224,195 +214,35 @@ static bool cmd_query_version(Qmp *q, OptDict *a, GString *out, GError **err)
     return true;
 }
 
-static bool cmd_query_status(Qmp *q, OptDict *a, GString *out, GError **err)
+static bool cmd_query_schema(Qmp *q, OptDict *a, GString *out, GError **err)
 {
-    static const char *const names[] = {
-        [RUN_PRELAUNCH] = "prelaunch",
-        [RUN_RUNNING] = "running",
-        [RUN_PAUSED] = "paused",
-        [RUN_SHUTDOWN] = "shutdown",
-        [RUN_GUEST_PANICKED] = "guest-panicked",
-        [RUN_INTERNAL_ERROR] = "internal-error",
-        [RUN_IO_ERROR] = "io-error",
-    };
-    RunPhase p = machine_phase(q->m);
-
-    json_add(out, "{'status': %s, 'running': %b}", names[p], p == RUN_RUNNING);
+    qmp_schema_add(out);
     return true;
 }
 
-static bool cmd_query_name(Qmp *q, OptDict *a, GString *out, GError **err)
+/* Only a session's first one does something: message_run(). */
+static bool cmd_capabilities(Qmp *q, OptDict *a, GString *out, GError **err)
 {
-    if (q->m->name) {
-        json_add(out, "{'name': %s}", q->m->name);
-    }
-    return true;
-}
-
-static bool cmd_query_uuid(Qmp *q, OptDict *a, GString *out, GError **err)
-{
-    g_autoptr(GString) text = g_string_new(NULL);
-
-    for (unsigned i = 0; i < 16; i++) {
-        g_string_append_printf(text, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
-                               q->m->uuid[i]);
-    }
-    json_add(out, "{'UUID': %s}", text->str);
-    return true;
-}
-
-static bool cmd_query_kvm(Qmp *q, OptDict *a, GString *out, GError **err)
-{
-    json_add(out, "{'enabled': %b, 'present': %b}", false, false);
-    return true;
-}
-
-static bool cmd_query_target(Qmp *q, OptDict *a, GString *out, GError **err)
-{
-    json_add(out, "{'arch': %s}", q->m->target->name);
-    return true;
-}
-
-static bool cmd_query_chardev(Qmp *q, OptDict *a, GString *out, GError **err)
-{
-    Chardev *c;
-
-    g_string_append_c(out, '[');
-    for (unsigned i = 0; (c = chardev_at(q->m->chars, i)); i++) {
-        json_comma(out);
-        json_add(out, "{'frontend-open': %b, 'filename': %s, 'label': %s}", true,
-                 chardev_filename(c), chardev_id(c));
-    }
-    g_string_append_c(out, ']');
-    return true;
-}
-
-static bool cmd_stop(Qmp *q, OptDict *a, GString *out, GError **err)
-{
-    machine_request_stop(q->m, RUN_PAUSED);
-    machine_settle(q->m);
-    return true;
-}
-
-static bool cmd_cont(Qmp *q, OptDict *a, GString *out, GError **err)
-{
-    RunPhase p = machine_phase(q->m);
-
-    if (p == RUN_SHUTDOWN || p == RUN_GUEST_PANICKED) {
-        rhea_error_set(err, "Resetting the Virtual Machine is required");
-        return false;
-    }
-    machine_request_cont(q->m);
-    machine_settle(q->m);
-    return true;
-}
-
-static bool cmd_quit(Qmp *q, OptDict *a, GString *out, GError **err)
-{
-    machine_request_shutdown(q->m, SHUTDOWN_HOST_QUIT, 0);
-    return true;
-}
-
-static bool cmd_system_reset(Qmp *q, OptDict *a, GString *out, GError **err)
-{
-    machine_request_reset(q->m, SHUTDOWN_HOST_QUIT);
-    return true;
-}
-
-static bool cmd_system_powerdown(Qmp *q, OptDict *a, GString *out, GError **err)
-{
-    machine_request_powerdown(q->m);
-    return true;
-}
-
-static bool cmd_device_add(Qmp *q, OptDict *a, GString *out, GError **err)
-{
-    g_autoptr(OptDict) d = opt_new();
-    const char *key, *value;
-
-    for (unsigned i = 0; opt_at(a, i, &key, &value); i++) {
-        opt_set(d, key, value);
-    }
-    return device_add(q->m, d, err) != NULL;
-}
-
-static bool cmd_device_del(Qmp *q, OptDict *a, GString *out, GError **err)
-{
-    const char *id = opt_get(a, "id");
-
-    if (!device_find(q->m, id)) {
-        qmp_error_class(q, "DeviceNotFound");
-        rhea_error_set(err, "Device '%s' not found", id);
-        return false;
-    }
-    return device_del(q->m, id, err);
-}
-
-static bool cmd_balloon(Qmp *q, OptDict *a, GString *out, GError **err)
-{
-    uint64_t value = 0;
-
-    if (!qmp_arg_u64(a, "value", &value, err)) {
-        return false;
-    }
-    if (!balloon_set(q->m, value, err)) {
-        qmp_error_class(q, "DeviceNotActive");
-        return false;
-    }
-    return true;
-}
-
-static bool cmd_query_balloon(Qmp *q, OptDict *a, GString *out, GError **err)
-{
-    BalloonInfo info;
-
-    if (!balloon_info(q->m, &info, err)) {
-        qmp_error_class(q, "DeviceNotActive");
-        return false;
-    }
-    json_add(out, "{'actual': %u}", info.actual);
-    return true;
-}
-
-static bool cmd_hmp(Qmp *q, OptDict *a, GString *out, GError **err)
-{
-    g_autofree char *text = monitor_run(q->m, opt_get(a, "command-line"));
-
-    json_add(out, "%s", text);
-    return true;
+    qmp_error_class(q, "CommandNotFound");
+    rhea_error_set(err, "Capabilities negotiation is already complete, command ignored");
+    return false;
 }
 
 static const QmpCommand commands[] = {
-    {"balloon", "value", cmd_balloon},
-    {"cont", "", cmd_cont},
-    {"device_add", "driver bus? id? *", cmd_device_add},
-    {"device_del", "id", cmd_device_del},
-    {"human-monitor-command", "command-line cpu-index?", cmd_hmp},
-    {"query-balloon", "", cmd_query_balloon},
-    {"query-chardev", "", cmd_query_chardev},
-    {"query-commands", "", cmd_query_commands},
-    {"query-kvm", "", cmd_query_kvm},
-    {"query-name", "", cmd_query_name},
-    {"query-status", "", cmd_query_status},
-    {"query-target", "", cmd_query_target},
-    {"query-uuid", "", cmd_query_uuid},
-    {"query-version", "", cmd_query_version},
-    {"quit", "", cmd_quit},
-    {"stop", "", cmd_stop},
-    {"system_powerdown", "", cmd_system_powerdown},
-    {"system_reset", "", cmd_system_reset},
+    {"qmp_capabilities", "enable?:[QMPCapability]", NULL, cmd_capabilities},
+    {"query-commands", "", "[CommandInfo]", cmd_query_commands},
+    {"query-qmp-schema", "", "[SchemaInfo]", cmd_query_schema},
+    {"query-version", "", "VersionInfo", cmd_query_version},
     {0},
 };
 
-/* ---- a message ---- */
-
-static const QmpCommand *command_find(const char *name)
+const QmpCommand *qmp_command_at(unsigned i)
 {
-    const QmpCommand *const tables[] = {commands, qmp_block_commands};
+    const QmpCommand *const tables[] = {commands, qmp_machine_commands, qmp_block_commands};
 
-    for (unsigned i = 0; i < G_N_ELEMENTS(tables); i++) {
-        for (const QmpCommand *c = tables[i]; c->name; c++) {
-            if (strcmp(c->name, name) == 0) {
+    for (unsigned t = 0; t < G_N_ELEMENTS(tables); t++) {
+        for (const QmpCommand *c = tables[t]; c->name; c++) {
+            if (i-- == 0) {
                 return c;
             }
         }
@@ -420,72 +250,76 @@ static const QmpCommand *command_find(const char *name)
     return NULL;
 }
 
-/* The arguments are those of the command's row. */
-static bool args_check(const QmpCommand *c, const OptDict *a, GError **err)
+/* ---- a message ---- */
+
+static const QmpCommand *command_find(const char *name)
 {
-    g_auto(GStrv) words = g_strsplit(c->args, " ", -1);
-    bool more = false;
-    const char *key, *value;
+    const QmpCommand *c;
 
-    for (unsigned i = 0; words[i]; i++) {
-        size_t n = strlen(words[i]);
-
-        if (!strcmp(words[i], "*")) {
-            more = true;
-        } else if (n && words[i][n - 1] == '?') {
-            words[i][n - 1] = 0;
-        } else if (n && !opt_get(a, words[i])) {
-            rhea_error_set(err, "Parameter '%s' is missing", words[i]);
-            return false;
+    for (unsigned i = 0; (c = qmp_command_at(i)); i++) {
+        if (strcmp(c->name, name) == 0) {
+            return c;
         }
     }
-    for (unsigned i = 0; !more && opt_at(a, i, &key, &value); i++) {
-        g_autofree char *name = g_strndup(key, strcspn(key, "."));
-
-        if (!g_strv_contains((const char *const *)words, name)) {
-            rhea_error_set(err, "Parameter '%s' is unexpected", name);
-            return false;
-        }
-    }
-    return true;
+    return NULL;
 }
 
-static bool message_run(QmpSession *s, OptDict *d, GString *out, GError **err)
+static gboolean key_is_not_of_message(const char *key, void *opaque)
 {
-    const char *name = opt_get(d, "execute"), *key, *value;
-    g_autoptr(OptDict) a = opt_new();
+    static const char *const keys[] = {"execute", "arguments", "id", NULL};
+    g_autofree char *name = g_strndup(key, strcspn(key, "."));
 
-    name = name ? name : opt_get(d, "exec-oob");
-    for (unsigned i = 0; opt_at(d, i, &key, &value); i++) {
-        if (g_str_has_prefix(key, "arguments.")) {
-            opt_set(a, key + 10, value);
-        } else if (strcmp(key, "execute") && strcmp(key, "exec-oob") && strcmp(key, "id") &&
-                   !g_str_has_prefix(key, "id.")) {
-            rhea_error_set(err, "QMP input member '%s' is unexpected", key);
-            return false;
-        }
-    }
-    if (!name) {
+    return *name && !g_strv_contains(keys, name);
+}
+
+static bool message_check(const OptDict *d, GError **err)
+{
+    g_autofree char *extra = opt_first_key(d, key_is_not_of_message, NULL);
+    OptKind arguments = opt_kind(d, "arguments");
+
+    if (opt_kind(d, "") != JSON_OBJECT) {
+        rhea_error_set(err, "QMP input must be a JSON object");
+    } else if (extra) {
+        rhea_error_set(err, "QMP input member '%s' is unexpected", extra);
+    } else if (arguments != JSON_ABSENT && arguments != JSON_OBJECT) {
+        rhea_error_set(err, "QMP input member 'arguments' must be an object");
+    } else if (opt_kind(d, "execute") == JSON_ABSENT) {
         rhea_error_set(err, "QMP input lacks member 'execute'");
-        return false;
-    }
-    if (!strcmp(name, "qmp_capabilities") && !s->negotiated) {
-        s->negotiated = true;
+    } else if (opt_kind(d, "execute") != JSON_STRING) {
+        rhea_error_set(err, "QMP input member 'execute' must be a string");
+    } else {
         return true;
     }
+    return false;
+}
+
+static bool message_run(QmpSession *s, const OptDict *d, GString *out, GError **err)
+{
+    if (!message_check(d, err)) {
+        return false;
+    }
+    const char *name = opt_get(d, "execute");
     const QmpCommand *c = command_find(name);
-    if (!s->negotiated || !c) {
+    bool begin = !s->negotiated && c && c->run == cmd_capabilities;
+    if (!c || (!s->negotiated && !begin)) {
         qmp_error_class(s->q, "CommandNotFound");
-        if (s->negotiated && !strcmp(name, "qmp_capabilities")) {
-            rhea_error_set(err, "Capabilities negotiation is already complete, command ignored");
-        } else if (s->negotiated) {
+        if (s->negotiated) {
             rhea_error_set(err, "The command %s has not been found", name);
         } else {
             rhea_error_set(err, "Expecting capabilities negotiation with 'qmp_capabilities'");
         }
         return false;
     }
-    return args_check(c, a, err) && c->run(s->q, a, out, err);
+    g_autoptr(OptDict) a = opt_sub(d, "arguments");
+    if (!qmp_schema_check(c, a, err)) {
+        return false;
+    }
+    if (begin && opt_get(a, "enable.0")) {
+        rhea_error_set(err, "Capability '%s' not available", opt_get(a, "enable.0"));
+        return false;
+    }
+    s->negotiated |= begin;
+    return begin || c->run(s->q, a, out, err);
 }
 
 static void session_answer(QmpSession *s, const char *id, GString *out, const GError *err)
@@ -504,59 +338,76 @@ static void session_answer(QmpSession *s, const char *id, GString *out, const GE
     session_say(s, text->str);
 }
 
+/* What came before is over. */
+static void session_restart(QmpSession *s)
+{
+    if (s->in->allocated_len > EVENTS_MAX) {
+        g_string_free(s->in, TRUE);
+        s->in = g_string_new(NULL);
+    }
+    g_string_truncate(s->in, 0);
+    s->depth = 0;
+    s->quote = 0;
+    s->escape = s->skip = false;
+}
+
 static void session_message(QmpSession *s)
 {
     g_autoptr(GError) err = NULL;
     g_autoptr(GString) out = g_string_new(NULL);
-    g_autofree char *id = NULL, *text = g_strdup(s->in->str);
-    g_autoptr(OptDict) d = opt_parse(text, NULL, &err);
+    g_autofree char *id = NULL;
+    g_autoptr(OptDict) d = opt_parse_json(s->in->str, &err);
 
-    g_string_truncate(s->in, 0);
+    session_restart(s);
     s->q->error_class = "GenericError";
     if (d) {
-        id = id_text(text);
+        id = opt_json(d, "id") ? json_strict(opt_json(d, "id")) : NULL;
         message_run(s, d, out, &err);
-    } else {
-        rhea_error_prefix(&err, "JSON parse error, ");
     }
     session_answer(s, id, out, err);
 }
 
-static void session_nonsense(QmpSession *s)
+/* Up to the line's end; c: where it showed. */
+static void session_nonsense(QmpSession *s, char c, const char *what)
 {
     g_autoptr(GError) err = NULL;
 
     s->q->error_class = "GenericError";
-    rhea_error_set(&err, "JSON parse error, invalid text between messages, or a message too long");
+    rhea_error_set(&err, "%s", what);
     session_answer(s, NULL, NULL, err);
-    g_string_truncate(s->in, 0);
-    s->depth = 0;
-    s->string = s->escape = false;
-    s->skip = true;
+    session_restart(s);
+    s->skip = c != '\n' && (uint8_t)c != RESTART;
 }
 
 static void session_byte(QmpSession *s, char c)
 {
     if (s->skip) {
-        s->skip = c != '\n';
+        s->skip = c != '\n' && (uint8_t)c != RESTART;
         return;
     }
-    if (s->depth == 0 && c != '{') {
-        if (c && !strchr(" \t\r\n", c)) {
-            session_nonsense(s);
+    if ((uint8_t)c == RESTART || !c || (s->quote && (uint8_t)c < 0x20)) {
+        session_nonsense(s, c, "JSON parse error, stray control character");
+        return;
+    }
+    if (s->depth == 0 && c != '{' && c != '[') {
+        if (!strchr(" \t\r\n", c)) {
+            session_nonsense(s, c,
+                             c == '"' || c == '-' || g_ascii_isdigit(c)
+                                 ? "QMP input must be a JSON object"
+                                 : "JSON parse error, expecting value");
         }
         return;
     }
-    if (!c || s->in->len >= MESSAGE_MAX) {
-        session_nonsense(s);
+    if (s->in->len >= MESSAGE_MAX) {
+        session_nonsense(s, c, "JSON parse error, message too long");
         return;
     }
     g_string_append_c(s->in, c);
-    if (s->string) {
-        s->string = s->escape || c != '"';
+    if (s->quote) {
+        s->quote = s->escape || c != s->quote ? s->quote : 0;
         s->escape = !s->escape && c == '\\';
-    } else if (c == '"') {
-        s->string = true;
+    } else if (c == '"' || c == '\'') {
+        s->quote = c;
     } else if (c == '{' || c == '[') {
         s->depth++;
     } else if ((c == '}' || c == ']') && --s->depth == 0) {
@@ -595,10 +446,9 @@ static void session_event(void *opaque, CharEvent event)
     if (event != CHAR_EVENT_OPENED && event != CHAR_EVENT_CLOSED) {
         return;
     }
-    g_string_truncate(s->in, 0);
+    session_restart(s);
     g_string_truncate(s->out, 0);
-    s->depth = 0;
-    s->string = s->escape = s->skip = s->negotiated = false;
+    s->negotiated = false;
     if (event == CHAR_EVENT_OPENED) {
         g_autoptr(GString) text = g_string_new(NULL);
 

@@ -16,14 +16,17 @@ typedef struct Qmp Qmp; /* of a machine: its sessions and block jobs */
 struct QmpBlock;
 
 /*
- * A command. args: names of its arguments, with a '?' behind those that may be left out; "*" for
- * any more. run() puts the answer, a JSON value, into out (nothing: an empty object), or sets *err,
- * whose class is GenericError unless it calls qmp_error_class().
+ * A command. args, ret: the types of its arguments and its answer (NULL: an empty object), in the
+ * words of qmp-schema.c; run() gets arguments that are of them. It puts the answer, a JSON value,
+ * into out (nothing: an empty object), or sets *err, whose class is GenericError unless it calls
+ * qmp_error_class().
  */
 typedef struct QmpCommand {
-    const char *name, *args;
+    const char *name, *args, *ret;
     bool (*run)(Qmp *q, OptDict *a, GString *out, GError **err);
 } QmpCommand;
+/* All there are: i from 0; NULL at the end. */
+const QmpCommand *qmp_command_at(unsigned i);
 
 /* One more session on chr. */
 bool qmp_new(Machine *m, Chardev *chr, GError **err);
@@ -45,6 +48,14 @@ bool qmp_arg_u64(OptDict *a, const char *key, uint64_t *out, GError **err);
 void json_add(GString *s, const char *fmt, ...);
 /* Between the members of a list. */
 void json_comma(GString *s);
+
+/* qmp-schema.c */
+bool qmp_schema_check(const QmpCommand *c, const OptDict *a, GError **err);
+/* query-qmp-schema's answer. */
+void qmp_schema_add(GString *out);
+
+/* qmp-machine.c */
+extern const QmpCommand qmp_machine_commands[];
 
 /* qmp-block.c */
 extern const QmpCommand qmp_block_commands[];

@@ -25,9 +25,12 @@ typedef struct OptDict OptDict;
  * Parse "k=v,k2=v2,flag,noflag". ",," stands for a comma in a value. implied (may be NULL) is the
  * key of a first part without '='. A later part without '=' is key=on, or key=off if it starts with
  * "no". A part "help" or "?" sets opt_wants_help(). Text that starts with '{' is parsed as JSON. A
- * key given twice: the last one wins. Returns NULL with *err set for a malformed text.
+ * key given twice: the last one wins, in JSON it is an error. Returns NULL with *err set for a
+ * malformed text.
  */
 OptDict *opt_parse(const char *text, const char *implied, GError **err);
+/* JSON of any kind. */
+OptDict *opt_parse_json(const char *text, GError **err);
 OptDict *opt_new(void);
 void opt_free(OptDict *d);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OptDict, opt_free)
@@ -42,6 +45,27 @@ void opt_set_help(OptDict *d);
 const char *opt_get(const OptDict *d, const char *key);
 void opt_set(OptDict *d, const char *key, const char *value);
 bool opt_remove(OptDict *d, const char *key);
+/* What a key of a JSON text has for a value, objects, lists and null included, which are no keys of
+ * the dict; text that is no JSON has none. */
+typedef enum OptKind {
+    JSON_ABSENT,
+    JSON_STRING,
+    JSON_INTEGER,
+    JSON_REAL,
+    JSON_BOOL,
+    JSON_NULL,
+    JSON_OBJECT,
+    JSON_LIST,
+} OptKind;
+OptKind opt_kind(const OptDict *d, const char *key);
+/* The JSON text of a member of the topmost object; NULL: there is none. */
+const char *opt_json(const OptDict *d, const char *key);
+/* The first one, by name, of a JSON text's keys for which fn() is true; the caller frees. NULL:
+ * none. */
+typedef gboolean OptKeyFn(const char *key, void *opaque);
+char *opt_first_key(const OptDict *d, OptKeyFn *fn, void *opaque);
+/* What is within the object or list `key`, as a dict of its own. */
+OptDict *opt_sub(const OptDict *d, const char *key);
 /* Walk in order: i from 0; false at the end. Does not mark. */
 bool opt_at(const OptDict *d, unsigned i, const char **key, const char **value);
 void opt_mark_used(OptDict *d, const char *key);

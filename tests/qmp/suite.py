@@ -3,94 +3,27 @@
 # SPDX-FileCopyrightText: The rhea authors
 """QMP: sessions, and block jobs while a guest writes (tests/bench/disk.c is its /init).
 
+  qmp/stream        what is no message: one error, and the next line is one again
   qmp/session       greeting, negotiation, errors, events, HMP
   qmp/mirror        blockdev-mirror, then the guest goes on with the copy; drive-mirror, ended as a copy
   qmp/backup        blockdev-backup: the disk of the moment when it began; pause, resume, speed, finalize, dismiss
   qmp/chain         blockdev-snapshot-sync, block-stream, block-commit of an image within and of the active one
   qmp/resize        block_resize, blockdev-add, blockdev-del, queries
 """
-import json
 import os
 import re
 import shutil
-import socket
 import sys
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, '..', 'lib')]
+sys.path[:0] = [HERE, os.path.join(HERE, '..', 'lib')]
 import harness as h  # noqa: E402
+from client import Qmp  # noqa: E402
 from harness import Failure, Guest, Test  # noqa: E402
 
 SIZE = 64 << 20
 BLOCK = 65536
 MODULES = ('virtio_blk',)
-
-
-class Qmp:
-    def __init__(self, path):
-        end = time.monotonic() + 20
-        self.s = socket.socket(socket.AF_UNIX)
-        while True:
-            try:
-                self.s.connect(path)
-                break
-            except OSError:
-                if time.monotonic() > end:
-                    raise Failure(f'no QMP at {path}')
-                time.sleep(0.05)
-        self.s.settimeout(60 * h.SLOW)
-        self.f = self.s.makefile('rw')
-        self.events = []
-        if 'QMP' not in self.read():
-            raise Failure('no greeting')
-
-    def read(self):
-        try:
-            line = self.f.readline()
-        except socket.timeout:
-            raise Failure(f'QMP: no answer; events {self.events}')
-        if not line:
-            raise Failure('QMP: closed')
-        return json.loads(line)
-
-    def ask(self, name, **args):
-        """The answer, errors included."""
-        args = {k.replace('_', '-') if name not in ('device_add',) else k: v for k, v in args.items()}
-        self.f.write(json.dumps({'execute': name, 'arguments': args, 'id': name}) + '\n')
-        self.f.flush()
-        while True:
-            m = self.read()
-            if 'event' in m:
-                self.events.append(m)
-            elif m.get('id') != name:
-                raise Failure(f'{name}: id is lost: {m}')
-            else:
-                return m
-
-    def do(self, name, **args):
-        m = self.ask(name, **args)
-        if 'return' not in m:
-            raise Failure(f'{name}: {m}')
-        return m['return']
-
-    def error(self, cls, text, name, **args):
-        e = self.ask(name, **args).get('error', {})
-        if e.get('class') != cls or not re.search(text, e.get('desc', '')):
-            raise Failure(f'{name} {args}: {e}, not {cls} {text}')
-
-    def event(self, name, **data):
-        """Waits for it; what came before it is gone."""
-        while True:
-            m = self.events.pop(0) if self.events else self.read()
-            if m.get('event') == name and all(m.get('data', {}).get(k) == v for k, v in data.items()):
-                return m.get('data', {})
-
-    def status(self, job, *names):
-        for n in names:
-            got = self.event('JOB_STATUS_CHANGE', id=job)
-            if got['status'] != n:
-                raise Failure(f'job {job}: {got["status"]}, not {n}')
 
 
 def tool(*args):
@@ -114,7 +47,7 @@ class Machine:
                        f'driver={fmt},node-name=disk,file.driver=file,file.filename={self.disk}', '-device',
                        'virtio-blk-pci,drive=disk,id=vd')
         self.q = Qmp(self.path('qmp'))
-        self.q.do('qmp_capabilities')
+        self.q.negotiate()
 
     def path(self, name):
         return os.path.join(self.dir, name)
@@ -151,6 +84,26 @@ class Machine:
         self.g.exit(0, 30)
 
 
+class Stopped:
+    """A machine whose guest never runs."""
+
+    def __init__(self, name, *more, board=('-M', 'virt', '-bios', 'none')):
+        self.dir = os.path.join(h.work_dir(), f'qmp-{name}-{os.getpid()}')
+        shutil.rmtree(self.dir, ignore_errors=True)
+        os.makedirs(self.dir)
+        self.g = Guest(*board, '-display', 'none', '-serial', 'null', '-monitor', 'none', '-S', '-qmp',
+                       f'unix:{self.path("qmp")},server=on,wait=off', *[a.replace('@DIR', self.dir) for a in more])
+
+    path = Machine.path
+
+    def __enter__(self):
+        self.g.__enter__()
+        self.q = Qmp(self.path('qmp'))
+        return self
+
+    __exit__ = Machine.__exit__
+
+
 def same(a, b, fa='qcow2', fb='qcow2'):
     tool('compare', '-f', fa, '-F', fb, '-U', a, b)
 
@@ -161,7 +114,8 @@ def session():
                f'socket,id=c,path={path},server=on,wait=off', '-mon', 'chardev=c,mode=control') as g:
         q = Qmp(path)
         q.error('CommandNotFound', 'capabilities negotiation', 'query-status')
-        q.do('qmp_capabilities')
+        q.error('GenericError', "Capability 'oob' not available", 'qmp_capabilities', enable=['oob'])
+        q.negotiate()
         q.error('CommandNotFound', 'already complete', 'qmp_capabilities')
         q.error('CommandNotFound', 'The command nothing has not been found', 'nothing')
         q.error('GenericError', "Parameter 'x' is unexpected", 'stop', x=1)
@@ -171,10 +125,6 @@ def session():
         q.error('GenericError', 'Job not found', 'job-cancel', id='d')
         if q.do('query-status') != {'status': 'prelaunch', 'running': False} or q.do('query-name') != {'name': 'x y'}:
             raise Failure('query-status or query-name')
-        q.f.write('nonsense }\n')
-        q.f.flush()
-        if q.read()['error']['class'] != 'GenericError':
-            raise Failure('nonsense was taken')
         q.do('cont')
         q.event('RESUME')
         q.do('stop')
@@ -189,6 +139,35 @@ def session():
         if q.event('SHUTDOWN') != {'guest': False, 'reason': 'host-qmp-quit'}:
             raise Failure('SHUTDOWN')
         g.exit(0, 20)
+
+
+def stream():
+    with Stopped('stream') as m:
+        q = m.q
+        q.negotiate()
+        good = b'{"execute": "query-status", "id": 1}\n'
+        for text, words in ((b'{"execute": "query-status\n', 'control character'), (b'nonsense } {"execute": "stop"}\n', 'expecting value'),
+                            (b'{"execute" "x"}\n', "expected ':'"), (b'[1, 2]\n', 'must be a JSON object'), (b'12\n', 'must be a JSON object'),
+                            (b'"a"\n', 'must be a JSON object'), (b'{"execute": 3}\n', "'execute' must be a string"),
+                            (b'{"execute": "stop", "arguments": 3}\n', "'arguments' must be an object"), (b'{"id": 1}\n', "lacks member 'execute'"),
+                            (b'{"execute": "stop", "more": 1}\n', "'more' is unexpected"), (b'{"execute": "stop", "execute": "cont"}\n', 'duplicate key'),
+                            (b'{"execute": "\xff', 'control character'), (b'\0\n', 'control character'), (b']\n', 'expecting value'),
+                            (b'{"execute": "' + b'\xc3(' + b'"}\n', 'UTF-8'), (b'{"a":' * 100 + b'1' + b'}' * 100 + b'\n', 'nested too deeply'),
+                            (b'{"execute": "' + b'x' * (17 << 20) + b'"}\n', 'too long')):
+            bad, again = q.say(text + good, 2)
+            if bad['error']['class'] != 'GenericError' or words not in bad['error']['desc'] or again.get('id') != 1 or 'return' not in again:
+                raise Failure(f'{text[:60]}: {bad} {again}')
+        for text in ('"x"', "{'a': [1, \"it's\"]}", "'it\\'s \"it\"'", '[null, true, 1.5e3]'):
+            (a,) = q.say('{\'execute\': "query-name", "id": ' + text + '}')
+            want = {'"x"': 'x', "{'a": {'a': [1, "it's"]}, "'it\\": 'it\'s "it"', '[nul': [None, True, 1500.0]}
+            if not any(text.startswith(k) and a['id'] == v for k, v in want.items()):
+                raise Failure(f'id {text}: {a}')
+        # Types, by the schema that is told.
+        for name, args, words in (('block_resize', {'device': 'x', 'size': '12'}, "type for 'size', expected: integer"),
+                                  ('device_del', {'id': 3}, "type for 'id', expected: string"),
+                                  ('blockdev-mirror', {'device': 'x', 'target': 'y', 'sync': 'z'}, "'sync' does not accept value 'z'"),
+                                  ('block-job-cancel', {'device': 'x', 'force': None}, "type for 'force', expected: boolean")):
+            q.error('GenericError', words, name, **args)
 
 
 def mirror():
@@ -332,4 +311,4 @@ def resize():
 
 
 def collect():
-    return [Test('qmp/' + f.__name__, f, 1 if f is session else 2, 60) for f in (session, mirror, backup, chain, resize)]
+    return [Test('qmp/' + f.__name__, f, 1 if f in (session, stream) else 2, 60) for f in (stream, session, mirror, backup, chain, resize)]

@@ -64,6 +64,7 @@ static const struct {
     {"{\"a\":\"\\ud800\"}", NULL, "!1:13: JSON parse error, invalid character in \\u escape"},
     {"{\"a\":01}", NULL, "!1:8: JSON parse error, invalid number"},
     {"{\"a\":nul}", NULL, "!1:6: JSON parse error, unexpected text"},
+    {"{\"a\":1,\"b\":{\"c\":2,\"c\":3}}", NULL, "!1:23: JSON parse error, duplicate key"},
     {"{a:1}", NULL, "!1:2: JSON parse error, expected a key"},
 };
 
@@ -83,6 +84,37 @@ static void test_json_depth(void)
     }
     g_autofree char *got = show(s->str, NULL);
     g_assert_nonnull(strstr(got, "nested too deeply"));
+}
+
+static gboolean is_not_a(const char *key, void *opaque)
+{
+    return *key && *key != 'a';
+}
+
+static void test_kinds(void)
+{
+    g_autoptr(OptDict) d = opt_parse_json(
+        "{\"a\": {\"b\": [], \"c\": null, \"d\": [1, 1.5]}, \"e\": true, \"f\": \"x\"}", NULL);
+    static const struct {
+        const char *key;
+        OptKind kind;
+    } rows[] = {{"", JSON_OBJECT},      {"a", JSON_OBJECT}, {"a.b", JSON_LIST},
+                {"a.c", JSON_NULL},     {"a.d", JSON_LIST}, {"a.d.0", JSON_INTEGER},
+                {"a.d.1", JSON_REAL},   {"e", JSON_BOOL},   {"f", JSON_STRING},
+                {"a.b.0", JSON_ABSENT}, {"g", JSON_ABSENT}};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_assert_cmpint(opt_kind(d, rows[i].key), ==, rows[i].kind);
+    }
+    g_assert_null(opt_get(d, "a.c"));
+    g_assert_cmpstr(opt_json(d, "a"), ==, "{\"b\": [], \"c\": null, \"d\": [1, 1.5]}");
+    g_autoptr(OptDict) a = opt_sub(d, "a");
+    g_assert_cmpint(opt_kind(a, "c"), ==, JSON_NULL);
+    g_assert_cmpstr(opt_get(a, "d.1"), ==, "1.5");
+    g_autofree char *first = opt_first_key(d, is_not_a, NULL);
+    g_assert_cmpstr(first, ==, "e");
+    g_autoptr(OptDict) list = opt_parse_json("[1]", NULL);
+    g_assert_cmpint(opt_kind(list, ""), ==, JSON_LIST);
 }
 
 static void test_dict(void)
@@ -179,6 +211,7 @@ int main(int argc, char **argv)
     g_test_add_func("/opts/parse", test_parse);
     g_test_add_func("/opts/json-depth", test_json_depth);
     g_test_add_func("/opts/dict", test_dict);
+    g_test_add_func("/opts/kinds", test_kinds);
     g_test_add_func("/opts/scalars", test_scalars);
     return g_test_run();
 }
