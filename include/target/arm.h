@@ -48,9 +48,10 @@ typedef struct ARMConfig {
     uint32_t ctr, clidr, ccsidr[8]; /* [2 * level + instruction] */
     uint8_t dczid;
     uint32_t reset_sctlr;
-    uint8_t pmu_counters; /* event counters besides the cycle counter */
-    uint8_t pmu_id;       /* PMCR.IDCODE */
-    uint8_t pauth_asked;  /* ARMPauthAlgorithm that a property switched on */
+    uint8_t pmu_counters;                  /* event counters besides the cycle counter */
+    uint8_t pmu_id;                        /* PMCR.IDCODE */
+    uint8_t pauth_asked;                   /* ARMPauthAlgorithm that a property switched on */
+    uint32_t dbgdidr, dbgdevid, dbgdevid1; /* of AArch32 */
     uint8_t breakpoints, watchpoints;
 } ARMConfig;
 

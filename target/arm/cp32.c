@@ -22,7 +22,6 @@ typedef enum Kind {
     FIELD32, /* a field of env, low or high half, at PL1 */
     FIELDHI,
     ZERO,          /* reads as zero, writes are ignored; PL1 */
-    ZERO_USER,     /* the same at PL0 */
     INVALIDATE,    /* TLB, all of this CPU's regime */
     INVALIDATE_VA, /* by address and ASID */
     INVALIDATE_ASID,
@@ -44,6 +43,11 @@ typedef struct Map {
         CP(15, 0, crn, crm, op2), LOW, S(3, 0, crn, crm, op2), secure                              \
     }
 #define SAME(crn, crm, op2) BANKED(crn, crm, op2, 0)
+/* Debug registers that AArch64 has not: rows with op0 4. */
+#define DEBUG(crn, crm, op2)                                                                       \
+    {                                                                                              \
+        CP(14, 0, crn, crm, op2), LOW, S(4, 0, crn, crm, op2)                                      \
+    }
 
 static const Map map32[] = {
     SAME(0, 0, 0),
@@ -85,7 +89,7 @@ static const Map map32[] = {
     {CP(15, 0, 1, 1, 0), LOW, S(3, 6, 1, 1, 0)}, /* SCR */
     {CP(15, 0, 1, 1, 1), LOW, S(3, 6, 1, 1, 1)}, /* SDER */
     {CP(15, 0, 1, 1, 2), FIELD32, F(nsacr)},
-    {CP(15, 0, 1, 3, 1), LOW, S(3, 6, 1, 3, 1)}, /* SDCR */
+    {CP(15, 0, 1, 3, 1), LOW, S(5, 0, 1, 3, 1)}, /* SDCR */
     {CP(15, 4, 1, 0, 0), LOW, S(3, 4, 1, 0, 0)}, /* HSCTLR */
     {CP(15, 4, 1, 0, 1), LOW, S(3, 4, 1, 0, 1)},
     {CP(15, 4, 1, 1, 0), LOW, S(3, 4, 1, 1, 0)},  /* HCR */
@@ -196,15 +200,18 @@ static const Map map32[] = {
     {CP(15, 4, 8, 7, 0), INVALIDATE, S(1, 4, 8, 7, 0)},
     {CP(15, 4, 8, 7, 4), INVALIDATE, S(1, 4, 8, 7, 4)},
     /* Debug */
-    {CP(14, 0, 0, 0, 0), ZERO, 0},               /* DBGDIDR */
-    {CP(14, 0, 0, 1, 0), ZERO_USER, 0},          /* DBGDSCRint */
-    {CP(14, 0, 0, 2, 2), LOW, S(2, 0, 0, 2, 2)}, /* DBGDSCRext */
-    {CP(14, 0, 1, 0, 0), ZERO, 0},               /* DBGDRAR */
-    {CP(14, 0, 1, 0, 4), LOW, S(2, 0, 1, 0, 4)}, /* DBGOSLAR */
-    {CP(14, 0, 1, 1, 4), LOW, S(2, 0, 1, 1, 4)}, /* DBGOSLSR */
-    {CP(14, 0, 1, 3, 4), LOW, S(2, 0, 1, 3, 4)}, /* DBGOSDLR */
-    {CP(14, 0, 2, 0, 0), ZERO, 0},               /* DBGDSAR */
-    {CP(14, 0, 0, 7, 0), FIELD32, F(vcr)},
+    DEBUG(0, 0, 0),                              /* DBGDIDR */
+    DEBUG(0, 1, 0),                              /* DBGDSCRint */
+    DEBUG(0, 2, 2),                              /* DBGDSCRext */
+    DEBUG(0, 6, 0),                              /* DBGWFAR */
+    DEBUG(0, 7, 0),                              /* DBGVCR */
+    DEBUG(1, 0, 0),                              /* DBGDRAR */
+    DEBUG(1, 0, 4),                              /* DBGOSLAR */
+    DEBUG(2, 0, 0),                              /* DBGDSAR */
+    DEBUG(7, 0, 7),                              /* DBGDEVID2 */
+    DEBUG(7, 1, 7),                              /* DBGDEVID1 */
+    DEBUG(7, 2, 7),                              /* DBGDEVID */
+    {CP(14, 0, 0, 5, 0), LOW, S(2, 3, 0, 5, 0)}, /* DBGDTRRXint, DBGDTRTXint */
     {CP(14, 6, 0, 0, 0), FIELD32, F(teecr)},
     {CP(14, 6, 1, 0, 0), FIELD32, F(teehbr)},
     {CP(14, 7, 0, 0, 0), ZERO, 0}, /* JIDR */
@@ -226,8 +233,8 @@ static const Map map64[] = {
     {CP(15, 3, 0, 14, 0), WIDE, S(3, 3, 14, 3, 2)},                          /* CNTV_CVAL */
     {CP(15, 4, 0, 14, 0), WIDE, S(3, 4, 14, 0, 3)},                          /* CNTVOFF */
     {CP(15, 6, 0, 14, 0), WIDE, S(3, 4, 14, 2, 2)},                          /* CNTHP_CVAL */
-    {CP(14, 0, 0, 1, 0), ZERO, 0},                                           /* DBGDRAR */
-    {CP(14, 0, 0, 2, 0), ZERO, 0},                                           /* DBGDSAR */
+    {CP(14, 0, 0, 1, 0), WIDE, S(4, 0, 1, 0, 0)},                            /* DBGDRAR */
+    {CP(14, 0, 0, 2, 0), WIDE, S(4, 0, 2, 0, 0)},                            /* DBGDSAR */
     {CP(15, 0, 0, 12, 0), WIDE, S(3, 0, 12, 11, 5)},                         /* ICC_SGI1R */
     {CP(15, 1, 0, 12, 0), WIDE, S(3, 0, 12, 11, 6)},                         /* ICC_ASGI1R */
     {CP(15, 2, 0, 12, 0), WIDE, S(3, 0, 12, 11, 7)},                         /* ICC_SGI0R */
@@ -267,10 +274,29 @@ static bool is_cache_op(uint32_t key)
 
 static const Map zero = {0, ZERO, 0, 0};
 
-/* Registers whose AArch64 counterparts have the same CRn to op2: GICv3 and the PMU's counters. */
-static bool find_same(uint32_t key, Map *m)
+/* DBGBXVRn are the upper halves of those DBGBVRn_EL1 that can match contexts (G8.3.3). */
+static bool is_bxvr(const ARMEnv *env, unsigned n)
+{
+    unsigned contexts = ARM_BITS(env->cfg->dbgdidr, 20, 4) + 1, count = env->cfg->breakpoints;
+
+    return n < count && n + contexts >= count && arm_cfg_has(env, ARM_FEAT_LPAE);
+}
+
+/* Registers whose AArch64 counterparts have the same CRn to op2: GICv3, the PMU's counters and most
+ * debug registers. */
+static bool find_same(const ARMEnv *env, uint32_t key, Map *m)
 {
     unsigned op1 = key >> 11 & 7, crn = key >> 7 & 15, crm = key >> 3 & 15, op2 = key & 7;
+    if (key >> 16 == 14 && op1 == 0 && crn == 1 && op2 == 1 && is_bxvr(env, crm)) {
+        m->kind = HIGH;
+        m->enc = S(2, 0, 0, crm, 4);
+        return true;
+    }
+    if (key >> 16 == 14 && op1 == 0 && arm_sysreg_find(S(2, 0, crn, crm, op2))) {
+        m->kind = LOW;
+        m->enc = S(2, 0, crn, crm, op2);
+        return true;
+    }
     if (key >> 16 != 15) {
         return false;
     }
@@ -287,6 +313,14 @@ static bool find_same(uint32_t key, Map *m)
     }
     m->kind = LOW;
     return true;
+}
+
+/* Registers that came with Armv8. */
+static bool is_v8(uint32_t key, bool wide)
+{
+    return !wide &&
+           (key == CP(15, 4, 1, 1, 4) || key == CP(15, 0, 1, 3, 1) || /* HCR2, SDCR */
+            key == CP(15, 0, 2, 0, 3) || key == CP(14, 0, 0, 2, 0));  /* TTBCR2, DBGDCCINT */
 }
 
 /* The address translation operation exists here. */
@@ -378,7 +412,7 @@ static Map find(ARMEnv *env, uint32_t insn, bool write, bool wide, uintptr_t ra)
             goto found;
         }
     }
-    if (!wide && find_same(key, &m)) {
+    if (!wide && find_same(env, key, &m)) {
         goto found;
     }
     if (!wide && is_cache_op(key)) {
@@ -389,6 +423,9 @@ static Map find(ARMEnv *env, uint32_t insn, bool write, bool wide, uintptr_t ra)
                   key >> 7 & 15, key >> 3 & 15, key & 7);
     arm_raise_undefined(env, ra);
 found:
+    if (is_v8(key, wide) && !arm_cfg_has(env, ARM_FEAT_V8)) {
+        arm_raise_undefined(env, ra);
+    }
     if (arm_bank32(env) != 3) {
         m.secure = 0;
     } else if (m.secure && (m.kind == FIELD32 || m.kind == FIELDHI)) {
@@ -399,8 +436,7 @@ found:
         (m.enc == F(mvbar) || (m.enc == F(nsacr) && write))) {
         arm_raise_undefined(env, ra);
     }
-    if (env->sys.el == 0 && m.kind != LOW && m.kind != WIDE && m.kind != ZERO_USER &&
-        m.kind != BARRIER) {
+    if (env->sys.el == 0 && m.kind != LOW && m.kind != WIDE && m.kind != BARRIER) {
         arm_raise_undefined(env, ra);
     }
     if ((m.kind == TRANSLATE && (!write || !translates(env, m.enc))) ||
@@ -466,7 +502,8 @@ static void write_reg(ARMEnv *env, uint32_t insn, uint64_t val, bool wide, uintp
         if (m.kind == HIGH) {
             val = val << 32 | (uint32_t)arm_sysreg_value(env, r, m.enc);
         } else if (m.enc == S(3, 4, 1, 1, 0) || m.enc == S(3, 4, 6, 0, 0) ||
-                   m.enc == S(3, 4, 10, 2, 0)) { /* HCR, HDFAR, HMAIR0 */
+                   m.enc == S(3, 4, 10, 2, 0) || (m.enc & ~S(0, 0, 0, 15, 0)) == S(2, 0, 0, 0, 4)) {
+            /* HCR, HDFAR, HMAIR0, DBGBVRn */
             val |= arm_sysreg_value(env, r, m.enc) & ~(uint64_t)UINT32_MAX;
         }
         arm_sysreg_set(env, r, m.enc, val);

@@ -119,7 +119,7 @@ static void reset_sysregs(ARMEnv *env)
     s->vmpidr = env->board.mpidr | ARM_BIT(31);
     s->cntfrq = c->cntfrq;
     s->cnthctl = 3;
-    s->oslk = arm_has(c, ARM_FEAT_AARCH64);
+    s->oslk = arm_has(c, ARM_FEAT_LPAE); /* since Armv7.1's debug */
     s->mdcr2 = c->pmu_counters;
 }
 

@@ -746,6 +746,7 @@ static void helper_arm_brk(ARMEnv *env, uint32_t syndrome)
     }
     if (arm_el_is_aa32(env, el)) {
         ARMWalk w = {.fault = ARM_FAULT_DEBUG};
+        arm_debug_set_moe(env, ARM_MOE_BKPT);
         arm_raise_abort(env, 0, TLB_FETCH, &w, 0, RHEA_RA()); /* the address is UNKNOWN */
     }
     arm_raise(env, ARM_EXCP_PABT, syndrome, el, RHEA_RA());

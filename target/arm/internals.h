@@ -267,6 +267,14 @@ void arm_output(ARMEnv *env, ARMOutput out, bool level);
 /* ---- debug.c ---- */
 void arm_debug_changed(ARMEnv *env);
 unsigned arm_debug_target_el(const ARMEnv *env);
+/* DBGDSCRext.MOE, what made AArch32 take a debug exception last (G8.3.19) */
+enum {
+    ARM_MOE_BREAKPOINT = 1,
+    ARM_MOE_BKPT = 3,
+    ARM_MOE_VECTOR = 5,
+    ARM_MOE_WATCHPOINT = 10,
+};
+void arm_debug_set_moe(ARMEnv *env, unsigned moe);
 /* May the present level take breakpoints, watchpoints and steps? */
 bool arm_debug_enabled(const ARMEnv *env);
 /* Does a watchpoint lie in the page? */

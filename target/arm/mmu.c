@@ -230,7 +230,7 @@ uint32_t arm_mode(const ARMEnv *env)
     m |= arm_fp_trap_el(env) || fpexc_off(env) ? 0 : ARM_MODE_FP;
     m |= arm_fp_mode(env, s->aarch32);
     m |= unpriv_applies(env) ? ARM_MODE_UNPRIV : 0;
-    m |= s->bp_on ? ARM_MODE_BREAK : 0;
+    m |= s->bp_on || (s->vc_on && s->aarch32) ? ARM_MODE_BREAK : 0;
     m |= s->counting ? CPU_MODE_COUNT : 0;
     if (s->aarch32) {
         m |= ARM_MODE_AARCH32;

@@ -184,6 +184,9 @@ static void v8_base(ARMConfig *c)
     c->pmu_counters = 6;
     c->breakpoints = 6;
     c->watchpoints = 4;
+    c->dbgdidr = 0x3516d000;
+    c->dbgdevid = 0x110f13;
+    c->dbgdevid1 = 2;
 }
 
 static void a35(ARMConfig *c)
@@ -252,6 +255,7 @@ static void v82_base(ARMConfig *c)
     c->mvfr1 = 0x13211111;
     c->id_aa64pfr0 = UINT64_C(0x1100000010111112);
     c->id_aa64dfr0 = 0x10305408;
+    c->dbgdidr = 0x3518d000;
     c->id_aa64isar0 = UINT64_C(0x100010211120);
     c->id_aa64isar1 = 0x100001;
     c->id_aa64mmfr1 = 0x10212122;
@@ -326,6 +330,7 @@ static void max64(ARMConfig *c)
     c->id_aa64pfr0 = UINT64_C(0x1101000010112222);
     c->id_aa64pfr1 = 0x21;
     c->id_aa64dfr0 = 0x10305608;
+    c->dbgdidr = 0x3518d000;
     c->id_aa64isar0 = UINT64_C(0x1221100110212120);
     c->id_aa64isar1 = UINT64_C(0x11100211002);
     set_pauth(c, ARM_PAUTH_IMPDEF);
@@ -414,6 +419,7 @@ static void a8(ARMConfig *c)
     c->pmu_counters = 4;
     c->breakpoints = 6;
     c->watchpoints = 2;
+    c->dbgdidr = 0x15141000;
 }
 
 static void a9(ARMConfig *c)
@@ -438,7 +444,8 @@ static void a9(ARMConfig *c)
     c->ccsidr[1] = 0x200fe019;
     c->pmu_counters = 6;
     c->breakpoints = 6;
-    c->watchpoints = 2;
+    c->watchpoints = 4;
+    c->dbgdidr = 0x35141000;
 }
 
 static void v7ve_base(ARMConfig *c)
@@ -463,6 +470,7 @@ static void v7ve_base(ARMConfig *c)
     c->ccsidr[2] = 0x711fe07a;
     c->breakpoints = 6;
     c->watchpoints = 4;
+    c->dbgdevid = 0x1110f13;
 }
 
 static void a7(ARMConfig *c)
@@ -474,6 +482,7 @@ static void a7(ARMConfig *c)
     c->fpsid = 0x41023075;
     c->id_mmfr0 = 0x10101105;
     c->pmu_counters = 4;
+    c->dbgdidr = 0x3515f005;
 }
 
 static void a15(ARMConfig *c)
@@ -485,6 +494,7 @@ static void a15(ARMConfig *c)
     c->fpsid = 0x410430f0;
     c->id_mmfr0 = 0x10201105;
     c->pmu_counters = 6;
+    c->dbgdidr = 0x3515f021;
 }
 
 static const struct {

@@ -189,6 +189,7 @@ enum {
 
 /* MDSCR_EL1, MDCR_EL2, MDCR_EL3, OSLSR_EL1 */
 #define MDSCR_SS    ARM_BIT(0)
+#define MDSCR_MOE   (UINT64_C(15) << 2) /* AArch32 */
 #define MDSCR_TDCC  ARM_BIT(12)
 #define MDSCR_KDE   ARM_BIT(13)
 #define MDSCR_MDE   ARM_BIT(15)
@@ -202,6 +203,7 @@ enum {
 #define MDCR3_TPM   ARM_BIT(6)
 #define MDCR3_TDA   ARM_BIT(9)
 #define MDCR3_TDOSA ARM_BIT(10)
+#define MDCR3_SPD32 (UINT64_C(3) << 14)
 #define MDCR3_SDD   ARM_BIT(16)
 #define CPTR_TFP    ARM_BIT(10)
 #define CPTR_TCPAC  ARM_BIT(31)
@@ -320,6 +322,7 @@ typedef struct ARMSys {
     uint64_t mdscr, osdlr, oslk, osdtrrx, osdtrtx, oseccr, claim, mdccint, vcr;
     uint64_t bvr[ARM_MAX_BP], bcr[ARM_MAX_BP], wvr[ARM_MAX_BP], wcr[ARM_MAX_BP];
     uint8_t bp_on, wp_on; /* highest enabled one + 1 */
+    bool vc_on;           /* vector catch */
 
     /* PMU (D13): counter = base + (source now - seen) while it counts */
     uint64_t pmcr, pmcnten, pmovs, pmselr, pmuserenr, pminten;

@@ -502,6 +502,46 @@ WRITE(mdscr)
     arm_debug_changed(env);
 }
 
+/*
+ * DBGDSCRext is MDSCR_EL1 with the method of entry (MOE), the security state and without SS; most
+ * bits can be written only while the OS lock is set (G8.3.19).
+ */
+READ(dscr)
+{
+    return (env->sys.mdscr & ~MDSCR_SS) | (arm_secure(env) ? 0 : ARM_BIT(18));
+}
+
+WRITE(dscr)
+{
+    uint64_t m = env->sys.oslk & 1 ? 0xec68d07c : MDSCR_MDE | MDSCR_TDCC | MDSCR_MOE;
+
+    env->sys.mdscr = (env->sys.mdscr & ~m) | (val & m);
+    arm_debug_changed(env);
+}
+
+READ(dscrint)
+{
+    return read_dscr(env, r, enc) & (MDSCR_MDE | MDSCR_TDCC | MDSCR_MOE | ARM_BIT(18));
+}
+
+/* Vectors of the secure state (or the only one), Monitor mode and the non-secure state (G8.3.29) */
+WRITE(vcr)
+{
+    uint32_t m = 0xde;
+
+    if (arm_cfg_has(env, ARM_FEAT_EL3)) {
+        m |= arm_cfg_has(env, ARM_FEAT_AARCH64) ? 0xde000000 : 0xde00dc00;
+    }
+    env->sys.vcr = val & m;
+    arm_debug_changed(env);
+}
+
+WRITE(dbgoslar)
+{
+    env->sys.oslk = (uint32_t)val == 0xc5acce55;
+    arm_debug_changed(env);
+}
+
 WRITE(oslar)
 {
     env->sys.oslk = val & 1;
@@ -557,7 +597,7 @@ WRITE(bp)
 
     switch (enc & 7) {
     case 4:
-        s->bvr[n] = val & ~UINT64_C(3);
+        s->bvr[n] = val; /* all of it is a context's name */
         break;
     case 5:
         s->bcr[n] = val & 0x00ffe1e7;
@@ -865,7 +905,12 @@ static const ARMSysreg *resolve(const ARMEnv *env, uint32_t *enc)
     if (e2h && env->sys.el >= 2) {
         *enc = e2h_enc(*enc, env->sys.el);
     }
-    return arm_sysreg_find(*enc);
+    const ARMSysreg *r = arm_sysreg_find(*enc);
+    if (r == &row_bp) {
+        unsigned n = (*enc & 7) < 6 ? env->cfg->breakpoints : env->cfg->watchpoints;
+        return bp_index(*enc) < n ? r : NULL;
+    }
+    return r;
 }
 
 /* ------------------------------------------------------------------------------------------ */
@@ -945,7 +990,7 @@ static unsigned debug_trap(const ARMEnv *env, uint32_t trap)
     const ARMSys *s = &env->sys;
 
     if ((trap & TRAP_TDCC) && s->el == 0 && (s->mdscr & MDSCR_TDCC)) {
-        return 1;
+        return arm_el_is_aa32(env, 1) ? UNDEFINED_EL : 1;
     }
     if (s->el < 2 && arm_el2_enabled(env) && !(trap & TRAP_TDA3)) {
         uint64_t m = MDCR2_TDE;

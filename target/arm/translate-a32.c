@@ -364,6 +364,14 @@ static void trans_other(A32Ctx *c, const A32Insn *a)
     }
 }
 
+/* Breakpoints match whatever the condition is. */
+static void gen_break(A32Ctx *c)
+{
+    if (c->c.mode & ARM_MODE_BREAK) {
+        tcg_gen_call1(c->c.b, &arm_helper_break, tcg_gen_pcrel(c->c.b, c->c.off));
+    }
+}
+
 /* Fetch and decode the instruction at c->off. False: it cannot be fetched, or must begin a unit. */
 static bool next_insn(A32Ctx *c, UnitContext *unit, uint64_t ext, unsigned n)
 {
@@ -376,6 +384,7 @@ static bool next_insn(A32Ctx *c, UnitContext *unit, uint64_t ext, unsigned n)
         c->len = 4;
         tcg_gen_insn_start(c->c.b, c->c.off);
         unit->offset += 4;
+        gen_break(c);
         A32InsnId id = a32_decode32(c->c.word, ext, &a);
         c->cond = c->c.word >> 28 == 15 ? 14 : c->c.word >> 28;
         if (id == A32_INSN_NONE) {
@@ -408,6 +417,7 @@ static bool next_insn(A32Ctx *c, UnitContext *unit, uint64_t ext, unsigned n)
     if (c->it != 0 || c->it_cell != 0) {
         set_it_cell(c, c->it);
     }
+    gen_break(c);
     c->cond = a32_in_it(c) ? c->it >> 4 : 14;
     c->it_next = it_advance(c->it);
     T32InsnId id =

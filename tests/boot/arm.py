@@ -333,6 +333,9 @@ test('arm/bare-secure', lambda: bare('secure', '-cpu', 'cortex-a15', '-semihosti
 for model in ('cortex-a15', 'max'):
     test(f'arm/bare-hyp-{model}', lambda m=model: bare('hyp', '-cpu', m, '-semihosting', machine='virt,secure=on,virtualization=on',
                                                        target='arm'), limit=5)
+for model in ('cortex-a15', 'max'):
+    test(f'arm/bare-debug-{model}', lambda m=model: bare('debug', '-cpu', m, '-semihosting', machine='virt,secure=on,virtualization=on',
+                                                         target='arm'), limit=5)
 test('arm/uboot', lambda: uboot('arm', 'qemu_arm'), limit=10)
 test('arm/uboot-disk', lambda: uboot_disk('arm', 'qemu_arm'), limit=30)
 test('arm/edk2', lambda: edk2('arm', 'AAVMF/AAVMF32_CODE.fd'), limit=20)
