@@ -43,8 +43,8 @@
 #include "tcg/ir.h"
 
 /*
- * Mode bits: all that a translation may depend on besides the configuration. Bits 13 and up mean
- * different things in the two execution states. At most 23 bits.
+ * Mode bits: all that a translation may depend on besides the configuration. Bits 9 and 10 and from
+ * 13 on mean different things in the two execution states. At most 23 bits.
  */
 enum {
     ARM_MODE_EL = 3 << 0,      /* exception level (AArch32: PL1 modes are 1 or 3, Hyp 2) */
@@ -68,6 +68,7 @@ enum {
     ARM_MODE_IL = 1 << 17,  /* PSTATE.IL: every instruction is an illegal execution state */
     /* AArch32 */
     ARM_MODE_T = 1 << 13,     /* Thumb */
+    ARM_MODE_TASE = 1 << 10,  /* HCPTR.TASE: Advanced SIMD traps to Hyp mode */
     ARM_MODE_IT_SHIFT = 14,   /* ITSTATE, 8 bits */
     ARM_MODE_IT = 0xff << 14, /* as at the unit's entry; inside, the cell `it` has it */
     ARM_MODE_FPVEC = 1 << 22, /* FPSCR.LEN or STRIDE is not zero */
@@ -207,6 +208,7 @@ void arm_mode_changed(ARMEnv *env);
 
 /* Exceptions of this instruction; do not return. */
 extern const TCGHelper arm_helper_undefined; /* () */
+extern const TCGHelper arm_helper_simd_trap; /* (): the same of Advanced SIMD in AArch32 */
 extern const TCGHelper arm_helper_fp_trap;   /* (): FP and SIMD are disabled or trapped */
 extern const TCGHelper arm_helper_raise;     /* (syndrome I32): to the default level */
 extern const TCGHelper arm_helper_brk;       /* (syndrome I32): BRK, BKPT */

@@ -340,6 +340,18 @@ static void helper_arm_fp_trap(ARMEnv *env)
 }
 ARM_HELPER(fp_trap, VOID, true, TCG_HELPER_NORETURN | TCG_HELPER_FAULTS);
 
+/* Hyp mode is told that it is Advanced SIMD, by TA (AArch32.CheckFPAdvSIMDTrap()). */
+static void helper_arm_simd_trap(ARMEnv *env)
+{
+    unsigned el = env->cpu.mode & ARM_MODE_FP ? 2 : arm_fp_trap_el(env); /* HCPTR.TASE */
+
+    if (el != 2 || !arm_el_is_aa32(env, 2)) {
+        arm_raise_fp_trap(env, RHEA_RA());
+    }
+    arm_raise(env, ARM_EXCP_UNDEF, ARM_SYN(EC_FP_TRAP, 0x1e00000 | 1 << 5), 2, RHEA_RA());
+}
+ARM_HELPER(simd_trap, VOID, true, TCG_HELPER_NORETURN | TCG_HELPER_FAULTS);
+
 unsigned arm_default_target_el(const ARMEnv *env)
 {
     unsigned el = env->sys.el;

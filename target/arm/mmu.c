@@ -237,6 +237,10 @@ uint32_t arm_mode(const ARMEnv *env)
         m |= s->pstate & PSTATE_T ? ARM_MODE_T : 0;
         m |= s->pstate & PSTATE_E ? ARM_MODE_BE : 0;
         m |= sctlr & SCTLR_A || data_is_device(env, r) ? ARM_MODE_ALIGN : 0;
+        if (s->el < 2 && (s->cptr[2] & CPTR_TASE) && arm_el2_enabled(env) &&
+            arm_el_is_aa32(env, 2)) {
+            m |= ARM_MODE_TASE;
+        }
         m |= (env->it & 0xff) << ARM_MODE_IT_SHIFT;
         return m;
     }

@@ -206,6 +206,7 @@ enum {
 #define MDCR3_SPD32 (UINT64_C(3) << 14)
 #define MDCR3_SDD   ARM_BIT(16)
 #define CPTR_TFP    ARM_BIT(10)
+#define CPTR_TASE   ARM_BIT(15) /* AArch32 */
 #define CPTR_TCPAC  ARM_BIT(31)
 
 /* Exception classes, ESR_ELx.EC (D24.2.40). */

@@ -216,7 +216,9 @@ WRITE(cptr2)
     if (env->sys.hcr & HCR_E2H) {
         env->sys.cptr[2] = val & (CPTR_TCPAC | 0x300000);
     } else {
-        env->sys.cptr[2] = (val & (CPTR_TCPAC | CPTR_TFP)) | 0x33ff;
+        uint64_t m = CPTR_TCPAC | CPTR_TFP;
+        m |= arm_cfg_has(env, ARM_FEAT_AARCH64) ? 0 : CPTR_TASE;
+        env->sys.cptr[2] = (val & m) | 0x33ff;
     }
     arm_mode_changed(env);
 }

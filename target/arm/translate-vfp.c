@@ -267,6 +267,16 @@ void neon_set(VFPCtx *c, unsigned Q, unsigned d, TCGv v)
     }
 }
 
+bool neon_access(VFPCtx *c)
+{
+    if ((c->c->mode & ARM_MODE_FP) && !(c->c->mode & ARM_MODE_TASE)) {
+        return true;
+    }
+    tcg_gen_call0(c->b, &arm_helper_simd_trap);
+    c->c->ended = true;
+    return false;
+}
+
 bool neon_ok(VFPCtx *c, const VFPInsn *a, unsigned which)
 {
     bool d = which & NEON_WIDE_D || (a->Q && !(which & NEON_NARROW_D));
@@ -277,5 +287,5 @@ bool neon_ok(VFPCtx *c, const VFPInsn *a, unsigned which)
         return false;
     }
     return vfp_d_ok(c, a->vd) && vfp_d_ok(c, a->vn) && vfp_d_ok(c, a->vm) &&
-           a64_gen_fp_access(c->c);
+           neon_access(c);
 }

@@ -76,6 +76,8 @@ void vfp_set_f(VFPCtx *c, unsigned esize, unsigned r, TCGv v);
 /* A vector: Q register d / 2, or (Q is 0) D register d in the low half. */
 TCGv neon_get(VFPCtx *c, unsigned Q, unsigned d);
 void neon_set(VFPCtx *c, unsigned Q, unsigned d, TCGv v);
+/* False, and a trap was emitted, if Advanced SIMD may not be used now. */
+bool neon_access(VFPCtx *c);
 /* Do the registers exist, and may they be used? Q registers have even numbers; which of the three
  * are Q registers Q says, or else: */
 enum {

@@ -34,7 +34,7 @@ static bool list_ok(VFPCtx *c, const VFPInsn *a, unsigned n, unsigned inc)
         a64_gen_undefined(c->c);
         return false;
     }
-    return vfp_d_ok(c, a->vd + (n - 1) * inc) && a64_gen_fp_access(c->c);
+    return vfp_d_ok(c, a->vd + (n - 1) * inc) && neon_access(c);
 }
 
 /* rm: 15 none, 13 by what was transferred, else by that register. */

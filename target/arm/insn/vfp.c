@@ -804,7 +804,7 @@ void vfp_trans_vjcvt(VFPCtx *c, const VFPInsn *a)
 /* Element `index` of 1 << size bytes of a D register. */
 static void core_scalar(VFPCtx *c, const VFPInsn *a)
 {
-    if (!vfp_d_ok(c, a->vn) || !a64_gen_fp_access(c->c)) {
+    if (!vfp_d_ok(c, a->vn) || !(a->size == 2 ? a64_gen_fp_access(c->c) : neon_access(c))) {
         return;
     }
     TCGv q = neon_get(c, 1, a->vn & ~1u);

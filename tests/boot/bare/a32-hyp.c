@@ -506,8 +506,16 @@ static void fp_traps(void)
         check("HCPTR", i, one(insns[i], 0), HYP | V_HYP);
         check("its HSR", i, hyp_trap.hsr, 0x1fe0000a);
     }
+    check("Advanced SIMD", 0, one(0xf2200840, 0), HYP | V_HYP); /* vadd.i32 q0 */
+    check("its HSR", 0x100, hyp_trap.hsr, 0x1fe00020);
+    hyp(set_hcptr, 1 << 15); /* TASE */
+    check("TASE", 0, one(0xf2200840, 0), HYP | V_HYP);
+    check("its HSR", 0x101, hyp_trap.hsr, 0x1fe00020);
+    check("TASE, load", 0, one(0xf4610a8f, (u32)stub), HYP | V_HYP); /* vld1.32 {d16, d17}, [r1] */
+    check("VFP", 0, one(insns[0], 0), 0);
     hyp(set_hcptr, 0);
     check("no HCPTR", 0, one(insns[0], 0), 0);
+    check("no TASE", 0, one(0xf2200840, 0), 0);
 }
 
 static void waits(void)
