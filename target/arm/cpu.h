@@ -69,6 +69,7 @@ enum {
     /* AArch32 */
     ARM_MODE_T = 1 << 13,     /* Thumb */
     ARM_MODE_TASE = 1 << 10,  /* HCPTR.TASE: Advanced SIMD traps to Hyp mode */
+    ARM_MODE_ITD = 1 << 9,    /* SCTLR.ITD: few instructions may be in IT blocks */
     ARM_MODE_IT_SHIFT = 14,   /* ITSTATE, 8 bits */
     ARM_MODE_IT = 0xff << 14, /* as at the unit's entry; inside, the cell `it` has it */
     ARM_MODE_FPVEC = 1 << 22, /* FPSCR.LEN or STRIDE is not zero */

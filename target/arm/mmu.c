@@ -241,6 +241,7 @@ uint32_t arm_mode(const ARMEnv *env)
             arm_el_is_aa32(env, 2)) {
             m |= ARM_MODE_TASE;
         }
+        m |= (sctlr & SCTLR_ITD) && arm_cfg_has(env, ARM_FEAT_V8) ? ARM_MODE_ITD : 0;
         m |= (env->it & 0xff) << ARM_MODE_IT_SHIFT;
         return m;
     }

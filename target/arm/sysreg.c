@@ -108,6 +108,13 @@ READ(dczid)
     return env->cfg->dczid | (dzp ? 16 : 0);
 }
 
+/* Cortex-A35 has SCTLR.ITD (its manual, B1.105). Where it is not implemented, as the architecture
+ * permits, it reads as zero. */
+static uint64_t sctlr_itd(const ARMEnv *env)
+{
+    return (env->cfg->midr >> 4 & 0xfff) == 0xd04 ? SCTLR_ITD : 0;
+}
+
 /* Bits of SCTLR_ELx that are there (D24.2.175). */
 static uint64_t sctlr_mask(const ARMEnv *env, unsigned el)
 {
@@ -118,7 +125,7 @@ static uint64_t sctlr_mask(const ARMEnv *env, unsigned el)
         m |= SCTLR_SA0 | SCTLR_UMA | SCTLR_DZE | SCTLR_UCT | SCTLR_NTWI | SCTLR_NTWE | SCTLR_E0E |
              SCTLR_UCI | ARM_BIT(20);
         if (arm_cfg_has(env, ARM_FEAT_AARCH32)) {
-            m |= SCTLR_CP15BEN | SCTLR_ITD | SCTLR_SED;
+            m |= SCTLR_CP15BEN | SCTLR_SED | sctlr_itd(env);
         }
     }
     m |= SCTLR_SA0 | SCTLR_CP15BEN; /* RES1 where there is no EL0 in the regime */
@@ -150,7 +157,7 @@ static uint64_t sctlr_mask32(const ARMEnv *env, unsigned el)
 
     if (el == 2) {
         m |= SCTLR_CP15BEN | SCTLR_WXN | SCTLR_EE | SCTLR_TE;
-        return arm_cfg_has(env, ARM_FEAT_V8) ? m | SCTLR_ITD | SCTLR_SED : m;
+        return arm_cfg_has(env, ARM_FEAT_V8) ? m | SCTLR_SED | sctlr_itd(env) : m;
     }
     m |= SCTLR_V;
     if (!arm_cfg_has(env, ARM_FEAT_V6)) {
@@ -167,7 +174,7 @@ static uint64_t sctlr_mask32(const ARMEnv *env, unsigned el)
     if (!arm_cfg_has(env, ARM_FEAT_V8)) {
         return m | SCTLR_SW | SCTLR_Z | SCTLR_RR;
     }
-    m |= SCTLR_ITD | SCTLR_SED | SCTLR_NTWI | SCTLR_NTWE;
+    m |= SCTLR_SED | SCTLR_NTWI | SCTLR_NTWE | sctlr_itd(env);
     m |= arm_cfg_has(env, ARM_FEAT_PAN) ? SCTLR_SPAN : 0;
     m |= arm_cfg_has(env, ARM_FEAT_SSBS) ? ARM_BIT(31) : 0;
     return m;

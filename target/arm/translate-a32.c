@@ -372,6 +372,15 @@ static void gen_break(A32Ctx *c)
     }
 }
 
+/* What SCTLR.ITD disables in IT blocks, by the first halfword (G8.2.126): 32-bit instructions, B,
+ * SVC, UDF, LDM, STM; the miscellaneous ones; ADR; LDR (literal); ADD, CMP, MOV, BX, BLX with the
+ * PC. */
+static bool it_disabled(unsigned w)
+{
+    return w >> 14 == 3 || w >> 12 == 0xb || w >> 11 == 0x14 || w >> 11 == 9 ||
+           (w & 0xf478) == 0x4478 || (w & 0xfc87) == 0x4487;
+}
+
 /* Fetch and decode the instruction at c->off. False: it cannot be fetched, or must begin a unit. */
 static bool next_insn(A32Ctx *c, UnitContext *unit, uint64_t ext, unsigned n)
 {
@@ -422,7 +431,10 @@ static bool next_insn(A32Ctx *c, UnitContext *unit, uint64_t ext, unsigned n)
     c->it_next = it_advance(c->it);
     T32InsnId id =
         c->len == 4 ? t32_decode32(c->c.word, ext, &a) : t32_decode16(c->c.word, ext, &a);
-    if (id == T32_INSN_NONE) {
+    if ((c->c.mode & ARM_MODE_ITD) && a32_in_it(c) && it_disabled(low)) {
+        c->cond = 14; /* whatever the condition is */
+        a32_gen_undefined(c);
+    } else if (id == T32_INSN_NONE) {
         conditional(c, trans_other, &a);
     } else {
         conditional(c, t32_trans[id], &a);

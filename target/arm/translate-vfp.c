@@ -286,6 +286,5 @@ bool neon_ok(VFPCtx *c, const VFPInsn *a, unsigned which)
         a64_gen_undefined(c->c);
         return false;
     }
-    return vfp_d_ok(c, a->vd) && vfp_d_ok(c, a->vn) && vfp_d_ok(c, a->vm) &&
-           neon_access(c);
+    return vfp_d_ok(c, a->vd) && vfp_d_ok(c, a->vn) && vfp_d_ok(c, a->vm) && neon_access(c);
 }

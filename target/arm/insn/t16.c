@@ -137,7 +137,8 @@ void t32_trans_bl_suffix(T32Ctx *c, const T32Insn *a)
 INSN(it, "10111111 imm:8", T2)
 void t32_trans_it(T32Ctx *c, const T32Insn *a)
 {
-    if (a32_in_it(c) || !(a->imm & 15)) {
+    bool one_only = c->c.mode & ARM_MODE_ITD;
+    if (a32_in_it(c) || !(a->imm & 15) || (one_only && (a->imm & 15) != 8)) {
         a32_gen_undefined(c);
         return;
     }
