@@ -263,6 +263,7 @@ void arm_watch_check(ARMEnv *env, uint64_t vaddr, unsigned size, TlbAccess acces
             s->exc.far_valid = true;
             s->exc.far = vaddr > first ? vaddr : first;
             s->exc.hpfar_valid = s->exc.next = false;
+            s->exc.read_too = c & ARM_BIT(3);
             cpu_raise_restore(env->cpu.cpu, ARM_EXCP_DABT, ra);
         }
     }

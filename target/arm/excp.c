@@ -609,6 +609,7 @@ static void take(ARMEnv *env, unsigned excp, unsigned el, uint64_t ret, unsigned
     if (el < s->el) {
         el = s->el;
     }
+    s->step_iss = 0;
     if (rhea_log_on(LOG_INT)) {
         rhea_log("Taking exception %u [%s] on CPU %u\n"
                  "...from EL%u to EL%u\n...with ESR 0x%x/0x%" PRIx32 "\n...with PC 0x%" PRIx64 "\n",
@@ -648,8 +649,10 @@ void arm_do_exception(CPU *cpu, int32_t excp)
     uint64_t pc = env->cpu.pc;
     unsigned btype = arm_pc_btype(env, &pc);
     /* WnR of an atomic access is clear for what a read would have had (D24.2.40). */
-    if (excp == ARM_EXCP_DABT && s->exc.syndrome >> 26 == EC_DABT_LOWER && s->exc.read_too &&
-        (s->exc.syndrome & (1 << 6 | 1 << 8)) == 1 << 6 && arm_insn_is_atomic(env, pc)) {
+    unsigned class = s->exc.syndrome >> 26;
+    if (excp == ARM_EXCP_DABT && (class == EC_DABT_LOWER || class == EC_WATCH_LOWER) &&
+        s->exc.read_too && (s->exc.syndrome & (1 << 6 | 1 << 8)) == 1 << 6 &&
+        arm_insn_is_atomic(env, pc)) {
         s->exc.syndrome &= ~(1u << 6);
     }
     if (s->exc.hpfar_valid && el == 2 && s->exc.syndrome >> 26 == EC_DABT_LOWER &&
@@ -813,18 +816,19 @@ ARM_HELPER(sp_align, VOID, true, TCG_HELPER_NORETURN | TCG_HELPER_FAULTS);
 /* ------------------------------------------------------------------------------------------ */
 /* Software step (D2.11): an active step executes one instruction, then the exception is pending. */
 
-static void helper_arm_step(ARMEnv *env)
+/* In front of each instruction that may be stepped; iss: what the exception behind it says. */
+static void helper_arm_step(ARMEnv *env, uint32_t iss)
 {
     ARMSys *s = &env->sys;
 
     if (!(s->pstate & PSTATE_SS)) {
         unsigned el = arm_debug_target_el(env);
-        /* ISV is 0: nothing is known of the instruction that was stepped. */
-        arm_raise(env, ARM_EXCP_PABT, ARM_SYN(EC_STEP_LOWER, 0x22), el, RHEA_RA());
+        arm_raise(env, ARM_EXCP_PABT, ARM_SYN(EC_STEP_LOWER, s->step_iss | 0x22), el, RHEA_RA());
     }
     s->pstate &= ~PSTATE_SS;
+    s->step_iss = iss;
 }
-ARM_HELPER(step, VOID, true, TCG_HELPER_FAULTS);
+ARM_HELPER(step, VOID, true, TCG_HELPER_FAULTS, TCG_I32);
 
 /* ------------------------------------------------------------------------------------------ */
 /* Return */

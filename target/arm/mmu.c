@@ -231,6 +231,7 @@ uint32_t arm_mode(const ARMEnv *env)
     m |= arm_fp_mode(env, s->aarch32);
     m |= unpriv_applies(env) ? ARM_MODE_UNPRIV : 0;
     m |= s->bp_on || (s->vc_on && s->aarch32) ? ARM_MODE_BREAK : 0;
+    m |= step_active(env) ? ARM_MODE_SS : 0;
     m |= s->counting ? CPU_MODE_COUNT : 0;
     if (s->aarch32) {
         m |= ARM_MODE_AARCH32;
@@ -256,9 +257,6 @@ uint32_t arm_mode(const ARMEnv *env)
         m |= ARM_MODE_BE;
     }
     m |= sctlr & SCTLR_NAA ? ARM_MODE_NAA : 0;
-    if (step_active(env)) {
-        m |= ARM_MODE_SS;
-    }
     if (r == ARM_REG_EL2 || r == ARM_REG_EL3) {
         m |= (s->tcr[rel] & (TCR2_TBI | TCR2_TBID)) == TCR2_TBI ? ARM_MODE_TBI0 : 0;
     } else {
@@ -1129,8 +1127,9 @@ bool arm_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, uns
             }
         }
     }
-    bool watch = G_UNLIKELY(env->sys.wp_on) && access != TLB_FETCH && arm_watch_page(env, vaddr);
-    if (watch && !probe) {
+    /* A fetch from a watched page sets an entry for its data, too. */
+    bool watch = G_UNLIKELY(env->sys.wp_on) && arm_watch_page(env, vaddr);
+    if (watch && access != TLB_FETCH && !probe) {
         arm_watch_check(env, vaddr, size, access, user ? 0 : env->sys.el, ra);
     }
     if (w.global && !(vaddr & ARM_BIT(55))) {

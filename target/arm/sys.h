@@ -252,6 +252,9 @@ enum {
     EC_BRK64 = 0x3c,
 };
 #define ARM_SYN(ec, iss) ((uint32_t)(ec) << 26 | 1u << 25 | (uint32_t)(iss))
+
+/* Of a software step's syndrome: ISV, and EX if a load-exclusive instruction was stepped. */
+#define ARM_STEP_ISS(exclusive) (1u << 24 | (uint32_t)(exclusive) << 6)
 #define ARM_SYN_IL       (1u << 25)
 
 /* Exceptions: numbers for cpu_raise_restore(). What else there is to say is in ARMSys.exc. */
@@ -324,6 +327,7 @@ typedef struct ARMSys {
     uint64_t bvr[ARM_MAX_BP], bcr[ARM_MAX_BP], wvr[ARM_MAX_BP], wcr[ARM_MAX_BP];
     uint8_t bp_on, wp_on; /* highest enabled one + 1 */
     bool vc_on;           /* vector catch */
+    uint32_t step_iss;    /* ISV and EX of the step exception that is pending */
 
     /* PMU (D13): counter = base + (source now - seen) while it counts */
     uint64_t pmcr, pmcnten, pmovs, pmselr, pmuserenr, pminten;

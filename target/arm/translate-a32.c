@@ -364,9 +364,24 @@ static void trans_other(A32Ctx *c, const A32Insn *a)
     }
 }
 
-/* Breakpoints match whatever the condition is. */
-static void gen_break(A32Ctx *c)
+/* LDREX, LDAEX and the smaller ones, of A32 and T32. */
+static bool is_load_exclusive(const A32Ctx *c)
 {
+    uint32_t w = c->c.word;
+
+    if (!c->thumb) {
+        return (w & 0x0f9002f0) == 0x01900290;
+    }
+    return c->len == 4 && ((w & 0xfff00000) == 0xe8500000 || (w & 0xfff00040) == 0xe8d00040);
+}
+
+/* Software step; breakpoints, which match whatever the condition is. */
+static void gen_debug(A32Ctx *c)
+{
+    if (c->c.mode & ARM_MODE_SS) {
+        tcg_gen_call1(c->c.b, &arm_helper_step,
+                      tcg_i32(c->c.b, ARM_STEP_ISS(is_load_exclusive(c))));
+    }
     if (c->c.mode & ARM_MODE_BREAK) {
         tcg_gen_call1(c->c.b, &arm_helper_break, tcg_gen_pcrel(c->c.b, c->c.off));
     }
@@ -393,7 +408,7 @@ static bool next_insn(A32Ctx *c, UnitContext *unit, uint64_t ext, unsigned n)
         c->len = 4;
         tcg_gen_insn_start(c->c.b, c->c.off);
         unit->offset += 4;
-        gen_break(c);
+        gen_debug(c);
         A32InsnId id = a32_decode32(c->c.word, ext, &a);
         c->cond = c->c.word >> 28 == 15 ? 14 : c->c.word >> 28;
         if (id == A32_INSN_NONE) {
@@ -426,7 +441,7 @@ static bool next_insn(A32Ctx *c, UnitContext *unit, uint64_t ext, unsigned n)
     if (c->it != 0 || c->it_cell != 0) {
         set_it_cell(c, c->it);
     }
-    gen_break(c);
+    gen_debug(c);
     c->cond = a32_in_it(c) ? c->it >> 4 : 14;
     c->it_next = it_advance(c->it);
     T32InsnId id =
@@ -453,10 +468,10 @@ void a32_translate(UnitContext *unit)
         .it = (unit->mode & ARM_MODE_IT) >> ARM_MODE_IT_SHIFT,
     };
     c.it_entry = c.it_cell = c.it;
-    unsigned n;
+    unsigned n, max = unit->mode & ARM_MODE_SS ? 1 : unit->max_insns;
     for (n = 0; !c.c.ended; n++) {
         c.c.off = unit->offset;
-        if (n >= unit->max_insns || c.c.off >= TLB_PAGE_SIZE || (c.it_entry && n > 0 && !c.it)) {
+        if (n >= max || c.c.off >= TLB_PAGE_SIZE || (c.it_entry && n > 0 && !c.it)) {
             break;
         }
         if (!next_insn(&c, unit, ext, n)) {

@@ -507,6 +507,12 @@ static bool is_landing_pad(const A64Ctx *c, unsigned btype)
     }
 }
 
+/* LDXR, LDXP, LDAXR, LDAXP and the smaller ones; CASP lies among them. */
+static bool is_load_exclusive(uint32_t w)
+{
+    return (w & 0x3fc00000) == 0x08400000 && ((w >> 31) || !(w >> 21 & 1));
+}
+
 void a64_translate(UnitContext *unit)
 {
     const ARMConfig *cfg = unit->cpu->model;
@@ -537,7 +543,8 @@ void a64_translate(UnitContext *unit)
         tcg_gen_insn_start(c.b, n == 0 ? c.off | btype : c.off);
         unit->offset += 4;
         if (c.mode & ARM_MODE_SS) {
-            tcg_gen_call0(c.b, &arm_helper_step);
+            tcg_gen_call1(c.b, &arm_helper_step,
+                          tcg_i32(c.b, ARM_STEP_ISS(is_load_exclusive(c.word))));
         }
         if (c.mode & ARM_MODE_BREAK) {
             tcg_gen_call1(c.b, &arm_helper_break, tcg_gen_pcrel(c.b, c.off));

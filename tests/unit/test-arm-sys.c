@@ -334,7 +334,8 @@ static void test_sctlr32(void)
     } rows[] = {
         {"cortex-a15", 0x00c50058, 0x72dd7c7f},
         {"cortex-a8", 0x00c50078, 0x72c57c7f},
-        {"cortex-a53,aarch64=off", 0x00c00818, 0x72dd39bf},
+        {"cortex-a35,aarch64=off", 0x00c00818, 0x72dd39bf},
+        {"cortex-a53,aarch64=off", 0x00c00818, 0x72dd393f}, /* no ITD */
         {"arm926", 0x00090078, 0x0009f37f},
     };
     enum { MRC_SCTLR = 0xee110f10, MCR_SCTLR = 0xee010f10 };

@@ -58,8 +58,10 @@ enum {
     BX = 0xe12fff1e,
 };
 
-static u32 stub[1024] __attribute__((aligned(4096)));
-static volatile u32 data[1024] __attribute__((aligned(4096)));
+/* Code and what is watched are on one page. */
+static u32 page[1024] __attribute__((aligned(4096)));
+#define stub page
+#define data ((volatile u32 *)(page + 512))
 static u32 r0_seen, v8;
 
 /* HVC #1 calls R0(R1); other exceptions are noted, and return behind the instruction. */
