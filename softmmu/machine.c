@@ -15,6 +15,7 @@
 #include "io/input.h"
 #include "accel/accel.h"
 #include "loader-private.h"
+#include "qmp.h"
 #include "softmmu/semihost.h"
 #include "vl.h"
 #include <string.h>
@@ -100,6 +101,7 @@ typedef struct RunRequests {
     ShutdownCause shutdown; /* SHUTDOWN_NONE: not wanted */
     int shutdown_code;
     RunPhase stop_phase;
+    ShutdownCause reset_cause;
 } RunRequests;
 
 typedef struct RunState {
@@ -300,6 +302,68 @@ static void run_reset(Machine *m)
     }
 }
 
+/* --- events --- */
+
+typedef struct Event {
+    Machine *m;
+    const char *name;
+    char *data;
+} Event;
+
+static void event_tell(void *opaque)
+{
+    Event *e = opaque;
+
+    if (e->m->qmp) {
+        qmp_event(e->m->qmp, e->name, e->data);
+    }
+    g_free(e->data);
+    g_free(e);
+}
+
+void machine_event(Machine *m, const char *name, const char *data, ...)
+{
+    va_list ap;
+
+    if (!m || !m->qmp) {
+        return;
+    }
+    Event *e = g_new0(Event, 1);
+    e->m = m;
+    e->name = name;
+    if (data) {
+        GString *s = g_string_new(NULL);
+
+        va_start(ap, data);
+        json_add_va(s, data, ap);
+        va_end(ap);
+        e->data = g_string_free(s, FALSE);
+    }
+    if (mainloop_in_thread(m->loop)) {
+        event_tell(e);
+    } else {
+        mainloop_post(m->loop, event_tell, e);
+    }
+}
+
+/* Why the machine ends or begins anew. */
+static void event_cause(Machine *m, const char *name, ShutdownCause cause)
+{
+    static const char *const reasons[] = {
+        [SHUTDOWN_NONE] = "host-error",
+        [SHUTDOWN_HOST_ERROR] = "host-error",
+        [SHUTDOWN_HOST_QUIT] = "host-qmp-quit",
+        [SHUTDOWN_HOST_SIGNAL] = "host-signal",
+        [SHUTDOWN_HOST_RESET] = "host-qmp-system-reset",
+        [SHUTDOWN_GUEST_POWEROFF] = "guest-shutdown",
+        [SHUTDOWN_GUEST_RESET] = "guest-reset",
+        [SHUTDOWN_GUEST_PANIC] = "guest-panic",
+    };
+
+    machine_event(m, name, "{'guest': %b, 'reason': %s}", cause >= SHUTDOWN_GUEST_POWEROFF,
+                  reasons[cause]);
+}
+
 /* --- requests -------------------------------------------------------------------------------- */
 
 static void run_look(void *opaque);
@@ -338,6 +402,7 @@ void machine_request_reset(Machine *m, ShutdownCause cause)
         run_request_shutdown_locked(m, cause, 0);
     } else {
         r->req.reset = true;
+        r->req.reset_cause = cause;
         run_post_locked(m);
     }
     g_mutex_unlock(&r->lock);
@@ -374,6 +439,12 @@ void machine_request_cont(Machine *m)
 
 void machine_guest_panicked(Machine *m)
 {
+    static const char *const names[] = {[PANIC_SHUTDOWN] = "poweroff",
+                                        [PANIC_PAUSE] = "pause",
+                                        [PANIC_EXIT_FAILURE] = "poweroff",
+                                        [PANIC_NONE] = "run"};
+
+    machine_event(m, "GUEST_PANICKED", "{'action': %s}", names[m->run->actions.panic]);
     switch (m->run->actions.panic) {
     case PANIC_SHUTDOWN:
         machine_request_shutdown(m, SHUTDOWN_GUEST_PANIC, 0);
@@ -391,6 +462,13 @@ void machine_guest_panicked(Machine *m)
 
 void machine_watchdog_expired(Machine *m)
 {
+    static const char *const names[] = {
+        [WATCHDOG_RESET] = "reset",       [WATCHDOG_SHUTDOWN] = "shutdown",
+        [WATCHDOG_POWEROFF] = "poweroff", [WATCHDOG_INJECT_NMI] = "inject-nmi",
+        [WATCHDOG_PAUSE] = "pause",       [WATCHDOG_DEBUG] = "debug",
+        [WATCHDOG_NONE] = "none"};
+
+    machine_event(m, "WATCHDOG", "{'action': %s}", names[m->run->actions.watchdog]);
     switch (m->run->actions.watchdog) {
     case WATCHDOG_RESET:
         machine_request_reset(m, SHUTDOWN_GUEST_RESET);
@@ -423,6 +501,7 @@ static void run_look(void *opaque)
     g_mutex_unlock(&r->lock);
     if (w.shutdown != SHUTDOWN_NONE) {
         bool pause = w.shutdown >= SHUTDOWN_GUEST_POWEROFF && r->actions.shutdown == SHUTDOWN_PAUSE;
+        event_cause(m, "SHUTDOWN", w.shutdown);
         run_stop(m, RUN_SHUTDOWN);
         if (!pause) {
             r->exit_code = w.shutdown_code;
@@ -433,11 +512,13 @@ static void run_look(void *opaque)
     }
     if (w.reset) {
         run_reset(m);
+        event_cause(m, "RESET", w.reset_cause);
         if (machine_phase(m) == RUN_SHUTDOWN || machine_phase(m) == RUN_GUEST_PANICKED) {
             run_set_phase(r, RUN_PAUSED);
         }
     }
     if (w.powerdown) {
+        machine_event(m, "POWERDOWN", NULL);
         hooks_call(r->powerdowns);
     }
     if (w.stop) {

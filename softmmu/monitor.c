@@ -534,7 +534,7 @@ static void cmd_cont(Monitor *mon, const char *rest)
 
 static void cmd_system_reset(Monitor *mon, const char *rest)
 {
-    machine_request_reset(mon->m, SHUTDOWN_HOST_QUIT);
+    machine_request_reset(mon->m, SHUTDOWN_HOST_RESET);
 }
 
 static void cmd_system_powerdown(Monitor *mon, const char *rest)
@@ -1290,11 +1290,12 @@ static Monitor *mon_alloc(Machine *m)
     return mon;
 }
 
-char *monitor_run(Machine *m, const char *command)
+char *monitor_run(Machine *m, const char *command, unsigned cpu)
 {
     Monitor *mon = mon_alloc(m);
     g_autofree char *text = g_strstrip(g_strdup(command));
     mon->capture = true;
+    mon->cpu = cpu;
     if (*text) {
         command_run(mon, commands, G_N_ELEMENTS(commands), "", text);
     }

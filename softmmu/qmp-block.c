@@ -191,7 +191,37 @@ static void add_image(GString *s, BlockNode *n)
         json_add(s, ", 'backing-image': ");
         add_image(s, n->backing);
     }
-    json_add(s, ", 'dirty-flag': %b}", false);
+    if (n->drv == &block_driver_qcow2) {
+        json_add(s, ", 'dirty-flag': %b", false);
+    }
+    g_string_append_c(s, '}');
+}
+
+static void add_children(GString *s, const BlockNode *n)
+{
+    const struct {
+        const char *name;
+        const BlockNode *node;
+    } rows[] = {{"file", n->file}, {"data-file", n->data}, {"backing", n->backing}};
+
+    g_string_append(s, ", \"children\": [");
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        if (rows[i].node && rows[i].node->name) {
+            json_comma(s);
+            json_add(s, "{'child': %s, 'node-name': %s}", rows[i].name, rows[i].node->name);
+        }
+    }
+    g_string_append_c(s, ']');
+}
+
+/* A device is called by its id, unless it is a part of one. */
+static void add_qdev(GString *s, const DriveUse *u)
+{
+    bool part = u->path && g_str_has_suffix(u->path, "/virtio-backend");
+
+    if (u->path || u->qdev) {
+        json_add(s, ", 'qdev': %s", u->qdev && !part ? u->qdev : u->path);
+    }
 }
 
 static void add_node(GString *s, BlockNode *n, bool writeback)
@@ -212,6 +242,7 @@ static void add_node(GString *s, BlockNode *n, bool writeback)
     if (n->backing) {
         json_add(s, ", 'backing_file': %s", n->backing->filename);
     }
+    add_children(s, n);
     g_string_append_c(s, '}');
 }
 
@@ -228,9 +259,7 @@ static bool cmd_query_block(Qmp *q, OptDict *a, GString *out, GError **err)
                  "'unknown', 'inserted': ",
                  u->id ? u->id : "");
         add_node(out, block_top(u->backend), block_is_writeback(u->backend));
-        if (u->qdev) {
-            json_add(out, ", 'qdev': %s", u->qdev);
-        }
+        add_qdev(out, u);
         g_string_append_c(out, '}');
     }
     g_string_append_c(out, ']');
@@ -266,25 +295,25 @@ static bool cmd_query_blockstats(Qmp *q, OptDict *a, GString *out, GError **err)
         names_give(q, u);
         block_stats(u->backend, &s);
         json_comma(out);
-        json_add(out,
-                 "{'device': %s, 'node-name': %s, 'stats': {'rd_bytes': %u, 'wr_bytes': %u, "
-                 "'unmap_bytes': %u, 'rd_operations': %u, 'wr_operations': %u, "
-                 "'unmap_operations': %u, 'flush_operations': %u, 'zone_append_bytes': 0, "
-                 "'zone_append_operations': 0, 'rd_total_time_ns': 0, 'wr_total_time_ns': 0, "
-                 "'flush_total_time_ns': 0, 'unmap_total_time_ns': 0, 'rd_merged': 0, 'wr_merged': "
-                 "0, 'unmap_merged': 0, 'failed_rd_operations': 0, 'failed_wr_operations': 0, "
-                 "'failed_flush_operations': 0, 'failed_unmap_operations': 0, "
-                 "'invalid_rd_operations': 0, 'invalid_wr_operations': 0, "
-                 "'invalid_flush_operations': 0, 'invalid_unmap_operations': 0, 'account_invalid': "
-                 "false, 'account_failed': false, 'timed_stats': [], 'wr_highest_offset': 0}",
-                 u->id ? u->id : "", block_top(u->backend)->name, s.bytes[BLOCK_READ],
-                 s.bytes[BLOCK_WRITE] + s.bytes[BLOCK_WRITE_ZEROES], s.bytes[BLOCK_DISCARD],
-                 s.operations[BLOCK_READ],
-                 s.operations[BLOCK_WRITE] + s.operations[BLOCK_WRITE_ZEROES],
-                 s.operations[BLOCK_DISCARD], s.operations[BLOCK_FLUSH]);
-        if (u->qdev) {
-            json_add(out, ", 'qdev': %s", u->qdev);
-        }
+        json_add(
+            out,
+            "{'device': %s, 'node-name': %s, 'stats': {'rd_bytes': %u, 'wr_bytes': %u, "
+            "'unmap_bytes': %u, 'rd_operations': %u, 'wr_operations': %u, "
+            "'unmap_operations': %u, 'flush_operations': %u, 'zone_append_bytes': 0, "
+            "'zone_append_operations': 0, 'zone_append_total_time_ns': 0, 'zone_append_merged': 0, "
+            "'failed_zone_append_operations': 0, 'invalid_zone_append_operations': 0, "
+            "'rd_total_time_ns': 0, 'wr_total_time_ns': 0, "
+            "'flush_total_time_ns': 0, 'unmap_total_time_ns': 0, 'rd_merged': 0, 'wr_merged': "
+            "0, 'unmap_merged': 0, 'failed_rd_operations': 0, 'failed_wr_operations': 0, "
+            "'failed_flush_operations': 0, 'failed_unmap_operations': 0, "
+            "'invalid_rd_operations': 0, 'invalid_wr_operations': 0, "
+            "'invalid_flush_operations': 0, 'invalid_unmap_operations': 0, 'account_invalid': "
+            "false, 'account_failed': false, 'timed_stats': [], 'wr_highest_offset': 0}",
+            u->id ? u->id : "", block_top(u->backend)->name, s.bytes[BLOCK_READ],
+            s.bytes[BLOCK_WRITE] + s.bytes[BLOCK_WRITE_ZEROES], s.bytes[BLOCK_DISCARD],
+            s.operations[BLOCK_READ], s.operations[BLOCK_WRITE] + s.operations[BLOCK_WRITE_ZEROES],
+            s.operations[BLOCK_DISCARD], s.operations[BLOCK_FLUSH]);
+        add_qdev(out, u);
         g_string_append_c(out, '}');
     }
     g_string_append_c(out, ']');

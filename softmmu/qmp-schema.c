@@ -56,7 +56,7 @@ static const TypeRow types[] = {
     {"DeviceInfo", "name:str parent?:str abstract?:bool"},
     {"GuestPanicAction", "= pause poweroff run"},
     {"IOThreadInfo", "id:str thread-id:int poll-max-ns:int poll-grow:int poll-shrink:int "
-                     "aio-max-batch:int"},
+                     "poll-weight:int aio-max-batch:int"},
     {"KvmInfo", "enabled:bool present:bool"},
     {"MachineInfo", "name:str alias?:str is-default?:bool cpu-max:int hotpluggable-cpus:bool "
                     "numa-mem-supported:bool deprecated:bool default-cpu-type?:str "

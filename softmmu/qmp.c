@@ -41,93 +41,8 @@ struct Qmp {
     GPtrArray *sessions;
     const char *error_class;
     bool running; /* what the last event said */
-    unsigned resets;
     struct QmpBlock *block;
 };
-
-/* ---- JSON ---- */
-
-static void json_quote(GString *s, const char *text)
-{
-    g_string_append_c(s, '"');
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\') {
-            g_string_append_c(s, '\\');
-        }
-        if ((uint8_t)*text < 0x20) {
-            g_string_append_printf(s, "\\u%04x", *text);
-        } else {
-            g_string_append_c(s, *text);
-        }
-    }
-    g_string_append_c(s, '"');
-}
-
-void json_add(GString *s, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    for (; *fmt; fmt++) {
-        const char *text;
-
-        if (*fmt != '%') {
-            g_string_append_c(s, *fmt == '\'' ? '"' : *fmt);
-            continue;
-        }
-        switch (*++fmt) {
-        case 's':
-            text = va_arg(ap, const char *);
-            if (text) {
-                json_quote(s, text);
-            } else {
-                g_string_append(s, "null");
-            }
-            break;
-        case 'd':
-            g_string_append_printf(s, "%" G_GINT64_FORMAT, va_arg(ap, int64_t));
-            break;
-        case 'u':
-            g_string_append_printf(s, "%" G_GUINT64_FORMAT, va_arg(ap, uint64_t));
-            break;
-        case 'b':
-            g_string_append(s, va_arg(ap, int) ? "true" : "false");
-            break;
-        default:
-            g_string_append(s, va_arg(ap, const char *));
-        }
-    }
-    va_end(ap);
-}
-
-void json_comma(GString *s)
-{
-    if (s->len && s->str[s->len - 1] != '[') {
-        g_string_append(s, ", ");
-    }
-}
-
-/* JSON that is well formed, with strings in double quotes. */
-static char *json_strict(const char *p)
-{
-    GString *s = g_string_new(NULL);
-    char quote = 0;
-
-    for (; *p; p++) {
-        if (*p == '\\' && p[1] == '\'') {
-            g_string_append_c(s, *++p);
-        } else if (*p == '\\') {
-            g_string_append_c(s, *p++);
-            g_string_append_c(s, *p);
-        } else if (quote ? *p == quote : *p == '"' || *p == '\'') {
-            quote = quote ? 0 : *p;
-            g_string_append_c(s, '"');
-        } else {
-            g_string_append(s, *p == '"' ? "\\\"" : (char[]){*p, 0});
-        }
-    }
-    return g_string_free(s, FALSE);
-}
 
 /* ---- output ---- */
 
@@ -238,7 +153,8 @@ static const QmpCommand commands[] = {
 
 const QmpCommand *qmp_command_at(unsigned i)
 {
-    const QmpCommand *const tables[] = {commands, qmp_machine_commands, qmp_block_commands};
+    const QmpCommand *const tables[] = {commands, qmp_machine_commands, qmp_qom_commands,
+                                        qmp_block_commands};
 
     for (unsigned t = 0; t < G_N_ELEMENTS(tables); t++) {
         for (const QmpCommand *c = tables[t]; c->name; c++) {
@@ -487,21 +403,6 @@ static void run_changed(void *opaque, bool running)
     }
 }
 
-/* The first one is the start. */
-static void was_reset(void *opaque)
-{
-    Qmp *q = opaque;
-
-    if (q->resets++ > 0) {
-        qmp_event(q, "RESET", "{\"guest\": false, \"reason\": \"host-qmp-system-reset\"}");
-    }
-}
-
-static void powerdown(void *opaque)
-{
-    qmp_event(opaque, "POWERDOWN", NULL);
-}
-
 bool qmp_new(Machine *m, Chardev *chr, GError **err)
 {
     QmpSession *s = g_new0(QmpSession, 1);
@@ -515,8 +416,6 @@ bool qmp_new(Machine *m, Chardev *chr, GError **err)
         m->qmp->m = m;
         m->qmp->sessions = g_ptr_array_new_with_free_func(session_free);
         machine_add_run_change(m, run_changed, m->qmp);
-        machine_add_reset(m, was_reset, m->qmp);
-        machine_add_powerdown(m, powerdown, m->qmp);
     }
     s->q = m->qmp;
     s->in = g_string_new(NULL);
@@ -528,27 +427,14 @@ bool qmp_new(Machine *m, Chardev *chr, GError **err)
 
 void qmp_end(Machine *m)
 {
-    static const char *const reasons[] = {
-        [SHUTDOWN_NONE] = "host-error",
-        [SHUTDOWN_HOST_ERROR] = "host-error",
-        [SHUTDOWN_HOST_QUIT] = "host-qmp-quit",
-        [SHUTDOWN_HOST_SIGNAL] = "host-signal",
-        [SHUTDOWN_GUEST_POWEROFF] = "guest-shutdown",
-        [SHUTDOWN_GUEST_RESET] = "guest-reset",
-        [SHUTDOWN_GUEST_PANIC] = "guest-panic",
-    };
-    ShutdownCause cause = machine_end(m);
     Qmp *q = m->qmp;
-    g_autoptr(GString) data = g_string_new(NULL);
 
     if (!q) {
         return;
     }
-    json_add(data, "{'guest': %b, 'reason': %s}", cause >= SHUTDOWN_GUEST_POWEROFF, reasons[cause]);
-    qmp_event(q, "SHUTDOWN", data->str);
     machine_remove_run_change(m, q);
     qmp_block_end(q);
+    m->qmp = NULL;
     g_ptr_array_unref(q->sessions);
     g_free(q);
-    m->qmp = NULL;
 }

@@ -10,6 +10,7 @@
 #ifndef SOFTMMU_QMP_H
 #define SOFTMMU_QMP_H
 
+#include "softmmu/json.h"
 #include "softmmu/machine.h"
 
 typedef struct Qmp Qmp; /* of a machine: its sessions and block jobs */
@@ -41,14 +42,6 @@ void qmp_error_class(Qmp *q, const char *name);
 bool qmp_arg_bool(OptDict *a, const char *key, bool otherwise);
 bool qmp_arg_u64(OptDict *a, const char *key, uint64_t *out, GError **err);
 
-/*
- * Append JSON: %s a string (NULL: null), %d an int64_t, %u a uint64_t, %b a bool, %r text that is
- * JSON; a ' stands for a ".
- */
-void json_add(GString *s, const char *fmt, ...);
-/* Between the members of a list. */
-void json_comma(GString *s);
-
 /* qmp-schema.c */
 bool qmp_schema_check(const QmpCommand *c, const OptDict *a, GError **err);
 /* query-qmp-schema's answer. */
@@ -56,6 +49,17 @@ void qmp_schema_add(GString *out);
 
 /* qmp-machine.c */
 extern const QmpCommand qmp_machine_commands[];
+/* Names of CPU models, NULL-terminated (g_strfreev()); the type of one; that of the machine. The
+ * caller frees. */
+char **qmp_cpu_models(const GuestTarget *t);
+char *qmp_cpu_type(const GuestTarget *t, const char *model);
+char *qmp_cpu_model(const Machine *m);
+
+/* qmp-pci.c */
+bool qmp_query_pci(Qmp *q, OptDict *a, GString *out, GError **err);
+
+/* qmp-qom.c */
+extern const QmpCommand qmp_qom_commands[];
 
 /* qmp-block.c */
 extern const QmpCommand qmp_block_commands[];

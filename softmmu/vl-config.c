@@ -672,6 +672,21 @@ void config_print_objects(void)
     }
 }
 
+const char *config_object_kind_at(unsigned i)
+{
+    return i < G_N_ELEMENTS(object_kinds) ? object_kinds[i].name : NULL;
+}
+
+const char *config_object_key_at(unsigned kind, unsigned i, const char **type)
+{
+    static const char *const types[] = {
+        [OBJ_STRING] = "string", [OBJ_BOOL] = "bool", [OBJ_U64] = "int", [OBJ_SIZE] = "int"};
+    const ObjectKey *k = &object_kinds[kind].keys[i];
+
+    *type = k->name ? types[k->kind] : NULL;
+    return k->name;
+}
+
 static bool object_check_key(OptDict *d, const ObjectKey *k, GError **err)
 {
     const char *text = opt_take(d, k->name);

@@ -889,7 +889,9 @@ static const Option options[] = {
      "read options from a file: [option \"id\"] key = \"value\""},
     {"msg", on_msg, "[timestamp=on|off][,guest-name=on|off]", "format of messages"},
     {"overcommit", on_overcommit, "[mem-lock=on|off|on-fault][,cpu-pm=on|off]", "lock memory"},
-    {"sandbox", on_sandbox, "on|off[,...]", "accepted; no system call filter yet"},
+    {"sandbox", on_sandbox,
+     "[enable=]on|off[,obsolete=P][,elevateprivileges=P][,spawn=P][,resourcecontrol=P]",
+     "accepted; no system call filter yet"},
 
     /* Known, but not there: one clear line instead of "invalid option". */
     {"enable-kvm", on_enable_kvm, NULL, NULL},
@@ -1016,16 +1018,33 @@ typedef struct ConfigSection {
     GString *text;
 } ConfigSection;
 
+/* Groups of options that are called otherwise in files and by the protocol. */
+static const char *const option_groups[][2] = {
+    {"smp-opts", "smp"}, {"memory", "m"}, {"boot-opts", "boot"}, {"fw-cfg", "fw_cfg"}};
+
 static const char *config_option_name(const char *group)
 {
-    static const char *const other[][2] = {
-        {"smp-opts", "smp"}, {"memory", "m"}, {"boot-opts", "boot"}, {"fw-cfg", "fw_cfg"}};
-    for (unsigned i = 0; i < G_N_ELEMENTS(other); i++) {
-        if (!strcmp(other[i][0], group)) {
-            return other[i][1];
+    for (unsigned i = 0; i < G_N_ELEMENTS(option_groups); i++) {
+        if (!strcmp(option_groups[i][0], group)) {
+            return option_groups[i][1];
         }
     }
     return group;
+}
+
+bool vl_option_at(unsigned i, const char **name, const char **arg)
+{
+    if (i >= G_N_ELEMENTS(options)) {
+        return false;
+    }
+    *name = options[i].name ? options[i].name : "";
+    *arg = options[i].arg;
+    for (unsigned k = 0; k < G_N_ELEMENTS(option_groups); k++) {
+        if (!strcmp(option_groups[k][1], *name) && strcmp(*name, "fw_cfg")) {
+            *name = option_groups[k][0];
+        }
+    }
+    return true;
 }
 
 static void config_append(GString *s, const char *key, const char *value)

@@ -15,6 +15,9 @@
 struct Monitor;
 
 int rhea_main(int argc, char **argv);
+/* vl.c: options as the protocol names them, with what -help shows as their argument, or NULL: i
+ * from 0; false at the end. */
+bool vl_option_at(unsigned i, const char **name, const char **arg);
 
 typedef struct CommandLine {
     Machine *m;
@@ -69,6 +72,10 @@ bool config_uuid(Machine *m, const char *text, GError **err);
 /* -object: kinds that exist, checked at once. */
 bool config_object(Machine *m, OptDict *d, GError **err);
 void config_print_objects(void);
+/* Those kinds, and the keys of one with their types ("string", "bool", "int"): i from 0; NULL at
+ * the end. */
+const char *config_object_kind_at(unsigned i);
+const char *config_object_key_at(unsigned kind, unsigned i, const char **type);
 
 /* vl-drive.c: checks -drive and -blockdev, adds the -device rows that they imply. */
 bool config_drives(CommandLine *c, GError **err);
@@ -107,8 +114,8 @@ bool os_lock_memory(bool on_fault, GError **err);
 /* A human monitor on chr. */
 bool monitor_new(Machine *m, Chardev *chr, GError **err);
 void monitor_free(struct Monitor *mon);
-/* What the human monitor answers to a command; the caller frees. */
-char *monitor_run(Machine *m, const char *command);
+/* What the human monitor answers to a command about that CPU; the caller frees. */
+char *monitor_run(Machine *m, const char *command, unsigned cpu);
 
 /* --- vl-net.c: -nic and -net take d; the rest once all options are known --- */
 

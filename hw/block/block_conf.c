@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "io/drive.h"
+#include "io/node.h"
 #include "rhea/error.h"
+#include "softmmu/json.h"
 #include "softmmu/machine.h"
 
 const char *const block_on_error_names[] = {"report", "ignore", "enospc", "stop", "auto", NULL};
@@ -93,8 +95,9 @@ bool block_conf_open(BlockConf *c, Device *d, uint32_t block, bool empty, GError
         return false;
     }
     c->machine = m;
-    drive_use(m, c->backend)->qdev =
-        g_strdup(d->id || !d->lock_owner ? d->id : d->lock_owner->id);
+    drive_use(m, c->backend)->path = device_path(d);
+    const Device *owner = d->lock_owner && d->lock_owner->backend == d ? d->lock_owner : d;
+    drive_use(m, c->backend)->qdev = g_strdup(owner->id);
     c->synchronous = m->icount_shift != -1;
     c->wce = c->write_cache == ONOFFAUTO_AUTO ? block_is_writeback(c->backend)
                                               : c->write_cache == ONOFFAUTO_ON;
@@ -113,12 +116,50 @@ void block_conf_close(BlockConf *c)
     }
 }
 
+/* BLOCK_IO_ERROR, which main's thread tells, if the drive is still there. */
+typedef struct IoError {
+    Machine *m;
+    BlockBackend *backend;
+    bool write;
+    int error;
+    BlockOnError action;
+} IoError;
+
+static void error_tell(void *opaque)
+{
+    static const char *const actions[] = {
+        [ON_ERROR_REPORT] = "report", [ON_ERROR_IGNORE] = "ignore", [ON_ERROR_STOP] = "stop"};
+    IoError *e = opaque;
+    const DriveUse *u = drive_use(e->m, e->backend);
+    const char *node = u ? block_top(u->backend)->name : NULL;
+
+    if (u) {
+        g_autoptr(GString) name = g_string_new(NULL);
+
+        if (node) {
+            json_add(name, ", 'node-name': %s", node);
+        }
+        machine_event(e->m, "BLOCK_IO_ERROR",
+                      "{'qom-path': %s, 'device': %s, 'operation': %s, 'action': %s, 'nospace': "
+                      "%b, 'reason': %s%r}",
+                      u->path, u->id ? u->id : "", e->write ? "write" : "read", actions[e->action],
+                      e->error == ENOSPC, g_strerror(e->error), name->str);
+    }
+    g_free(e);
+}
+
 BlockOnError block_conf_policy(const BlockConf *c, bool write, int error)
 {
     BlockOnError policy = write ? c->on_write_error : c->on_read_error;
 
     if (policy == ON_ERROR_ENOSPC) {
         policy = error == ENOSPC ? ON_ERROR_STOP : ON_ERROR_REPORT;
+    }
+    if (c->machine->qmp && c->machine->loop) {
+        IoError *e = g_new(IoError, 1);
+
+        *e = (IoError){c->machine, c->backend, write, error, policy};
+        mainloop_post(c->machine->loop, error_tell, e);
     }
     return policy;
 }

@@ -387,6 +387,13 @@ bool device_realize(Device *d, DeviceBus *bus, GError **err)
 
 void device_free(Device *d)
 {
+    g_autofree char *path = d->leaving ? device_path(d) : NULL;
+
+    if (path && d->id) {
+        machine_event(d->machine, "DEVICE_DELETED", "{'device': %s, 'path': %s}", d->id, path);
+    } else if (path) {
+        machine_event(d->machine, "DEVICE_DELETED", "{'path': %s}", path);
+    }
     if (d->realized) {
         if (d->machine) {
             g_ptr_array_remove(machine_devices(d->machine)->devices, d);
@@ -652,6 +659,7 @@ static Device *device_create(Machine *m, OptDict *opts, bool hot, GError **err)
 
     Device *d = device_new_class(m, m->ms, m->as, cls);
     d->id = g_strdup(id);
+    d->user = true;
     d->hotplugged = hot;
     for (unsigned i = 0; opt_at(opts, i, &key, &value); i++) {
         if (strcmp(key, "driver") == 0 || strcmp(key, "id") == 0 || strcmp(key, "bus") == 0) {
@@ -686,9 +694,38 @@ Device *device_add(Machine *m, OptDict *opts, GError **err)
     return device_create(m, opts, true, err);
 }
 
+static bool is_backend(const Device *d)
+{
+    return d->lock_owner && d->lock_owner->backend == d;
+}
+
+char *device_path(const Device *d)
+{
+    unsigned n = 0;
+    const Device *other;
+
+    if (is_backend(d)) {
+        g_autofree char *owner = device_path(d->lock_owner);
+
+        return g_strconcat(owner, "/virtio-backend", NULL);
+    }
+    if (d->user && d->id) {
+        return g_strconcat("/machine/peripheral/", d->id, NULL);
+    }
+    for (unsigned i = 0; (other = device_at(d->machine, i)) && other != d; i++) {
+        n += other->user == d->user && !is_backend(other) && !(other->user && other->id);
+    }
+    return g_strdup_printf("/machine/%s/device[%u]", d->user ? "peripheral-anon" : "unattached", n);
+}
+
+#define LEAVE_TIME                                                                                 \
+    (5 * G_USEC_PER_SEC) /* a second request before that would take back the first                 \
+                          */
+
 bool device_del(Machine *m, const char *id, GError **err)
 {
-    Device *d = device_find(m, id);
+    Device *d =
+        g_str_has_prefix(id, "/machine/peripheral/") ? device_find(m, id + 20) : device_find(m, id);
 
     if (!d) {
         rhea_error_set(err, "Device '%s' not found", id);
@@ -699,6 +736,11 @@ bool device_del(Machine *m, const char *id, GError **err)
                        d->parent ? d->parent->name : "main-system-bus");
         return false;
     }
+    if (d->leaving > g_get_monotonic_time()) {
+        rhea_error_set(err, "Device %s is already in the process of unplug", id);
+        return false;
+    }
+    d->leaving = g_get_monotonic_time() + LEAVE_TIME;
     return d->parent->unplug_request(d->parent, d, err);
 }
 

@@ -390,7 +390,9 @@ struct Device {
     Device *lock_owner; /* whose lock is used; NULL: its own */
     Device *backend;    /* of the class's kind, NULL if it has none */
     bool realized;
+    bool user;            /* -device or device_add made it */
     bool hotplugged;      /* came while the machine was there already */
+    int64_t leaving;      /* asked to go: monotonic microseconds until when it may take */
     GError *global_error; /* a -global that did not fit; realize reports it */
     MemRegion mmio[DEVICE_MAX_BANKS];
     struct RegBank *bank[DEVICE_MAX_BANKS];
@@ -442,7 +444,9 @@ void device_free(Device *d);
 Device *device_create_from_opts(Machine *m, OptDict *opts, GError **err);
 /* The same while the machine is there: the bus must take it. */
 Device *device_add(Machine *m, OptDict *opts, GError **err);
-/* Ask for the removal of a device. */
+/* Where it is in the tree that programs are told of (QMP); the caller frees. */
+char *device_path(const Device *d);
+/* Ask for the removal of a device; id: or its path. Programs are told when it has gone. */
 bool device_del(Machine *m, const char *id, GError **err);
 
 /* Called by realize: sizes of D() fields are set. Fields that have memory already keep it. */

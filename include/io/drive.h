@@ -24,6 +24,7 @@ struct DriveUse {
     OptDict *row; /* of Machine.drives or blockdevs: its top node; NULL: of none */
     BlockBackend *backend;
     char *qdev; /* id of the device, or NULL */
+    char *path; /* of the device: device_path() */
     /* A block job is at it: to be called before it is closed. */
     void (*closing)(DriveUse *u);
     void *opaque;

@@ -184,6 +184,7 @@ typedef enum ShutdownCause {
     SHUTDOWN_HOST_ERROR,
     SHUTDOWN_HOST_QUIT, /* monitor, Ctrl-A x */
     SHUTDOWN_HOST_SIGNAL,
+    SHUTDOWN_HOST_RESET, /* system_reset */
     SHUTDOWN_GUEST_POWEROFF,
     SHUTDOWN_GUEST_RESET,
     SHUTDOWN_GUEST_PANIC,
@@ -209,6 +210,10 @@ void machine_request_cont(Machine *m);
 /* Carry out now what was requested. Main loop's thread, no lock held. */
 void machine_settle(Machine *m);
 RunPhase machine_phase(const Machine *m);
+
+/* Programs that are at the machine protocol are told of it: the name of the event, its data (NULL:
+ * it has none) in the words of json_add(). Any thread; at once on the main loop's. */
+void machine_event(Machine *m, const char *name, const char *data, ...);
 
 /* The guest panicked, or its watchdog ran out: does what -action says. */
 void machine_guest_panicked(Machine *m);

@@ -103,6 +103,7 @@ void drive_close(Machine *m, BlockBackend *b)
         g_ptr_array_remove(m->drive_uses, u);
         g_free(u->id);
         g_free(u->qdev);
+        g_free(u->path);
         g_free(u);
     }
 }

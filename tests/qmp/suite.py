@@ -4,6 +4,8 @@
 """QMP: sessions, and block jobs while a guest writes (tests/bench/disk.c is its /init).
 
   qmp/stream        what is no message: one error, and the next line is one again
+  qmp/machine       every question about the machine, types and the tree of objects, against the schema
+  qmp/events        RESET, SHUTDOWN, GUEST_PANICKED, POWERDOWN, DEVICE_DELETED
   qmp/session       greeting, negotiation, errors, events, HMP
   qmp/mirror        blockdev-mirror, then the guest goes on with the copy; drive-mirror, ended as a copy
   qmp/backup        blockdev-backup: the disk of the moment when it began; pause, resume, speed, finalize, dismiss
@@ -91,6 +93,8 @@ class Stopped:
         self.dir = os.path.join(h.work_dir(), f'qmp-{name}-{os.getpid()}')
         shutil.rmtree(self.dir, ignore_errors=True)
         os.makedirs(self.dir)
+        with open(self.path('disk'), 'wb') as f:
+            f.truncate(SIZE)
         self.g = Guest(*board, '-display', 'none', '-serial', 'null', '-monitor', 'none', '-S', '-qmp',
                        f'unix:{self.path("qmp")},server=on,wait=off', *[a.replace('@DIR', self.dir) for a in more])
 
@@ -168,6 +172,128 @@ def stream():
                                   ('blockdev-mirror', {'device': 'x', 'target': 'y', 'sync': 'z'}, "'sync' does not accept value 'z'"),
                                   ('block-job-cancel', {'device': 'x', 'force': None}, "type for 'force', expected: boolean")):
             q.error('GenericError', words, name, **args)
+
+
+# Programs of a guest.
+POWEROFF = (0x001002b7, 0x00005337, 0x55530313, 0x0062a023, 0x0000006f)  # sifive_test: 0x5555
+RESET = (0x001002b7, 0x00007337, 0x77730313, 0x0062a023, 0x0000006f)  # 0x7777
+# The function at 00:01.0 gets BAR 0 at 0x40000000 and memory space, and a 1 is written there.
+PANIC = (0x300082b7, 0x40000337, 0x0062a823, 0x00200393, 0x0072a223, 0x00100393, 0x00730023, 0x0000006f)
+
+
+def program(name, words):
+    path = os.path.join(h.work_dir(), f'qmp-{name}-{os.getpid()}.bin')
+    with open(path, 'wb') as f:
+        f.write(b''.join(w.to_bytes(4, 'little') for w in words))
+    return path
+
+
+def machine():
+    """Every question that needs no argument has an answer that is as the schema says."""
+    more = ('-smp', '2', '-m', '128M', '-object', 'memory-backend-ram,id=mb,size=1M', '-object', 'iothread,id=io0', '-netdev', 'user,id=u',
+            '-device', 'virtio-net-pci,netdev=u,id=n,mac=52:54:00:01:02:03', '-device', 'pcie-root-port,id=rp,chassis=1', '-device',
+            'virtio-scsi-pci,bus=rp', '-name', 'x', '-uuid', '00112233-4455-6677-8899-aabbccddeeff')
+    with Stopped('machine', *more) as m:
+        q = m.q
+        q.negotiate()
+        got = {}
+        for (kind, name), row in q.schema.rows.items():
+            if kind == 'command' and name.startswith('query-') and not any('default' not in a for a in q.schema.type(row['arg-type'])['members']):
+                a = q.ask(name)
+                if 'return' in a:
+                    got[name] = q.do(name)
+                elif name not in ('query-balloon', 'query-hotpluggable-cpus'):
+                    raise Failure(f'{name}: {a}')
+        if [c['props']['core-id'] for c in got['query-cpus-fast']] != [0, 1] or got['query-uuid'] != {'UUID': '00112233-4455-6677-8899-aabbccddeeff'}:
+            raise Failure(f'{got["query-cpus-fast"]} {got["query-uuid"]}')
+        names = {x['name'] for x in got['query-machines']}
+        models = {x['name'] for x in got['query-cpu-definitions']}
+        if not {'virt', 'none'} <= names or 'rv64' not in models:
+            raise Failure(f'{names} {models}')
+        if {c['name'] for c in got['query-commands']} != {n for k, n in q.schema.rows if k == 'command'}:
+            raise Failure('query-commands and query-qmp-schema are not of one mind')
+        (bus,) = got['query-pci']
+        port = [d for d in bus['devices'] if d['qdev_id'] == 'rp']
+        if [d['class_info']['class'] for d in port[0]['pci_bridge']['devices']] != [0x100]:
+            raise Failure(f'query-pci: {port}')
+        options = {o['option']: {p['name'] for p in o['parameters']} for o in got['query-command-line-options']}
+        if not {'cpus', 'maxcpus'} <= options['smp-opts'] or 'spawn' not in options['sandbox'] or 'deterministic' in options['sandbox']:
+            raise Failure(f'query-command-line-options: {options}')
+        q.error('GenericError', 'invalid option name: x', 'query-command-line-options', option='x')
+        # The tree: all of it can be walked and read.
+        seen = []
+
+        def walk(path):
+            for p in q.do('qom-list', path=path or '/'):
+                if p['type'].startswith('child<'):
+                    seen.append(f'{path}/{p["name"]}')
+                    walk(seen[-1])
+                else:
+                    a = q.ask('qom-get', path=path or '/', property=p['name'])
+                    if 'return' not in a:
+                        raise Failure(f'{path} {p}: {a}')
+
+        walk('')
+        if not {'/machine/peripheral/n', '/machine/peripheral/n/virtio-backend', '/machine/peripheral-anon/device[0]', '/objects/io0',
+                '/machine/cpu[1]'} <= set(seen):
+            raise Failure(f'the tree: {seen}')
+        if q.do('qom-get', path='n', property='mac') != '52:54:00:01:02:03' or q.do('qom-get', path='/objects/mb', property='size') != 1 << 20:
+            raise Failure('qom-get')
+        q.error('GenericError', "Property 'virtio-net-pci.x' not found", 'qom-get', path='n', property='x')
+        q.error('DeviceNotFound', "Device '/x' not found", 'qom-list', path='/x')
+        q.error('DeviceNotFound', "Device 'x' not found", 'device-list-properties', typename='x')
+        q.error('GenericError', 'non-abstract device type', 'device-list-properties', typename='memory-backend-ram')
+        q.error('DeviceNotFound', "Class 'x' not found", 'qom-list-properties', typename='x')
+        types = {t['name'] for t in q.do('qom-list-types', implements='virtio-device')}
+        if 'virtio-blk-device' not in types or 'virtio-blk-pci' in types:
+            raise Failure(f'qom-list-types: {types}')
+        for t in q.do('qom-list-types', implements='device'):
+            q.ask('device-list-properties', typename=t['name'])
+    with Stopped('none', board=('-M', 'none')) as m:
+        m.q.negotiate()
+        for name in ('query-machines', 'query-cpus-fast', 'query-memdev', 'query-pci', 'query-block', 'query-iothreads'):
+            m.q.do(name)
+
+
+def events():
+    off, reset, panic = program('off', POWEROFF), program('reset', RESET), program('panic', PANIC)
+
+    def end(words, board, *answers):
+        with Stopped('events', board=('-M', 'virt', '-bios', words) + board) as m:
+            m.q.negotiate()
+            m.q.do('cont')
+            m.q.event('RESUME')
+            for name, data in answers:
+                got = m.q.event(name)
+                if got != data:
+                    raise Failure(f'{name}: {got}, not {data}')
+            if answers[-1][0] == 'STOP':
+                return m.q.do('query-status')['status']
+
+    gone = {'guest': True, 'reason': 'guest-shutdown'}
+    end(off, (), ('SHUTDOWN', gone))
+    if end(off, ('-no-shutdown',), ('SHUTDOWN', gone), ('STOP', {})) != 'shutdown':
+        raise Failure('-no-shutdown')
+    end(reset, ('-no-reboot',), ('SHUTDOWN', {'guest': True, 'reason': 'guest-reset'}))
+    end(reset, (), ('RESET', {'guest': True, 'reason': 'guest-reset'}))
+    if end(panic, ('-device', 'pvpanic-pci,addr=1', '-action', 'panic=pause'), ('GUEST_PANICKED', {'action': 'pause'}), ('STOP', {})) != 'guest-panicked':
+        raise Failure('panic=pause')
+    with Stopped('leave', '-device', 'virtio-scsi-pci,id=s', '-drive', 'if=none,id=d,format=raw,file=@DIR/disk', '-device',
+                 'scsi-hd,drive=d,id=sd', '-device', 'virtio-rng-pci,id=r') as m:
+        q = m.q
+        q.negotiate()
+        q.do('system_powerdown')
+        q.event('POWERDOWN')
+        q.do('system_reset')
+        if q.event('RESET') != {'guest': False, 'reason': 'host-qmp-system-reset'}:
+            raise Failure('RESET')
+        q.error('GenericError', 'does not support hotplugging', 'device_del', id='r')
+        q.do('device_del', id='/machine/peripheral/sd')
+        if q.event('DEVICE_DELETED') != {'device': 'sd', 'path': '/machine/peripheral/sd'} or q.do('query-block'):
+            raise Failure('DEVICE_DELETED')
+        m.g.p.terminate()
+        if q.event('SHUTDOWN') != {'guest': False, 'reason': 'host-signal'}:
+            raise Failure('SHUTDOWN')
 
 
 def mirror():
@@ -295,7 +421,7 @@ def resize():
         if m.top()['image']['virtual-size'] != SIZE * 2:
             raise Failure('block_resize')
         (s,) = q.do('query-blockstats')
-        if s['stats']['wr_bytes'] < 64 * BLOCK or s['qdev'] != 'vd':
+        if s['stats']['wr_bytes'] < 64 * BLOCK or s['qdev'] != '/machine/peripheral/vd/virtio-backend':
             raise Failure(f'query-blockstats: {s}')
         names = [n['node-name'] for n in q.do('query-named-block-nodes')]
         if names[0] != 'disk' or len(names) != 2:
@@ -311,4 +437,5 @@ def resize():
 
 
 def collect():
-    return [Test('qmp/' + f.__name__, f, 1 if f in (session, stream) else 2, 60) for f in (stream, session, mirror, backup, chain, resize)]
+    return [Test('qmp/' + f.__name__, f, 2 if f in (mirror, backup, chain, resize) else 1, 60)
+            for f in (stream, session, machine, events, mirror, backup, chain, resize)]
