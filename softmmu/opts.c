@@ -554,6 +554,55 @@ OptDict *opt_sub(const OptDict *d, const char *key)
     return sub;
 }
 
+OptDict *opt_below(OptDict *d, const char *prefix, bool take)
+{
+    OptDict *sub = opt_new();
+    size_t n = strlen(prefix);
+
+    for (unsigned i = 0; i < d->opts->len; i++) {
+        const Opt *o = opt_row(d, i);
+
+        if (g_str_has_prefix(o->key, prefix)) {
+            opt_set(sub, o->key + n, o->value);
+        }
+    }
+    for (unsigned i = d->opts->len; take && i-- > 0;) {
+        if (g_str_has_prefix(opt_row(d, i)->key, prefix)) {
+            g_array_remove_index(d->opts, i);
+        }
+    }
+    return sub;
+}
+
+static void json_quote(GString *s, const char *text)
+{
+    g_string_append_c(s, '"');
+    for (; *text; text++) {
+        if ((unsigned char)*text < 0x20) {
+            g_string_append_printf(s, "\\u%04x", *text);
+            continue;
+        }
+        if (*text == '"' || *text == '\\') {
+            g_string_append_c(s, '\\');
+        }
+        g_string_append_c(s, *text);
+    }
+    g_string_append_c(s, '"');
+}
+
+char *opt_describe(const OptDict *d)
+{
+    GString *s = g_string_new("{");
+
+    for (unsigned i = 0; i < d->opts->len; i++) {
+        g_string_append(s, i ? ", " : "");
+        json_quote(s, opt_row(d, i)->key);
+        g_string_append(s, ": ");
+        json_quote(s, opt_row(d, i)->value);
+    }
+    return g_string_free(g_string_append_c(s, '}'), FALSE);
+}
+
 void opt_mark_used(OptDict *d, const char *key)
 {
     for (unsigned i = 0; i < d->opts->len; i++) {

@@ -83,7 +83,9 @@ typedef struct BlockOptions {
     bool auto_read_only; /* fall back to reading if the file cannot be written */
     bool discard;        /* pass discards to the storage */
     bool synchronous;
-    bool no_lock; /* locking=off */
+    bool no_lock;      /* locking=off */
+    bool share_write;  /* force-share=on: others may write to it; for reading */
+    bool copy_on_read; /* what was read of a backing file is kept in the image */
     BlockCache cache;
     BlockAio aio;                           /* of raw images in files; others use worker threads */
     uint64_t offset, size;                  /* part of the file; size 0: to its end */

@@ -43,6 +43,26 @@ typedef struct NodeExtent {
     uint64_t offset;
 } NodeExtent;
 
+/* What a driver is about to do to the node below it, for "blkdebug". */
+typedef enum NodeEvent {
+    NODE_EVENT_NONE, /* of requests that are to fail at any time */
+    NODE_EVENT_READ_AIO,
+    NODE_EVENT_READ_BACKING_AIO,
+    NODE_EVENT_READ_COMPRESSED,
+    NODE_EVENT_WRITE_AIO,
+    NODE_EVENT_WRITE_COMPRESSED,
+    NODE_EVENT_L2_LOAD,
+    NODE_EVENT_REFBLOCK_LOAD,
+    NODE_EVENT_COW_READ,
+    NODE_EVENT_CLUSTER_ALLOC,
+    NODE_EVENT_FLUSH_TO_OS,
+    NODE_EVENT_FLUSH_TO_DISK,
+    NODE_EVENT_PWRITEV,
+    NODE_EVENT_PWRITEV_ZERO,
+    NODE_EVENT_PWRITEV_DONE,
+    N_NODE_EVENTS,
+} NodeEvent;
+
 typedef struct BlockDriver {
     const char *name;
     bool protocol; /* not on top of another node; transfers may go past the end */
@@ -56,6 +76,7 @@ typedef struct BlockDriver {
     /* One whole cluster; NULL: the format has no compression. */
     int (*write_compressed)(BlockNode *n, uint64_t off, const void *buf, size_t len);
     void (*close)(BlockNode *n);
+    void (*event)(BlockNode *n, NodeEvent e); /* NULL: it is not interested */
 } BlockDriver;
 
 struct BlockNode {
@@ -65,7 +86,8 @@ struct BlockNode {
     uint64_t size; /* bytes */
     bool read_only;
     bool probed;        /* raw: nobody said so, it only looked like nothing else */
-    BlockNode *file;    /* of a format node */
+    int detect_zeroes;  /* writes of zeroes: 0 off, 1 on, 2 unmap */
+    BlockNode *file;    /* of a format node or a filter */
     BlockNode *data;    /* external data file, or NULL */
     BlockNode *backing; /* or NULL */
     char *backing_name; /* as the image has it, or NULL; set even if the node was not opened */
@@ -83,6 +105,7 @@ struct BlockNode {
         uint64_t offset; /* "raw": where it begins in its file */
         Qcow2 *qcow2;
         Nbd *nbd;
+        void *state; /* of other drivers */
     };
 };
 
@@ -103,11 +126,17 @@ typedef struct NodeOptions {
     uint64_t offset, size; /* raw: a part of the file; size 0: all of it */
     /* nbd: seconds that requests wait for a lost connection, and the start for the first one */
     unsigned reconnect_delay, open_timeout;
+    /* Of nodes that are described by options: */
+    const char *node_name;
+    int detect_zeroes;
+    unsigned depth;
 } NodeOptions;
 
-/* Open an image and all it stands on. NULL and *err: one line that names the file. */
+/* Open an image and all it stands on. NULL and *err: one line that names the file. A path may be a
+ * description, too: "json:{...}", "null-co://". */
 BlockNode *node_open(const NodeOptions *o, GError **err);
-/* The protocol node alone: of a file of the host, or an NBD server's where the path is its URL. */
+/* The protocol node alone: of a file of the host, or an NBD server's where the path is its URL, or
+ * what the path describes. */
 BlockNode *node_open_protocol(const NodeOptions *o, GError **err);
 BlockNode *node_open_file(const NodeOptions *o, GError **err);
 /* Flushes, writes what is still to be written, frees; NULL is fine. */
@@ -129,6 +158,14 @@ int node_status(BlockNode *n, uint64_t off, uint64_t len, NodeExtent *e);
 int node_status_chain(BlockNode *n, BlockNode *base, uint64_t off, uint64_t len, NodeExtent *e,
                       int *depth, BlockNode **in);
 bool node_truncate(BlockNode *n, uint64_t size, NodePrealloc how, GError **err);
+/* What the node itself does not hold, but its backing file does, is written to it: copy-on-read. */
+int node_copy_up(BlockNode *n, uint64_t off, uint64_t len);
+static inline void node_event(BlockNode *n, NodeEvent e)
+{
+    if (n->drv->event) {
+        n->drv->event(n, e);
+    }
+}
 
 /*
  * Can these bytes be read or written in a file of the host as they are? *fd and *at: where. Else
@@ -136,6 +173,8 @@ bool node_truncate(BlockNode *n, uint64_t size, NodePrealloc how, GError **err);
  */
 bool node_plain(BlockNode *n, uint64_t off, const struct iovec *iov, int niov, bool write, int *fd,
                 uint64_t *at);
+/* Is this a description ("json:{...}", "null-co://" ...), not a file or a server? */
+bool node_path_describes(const char *path);
 /* "raw" or "qcow2" by the first bytes. */
 const char *node_probe(const uint8_t *head, size_t len);
 /* The path of `name` as image `of` means it: relative to the image's folder. Caller frees. */

@@ -67,6 +67,8 @@ void qcow2_info(BlockNode *n, Qcow2Info *i);
 bool qcow2_set_backing(BlockNode *n, const char *name, const char *format, GError **err);
 /* Forget all contents: the backing file is seen everywhere. */
 int qcow2_make_empty(BlockNode *n);
+/* node_copy_up(). */
+int qcow2_copy_up(BlockNode *n, uint64_t off, uint64_t len);
 /* Bytes of a file with `clusters` allocated clusters, all metadata included. */
 uint64_t qcow2_measure(const Qcow2Create *c, uint64_t data_bytes);
 

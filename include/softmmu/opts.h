@@ -69,6 +69,11 @@ OptDict *opt_sub(const OptDict *d, const char *key);
 /* Walk in order: i from 0; false at the end. Does not mark. */
 bool opt_at(const OptDict *d, unsigned i, const char **key, const char **value);
 void opt_mark_used(OptDict *d, const char *key);
+/* Those below prefix ("file."), without it: a copy. take: they leave d. */
+OptDict *opt_below(OptDict *d, const char *prefix, bool take);
+/* All as one JSON object of strings with dotted names, which opt_parse() makes the same again of.
+ * Caller frees. */
+char *opt_describe(const OptDict *d);
 /* True and fine if every key was taken; otherwise "Invalid parameter 'KEY'". */
 bool opt_check_unused(const OptDict *d, GError **err);
 

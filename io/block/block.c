@@ -30,7 +30,7 @@ struct BlockBackend {
     BlockNode *node;
     char *name;
     uint64_t size;
-    bool read_only, discard, synchronous;
+    bool read_only, discard, synchronous, copy_on_read;
     int detect_zeroes; /* off, on, unmap */
     BlockCache cache;
 
@@ -108,7 +108,9 @@ static int perform(BlockBackend *b, BlockRequest *r)
         return -EROFS;
     }
     if (r->op == BLOCK_READ) {
-        return node_preadv(top_of(b), r->offset, r->iov, r->niov);
+        int ret =
+            b->copy_on_read ? node_copy_up(top_of(b), r->offset, iov_length(r->iov, r->niov)) : 0;
+        return ret < 0 ? ret : node_preadv(top_of(b), r->offset, r->iov, r->niov);
     }
     if (r->op == BLOCK_FLUSH) {
         return flush(b);
@@ -587,6 +589,7 @@ BlockNode *block_open_node(const BlockOptions *o, GError **err)
         .read_only = o->read_only,
         .auto_read_only = o->auto_read_only,
         .no_lock = o->no_lock,
+        .share_write = o->share_write,
         .no_flush = o->cache == BLOCK_CACHE_UNSAFE,
         .discard = o->discard,
         .direct = o->cache == BLOCK_CACHE_NONE || o->cache == BLOCK_CACHE_DIRECTSYNC,
@@ -645,6 +648,7 @@ BlockBackend *block_open(const BlockOptions *o, GError **err)
     b->size = node->size;
     b->discard = o->discard && !node->read_only;
     b->detect_zeroes = o->detect_zeroes;
+    b->copy_on_read = o->copy_on_read && !node->read_only;
     b->synchronous = o->synchronous;
     b->cache = o->snapshot ? BLOCK_CACHE_UNSAFE : o->cache;
     b->name = g_strdup(o->node);
@@ -708,7 +712,7 @@ static BlockBackend *open_drive(OptDict *o, bool synchronous, GError **err)
     static const char *const aios[] = {"threads", "native", "io_uring", NULL};
     /* Of caches and checks that are not there, or can only be off. */
     static const char *const hints[] = {
-        "copy-on-read",         "cache.direct",          "cache.no-flush",
+        "cache.writeback",      "cache.direct",          "cache.no-flush",
         "lazy-refcounts",       "l2-cache-size",         "refcount-cache-size",
         "cache-size",           "data-file.driver",      "backing.file.driver",
         "pass-discard-request", "pass-discard-snapshot", "pass-discard-other",
@@ -739,6 +743,8 @@ static BlockBackend *open_drive(OptDict *o, bool synchronous, GError **err)
     if (!opt_take_bool(o, opt_get(o, "read-only") ? "read-only" : "readonly", &b.read_only, err) ||
         !opt_take_bool(o, "auto-read-only", &b.auto_read_only, err) ||
         !opt_take_bool(o, "snapshot", &snapshot, err) ||
+        !opt_take_bool(o, "force-share", &b.share_write, err) ||
+        !opt_take_bool(o, "copy-on-read", &b.copy_on_read, err) ||
         !opt_take_enum(o, "discard", discards, &discard, err) ||
         !opt_take_enum(o, "detect-zeroes", zeroes_modes, &zeroes, err) ||
         !opt_take_enum(o, "locking", lockings, &locking, err) ||
@@ -755,6 +761,10 @@ static BlockBackend *open_drive(OptDict *o, bool synchronous, GError **err)
                        "%s: aio=native was specified, but it requires cache.direct=on, which "
                        "was not specified.",
                        node);
+        return NULL;
+    }
+    if (b.share_write && !b.read_only) {
+        rhea_error_set(err, "%s: force-share=on can only be used with read-only images", node);
         return NULL;
     }
     b.aio = aio;

@@ -120,6 +120,9 @@ BlockBackend *drive_open(Machine *m, const char *id, bool share, OptDict **opts,
         o = find_in(m->blockdevs, "node-name", id);
     }
     if (!o) {
+        o = find_in(m->drives, "node-name", id);
+    }
+    if (!o) {
         rhea_error_set(err, "can't find value '%s'", id);
         return NULL;
     }

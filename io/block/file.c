@@ -333,7 +333,7 @@ static bool lock_image(int fd, const NodeOptions *o, bool read_only, GError **er
         if ((does >> k & 1 && !lock_byte(fd, LOCK_DOES + k, F_RDLCK)) ||
             (bars >> k & 1 && !lock_byte(fd, LOCK_BARS + k, F_RDLCK))) {
             rhea_error_set(err,
-                           "Failed to get \"%s\" lock on '%s': is another process using the image?",
+                           "Failed to get \"%s\" lock\nIs another process using the image [%s]?",
                            names[k], o->path);
             return false;
         }
@@ -341,14 +341,13 @@ static bool lock_image(int fd, const NodeOptions *o, bool read_only, GError **er
     for (int k = 0; k < N_USES; k++) {
         if (does >> k & 1 && byte_is_held(fd, LOCK_BARS + k)) {
             rhea_error_set(err,
-                           "Failed to get \"%s\" lock on '%s': is another process using the image?",
+                           "Failed to get \"%s\" lock\nIs another process using the image [%s]?",
                            names[k], o->path);
             return false;
         }
         if (bars >> k & 1 && byte_is_held(fd, LOCK_DOES + k)) {
             rhea_error_set(
-                err,
-                "Failed to get shared \"%s\" lock on '%s': is another process using the image?",
+                err, "Failed to get shared \"%s\" lock\nIs another process using the image [%s]?",
                 names[k], o->path);
             return false;
         }

@@ -13,7 +13,9 @@
 
 #include <errno.h>
 #include <string.h>
+#include "io/block/private.h"
 #include "io/nbd.h"
+#include "io/qcow2.h"
 #include "rhea/error.h"
 
 #define MAX_CHAIN 256
@@ -107,9 +109,23 @@ int node_preadv(BlockNode *n, uint64_t off, const struct iovec *iov, int niov)
     return n->drv->preadv(n, off, iov, niov, len);
 }
 
+static bool iov_is_zero(const struct iovec *iov, int niov)
+{
+    bool zero = true;
+
+    for (int i = 0; zero && i < niov; i++) {
+        zero = buffer_is_zero(iov[i].iov_base, iov[i].iov_len);
+    }
+    return zero;
+}
+
 int node_pwritev(BlockNode *n, uint64_t off, const struct iovec *iov, int niov)
 {
     size_t len = iov_length(iov, niov);
+
+    if (n->detect_zeroes && iov_is_zero(iov, niov)) {
+        return node_zero(n, off, len, n->detect_zeroes == 2);
+    }
 
     if (n->read_only) {
         return -EROFS;
@@ -117,7 +133,10 @@ int node_pwritev(BlockNode *n, uint64_t off, const struct iovec *iov, int niov)
     if (!n->drv->protocol && !in_range(n, off, len)) {
         return -EIO;
     }
-    return n->drv->pwritev(n, off, iov, niov, len);
+    node_event(n, NODE_EVENT_PWRITEV);
+    int ret = n->drv->pwritev(n, off, iov, niov, len);
+    node_event(n, NODE_EVENT_PWRITEV_DONE);
+    return ret;
 }
 
 int node_pread(BlockNode *n, uint64_t off, void *buf, size_t len)
@@ -138,7 +157,11 @@ int node_zero(BlockNode *n, uint64_t off, uint64_t len, bool unmap)
     if (!n->drv->protocol && !in_range(n, off, len)) {
         return -EIO;
     }
-    return len ? n->drv->zero(n, off, len, unmap) : 0;
+    if (len == 0) {
+        return 0;
+    }
+    node_event(n, NODE_EVENT_PWRITEV_ZERO);
+    return n->drv->zero(n, off, len, unmap);
 }
 
 int node_discard(BlockNode *n, uint64_t off, uint64_t len)
@@ -154,7 +177,14 @@ int node_discard(BlockNode *n, uint64_t off, uint64_t len)
 
 int node_flush(BlockNode *n)
 {
-    return n->read_only ? 0 : n->drv->flush(n);
+    if (n->read_only) {
+        return 0;
+    }
+    if (n->file) {
+        node_event(n->file, NODE_EVENT_FLUSH_TO_OS);
+        node_event(n->file, NODE_EVENT_FLUSH_TO_DISK);
+    }
+    return n->drv->flush(n);
 }
 
 int node_status(BlockNode *n, uint64_t off, uint64_t len, NodeExtent *e)
@@ -209,6 +239,7 @@ bool node_truncate(BlockNode *n, uint64_t size, NodePrealloc how, GError **err)
 
 static int raw_preadv(BlockNode *n, uint64_t off, const struct iovec *iov, int niov, size_t len)
 {
+    node_event(n->file, NODE_EVENT_READ_AIO);
     return node_preadv(n->file, n->offset + off, iov, niov);
 }
 
@@ -227,6 +258,7 @@ static int raw_pwritev(BlockNode *n, uint64_t off, const struct iovec *iov, int 
             return -EPERM;
         }
     }
+    node_event(n->file, NODE_EVENT_WRITE_AIO);
     return node_pwritev(n->file, n->offset + off, iov, niov);
 }
 
@@ -271,6 +303,12 @@ static bool raw_truncate(BlockNode *n, uint64_t size, NodePrealloc how, GError *
     return true;
 }
 
+int node_copy_up(BlockNode *n, uint64_t off, uint64_t len)
+{
+    return n->drv == &block_driver_qcow2 && n->backing && !n->read_only ? qcow2_copy_up(n, off, len)
+                                                                        : 0;
+}
+
 bool node_plain(BlockNode *n, uint64_t off, const struct iovec *iov, int niov, bool write, int *fd,
                 uint64_t *at)
 {
@@ -283,7 +321,8 @@ bool node_plain(BlockNode *n, uint64_t off, const struct iovec *iov, int niov, b
         return !n->file->host.no_flush;
     }
     *fd = file_plain_fd(n->file, *at, iov, niov, write);
-    return *fd >= 0 && !(write && (n->read_only || (n->probed && off < PROBE)));
+    return *fd >= 0 &&
+           !(write && (n->read_only || n->file->detect_zeroes || (n->probed && off < PROBE)));
 }
 
 const BlockDriver block_driver_raw = {
@@ -328,7 +367,7 @@ char *node_path_resolve(const char *of, const char *name)
     if (g_str_has_prefix(name, "file:")) {
         name += 5;
     }
-    if (g_path_is_absolute(name) || nbd_is_url(name)) {
+    if (g_path_is_absolute(name) || nbd_is_url(name) || node_path_describes(name)) {
         return g_strdup(name);
     }
     g_autofree char *dir = g_path_get_dirname(of);
@@ -336,17 +375,26 @@ char *node_path_resolve(const char *of, const char *name)
                                                  : g_build_filename(dir, name, NULL);
 }
 
-typedef struct Chain {
-    const BlockNode *file;
-    const struct Chain *above;
-    int depth;
-} Chain;
-
 static BlockNode *open_in_chain(const NodeOptions *o, const Chain *above, GError **err);
 
 BlockNode *node_open_protocol(const NodeOptions *o, GError **err)
 {
-    return nbd_is_url(o->path) ? node_open_nbd(o, err) : node_open_file(o, err);
+    GError *why = NULL;
+    g_autoptr(OptDict) d = node_describe(o->path, &why);
+
+    if (why) {
+        g_propagate_error(err, why);
+        return NULL;
+    }
+    if (d) {
+        return node_open_described(d, o, err);
+    }
+    if (nbd_is_url(o->path)) {
+        return node_open_nbd(o, err);
+    }
+    NodeOptions f = *o;
+    f.path += g_str_has_prefix(f.path, "file:") ? 5 : 0;
+    return node_open_file(&f, err);
 }
 
 static bool open_backing(BlockNode *n, const NodeOptions *o, const Chain *here, GError **err)
@@ -360,14 +408,7 @@ static bool open_backing(BlockNode *n, const NodeOptions *o, const Chain *here, 
     if (o->no_backing || !name || !*name) {
         return true;
     }
-    if (g_str_has_prefix(name, "json:") || (strstr(name, "://") && !nbd_is_url(name))) {
-        rhea_error_set(err,
-                       "'%s': backing file '%s': only files of the host and network block devices "
-                       "can be backing files",
-                       o->path, name);
-        return false;
-    }
-    g_autofree char *path = o->backing ? g_strdup(name) : node_path_resolve(o->path, name);
+    g_autofree char *path = o->backing ? g_strdup(name) : node_path_resolve(n->filename, name);
     b.path = path;
     b.format = o->backing ? o->backing_format : n->backing_format;
     n->backing = open_in_chain(&b, here, err);
@@ -378,8 +419,38 @@ static bool open_backing(BlockNode *n, const NodeOptions *o, const Chain *here, 
     return true;
 }
 
+/* The host's file at the bottom. */
+static const BlockNode *storage_of(const BlockNode *n)
+{
+    while (n->file) {
+        n = n->file;
+    }
+    return n;
+}
+
+/* The options of a format node that its description d says. */
+static BlockNode *open_described(OptDict *d, const NodeOptions *o, const Chain *above, GError **err)
+{
+    g_autoptr(GPtrArray) keep = g_ptr_array_new_with_free_func(g_free);
+    NodeOptions f = *o;
+
+    f.depth++;
+    return node_format_options(d, &f, keep, err) ? open_in_chain(&f, above, err) : NULL;
+}
+
 static BlockNode *open_in_chain(const NodeOptions *o, const Chain *above, GError **err)
 {
+    GError *why = NULL;
+    g_autoptr(OptDict) d = node_describe(o->path, &why);
+    const char *driver = d ? opt_get(d, "driver") : NULL;
+
+    if (why) {
+        g_propagate_error(err, why);
+        return NULL;
+    }
+    if (d && node_driver_is_format(driver) && !o->format) {
+        return open_described(d, o, above, err);
+    }
     BlockNode *file = node_open_protocol(o, err);
     uint8_t head[PROBE];
     const char *format = o->format;
@@ -390,11 +461,15 @@ static BlockNode *open_in_chain(const NodeOptions *o, const Chain *above, GError
     Chain here = {file, above, above ? above->depth + 1 : 0};
     BlockNode *n = g_new0(BlockNode, 1);
     n->file = file;
-    n->filename = g_strdup(o->path);
+    n->filename = g_strdup(file->filename);
+    n->name = g_strdup(o->node_name);
+    n->detect_zeroes = o->detect_zeroes;
     n->read_only = file->read_only;
     n->drv = &block_driver_raw;
     for (const Chain *c = above; c; c = c->above) {
-        if (c->file->host.dev == file->host.dev && c->file->host.ino == file->host.ino) {
+        const BlockNode *a = storage_of(c->file), *b = storage_of(file);
+
+        if (a->host.dev == b->host.dev && a->host.ino == b->host.ino) {
             rhea_error_set(err, "'%s': the backing chain is a loop", o->path);
             goto fail;
         }

@@ -269,16 +269,19 @@ static int read_locked(Qcow2 *s, uint64_t off, const struct iovec *iov, int niov
         }
         switch (m.kind) {
         case CLUSTER_NONE:
+            node_event(s->file, NODE_EVENT_READ_BACKING_AIO);
             ret = read_backing(s, off + done, iov, niov, done, m.len);
             break;
         case CLUSTER_ZERO:
             iov_clear(iov, niov, done, m.len);
             break;
         case CLUSTER_COMPRESSED:
+            node_event(s->file, NODE_EVENT_READ_COMPRESSED);
             ret = read_compressed(s, off + done, &m, iov, niov, done, m.len);
             break;
         case CLUSTER_DATA: {
             g_autofree struct iovec *part = iov_slice(iov, niov, done, m.len, &n);
+            node_event(s->file, NODE_EVENT_READ_AIO);
             ret = node_preadv(s->data, m.host, part, n);
             break;
         }
@@ -418,6 +421,9 @@ static int write_new(Qcow2 *s, uint64_t off, const struct iovec *iov, int niov, 
     to = whole ? first + n * size : (end + sub) & ~sub;
     g_autofree uint8_t *head = g_malloc(off - from + 1), *tail = g_malloc(to - end + 1);
     struct iovec h = {head, off - from}, l = {tail, to - end};
+    if (h.iov_len || l.iov_len) {
+        node_event(s->file, NODE_EVENT_COW_READ);
+    }
     ret = h.iov_len ? read_locked(s, from, &h, 1, h.iov_len) : 0;
     if (ret == 0 && l.iov_len) {
         /* Behind the end of the disk there is nothing to keep, but VM state is read as it is. */
@@ -432,6 +438,7 @@ static int write_new(Qcow2 *s, uint64_t off, const struct iovec *iov, int niov, 
         all[0] = h;
         memcpy(all + 1, part, n_part * sizeof(*all));
         all[n_part + 1] = l;
+        node_event(s->file, NODE_EVENT_WRITE_AIO);
         ret = node_pwritev(s->data, host + (from - first), all, n_part + 2);
     }
     if (ret < 0) {
@@ -503,6 +510,7 @@ int qcow2_pwritev(BlockNode *node, uint64_t off, const struct iovec *iov, int ni
                 ret = -EIO;
             } else {
                 g_autofree struct iovec *part = iov_slice(iov, niov, done, m.len, &n_part);
+                node_event(s->file, NODE_EVENT_WRITE_AIO);
                 ret = node_pwritev(s->data, m.host, part, n_part);
                 n = m.len;
             }
@@ -520,6 +528,52 @@ int qcow2_pwritev(BlockNode *node, uint64_t off, const struct iovec *iov, int ni
             pthread_rwlock_unlock(&s->lock);
         }
         done += n;
+    }
+    return ret;
+}
+
+/* No write of the guest may come between reading below and writing here. */
+static int copy_up_locked(Qcow2 *s, uint64_t off, uint64_t len, size_t *done)
+{
+    Mapping m;
+    int ret = begin_change(s);
+
+    ret = ret < 0 ? ret : qcow2_map(s, off, len, &m);
+    if (ret < 0) {
+        return ret;
+    }
+    if (m.kind != CLUSTER_NONE || s->broken) {
+        *done = m.len;
+        return s->broken ? -EIO : 0;
+    }
+    size_t n = MIN(m.len, MAX_RUN);
+    g_autofree uint8_t *buf = g_malloc(n);
+    struct iovec v = {buf, n};
+    ret = read_locked(s, off, &v, 1, n);
+    return ret < 0 ? ret : write_new(s, off, &v, 1, 0, n, done);
+}
+
+int qcow2_copy_up(BlockNode *node, uint64_t off, uint64_t len)
+{
+    Qcow2 *s = node->qcow2;
+    uint64_t there = node->backing->size;
+    int ret = 0;
+
+    for (uint64_t end = MIN(off + len, there); ret == 0 && off < end;) {
+        Mapping m;
+        size_t n = 0;
+
+        pthread_rwlock_rdlock(&s->lock);
+        ret = qcow2_map(s, off, end - off, &m);
+        pthread_rwlock_unlock(&s->lock);
+        if (ret == 0 && m.kind != CLUSTER_NONE) {
+            n = m.len;
+        } else if (ret == 0) {
+            pthread_rwlock_wrlock(&s->lock);
+            ret = copy_up_locked(s, off, end - off, &n);
+            pthread_rwlock_unlock(&s->lock);
+        }
+        off += n;
     }
     return ret;
 }
@@ -852,6 +906,7 @@ int qcow2_write_compressed(BlockNode *node, uint64_t off, const void *buf, size_
     if (ret == 0 && qcow2_hits_metadata(s, at, n)) {
         ret = -EIO;
     }
+    node_event(s->file, NODE_EVENT_WRITE_COMPRESSED);
     ret = ret < 0 ? ret : node_pwrite(s->file, at, out, n);
     /* Readers take whole sectors. */
     if (ret == 0 && s->file->size < round_up(at + n, 512)) {

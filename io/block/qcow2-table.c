@@ -87,6 +87,7 @@ static int cache_load(Qcow2 *s, TableCache *c, uint64_t offset, Table **out)
 
     if (!t) {
         t = cache_put(s, c, offset);
+        node_event(s->file, c == &s->l2 ? NODE_EVENT_L2_LOAD : NODE_EVENT_REFBLOCK_LOAD);
         int ret = node_pread(s->file, offset, t->data, s->cluster_size);
         if (ret < 0) {
             g_hash_table_remove(c->tables, &offset);
@@ -456,6 +457,7 @@ int qcow2_alloc(Qcow2 *s, uint64_t *n, bool all, uint64_t *offset)
     uint64_t got, cluster;
     int ret;
 
+    node_event(s->file, NODE_EVENT_CLUSTER_ALLOC);
     if (s->to_free_bytes > MAX_TO_FREE) {
         ret = qcow2_sync(s);
         if (ret < 0) {

@@ -342,7 +342,7 @@ static bool data_open(Qcow2 *s, const NodeOptions *o, GError **err)
     g_autofree char *path =
         o->data_file ? g_strdup(o->data_file) : node_path_resolve(n->filename, n->data_name);
     d.path = path;
-    n->data = node_open_file(&d, err);
+    n->data = node_open_protocol(&d, err);
     if (!n->data) {
         rhea_error_prefix(err, "Could not open the data file: ");
         return false;

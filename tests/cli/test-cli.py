@@ -245,7 +245,32 @@ VIRT_CASES = [
      r"-drive .*: drive with bus=0, unit=0 \(index=0\) exists", 1),
     ("-M virt -drive file={dir}/raw,if=none,cache=foo", r"-drive .*: invalid cache option 'foo' .*", 1),
     ("-M virt -drive file={dir}/raw,if=none,readonly=foo", r"-drive .*: Parameter 'readonly' expects 'on' or 'off'", 1),
-    ("-M virt -drive file={dir}/raw,if=none,copy-on-read=on", r"-drive .*: unsupported copy-on-read 'on' .*", 1),
+    ("-M virt -drive file={dir}/raw,format=raw,copy-on-read=foo", r"-drive .*: Parameter 'copy-on-read' expects 'on' or 'off'", 1),
+    ("-M virt -drive file={dir}/raw,format=raw,copy-on-read=on,readonly=on -S -display none -bios none",
+     r"warning: -drive .*: disabling copy-on-read on read-only drive", None),
+    ("-M virt -drive file={dir}/raw,format=raw,file.locking=foo", r"-drive .*: invalid locking 'foo' .*", 1),
+    ("-M virt -drive file={dir}/raw,format=raw,force-share=on", r"-drive .*: force-share=on can only be used with read-only images", 1),
+    ("-M virt -drive file={dir}/raw,format=raw,bps_max=1000", r"-drive .*: bps_max/iops_max require corresponding bps/iops values", 1),
+    ("-M virt -drive file={dir}/raw,format=raw,bps=1,throttling.bps-total=2",
+     r"-drive .*: 'throttling\.bps-total' and its alias 'bps' can't be used at the same time", 1),
+    ("-M virt -drive file={dir}/raw,format=raw,file.locking=off,readonly=on,bps_rd=1000,bps_wr=2000,iops_rd=3,iops_wr=4,bps_rd_max=20000,"
+     "iops_size=4096,group=g1 -drive file={dir}/raw,format=raw,force-share=on,read-only=on,bps=1M,iops=100,iops_max=200,iops_max_length=3 "
+     "-drive file=file:{dir}/raw,format=raw,readonly=on,copy-on-read=off,node-name=x,cache.direct=on,cache.no-flush=off "
+     "-S -display none -bios none", "", None),
+    ("-M virt -drive driver=null-co,read-zeroes=on -drive file=null-co://,file.size=1M,format=raw -drive driver=null-aio,size=1M,latency-ns=10 "
+     "-drive file.driver=null-co,file.size=1M,format=raw -drive file=json:{{\"driver\":\"null-co\"}},format=raw "
+     "-blockdev null-co,node-name=n,size=1M,read-zeroes=on -device virtio-blk-device,drive=n -S -display none -bios none", "", None),
+    ("-M virt -drive driver=raw,read-only=on,file.driver=raw,file.file.driver=blkdebug,file.file.image.driver=file,file.file.image.filename={dir}/raw,"
+     "file.file.inject-error.0.event=read_aio,file.file.inject-error.0.once=on "
+     "-blockdev file,node-name=f,filename={dir}/raw,read-only=on -blockdev driver=blkdebug,image=f,node-name=b -blockdev raw,file=b,node-name=r,size=512 "
+     "-blockdev raw,file=r,node-name=q,offset=512 -blockdev copy-on-read,file=q,node-name=c "
+     "-blockdev throttle,throttle-group=g,file=c,node-name=t -object throttle-group,id=g,x-iops-total=100 "
+     "-device virtio-blk-device,drive=t -blockdev blkverify,raw=f,test=q,node-name=v -blockdev preallocate,file=f,node-name=p "
+     "-device virtio-blk-device,drive=p -S -display none -bios none", "", None),
+    ("-M virt -blockdev driver=blkdebug,image=no,node-name=b", r"-blockdev .*: Cannot find device='' nor node-name='no'", 1),
+    ("-M virt -drive driver=blkdebug,image.driver=file,image.filename={dir}/raw,foo=1", r"-drive .*: Block protocol 'blkdebug' does not support the option 'foo'", 1),
+    ("-M virt -drive file=json:{{,format=raw", r"-drive .*: Could not parse the JSON options: .*", 1),
+    ("-M virt -drive driver=host_cdrom,filename=/nonexistent", r"-drive .*: Could not open '/nonexistent': No such file or directory", 1),
     ("-M virt -drive if=none,id=a,file={dir}/raw,format=qcow2 -device virtio-blk-device,drive=a", r".*Image is not in qcow2 format", 1),
     ("-M virt -blockdev qcow2,node-name=a,file.driver=file,file.filename={dir}/raw -device virtio-blk-device,drive=a",
      r".*: -blockdev .*: '.*/raw': Image is not in qcow2 format", 1),
