@@ -25,10 +25,14 @@ typedef struct TypeRow {
 
 #define EMPTY "Empty"
 #define JOB_COMMON                                                                                 \
-    "job-id?:str device:str sync:MirrorSyncMode speed?:int on-source-error?:BlockdevOnError "      \
-    "on-target-error?:BlockdevOnError filter-node-name?:str auto-finalize?:bool "                  \
-    "auto-dismiss?:bool "
-#define BACKUP JOB_COMMON "bitmap?:str bitmap-mode?:BitmapSyncMode compress?:bool "
+    "job-id?:str device:str target:str sync:MirrorSyncMode speed?:int "                            \
+    "on-source-error?:BlockdevOnError on-target-error?:BlockdevOnError filter-node-name?:str "     \
+    "auto-finalize?:bool auto-dismiss?:bool "
+#define BACKUP                                                                                     \
+    JOB_COMMON "bitmap?:str bitmap-mode?:BitmapSyncMode compress?:bool x-perf?:any "               \
+               "on-cbw-error?:OnCbwError discard-source?:bool "
+#define MIRROR    JOB_COMMON "granularity?:int replaces?:str buf-size?:int copy-mode?:MirrorCopyMode "
+#define NEW_IMAGE "format?:str mode?:NewImageMode "
 #define NODE_INFO                                                                                  \
     "file:str node-name:str ro:bool drv:str backing_file?:str backing_file_depth:int "             \
     "children:[BlockdevChild] active:bool encrypted:bool detect_zeroes:DetectZeroes bps:int "      \
@@ -109,6 +113,80 @@ static const TypeRow types[] = {
     {"VersionTriple", "major:int minor:int micro:int"},
     {"WatchdogAction", "= reset shutdown poweroff pause debug none inject-nmi"},
     /* Disks. */
+    {"BitmapSyncMode", "= on-success never always"},
+    {"BlockDirtyBitmap", "node:str name:str"},
+    {"BlockDirtyBitmapAdd", "node:str name:str granularity?:int persistent?:bool disabled?:bool"},
+    {"BlockDirtyBitmapMerge", "node:str target:str bitmaps:[BlockDirtyBitmapOrStr]"},
+    {"BlockDirtyBitmapOrStr", "| str BlockDirtyBitmap"},
+    {"BlockdevAioOptions", "= threads native io_uring"},
+    {"BlockdevBackup", BACKUP},
+    {"BlockdevCacheOptions", "direct?:bool no-flush?:bool"},
+    {"BlockdevCreateDriver", "= file qcow2"},
+    {"BlockdevCreateOptions", "driver:BlockdevCreateDriver @driver file=BlockdevCreateOptionsFile "
+                              "qcow2=BlockdevCreateOptionsQcow2"},
+    {"BlockdevCreateOptionsFile", "filename:str size:int preallocation?:PreallocMode nocow?:bool"},
+    {"BlockdevCreateOptionsQcow2",
+     "file:BlockdevRef size:int version?:BlockdevQcow2Version backing-file?:str backing-fmt?:str "
+     "cluster-size?:int preallocation?:PreallocMode lazy-refcounts?:bool refcount-bits?:int "
+     "extended-l2?:bool compression-type?:Qcow2CompressionType"},
+    {"BlockdevDiscardOptions", "= ignore unmap"},
+    {"BlockdevDriver", "= file host_device nbd qcow2 raw throttle"},
+    {"BlockdevMirror", MIRROR},
+    {"BlockdevOptions",
+     "driver:BlockdevDriver node-name?:str discard?:BlockdevDiscardOptions "
+     "cache?:BlockdevCacheOptions read-only?:bool auto-read-only?:bool force-share?:bool "
+     "detect-zeroes?:DetectZeroes @driver file=BlockdevOptionsFile "
+     "host_device=BlockdevOptionsFile nbd=BlockdevOptionsNbd qcow2=BlockdevOptionsQcow2 "
+     "raw=BlockdevOptionsRaw throttle=BlockdevOptionsThrottle"},
+    {"BlockdevOptionsFile", "filename:str locking?:OnOffAuto aio?:BlockdevAioOptions"},
+    {"BlockdevOptionsNbd",
+     "server:SocketAddress export?:str reconnect-delay?:int open-timeout?:int"},
+    {"BlockdevOptionsQcow2",
+     "file:BlockdevRef backing?:BlockdevRefOrNull lazy-refcounts?:bool "
+     "pass-discard-request?:bool pass-discard-snapshot?:bool pass-discard-other?:bool "
+     "overlap-check?:any cache-size?:int l2-cache-size?:int refcount-cache-size?:int "
+     "data-file?:BlockdevRef"},
+    {"BlockdevOptionsRaw", "file:BlockdevRef offset?:int size?:int"},
+    {"BlockdevOptionsThrottle", "throttle-group:str file:BlockdevRef"},
+    {"BlockdevQcow2Version", "= v2 v3"},
+    {"BlockdevRef", "| str BlockdevOptions"},
+    {"BlockdevRefOrNull", "| str null BlockdevOptions"},
+    {"BlockdevSnapshot", "node:str overlay:str"},
+    {"BlockdevSnapshotSync", "device?:str node-name?:str snapshot-file:str snapshot-node-name?:str "
+                             "format?:str mode?:NewImageMode"},
+    {"DriveBackup", BACKUP NEW_IMAGE},
+    {"DriveMirror", MIRROR NEW_IMAGE "node-name?:str unmap?:bool"},
+    {"OnCbwError", "= break-snapshot"},
+    {"OnOffAuto", "= auto on off"},
+    {"PreallocMode", "= off metadata falloc full"},
+    {"SocketAddress", "type:SocketAddressType @type inet=InetSocketAddress unix=UnixSocketAddress"},
+    {"SocketAddressType", "= inet unix"},
+    {"InetSocketAddress", "host:str port:str"},
+    {"UnixSocketAddress", "path:str"},
+    {"TransactionAction",
+     "type:TransactionActionKind @type abort=AbortWrapper "
+     "block-dirty-bitmap-add=BlockDirtyBitmapAddWrapper "
+     "block-dirty-bitmap-clear=BlockDirtyBitmapWrapper "
+     "block-dirty-bitmap-disable=BlockDirtyBitmapWrapper "
+     "block-dirty-bitmap-enable=BlockDirtyBitmapWrapper "
+     "block-dirty-bitmap-merge=BlockDirtyBitmapMergeWrapper "
+     "block-dirty-bitmap-remove=BlockDirtyBitmapWrapper blockdev-backup=BlockdevBackupWrapper "
+     "blockdev-snapshot=BlockdevSnapshotWrapper "
+     "blockdev-snapshot-sync=BlockdevSnapshotSyncWrapper drive-backup=DriveBackupWrapper"},
+    {"TransactionActionKind",
+     "= abort block-dirty-bitmap-add block-dirty-bitmap-clear block-dirty-bitmap-disable "
+     "block-dirty-bitmap-enable block-dirty-bitmap-merge block-dirty-bitmap-remove "
+     "blockdev-backup blockdev-snapshot blockdev-snapshot-sync drive-backup"},
+    {"AbortWrapper", "data:Empty"},
+    {"BlockDirtyBitmapAddWrapper", "data:BlockDirtyBitmapAdd"},
+    {"BlockDirtyBitmapMergeWrapper", "data:BlockDirtyBitmapMerge"},
+    {"BlockDirtyBitmapWrapper", "data:BlockDirtyBitmap"},
+    {"BlockdevBackupWrapper", "data:BlockdevBackup"},
+    {"BlockdevSnapshotSyncWrapper", "data:BlockdevSnapshotSync"},
+    {"BlockdevSnapshotWrapper", "data:BlockdevSnapshot"},
+    {"DriveBackupWrapper", "data:DriveBackup"},
+    {"TransactionProperties", "completion-mode?:ActionCompletionMode"},
+    {"ActionCompletionMode", "= individual"},
     {"BlockDeviceInfo", NODE_INFO},
     {"BlockDeviceIoStatus", "= ok failed nospace"},
     {"BlockDeviceStats",
@@ -128,8 +206,9 @@ static const TypeRow types[] = {
                   "inserted?:BlockDeviceInfo io-status?:BlockDeviceIoStatus"},
     {"BlockJobInfo", "type:JobType device:str len:int offset:int busy:bool paused:bool speed:int "
                      "io-status:BlockDeviceIoStatus ready:bool status:JobStatus "
-                     "auto-finalize:bool auto-dismiss:bool error?:str "
-                     "actively-synced?:bool"},
+                     "auto-finalize:bool auto-dismiss:bool error?:str @type "
+                     "mirror=BlockJobInfoMirror"},
+    {"BlockJobInfoMirror", "actively-synced:bool"},
     {"BlockStats",
      "device?:str qdev?:str node-name?:str stats:BlockDeviceStats backing?:BlockStats"},
     {"BlockdevCacheInfo", "writeback:bool direct:bool no-flush:bool"},

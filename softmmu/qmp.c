@@ -12,6 +12,7 @@
  * Test: tests/qmp/
  */
 #include "qmp.h"
+#include "qmp-block.h"
 #include "softmmu/softmmu-config.h"
 #include <string.h>
 
@@ -153,8 +154,9 @@ static const QmpCommand commands[] = {
 
 const QmpCommand *qmp_command_at(unsigned i)
 {
-    const QmpCommand *const tables[] = {commands, qmp_machine_commands, qmp_qom_commands,
-                                        qmp_block_commands};
+    const QmpCommand *const tables[] = {commands,         qmp_machine_commands,
+                                        qmp_qom_commands, qmp_block_commands,
+                                        qmp_job_commands, qmp_transaction_commands};
 
     for (unsigned t = 0; t < G_N_ELEMENTS(tables); t++) {
         for (const QmpCommand *c = tables[t]; c->name; c++) {

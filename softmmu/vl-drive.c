@@ -846,14 +846,15 @@ static bool node_prepare(Machine *m, OptDict *d, GError **err)
     return true;
 }
 
-/* "backing" names a node, or is null: then the image's own counts. */
+/* "backing" names a node, or is null or empty: then there is none, whatever the image says. */
 static bool node_backing(Machine *m, OptDict *d, GError **err)
 {
     const char *name = opt_get(d, "backing");
-    OptDict *below = name && *name ? node_find(m, name) : NULL;
+    bool none = opt_kind(d, "backing") == JSON_NULL || (name && !*name);
+    OptDict *below = name && !none ? node_find(m, name) : NULL;
 
-    if (name && *name && (!below || !opt_get(below, "file"))) {
-        rhea_error_set(err, "Cannot find device='' nor node-name='%s'", name);
+    if (name && !none && (!below || !opt_get(below, "file"))) {
+        rhea_error_set(err, "Cannot find device='%s' nor node-name='%s'", name, name);
         return false;
     }
     if (below) {
@@ -866,6 +867,8 @@ static bool node_backing(Machine *m, OptDict *d, GError **err)
             opt_set(d, "backing.driver", opt_get(below, "format"));
             opt_set(d, "backing.file.filename", opt_get(below, "file"));
         }
+    } else if (none) {
+        opt_set(d, "backing.file.filename", "");
     } else if (!name && !backing_describe(m, d, err)) {
         return false;
     }

@@ -387,13 +387,10 @@ bool device_realize(Device *d, DeviceBus *bus, GError **err)
 
 void device_free(Device *d)
 {
+    Machine *m = d->machine;
     g_autofree char *path = d->leaving ? device_path(d) : NULL;
+    g_autofree char *id = path ? g_strdup(d->id) : NULL;
 
-    if (path && d->id) {
-        machine_event(d->machine, "DEVICE_DELETED", "{'device': %s, 'path': %s}", d->id, path);
-    } else if (path) {
-        machine_event(d->machine, "DEVICE_DELETED", "{'path': %s}", path);
-    }
     if (d->realized) {
         if (d->machine) {
             g_ptr_array_remove(machine_devices(d->machine)->devices, d);
@@ -421,6 +418,11 @@ void device_free(Device *d)
     g_free(d->id);
     g_mutex_clear(&d->lock);
     g_free(d);
+    if (path && id) {
+        machine_event(m, "DEVICE_DELETED", "{'device': %s, 'path': %s}", id, path);
+    } else if (path) {
+        machine_event(m, "DEVICE_DELETED", "{'path': %s}", path);
+    }
 }
 
 void device_state_reset_from(void *dev, const char *first)

@@ -121,6 +121,8 @@ typedef struct BlockTracker {
     void *opaque;
 } BlockTracker;
 void block_track(BlockBackend *b, const BlockTracker *t);
+/* The same within block_quiesce(). */
+void block_track_quiesced(BlockBackend *b, const BlockTracker *t);
 /* Calls fn when no request is under way, and lets none begin before it returns. */
 void block_quiesce(BlockBackend *b, void (*fn)(void *opaque), void *opaque);
 /* Requests go to n from now on, which shows the same bytes; the node before, where some may still

@@ -21,14 +21,26 @@
 #ifndef IO_JOB_H
 #define IO_JOB_H
 
+#include "io/bitmap.h"
 #include "io/node.h"
 
 typedef struct Job Job;
 
 typedef enum JobKind { JOB_MIRROR, JOB_BACKUP, JOB_STREAM, JOB_COMMIT } JobKind;
 
-/* What mirror and backup copy to begin with: all, what the topmost image holds, nothing. */
-typedef enum JobSync { JOB_SYNC_FULL, JOB_SYNC_TOP, JOB_SYNC_NONE } JobSync;
+/* What mirror and backup copy to begin with: all, what the topmost image holds, nothing; of a
+ * backup also what a bitmap says. */
+typedef enum JobSync { JOB_SYNC_FULL, JOB_SYNC_TOP, JOB_SYNC_NONE, JOB_SYNC_BITMAP } JobSync;
+
+/* On an error of the source or the target: the job ends; it tries again; it stops if the storage is
+ * full, else it ends; it stops, and tries again when it is resumed. A stream that ignores errors
+ * goes on without that part, and ends with the error. */
+typedef enum JobOnError {
+    JOB_ON_ERROR_REPORT,
+    JOB_ON_ERROR_IGNORE,
+    JOB_ON_ERROR_ENOSPC,
+    JOB_ON_ERROR_STOP,
+} JobOnError;
 
 typedef enum JobStatus {
     JOB_CREATED,
@@ -41,20 +53,25 @@ typedef enum JobStatus {
 typedef struct JobOptions {
     JobKind kind;
     const char *id;
-    BlockBackend *backend; /* of the guest that writes to the source; NULL: nobody does */
-    BlockNode *source;     /* stream: the image that gets the data; commit: the topmost one */
-    BlockNode *target;     /* not of stream */
-    BlockNode *base;       /* of the source's chain, left out: stream, commit; NULL: all of it.
-                            * Mirror, backup: below the images that `sync` means; NULL: the first */
-    JobSync sync;          /* mirror, backup */
-    uint64_t granularity;  /* bytes, a power of two; 0: 64 KiB */
-    uint64_t speed;        /* bytes a second; 0: no limit */
+    BlockBackend *backend;     /* of the guest that writes to the source; NULL: nobody does */
+    BlockNode *source;         /* stream: the image that gets the data; commit: the topmost one */
+    BlockNode *target;         /* not of stream */
+    BlockNode *base;           /* of the source's chain, left out: stream, commit; NULL: all of it.
+                                * Mirror, backup: below the images that `sync` means; NULL: the first */
+    JobSync sync;              /* mirror, backup */
+    const DirtyBitmap *bitmap; /* JOB_SYNC_BITMAP: looked at until it has begun */
+    JobOnError on_source_error, on_target_error;
+    bool write_blocking;  /* mirror: a guest's write ends when the target has it as well */
+    uint64_t granularity; /* bytes, a power of two; 0: 64 KiB */
+    uint64_t speed;       /* bytes a second; 0: no limit */
     /* Both may be NULL; on the job's thread. pivot: a mirror is complete, and the guest's writes
      * are held until it returns. */
     void (*progress)(void *opaque, uint64_t done, uint64_t total);
     void (*pivot)(void *opaque);
     /* The status is another one. From any thread, within the job: it may do no more than post. */
-    void (*changed)(void *opaque);
+    void (*changed)(void *opaque, JobStatus status);
+    /* An error (an errno), and what is done: not JOB_ON_ERROR_ENOSPC. As changed(). */
+    void (*error)(void *opaque, bool write, int error, JobOnError action);
     void *opaque;
 } JobOptions;
 
@@ -63,11 +80,19 @@ typedef struct JobInfo {
     JobStatus status;
     const char *id;
     uint64_t done, total, speed; /* bytes; total may grow */
+    int error;                   /* of one that an error stopped: an errno; else 0 */
+    bool synced;                 /* write_blocking, and the target is the same as the source */
     int ret;                     /* of a concluded one: 0, -ECANCELED, a negative errno */
 } JobInfo;
 
 /* NULL and *err: the options do not go together. */
 Job *job_new(const JobOptions *o, GError **err);
+/* Within block_quiesce() of its backend: from now on it sees each change, and a backup is of this
+ * moment. Else that is so soon after its start. */
+void job_begin_quiesced(Job *j);
+void job_undo_quiesced(Job *j); /* before it is started */
+/* A backup's, when it has ended: true where the target does not have the source's data yet. */
+bool job_left(Job *j, uint64_t off, uint64_t len);
 void job_start(Job *j);
 int job_run(Job *j);
 /* Until it has concluded: its result. */
@@ -76,7 +101,7 @@ int job_wait(Job *j);
 void job_free(Job *j);
 
 void job_info(Job *j, JobInfo *i);
-/* Pauses add up. A job stops between two pieces of data. */
+/* Pauses add up, as does a stop by an error. A job stops between two pieces of data. */
 void job_pause(Job *j);
 void job_resume(Job *j);
 void job_set_speed(Job *j, uint64_t speed);

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
+#include "io/bitmap.h"
 #include "io/block.h"
 
 typedef struct BlockNode BlockNode;
@@ -90,6 +91,7 @@ struct BlockNode {
     BlockNode *file;    /* of a format node or a filter */
     BlockNode *data;    /* external data file, or NULL */
     BlockNode *backing; /* or NULL */
+    DirtyBitmap *bitmaps;
     char *backing_name; /* as the image has it, or NULL; set even if the node was not opened */
     char *backing_format;
     char *data_name;

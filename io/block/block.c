@@ -428,6 +428,11 @@ void block_quiesce(BlockBackend *b, void (*fn)(void *opaque), void *opaque)
     g_mutex_unlock(&b->lock);
 }
 
+void block_track_quiesced(BlockBackend *b, const BlockTracker *t)
+{
+    b->tracker = t ? *t : (BlockTracker){0};
+}
+
 typedef struct NewTracker {
     BlockBackend *b;
     const BlockTracker *t;
@@ -437,7 +442,7 @@ static void tracker_set(void *opaque)
 {
     NewTracker *n = opaque;
 
-    n->b->tracker = n->t ? *n->t : (BlockTracker){0};
+    block_track_quiesced(n->b, n->t);
 }
 
 void block_track(BlockBackend *b, const BlockTracker *t)

@@ -4,8 +4,9 @@
  * Block jobs. See include/io/job.h.
  *
  * All go over the disk in granules, each of which has a byte in `state`:
- *   mirror   DIRTY: to be copied. It is cleared before the copy, and a write sets it when it is
- *            done, so a write that falls into a copy makes it be copied again.
+ *   mirror   DIRTY: to be copied. It is BUSY during the copy, and a write sets it when it is
+ *            done, so a write that falls into a copy makes it be copied again. With write_blocking
+ *            the write copies it at once instead, after the copy that is under way.
  *   backup   a write first has its granules copied (BUSY meanwhile: one at a time for each).
  *   stream   BUSY: being filled. A write that touches it waits, and the filling waits for those
  *            that are under way (`writes`), so that old data never lands on new.
@@ -20,8 +21,10 @@
 
 #include "rhea/error.h"
 
-#define GRANULE 65536
-#define USEC    G_USEC_PER_SEC
+#define GRANULE     65536
+#define USEC        G_USEC_PER_SEC
+/* Between an error that is ignored and the next try. */
+#define IGNORE_TIME (USEC / 10)
 
 enum { CLEAN, DIRTY, BUSY };
 
@@ -37,7 +40,9 @@ struct Job {
     GCond cond; /* anything below changed */
     JobStatus status;
     unsigned pauses;
-    bool cancelled, completing, pivoting;
+    bool cancelled, completing, pivoting, begun;
+    bool halted; /* one of the pauses is for an error, */
+    int error;   /* this one */
     int ret;
     uint64_t done, total;
     double next; /* monotonic microseconds when the limit lets the next piece go */
@@ -62,54 +67,61 @@ static bool overlaps(Range a, Range b)
     return a.off < b.off + b.len && b.off < a.off + a.len;
 }
 
-/* What the source shows at a range, to the target; holes stay holes. */
-static int copy_out(Job *j, Range r, uint8_t *buf)
+/* A piece of work; *write: it was a write that failed. */
+typedef int Piece(Job *j, Range r, uint8_t *buf, bool *write);
+
+/* Bytes at a range, or zeroes; holes stay holes. */
+static int transfer(BlockNode *from, BlockNode *to, uint64_t at, const NodeExtent *e, uint8_t *buf,
+                    bool *write)
+{
+    int ret = e->zero ? 0 : node_pread(from, at, buf, e->len);
+
+    *write = ret == 0;
+    return ret < 0   ? ret
+           : e->zero ? node_zero(to, at, e->len, true)
+                     : node_pwrite(to, at, buf, e->len);
+}
+
+/* What the source shows at a range, to the target. */
+static int copy_out(Job *j, Range r, uint8_t *buf, bool *write)
 {
     BlockNode *from = j->o.source;
     NodeExtent e;
     int ret = 0;
 
     for (uint64_t at = r.off, end = r.off + r.len; ret == 0 && at < end; at += e.len) {
+        *write = false;
         ret = node_status_chain(from, NULL, at, end - at, &e, NULL, NULL);
-        if (ret == 0 && e.zero) {
-            ret = node_zero(j->o.target, at, e.len, true);
-        } else if (ret == 0) {
-            ret = node_pread(from, at, buf, e.len);
-            ret = ret < 0 ? ret : node_pwrite(j->o.target, at, buf, e.len);
-        }
+        ret = ret < 0 ? ret : transfer(from, j->o.target, at, &e, buf, write);
     }
     return ret;
 }
 
 /* What the chain above the base holds, to the target. */
-static int commit_out(Job *j, Range r)
+static int commit_out(Job *j, Range r, uint8_t *buf, bool *write)
 {
     NodeExtent e;
     int ret = 0;
 
     for (uint64_t at = r.off, end = r.off + r.len; ret == 0 && at < end; at += e.len) {
+        *write = false;
         ret = node_status_chain(j->o.source, j->o.base, at, end - at, &e, NULL, NULL);
-        if (ret < 0 || !e.allocated) {
-            continue;
-        }
-        if (e.zero) {
-            ret = node_zero(j->o.target, at, e.len, true);
-        } else {
-            ret = node_pread(j->o.source, at, j->buf, e.len);
-            ret = ret < 0 ? ret : node_pwrite(j->o.target, at, j->buf, e.len);
+        if (ret == 0 && e.allocated) {
+            ret = transfer(j->o.source, j->o.target, at, &e, buf, write);
         }
     }
     return ret;
 }
 
 /* What the source itself does not hold and the chain below, above the base, does, into it. */
-static int stream_in(Job *j, Range r)
+static int stream_in(Job *j, Range r, uint8_t *buf, bool *write)
 {
     BlockNode *to = j->o.source;
     NodeExtent e, below;
     int ret = 0;
 
     for (uint64_t at = r.off, end = r.off + r.len; ret == 0 && at < end; at += e.len) {
+        *write = false;
         ret = node_status(to, at, end - at, &e);
         if (ret < 0 || e.allocated || !to->backing || at >= to->backing->size) {
             continue;
@@ -120,17 +132,119 @@ static int stream_in(Job *j, Range r)
             continue;
         }
         e.len = below.len;
-        if (!below.allocated) {
-            continue;
-        }
-        if (below.zero) {
-            ret = node_zero(to, at, e.len, true);
-        } else {
-            ret = node_pread(to->backing, at, j->buf, e.len);
-            ret = ret < 0 ? ret : node_pwrite(to, at, j->buf, e.len);
+        if (below.allocated) {
+            ret = transfer(to->backing, to, at, &below, buf, write);
         }
     }
     return ret;
+}
+
+/* ---- status, pauses, errors ---- */
+
+static void status_set_locked(Job *j, JobStatus s)
+{
+    bool changed = j->status != s;
+
+    j->status = s;
+    g_cond_broadcast(&j->cond);
+    if (changed && j->o.changed) {
+        j->o.changed(j->o.opaque, s);
+    }
+}
+
+/* Between two pieces: pauses, the limit. False: it was cancelled, or has failed elsewhere. */
+static bool point(Job *j)
+{
+    g_mutex_lock(&j->lock);
+    while (!j->cancelled && j->ret == 0) {
+        gint64 now = g_get_monotonic_time();
+
+        if (j->pauses > 0) {
+            JobStatus was = j->status;
+
+            status_set_locked(j, JOB_PAUSED);
+            while (j->pauses > 0 && !j->cancelled && j->ret == 0) {
+                g_cond_wait(&j->cond, &j->lock);
+            }
+            status_set_locked(j, was);
+        } else if (j->o.speed && j->next > now) {
+            g_cond_wait_until(&j->cond, &j->lock, (gint64)j->next);
+        } else {
+            break;
+        }
+    }
+    bool go = !j->cancelled && j->ret == 0;
+    g_mutex_unlock(&j->lock);
+    return go;
+}
+
+/* A piece is done: the limit and the progress count it. */
+static void count(Job *j, uint64_t len, bool progress)
+{
+    g_mutex_lock(&j->lock);
+    if (j->o.speed) {
+        j->next = MAX(j->next, g_get_monotonic_time()) + (double)len / j->o.speed * USEC;
+    }
+    j->done += progress ? len : 0;
+    uint64_t done = j->done, total = j->total;
+    g_mutex_unlock(&j->lock);
+    if (j->o.progress) {
+        j->o.progress(j->o.opaque, done, total);
+    }
+}
+
+/*
+ * A piece failed. True: it is to be tried again; on the job's thread (own) that may be a while
+ * later. False: the job is at its end. A guest's write waits for nothing here: a backup that misses
+ * what it overwrites is lost, whatever was asked for.
+ */
+static bool try_again(Job *j, bool write, int ret, bool own)
+{
+    JobOnError action = write ? j->o.on_target_error : j->o.on_source_error;
+
+    if (action == JOB_ON_ERROR_ENOSPC) {
+        action = ret == -ENOSPC ? JOB_ON_ERROR_STOP : JOB_ON_ERROR_REPORT;
+    }
+    if (!own && j->o.kind == JOB_BACKUP) {
+        action = JOB_ON_ERROR_REPORT;
+    }
+    g_mutex_lock(&j->lock);
+    bool go = !j->cancelled && j->ret == 0;
+    if (go && j->o.error) {
+        j->o.error(j->o.opaque, write, -ret, action);
+    }
+    if (go && action == JOB_ON_ERROR_REPORT) {
+        j->ret = ret;
+        g_cond_broadcast(&j->cond);
+    } else if (go && action == JOB_ON_ERROR_IGNORE) {
+        gint64 until = g_get_monotonic_time() + IGNORE_TIME;
+
+        while (own && !j->cancelled && g_cond_wait_until(&j->cond, &j->lock, until)) {
+        }
+    } else if (go && !j->halted) {
+        j->halted = true;
+        j->error = -ret;
+        j->pauses++;
+        g_cond_broadcast(&j->cond);
+    }
+    go = !j->cancelled && j->ret == 0;
+    g_mutex_unlock(&j->lock);
+    return own ? point(j) : go;
+}
+
+/* What ends a job early. */
+static int early(const Job *j)
+{
+    return j->ret < 0 ? j->ret : -ECANCELED;
+}
+
+static int flush_all(Job *j, BlockNode *n)
+{
+    int ret;
+
+    while ((ret = node_flush(n)) < 0 && try_again(j, true, ret, true)) {
+    }
+    return ret < 0 ? early(j) : 0;
 }
 
 /* ---- the guest's writes, on workers of its backend ---- */
@@ -142,29 +256,48 @@ static void granules_of(const Job *j, Range r, uint64_t *first, uint64_t *last)
     *last = MIN((r.off + r.len - 1) / j->o.granularity, j->n_granules - 1);
 }
 
-/* Backup: this granule is in the target when it returns. */
-static int granule_save(Job *j, uint64_t i, uint8_t *buf)
+/* Backup: this granule is in the target when it returns 0. */
+static int granule_save(Job *j, uint64_t i, uint8_t *buf, bool own)
 {
-    int ret = 0;
+    bool write = false;
+    int ret;
 
-    g_mutex_lock(&j->lock);
-    while (j->state[i] == BUSY) {
-        g_cond_wait(&j->cond, &j->lock);
-    }
-    if (j->state[i] == DIRTY) {
-        j->state[i] = BUSY;
+    do {
+        g_mutex_lock(&j->lock);
+        while (j->state[i] == BUSY) {
+            g_cond_wait(&j->cond, &j->lock);
+        }
+        bool dirty = j->state[i] == DIRTY;
+        j->state[i] = dirty ? BUSY : CLEAN;
         g_mutex_unlock(&j->lock);
-        ret = copy_out(j, granule(j, i), buf);
+        if (!dirty) {
+            return 0;
+        }
+        ret = copy_out(j, granule(j, i), buf, &write);
         g_mutex_lock(&j->lock);
         j->state[i] = ret < 0 ? DIRTY : CLEAN;
         j->done += ret < 0 ? 0 : granule(j, i).len;
-        if (ret < 0 && j->ret == 0) {
-            j->ret = ret; /* the guest's write goes on; the backup is lost */
-        }
         g_cond_broadcast(&j->cond);
-    }
-    g_mutex_unlock(&j->lock);
+        g_mutex_unlock(&j->lock);
+    } while (ret < 0 && try_again(j, write, ret, own));
     return ret;
+}
+
+/* Mirror: a copy of a BUSY granule. False: the job is at its end; else it may be dirty again. */
+static bool granule_mirror(Job *j, uint64_t i, uint8_t *buf, bool own)
+{
+    bool write = false;
+    int ret = copy_out(j, granule(j, i), buf, &write);
+
+    g_mutex_lock(&j->lock);
+    if (j->state[i] == BUSY) {
+        j->state[i] = ret < 0 ? DIRTY : CLEAN;
+        j->dirty += ret < 0;
+    }
+    j->done += ret < 0 ? 0 : granule(j, i).len;
+    g_cond_broadcast(&j->cond);
+    g_mutex_unlock(&j->lock);
+    return ret == 0 || try_again(j, write, ret, own);
 }
 
 static void stream_wait_locked(Job *j, Range r)
@@ -195,7 +328,8 @@ static void write_begins(void *opaque, uint64_t off, uint64_t len)
 
         granules_of(j, r, &first, &last);
         for (uint64_t i = first; i <= last; i++) {
-            if (granule_save(j, i, buf) < 0) {
+            /* If it fails the guest's write goes on, and the backup is lost. */
+            if (granule_save(j, i, buf, false) < 0) {
                 break;
             }
         }
@@ -211,11 +345,45 @@ static void write_begins(void *opaque, uint64_t off, uint64_t len)
     g_mutex_unlock(&j->lock);
 }
 
+static void mirror_mark_locked(Job *j, uint64_t i)
+{
+    if (j->state[i] != DIRTY) {
+        j->state[i] = DIRTY;
+        j->dirty++;
+        j->total += granule(j, i).len;
+    }
+}
+
+/* The guest has written to it, and the target gets that now. */
+static void mirror_follow(Job *j, uint64_t i, uint8_t *buf)
+{
+    g_mutex_lock(&j->lock);
+    while (j->state[i] == BUSY) {
+        g_cond_wait(&j->cond, &j->lock);
+    }
+    mirror_mark_locked(j, i);
+    bool go = !j->cancelled && j->ret == 0 && j->pauses == 0;
+    if (go) {
+        j->state[i] = BUSY;
+        j->dirty--;
+    }
+    g_mutex_unlock(&j->lock);
+    if (go) {
+        granule_mirror(j, i, buf, false);
+    }
+}
+
 static void write_ends(void *opaque, uint64_t off, uint64_t len)
 {
     Job *j = opaque;
     uint64_t first, last;
+    bool mirror = j->o.kind == JOB_MIRROR;
+    g_autofree uint8_t *buf = mirror && j->o.write_blocking ? g_malloc(j->o.granularity) : NULL;
 
+    granules_of(j, (Range){off, len}, &first, &last);
+    for (uint64_t i = first; buf && i <= last; i++) {
+        mirror_follow(j, i, buf);
+    }
     g_mutex_lock(&j->lock);
     for (unsigned i = 0; i < j->writes->len; i++) {
         Range *w = &g_array_index(j->writes, Range, i);
@@ -225,15 +393,8 @@ static void write_ends(void *opaque, uint64_t off, uint64_t len)
             break;
         }
     }
-    if (j->o.kind == JOB_MIRROR) {
-        granules_of(j, (Range){off, len}, &first, &last);
-        for (uint64_t i = first; i <= last; i++) {
-            if (j->state[i] != DIRTY) {
-                j->state[i] = DIRTY;
-                j->dirty++;
-                j->total += granule(j, i).len;
-            }
-        }
+    for (uint64_t i = first; mirror && !buf && i <= last; i++) {
+        mirror_mark_locked(j, i);
     }
     g_cond_broadcast(&j->cond);
     g_mutex_unlock(&j->lock);
@@ -241,92 +402,74 @@ static void write_ends(void *opaque, uint64_t off, uint64_t len)
 
 /* ---- the job's thread ---- */
 
-static void status_set_locked(Job *j, JobStatus s)
+static bool begins_by_status(const Job *j)
 {
-    bool changed = j->status != s;
-
-    j->status = s;
-    g_cond_broadcast(&j->cond);
-    if (changed && j->o.changed) {
-        j->o.changed(j->o.opaque);
-    }
+    return j->o.sync == JOB_SYNC_TOP && (j->o.kind == JOB_MIRROR || j->o.kind == JOB_BACKUP);
 }
 
-/* Between two pieces: pauses, the limit. False: it was cancelled, or has failed elsewhere. */
-static bool point(Job *j)
+/* Where there is something to copy to begin with. A backup takes all for that until it knows
+ * better, and one of nothing copies all that the guest is about to write to. */
+static void state_begin(Job *j)
 {
-    g_mutex_lock(&j->lock);
-    while (!j->cancelled && j->ret == 0) {
-        gint64 now = g_get_monotonic_time();
+    bool backup = j->o.kind == JOB_BACKUP, mirror = j->o.kind == JOB_MIRROR;
 
-        if (j->pauses > 0) {
-            JobStatus was = j->status;
-
-            status_set_locked(j, JOB_PAUSED);
-            while (j->pauses > 0 && !j->cancelled) {
-                g_cond_wait(&j->cond, &j->lock);
-            }
-            status_set_locked(j, was);
-        } else if (j->o.speed && j->next > now) {
-            g_cond_wait_until(&j->cond, &j->lock, (gint64)j->next);
-        } else {
-            break;
-        }
-    }
-    bool go = !j->cancelled && j->ret == 0;
-    g_mutex_unlock(&j->lock);
-    return go;
-}
-
-/* A piece is done: the limit and the progress count it. */
-static void count(Job *j, uint64_t len, bool progress)
-{
-    g_mutex_lock(&j->lock);
-    if (j->o.speed) {
-        j->next = MAX(j->next, g_get_monotonic_time()) + (double)len / j->o.speed * USEC;
-    }
-    j->done += progress ? len : 0;
-    uint64_t done = j->done, total = j->total;
-    g_mutex_unlock(&j->lock);
-    if (j->o.progress) {
-        j->o.progress(j->o.opaque, done, total);
-    }
-}
-
-/* DIRTY where there is something to copy to begin with. */
-static int state_init(Job *j)
-{
-    bool backup = j->o.kind == JOB_BACKUP;
-    JobSync sync = j->o.kind == JOB_MIRROR || backup ? j->o.sync : JOB_SYNC_NONE;
-
-    if (backup && sync == JOB_SYNC_NONE) {
-        sync = JOB_SYNC_FULL; /* only what the guest writes to is copied, but whatever that is */
-    }
-    for (uint64_t i = 0; sync != JOB_SYNC_NONE && i < j->n_granules; i++) {
+    for (uint64_t i = 0; (backup || mirror) && i < j->n_granules; i++) {
         Range r = granule(j, i);
-        bool there = sync == JOB_SYNC_FULL;
 
-        for (uint64_t at = r.off, end = r.off + r.len; !there && at < end;) {
-            NodeExtent e;
-            int ret = node_status_chain(j->o.source, j->o.base ? j->o.base : j->o.source->backing,
-                                        at, end - at, &e, NULL, NULL);
-
-            if (ret < 0) {
-                return ret;
-            }
-            there = e.allocated;
-            at += e.len;
-        }
-        if (there) {
+        if (j->o.sync == JOB_SYNC_BITMAP ? bitmap_any(j->o.bitmap, r.off, r.len)
+                                         : backup || j->o.sync == JOB_SYNC_FULL) {
             j->state[i] = DIRTY;
             j->dirty++;
             j->total += r.len;
         }
     }
+}
+
+/* Does the topmost image, or those above the base, hold something of it? Or a negative errno. */
+static int is_there(Job *j, Range r)
+{
+    BlockNode *base = j->o.base ? j->o.base : j->o.source->backing;
+    NodeExtent e;
+
+    for (uint64_t at = r.off, end = r.off + r.len; at < end; at += e.len) {
+        int ret = node_status_chain(j->o.source, base, at, end - at, &e, NULL, NULL);
+
+        if (ret < 0 || e.allocated) {
+            return ret < 0 ? ret : 1;
+        }
+    }
     return 0;
 }
 
-/* The next dirty granule, which is clean from now on; false: there is none. */
+/* JOB_SYNC_TOP: the guest may be writing already. */
+static int state_refine(Job *j)
+{
+    bool backup = j->o.kind == JOB_BACKUP;
+
+    for (uint64_t i = 0; i < j->n_granules; i++) {
+        int there = is_there(j, granule(j, i));
+
+        if (there < 0) {
+            if (!try_again(j, false, there, true)) {
+                return early(j);
+            }
+            i--;
+            continue;
+        }
+        g_mutex_lock(&j->lock);
+        if (backup && !there && j->state[i] == DIRTY) {
+            j->state[i] = CLEAN;
+            j->dirty--;
+            j->total -= granule(j, i).len;
+        } else if (!backup && there) {
+            mirror_mark_locked(j, i);
+        }
+        g_mutex_unlock(&j->lock);
+    }
+    return 0;
+}
+
+/* The next dirty granule, which is busy from now on; false: there is none. */
 static bool dirty_take_locked(Job *j, uint64_t *i)
 {
     if (j->dirty == 0) {
@@ -336,7 +479,7 @@ static bool dirty_take_locked(Job *j, uint64_t *i)
         j->cursor = (j->cursor + 1) % j->n_granules;
     }
     *i = j->cursor;
-    j->state[*i] = CLEAN;
+    j->state[*i] = BUSY;
     j->dirty--;
     return true;
 }
@@ -350,30 +493,49 @@ static void mirror_ready_locked(Job *j)
     }
 }
 
-/* The guest's writes are held until the target is the same as the source, and the pivot done. */
+static void gate_set(Job *j, bool closed)
+{
+    g_mutex_lock(&j->lock);
+    j->gate = closed;
+    g_cond_broadcast(&j->cond);
+    while (closed && j->writes->len > 0) {
+        g_cond_wait(&j->cond, &j->lock);
+    }
+    g_mutex_unlock(&j->lock);
+}
+
+/* The guest's writes are held until the target is the same as the source, and the pivot done; after
+ * an error they go on. */
 static int mirror_finish(Job *j)
 {
+    bool write = false;
     uint64_t i;
     int ret = 0;
 
+    gate_set(j, true);
     g_mutex_lock(&j->lock);
-    j->gate = true;
-    while (j->writes->len > 0) {
-        g_cond_wait(&j->cond, &j->lock);
-    }
     while (ret == 0 && dirty_take_locked(j, &i)) {
         g_mutex_unlock(&j->lock);
-        ret = copy_out(j, granule(j, i), j->buf);
+        ret = copy_out(j, granule(j, i), j->buf, &write);
         g_mutex_lock(&j->lock);
-        j->done += granule(j, i).len;
+        j->state[i] = ret < 0 ? DIRTY : CLEAN;
+        j->dirty += ret < 0;
+        j->done += ret < 0 ? 0 : granule(j, i).len;
     }
-    bool pivot = j->pivoting;
+    bool pivot = j->pivoting && !j->cancelled;
     g_mutex_unlock(&j->lock);
-    ret = ret < 0 ? ret : node_flush(j->o.target);
+    if (ret == 0) {
+        write = true;
+        ret = node_flush(j->o.target);
+    }
     if (ret == 0 && pivot && j->o.pivot) {
         j->o.pivot(j->o.opaque);
     }
-    return ret;
+    if (ret < 0) {
+        gate_set(j, false);
+        return try_again(j, write, ret, true) ? -EAGAIN : early(j);
+    }
+    return 0;
 }
 
 static int mirror_run(Job *j)
@@ -389,48 +551,48 @@ static int mirror_run(Job *j)
         }
         g_mutex_unlock(&j->lock);
         if (finish) {
-            return mirror_finish(j);
-        }
-        if (more) {
-            int ret = copy_out(j, granule(j, i), j->buf);
+            int ret = mirror_finish(j);
 
-            if (ret < 0) {
+            if (ret != -EAGAIN) {
                 return ret;
             }
-            count(j, granule(j, i).len, true);
+        }
+        if (more) {
+            if (!granule_mirror(j, i, j->buf, true)) {
+                break;
+            }
+            count(j, granule(j, i).len, false);
         }
     }
-    return j->ret < 0 ? j->ret : -ECANCELED;
+    return early(j);
 }
 
 static int backup_run(Job *j)
 {
-    if (j->o.sync == JOB_SYNC_NONE) {
+    while (j->o.sync == JOB_SYNC_NONE && point(j)) {
         g_mutex_lock(&j->lock);
-        while (!j->cancelled && j->ret == 0) {
+        while (!j->cancelled && j->ret == 0 && j->pauses == 0) {
             g_cond_wait(&j->cond, &j->lock);
         }
         g_mutex_unlock(&j->lock);
-        return j->ret < 0 ? j->ret : -ECANCELED;
     }
-    for (uint64_t i = 0; i < j->n_granules; i++) {
+    for (uint64_t i = 0; j->o.sync != JOB_SYNC_NONE && i < j->n_granules; i++) {
         if (!point(j)) {
-            return j->ret < 0 ? j->ret : -ECANCELED;
+            return early(j);
         }
         if (__atomic_load_n(&j->state[i], __ATOMIC_RELAXED) == CLEAN) {
             continue;
         }
-        int ret = granule_save(j, i, j->buf);
-        if (ret < 0) {
-            return ret;
+        if (granule_save(j, i, j->buf, true) < 0) {
+            return early(j);
         }
         count(j, granule(j, i).len, false);
     }
-    return node_flush(j->o.target);
+    return j->o.sync == JOB_SYNC_NONE ? early(j) : flush_all(j, j->o.target);
 }
 
 /* Nobody else writes to this granule while fn() does. */
-static int granule_alone(Job *j, uint64_t i, int (*fn)(Job *j, Range r))
+static int granule_alone(Job *j, uint64_t i, Piece *fn, bool *write)
 {
     Range r = granule(j, i);
     bool under_way;
@@ -447,7 +609,7 @@ static int granule_alone(Job *j, uint64_t i, int (*fn)(Job *j, Range r))
         }
     } while (under_way);
     g_mutex_unlock(&j->lock);
-    int ret = fn(j, r);
+    int ret = fn(j, r, j->buf, write);
     g_mutex_lock(&j->lock);
     j->state[i] = CLEAN;
     g_cond_broadcast(&j->cond);
@@ -457,59 +619,81 @@ static int granule_alone(Job *j, uint64_t i, int (*fn)(Job *j, Range r))
 
 static int fill_run(Job *j)
 {
-    bool stream = j->o.kind == JOB_STREAM;
+    bool stream = j->o.kind == JOB_STREAM, write = false;
+    int lost = 0;
 
-    j->total = j->o.source->size;
     for (uint64_t i = 0; i < j->n_granules; i++) {
         if (!point(j)) {
-            return j->ret < 0 ? j->ret : -ECANCELED;
+            return early(j);
         }
-        int ret = granule_alone(j, i, stream ? stream_in : commit_out);
-        if (ret < 0) {
-            return ret;
+        int ret = granule_alone(j, i, stream ? stream_in : commit_out, &write);
+        if (ret < 0 && stream && j->o.on_source_error == JOB_ON_ERROR_IGNORE) {
+            lost = lost < 0 ? lost : ret;
+            if (j->o.error) {
+                j->o.error(j->o.opaque, write, -ret, JOB_ON_ERROR_IGNORE);
+            }
+        } else if (ret < 0) {
+            if (!try_again(j, write, ret, true)) {
+                return early(j);
+            }
+            i--;
+            continue;
         }
         count(j, granule(j, i).len, true);
     }
-    return node_flush(stream ? j->o.source : j->o.target);
+    return lost < 0 ? lost : flush_all(j, stream ? j->o.source : j->o.target);
 }
 
-static void gate_open(Job *j)
+void job_begin_quiesced(Job *j)
 {
-    g_mutex_lock(&j->lock);
-    j->gate = false;
-    g_cond_broadcast(&j->cond);
-    g_mutex_unlock(&j->lock);
+    const BlockTracker tracker = {write_begins, write_ends, j};
+
+    state_begin(j);
+    if (j->o.backend && j->o.kind != JOB_COMMIT) {
+        block_track_quiesced(j->o.backend, &tracker);
+    }
+    j->begun = true;
+}
+
+void job_undo_quiesced(Job *j)
+{
+    if (j->begun && j->o.backend && j->o.kind != JOB_COMMIT) {
+        block_track_quiesced(j->o.backend, NULL);
+    }
+    j->begun = false;
+}
+
+static void begin(void *opaque)
+{
+    job_begin_quiesced(opaque);
 }
 
 int job_run(Job *j)
 {
-    const BlockTracker tracker = {write_begins, write_ends, j};
-    bool track = j->o.backend && j->o.kind != JOB_COMMIT;
-    int ret = state_init(j);
+    bool fills = j->o.kind == JOB_STREAM || j->o.kind == JOB_COMMIT;
 
+    if (!j->begun && j->o.backend) {
+        block_quiesce(j->o.backend, begin, j);
+    } else if (!j->begun) {
+        job_begin_quiesced(j);
+    }
     g_mutex_lock(&j->lock);
+    j->total = fills ? j->o.source->size : j->total;
     status_set_locked(j, JOB_RUNNING);
     g_mutex_unlock(&j->lock);
-    if (track) {
-        block_track(j->o.backend, &tracker);
-    }
     if (j->o.progress) {
         j->o.progress(j->o.opaque, 0, j->total);
     }
+    int ret = begins_by_status(j) ? state_refine(j) : 0;
     if (ret == 0) {
-        switch (j->o.kind) {
-        case JOB_MIRROR:
-            ret = mirror_run(j);
-            break;
-        case JOB_BACKUP:
-            ret = backup_run(j);
-            break;
-        default:
-            ret = fill_run(j);
-        }
+        ret = fills ? fill_run(j) : j->o.kind == JOB_MIRROR ? mirror_run(j) : backup_run(j);
     }
-    gate_open(j);
-    if (track) {
+    gate_set(j, false);
+    g_mutex_lock(&j->lock);
+    j->cancelled |= ret < 0; /* nobody waits for it any more */
+    g_cond_broadcast(&j->cond);
+    g_mutex_unlock(&j->lock);
+    if (j->o.backend && j->o.kind != JOB_COMMIT) {
         block_track(j->o.backend, NULL);
     }
     g_mutex_lock(&j->lock);
@@ -552,6 +736,8 @@ void job_info(Job *j, JobInfo *i)
                    .done = j->done,
                    .total = j->total,
                    .speed = j->o.speed,
+                   .error = j->halted ? j->error : 0,
+                   .synced = j->o.write_blocking && j->status == JOB_READY && j->dirty == 0,
                    .ret = j->status == JOB_CONCLUDED ? j->ret : 0};
     g_mutex_unlock(&j->lock);
 }
@@ -568,6 +754,7 @@ void job_resume(Job *j)
 {
     g_mutex_lock(&j->lock);
     j->pauses -= j->pauses > 0;
+    j->halted &= j->pauses > 0;
     g_cond_broadcast(&j->cond);
     g_mutex_unlock(&j->lock);
 }
@@ -606,6 +793,18 @@ bool job_complete(Job *j, GError **err)
         rhea_error_set(err, "The active block job '%s' cannot be completed", j->id);
     }
     return ready;
+}
+
+bool job_left(Job *j, uint64_t off, uint64_t len)
+{
+    uint64_t first, last;
+    bool left = false;
+
+    granules_of(j, (Range){off, len}, &first, &last);
+    for (uint64_t i = first; i <= last && !left; i++) {
+        left = j->state[i] != CLEAN;
+    }
+    return left;
 }
 
 Job *job_new(const JobOptions *o, GError **err)

@@ -133,6 +133,7 @@ int node_pwritev(BlockNode *n, uint64_t off, const struct iovec *iov, int niov)
     if (!n->drv->protocol && !in_range(n, off, len)) {
         return -EIO;
     }
+    bitmaps_mark(n->bitmaps, off, len);
     node_event(n, NODE_EVENT_PWRITEV);
     int ret = n->drv->pwritev(n, off, iov, niov, len);
     node_event(n, NODE_EVENT_PWRITEV_DONE);
@@ -160,6 +161,7 @@ int node_zero(BlockNode *n, uint64_t off, uint64_t len, bool unmap)
     if (len == 0) {
         return 0;
     }
+    bitmaps_mark(n->bitmaps, off, len);
     node_event(n, NODE_EVENT_PWRITEV_ZERO);
     return n->drv->zero(n, off, len, unmap);
 }
@@ -172,6 +174,7 @@ int node_discard(BlockNode *n, uint64_t off, uint64_t len)
     if (!in_range(n, off, len)) {
         return -EIO;
     }
+    bitmaps_mark(n->bitmaps, off, len);
     return len ? n->drv->discard(n, off, len) : 0;
 }
 
@@ -232,7 +235,11 @@ bool node_truncate(BlockNode *n, uint64_t size, NodePrealloc how, GError **err)
         rhea_error_set(err, "'%s' is read-only", n->filename);
         return false;
     }
-    return n->drv->truncate(n, size, how, err);
+    if (!n->drv->truncate(n, size, how, err)) {
+        return false;
+    }
+    bitmaps_resize(n->bitmaps, n->size);
+    return true;
 }
 
 /* ---- raw ---- */
@@ -321,8 +328,8 @@ bool node_plain(BlockNode *n, uint64_t off, const struct iovec *iov, int niov, b
         return !n->file->host.no_flush;
     }
     *fd = file_plain_fd(n->file, *at, iov, niov, write);
-    return *fd >= 0 &&
-           !(write && (n->read_only || n->file->detect_zeroes || (n->probed && off < PROBE)));
+    return *fd >= 0 && !(write && (n->read_only || n->bitmaps || n->file->detect_zeroes ||
+                                   (n->probed && off < PROBE)));
 }
 
 const BlockDriver block_driver_raw = {
@@ -521,6 +528,7 @@ void node_close(BlockNode *n)
     if (n->drv->close) {
         n->drv->close(n);
     }
+    bitmaps_free(n->bitmaps);
     node_close(n->backing);
     node_close(n->data);
     node_close(n->file);

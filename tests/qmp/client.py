@@ -101,7 +101,7 @@ class Qmp:
         self.do('qmp_capabilities')
         self.schema = Schema(self.do('query-qmp-schema'))
 
-    def ask(self, name, **args):
+    def ask(self, name, /, **args):
         """The answer, errors included."""
         args = {k.replace('_', '-') if name not in ('device_add',) else k: v for k, v in args.items()}
         self.f.write(json.dumps({'execute': name, 'arguments': args, 'id': name}) + '\n')
@@ -115,7 +115,7 @@ class Qmp:
             else:
                 return m
 
-    def do(self, name, **args):
+    def do(self, name, /, **args):
         m = self.ask(name, **args)
         if 'return' not in m:
             raise Failure(f'{name}: {m}')
@@ -128,12 +128,12 @@ class Qmp:
         self.s.sendall(text if isinstance(text, bytes) else text.encode())
         return [self.read() for _ in range(count)]
 
-    def error(self, cls, text, name, **args):
+    def error(self, cls, text, name, /, **args):
         e = self.ask(name, **args).get('error', {})
         if e.get('class') != cls or not re.search(text, e.get('desc', '')):
             raise Failure(f'{name} {args}: {e}, not {cls} {text}')
 
-    def event(self, name, **data):
+    def event(self, name, /, **data):
         """Waits for it; what came before it is gone."""
         while True:
             m = self.events.pop(0) if self.events else self.read()

@@ -6,10 +6,15 @@
   qmp/stream        what is no message: one error, and the next line is one again
   qmp/machine       every question about the machine, types and the tree of objects, against the schema
   qmp/events        RESET, SHUTDOWN, GUEST_PANICKED, POWERDOWN, DEVICE_DELETED
+  qmp/policies      jobs whose target or source fails, or goes away: report, stop, enospc, ignore
+  qmp/leave         device_del and quit under a job, with threads and with io_uring
+  qmp/transaction   all or nothing: snapshots, bitmaps, backups
+  qmp/images        blockdev-create, "backing": null, blockdev-reopen
   qmp/session       greeting, negotiation, errors, events, HMP
   qmp/mirror        blockdev-mirror, then the guest goes on with the copy; drive-mirror, ended as a copy
   qmp/backup        blockdev-backup: the disk of the moment when it began; pause, resume, speed, finalize, dismiss
   qmp/chain         blockdev-snapshot-sync, block-stream, block-commit of an image within and of the active one
+  qmp/incremental   dirty bitmaps, backups by them, copy-mode=write-blocking
   qmp/resize        block_resize, blockdev-add, blockdev-del, queries
 """
 import os
@@ -21,6 +26,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, '..', 'lib')]
 import harness as h  # noqa: E402
 from client import Qmp  # noqa: E402
+from nbd import EIO, ENOSPC, READ, WRITE, NbdDisk  # noqa: E402
 from harness import Failure, Guest, Test  # noqa: E402
 
 SIZE = 64 << 20
@@ -95,10 +101,14 @@ class Stopped:
         os.makedirs(self.dir)
         with open(self.path('disk'), 'wb') as f:
             f.truncate(SIZE)
+        self.files()
         self.g = Guest(*board, '-display', 'none', '-serial', 'null', '-monitor', 'none', '-S', '-qmp',
                        f'unix:{self.path("qmp")},server=on,wait=off', *[a.replace('@DIR', self.dir) for a in more])
 
     path = Machine.path
+
+    def files(self):
+        """More of them, before it starts."""
 
     def __enter__(self):
         self.g.__enter__()
@@ -436,6 +446,329 @@ def resize():
         m.off()
 
 
+SMALL = 4 << 20
+HD = ('-device', 'virtio-scsi-pci,id=s', '-blockdev', 'driver=raw,node-name=d,file.driver=file,file.filename=@DIR/d', '-device',
+      'scsi-hd,drive=d,id=sd')
+
+
+def pattern(path, size=SMALL, seed=1):
+    data = b''.join(bytes([(seed + i) % 255 + 1]) * 4096 for i in range(size // 4096))
+    with open(path, 'wb') as f:
+        f.write(data)
+    return data
+
+
+class Disks(Stopped):
+    """A stopped machine with a small disk `d` at the device `sd`, and what it holds."""
+
+    def __init__(self, name, *more, hd=HD):
+        self.data = None
+        super().__init__(name, *hd, *more)
+
+    def files(self):
+        self.data = pattern(self.path('d'))
+
+    def __enter__(self):
+        super().__enter__()
+        self.q.negotiate()
+        return self
+
+    def nbd(self, name, size=SMALL):
+        path = self.path(name + '.nbd')
+        disk = NbdDisk(path, size)
+        self.q.do('blockdev-add', driver='nbd', node_name=name, server={'type': 'unix', 'path': path})
+        return disk
+
+    def file(self, name):
+        with open(self.path(name), 'rb') as f:
+            return f.read()
+
+    def empty(self, name, size=SMALL):
+        with open(self.path(name), 'wb') as f:
+            f.truncate(size)
+        self.q.do('blockdev-add', driver='file', node_name=name, filename=self.path(name))
+
+    def copy(self, verb, target, **more):
+        return self.q.do(verb, device='d', job_id='j', target=target, sync='full', **more)
+
+    def failed(self, words):
+        self.q.status('j', 'aborting')
+        got = self.q.event('BLOCK_JOB_COMPLETED', device='j')
+        if words not in got.get('error', ''):
+            raise Failure(f'BLOCK_JOB_COMPLETED: {got}')
+        self.q.status('j', 'concluded', 'null')
+
+    def error(self, operation, action):
+        got = self.q.event('BLOCK_JOB_ERROR', device='j')
+        if got['operation'] != operation or got['action'] != action:
+            raise Failure(f'BLOCK_JOB_ERROR: {got}')
+
+
+def policies():
+    with Disks('policies') as m:
+        q = m.q
+        t = m.nbd('t')
+        for verb in 'blockdev-backup', 'blockdev-mirror':
+            mirror = verb.endswith('mirror')
+            # It stops, and goes on.
+            t.fail = {WRITE: ENOSPC}
+            m.copy(verb, 't', on_target_error='enospc')
+            m.error('write', 'stop')
+            q.event('JOB_STATUS_CHANGE', id='j', status='paused')
+            (job,) = q.do('query-block-jobs')
+            if job['io-status'] != 'nospace' or not job['paused']:
+                raise Failure(f'query-block-jobs: {job}')
+            t.fail = {}
+            q.do('job-resume', id='j')
+            q.status('j', 'running')
+            if mirror:
+                q.event('BLOCK_JOB_READY', device='j')
+                q.do('block-job-cancel', device='j')
+            got = q.event('BLOCK_JOB_COMPLETED', device='j')
+            if 'error' in got or bytes(t.data) != m.data:
+                raise Failure(f'{verb}: {got}, or the copy is wrong')
+            q.status('j', 'concluded', 'null')
+            # It ends.
+            t.fail = {WRITE: EIO}
+            for policy in {}, {'on_target_error': 'report'}, {'on_target_error': 'auto'}:
+                m.copy(verb, 't', **policy)
+                m.error('write', 'report')
+                m.failed('Input/output error')
+            # It tries again by itself.
+            m.copy(verb, 't', on_target_error='ignore')
+            m.error('write', 'ignore')
+            m.error('write', 'ignore')
+            t.fail = {}
+            q.event('BLOCK_JOB_READY' if mirror else 'BLOCK_JOB_COMPLETED', device='j')
+            if mirror:
+                q.do('job-cancel', id='j')
+            q.event('JOB_STATUS_CHANGE', id='j', status='null')
+        # The target goes away.
+        m.copy('blockdev-backup', 't', speed=65536)
+        t.close()
+        q.do('job-pause', id='j')
+        q.do('block-job-set-speed', device='j', speed=0)
+        q.do('job-resume', id='j')
+        m.error('write', 'report')
+        m.failed('')
+        m.empty('e')
+        q.error('GenericError', "Jobs cannot do 'compress'", 'blockdev-backup', device='d', job_id='j', target='e', sync='full', compress=True)
+        q.error('GenericError', "'on-cbw-error' does not accept value", 'blockdev-backup', device='d', job_id='j', target='e', sync='full',
+                on_cbw_error='break-guest-write')
+        q.error('GenericError', "Failed to find node", 'blockdev-mirror', device='d', job_id='j', target='e', sync='full', replaces='x')
+        q.do('blockdev-mirror', device='d', job_id='j', target='e', sync='full', replaces='d', copy_mode='write-blocking')
+        q.event('BLOCK_JOB_READY', device='j')
+        if not q.do('query-block-jobs')[0]['actively-synced']:
+            raise Failure('write-blocking, and not in step')
+        q.do('job-complete', id='j')
+        q.event('BLOCK_JOB_COMPLETED', device='j')
+        if m.file('e') != m.data or q.do('query-block')[0]['inserted']['node-name'] != 'e':
+            raise Failure('the pivot')
+    # Reading fails: an image on top of a network disk.
+    with Disks('source', hd=('-device', 'virtio-scsi-pci,id=s')) as m:
+        q = m.q
+        d = m.nbd('d')
+        q.do('device_add', driver='scsi-hd', drive='d', id='sd')
+        m.empty('e')
+        d.fail = {READ: EIO}
+        m.copy('blockdev-mirror', 'e', on_source_error='stop')
+        m.error('read', 'stop')
+        q.event('JOB_STATUS_CHANGE', id='j', status='paused')
+        if q.do('query-block-jobs')[0]['io-status'] != 'failed':
+            raise Failure('io-status')
+        q.do('device_del', id='sd')
+        q.event('BLOCK_JOB_CANCELLED', device='j')
+        q.event('DEVICE_DELETED', device='sd')
+        d.close()
+
+
+def leave():
+    """What goes away under a job."""
+    for aio in '', ',file.aio=io_uring':
+        hd = HD[:3] + (HD[3] + aio,) + HD[4:]
+        with Disks('leave', hd=hd) as m:
+            q = m.q
+            m.empty('a')
+            m.copy('blockdev-backup', 'a', speed=65536)
+            q.do('device_del', id='sd')
+            q.event('BLOCK_JOB_CANCELLED', device='j')
+            q.status('j', 'concluded', 'null')
+            q.event('DEVICE_DELETED', device='sd')
+            if q.do('query-block-jobs') or q.do('query-block'):
+                raise Failure('something is left')
+            q.do('blockdev-del', node_name='a')
+            q.do('device_add', driver='scsi-hd', drive='d', id='sd')
+            m.empty('b')
+            m.copy('blockdev-mirror', 'b')
+            q.event('BLOCK_JOB_READY', device='j')
+            q.do('device_del', id='sd')
+            q.event('BLOCK_JOB_CANCELLED', device='j')
+            q.event('DEVICE_DELETED', device='sd')
+            q.do('device_add', driver='scsi-hd', drive='d', id='sd')
+            m.empty('c')
+            q.do('blockdev-mirror', device='d', job_id='k', target='b', sync='full', speed=65536)
+            q.do('quit')
+            q.event('BLOCK_JOB_CANCELLED', device='k')
+            m.g.exit(0, 20)
+            if m.file('d') != m.data:
+                raise Failure('the disk has changed')
+
+
+def transaction():
+    with Disks('transaction', '-blockdev', 'driver=raw,node-name=d2,file.driver=file,file.filename=@DIR/disk', '-device',
+               'scsi-hd,drive=d2,id=sd2') as m:
+        q = m.q
+
+        def act(*actions):
+            return [{'type': t, 'data': {k.replace('_', '-'): v for k, v in d.items()}} for t, d in actions]
+
+        def bitmaps(node='d'):
+            (n,) = [x for x in q.do('query-named-block-nodes') if x['node-name'] == node]
+            return {b['name']: b for b in n.get('dirty-bitmaps', [])}
+
+        q.error('GenericError', 'Transaction aborted using Abort action', 'transaction',
+                actions=act(('block-dirty-bitmap-add', {'node': 'd', 'name': 'a'}), ('abort', {})))
+        q.error('GenericError', "Parameter 'actions\\[0\\].data.name' is missing", 'transaction', actions=act(('block-dirty-bitmap-add', {'node': 'd'})))
+        q.error('GenericError', "'actions\\[0\\].type' does not accept value 'x'", 'transaction', actions=act(('x', {})))
+        q.error('GenericError', "'properties.completion-mode' does not accept value 'grouped'", 'transaction', actions=[],
+                properties={'completion-mode': 'grouped'})
+        q.do('transaction', actions=[])
+        if bitmaps():
+            raise Failure('an action was not undone')
+        q.do('block-dirty-bitmap-add', node='d', name='a', granularity=32768)
+        for words, args in (('Bitmap already exists: a', {'node': 'd', 'name': 'a'}), ('Cannot find device=', {'node': 'x', 'name': 'a'}),
+                            ('power of 2 and at least 512', {'node': 'd', 'name': 'b', 'granularity': 1000}),
+                            ('name cannot be empty', {'node': 'd', 'name': ''}), ('in memory only', {'node': 'd', 'name': 'b', 'persistent': True})):
+            q.error('GenericError', words, 'block-dirty-bitmap-add', **args)
+        for verb in 'remove', 'clear', 'enable', 'disable':
+            q.error('GenericError', "Dirty bitmap 'x' not found", f'block-dirty-bitmap-{verb}', node='d', name='x')
+        q.do('block-dirty-bitmap-disable', node='d', name='a')
+        if bitmaps()['a']['recording'] or bitmaps()['a']['granularity'] != 32768:
+            raise Failure(f'{bitmaps()}')
+        q.error('GenericError', "Dirty bitmap 'x' not found", 'transaction',
+                actions=act(('block-dirty-bitmap-enable', {'node': 'd', 'name': 'a'}), ('block-dirty-bitmap-remove', {'node': 'd', 'name': 'a'}),
+                            ('block-dirty-bitmap-add', {'node': 'd', 'name': 'a'}), ('block-dirty-bitmap-clear', {'node': 'd', 'name': 'x'})))
+        if bitmaps()['a']['recording'] or bitmaps()['a']['granularity'] != 32768:
+            raise Failure(f'{bitmaps()}')
+        # Two disks, the second of which fails; then they do not.
+        good = ('blockdev-snapshot-sync', {'device': 'd', 'snapshot_file': m.path('o1'), 'snapshot_node_name': 'o1'})
+        q.error('GenericError', 'Could not create', 'transaction',
+                actions=act(good, ('blockdev-snapshot-sync', {'node_name': 'd2', 'snapshot_file': '/nothing/o2'})))
+        if [b['inserted']['node-name'] for b in q.do('query-block')] != ['d', 'd2'] or q.do('query-block')[0]['inserted']['ro']:
+            raise Failure('the first one was not undone')
+        q.do('transaction', actions=act(good, ('blockdev-snapshot-sync', {'node_name': 'd2', 'snapshot_file': m.path('o2'), 'snapshot_node_name': 'o2'}),
+                                        ('block-dirty-bitmap-add', {'node': 'o1', 'name': 'n'}),
+                                        ('block-dirty-bitmap-merge', {'node': 'o1', 'target': 'n', 'bitmaps': [{'node': 'd', 'name': 'a'}, 'n']})))
+        if [b['inserted']['node-name'] for b in q.do('query-block')] != ['o1', 'o2'] or 'n' not in bitmaps('o1'):
+            raise Failure('the snapshots')
+        # Backups that begin together; one that is undone never was.
+        m.empty('t1')
+        m.empty('t2', SIZE)
+        first = ('blockdev-backup', {'job_id': 'j', 'device': 'o1', 'target': 't1', 'sync': 'full'})
+        q.error('GenericError', "Cannot find device='x'", 'transaction', actions=act(first, ('blockdev-backup', {
+            'job_id': 'k', 'device': 'o2', 'target': 'x', 'sync': 'full'})))
+        if q.do('query-jobs'):
+            raise Failure('a job of a failed transaction')
+        for words, args in (('must provide a valid bitmap name', {'sync': 'bitmap'}), ('sync mode must be given', {'sync': 'bitmap', 'bitmap': 'n'}),
+                            ('could not be found', {'sync': 'incremental', 'bitmap': 'x'}), ('sync mode must be given', {'sync': 'full', 'bitmap': 'n'}),
+                            ("must be 'on-success'", {'sync': 'incremental', 'bitmap': 'n', 'bitmap_mode': 'never'})):
+            q.error('GenericError', words, 'blockdev-backup', job_id='j', device='o1', target='t1', **args)
+        q.error('GenericError', 'Source and target cannot be the same', 'blockdev-backup', job_id='j', device='o1', target='o1', sync='full')
+        q.error('GenericError', "Sync mode 'incremental' not supported", 'blockdev-mirror', job_id='j', device='o1', target='t1', sync='incremental')
+        q.do('transaction', actions=act(('block-dirty-bitmap-clear', {'node': 'o1', 'name': 'n'}), first, ('blockdev-backup', {
+            'job_id': 'k', 'device': 'o2', 'target': 't2', 'sync': 'top', 'speed': 1})))
+        q.event('BLOCK_JOB_COMPLETED', device='j', type='backup')
+        if m.file('t1') != m.data:
+            raise Failure('the backup is wrong')
+        # A bitmap is taken while a backup goes by it, and is as it was when that was given up.
+        q.do('blockdev-backup', job_id='j', device='o1', target='t1', sync='incremental', bitmap='n', speed=1)
+        q.event('BLOCK_JOB_COMPLETED', device='j')
+
+
+def images():
+    with Disks('images') as m:
+        q = m.q
+        q.do('blockdev-create', job_id='c', options={'driver': 'file', 'filename': m.path('i'), 'size': 0})
+        q.status('c', 'created', 'running', 'waiting', 'pending', 'concluded')
+        (job,) = q.do('query-jobs')
+        if job['type'] != 'create' or job['total-progress'] != 1 or job['current-progress'] != 1 or q.do('query-block-jobs'):
+            raise Failure(f'query-jobs: {job}')
+        q.error('GenericError', "Job ID 'c' already in use", 'blockdev-create', job_id='c', options={'driver': 'file', 'filename': m.path('x'), 'size': 0})
+        q.do('job-dismiss', id='c')
+        q.error('GenericError', "Parameter 'options.file' is missing", 'blockdev-create', job_id='c', options={'driver': 'qcow2', 'size': SMALL})
+        for file in 'nothing', {'driver': 'file', 'filename': '/nothing/x'}:
+            q.do('blockdev-create', job_id='c', options={'driver': 'qcow2', 'file': file, 'size': SMALL})
+            q.event('JOB_STATUS_CHANGE', id='c', status='concluded')
+            if not q.do('query-jobs')[0].get('error'):
+                raise Failure('a job that cannot succeed')
+            q.do('job-dismiss', id='c')
+        q.do('blockdev-add', driver='file', node_name='f', filename=m.path('i'))
+        q.do('blockdev-create', job_id='c', options={'driver': 'qcow2', 'file': 'f', 'size': SMALL, 'backing-file': m.path('disk'), 'backing-fmt': 'raw',
+                                                     'cluster-size': 4096})
+        q.event('JOB_STATUS_CHANGE', id='c', status='concluded')
+        q.do('job-dismiss', id='c')
+        # The image's own backing file, and none.
+        q.do('blockdev-add', driver='qcow2', node_name='i', file='f', backing=None, read_only=True)
+        q.do('device_add', driver='scsi-hd', drive='i', id='si')
+        node = q.do('query-block')[1]['inserted']
+        if node['backing_file_depth'] != 0 or node['image']['cluster-size'] != 4096 or node['image']['backing-filename'] != m.path('disk'):
+            raise Failure(f'null: {node}')
+        q.error('GenericError', "Cannot change the option 'read-only' of node 'i': it is in use", 'blockdev-reopen',
+                options=[{'driver': 'qcow2', 'node-name': 'i', 'file': 'f', 'backing': None, 'read-only': False}])
+        q.do('device_del', id='si')
+        q.event('DEVICE_DELETED', device='si')
+        q.error('GenericError', 'Failed to find node', 'blockdev-reopen', options=[{'driver': 'raw', 'node-name': 'x', 'file': 'f'}])
+        q.error('GenericError', "Cannot change the option 'driver'", 'blockdev-reopen', options=[{'driver': 'raw', 'node-name': 'i', 'file': 'f'}])
+        q.do('blockdev-reopen', options=[{'driver': 'qcow2', 'node-name': 'i', 'file': 'f'}])
+        q.do('device_add', driver='scsi-hd', drive='i', id='si')
+        node = q.do('query-block')[1]['inserted']
+        if node['ro'] or node['backing_file'] != m.path('disk'):
+            raise Failure(f'reopen: {node}')
+
+
+def incremental():
+    """What the guest writes is in the bitmap, and a backup by it, onto the one before, is a backup."""
+    with Machine('incremental', 'raw') as m:
+        q = m.q
+        m.run('write', 256)
+        tool('create', '-q', '-f', 'raw', m.path('b'), str(SIZE))
+        q.do('blockdev-add', driver='raw', node_name='b', file={'driver': 'file', 'filename': m.path('b')})
+        q.do('transaction', actions=[{'type': 'block-dirty-bitmap-add', 'data': {'node': 'disk', 'name': 'n'}},
+                                     {'type': 'blockdev-backup', 'data': {'job-id': 'j', 'device': 'disk', 'target': 'b', 'sync': 'full'}}])
+        q.event('BLOCK_JOB_COMPLETED', device='j')
+        m.run('randwrite', 40)
+        q.do('stop')
+        (b,) = m.top()['dirty-bitmaps']
+        if not 0 < b['count'] <= 41 * BLOCK or not b['recording'] or b['busy']:
+            raise Failure(f'dirty-bitmaps: {b}')
+        q.do('blockdev-backup', job_id='k', device='disk', target='b', sync='incremental', bitmap='n', speed=1)
+        q.error('GenericError', 'in use by another operation', 'block-dirty-bitmap-clear', node='disk', name='n')
+        q.do('job-cancel', id='k')
+        q.event('BLOCK_JOB_CANCELLED', device='k')
+        if m.top()['dirty-bitmaps'][0]['count'] != b['count']:
+            raise Failure('a backup that was given up has lost the bitmap')
+        q.do('blockdev-backup', job_id='k', device='disk', target='b', sync='incremental', bitmap='n')
+        got = q.event('BLOCK_JOB_COMPLETED', device='k')
+        if got['len'] > 41 * BLOCK or m.top()['dirty-bitmaps'][0]['count']:
+            raise Failure(f'{got}, or the bitmap is not clear')
+        same(m.path('b'), m.disk, 'raw', 'raw')
+        # A mirror that the guest's writes wait for.
+        q.do('cont')
+        m.begin('randwrite', 300)
+        tool('create', '-q', '-f', 'raw', m.path('w'), str(SIZE))
+        q.do('blockdev-add', driver='raw', node_name='w', file={'driver': 'file', 'filename': m.path('w')})
+        q.do('blockdev-mirror', job_id='w', device='disk', target='w', sync='full', copy_mode='write-blocking')
+        q.event('BLOCK_JOB_READY', device='w')
+        m.end()
+        if not q.do('query-block-jobs')[0]['actively-synced']:
+            raise Failure('write-blocking, and not in step')
+        q.do('job-complete', id='w')
+        q.event('BLOCK_JOB_COMPLETED', device='w')
+        m.run('verify', 256)
+        m.off()
+
+
 def collect():
-    return [Test('qmp/' + f.__name__, f, 2 if f in (mirror, backup, chain, resize) else 1, 60)
-            for f in (stream, session, machine, events, mirror, backup, chain, resize)]
+    return [Test('qmp/' + f.__name__, f, 2 if f in (mirror, backup, chain, resize, incremental) else 1, 60)
+            for f in (stream, session, machine, events, policies, leave, transaction, images, mirror, backup, chain, resize,
+                      incremental)]

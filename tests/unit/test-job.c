@@ -632,11 +632,44 @@ static void test_crash(gconstpointer opaque)
     g_assert_not_reached();
 }
 
+/* ---- bitmaps ---- */
+
+static void test_bitmap(void)
+{
+    DirtyBitmap *a = bitmap_new("a", SIZE - 1, 4096), *b = bitmap_new("b", SIZE - 1, 65536);
+
+    a->enabled = true;
+    a->next = b;
+    bitmaps_mark(a, 4095, 2);
+    bitmaps_mark(a, SIZE - 2, 100); /* beyond the end */
+    bitmaps_mark(a, SIZE * 2, 1);
+    g_assert_cmpuint(bitmap_count(a), ==, 3 * 4096);
+    g_assert_cmpuint(bitmap_count(b), ==, 0);
+    g_assert_true(bitmap_any(a, 0, 1) && bitmap_any(a, 8191, 1) && !bitmap_any(a, 8192, 4096));
+    g_assert_true(bitmap_any(a, SIZE - 2, 1) && !bitmap_any(a, SIZE - 2, 0));
+    bitmap_merge(b, a);
+    g_assert_cmpuint(bitmap_count(b), ==, 2 * 65536);
+    DirtyBitmap *c = bitmap_copy(b);
+    bitmap_clear(b);
+    g_assert_true(!bitmap_any(b, 0, SIZE) && bitmap_any(c, 0, 1));
+    bitmap_merge(a, c);
+    g_assert_cmpuint(bitmap_count(a), ==, 2 * 65536);
+    bitmaps_resize(a, 4096);
+    g_assert_cmpuint(bitmap_count(a), ==, 4096);
+    bitmaps_resize(a, SIZE);
+    g_assert_cmpuint(bitmap_count(a), ==, 4096);
+    g_assert_true(!bitmap_any(a, 65536, SIZE - 65536));
+    g_assert_true(bitmap_find(a, "b") == b && !bitmap_find(a, "c"));
+    bitmap_free(c);
+    bitmaps_free(a);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_data_func("/job/mirror/complete", NULL, test_mirror);
     g_test_add_data_func("/job/mirror/cancel", "", test_mirror);
+    g_test_add_func("/job/bitmap", test_bitmap);
     g_test_add_func("/job/backup", test_backup);
     g_test_add_func("/job/stream", test_stream);
     g_test_add_func("/job/stream-order", test_stream_order);
