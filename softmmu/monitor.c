@@ -5,11 +5,11 @@
  *
  * A command is a row: names, what follows, help, function. Its function gets the rest of the line
  * and prints with mon_printf(). "info" has a table of its own of the same form. Everything runs in
- * the main loop's thread; commands that look into vCPUs pause them. Output that the other side does
- * not take yet waits here.
+ * the main loop's thread; commands that look into vCPUs pause them.
  *
- * Test: tests/unit/test-monitor.c
+ * Test: tests/qmp/ (qmp/monitor)
  */
+#include "monitor-link.h"
 #include "vl.h"
 #include "softmmu/softmmu-config.h"
 #include "accel/accel.h"
@@ -31,10 +31,9 @@
 
 typedef struct Monitor {
     Machine *m;
-    CharFront front;
+    MonitorLink link;
     bool greeted, quitting;
-    bool capture;     /* what is printed stays in `pending` */
-    GString *pending; /* output that did not fit */
+    bool capture; /* what is printed stays in link.out */
     GString *line;
     unsigned cursor;
     GPtrArray *history; /* char *, the newest last */
@@ -62,14 +61,13 @@ static void mon_flush(Monitor *mon)
     if (mon->capture) {
         return;
     }
-    size_t n = char_write(&mon->front, mon->pending->str, mon->pending->len);
-    g_string_erase(mon->pending, 0, n);
+    monitor_link_flush(&mon->link);
 }
 
 /* Raw bytes. */
 static void mon_put(Monitor *mon, const char *text, size_t len)
 {
-    g_string_append_len(mon->pending, text, len);
+    g_string_append_len(mon->link.out, text, len);
     mon_flush(mon);
 }
 
@@ -77,9 +75,9 @@ static void mon_write(Monitor *mon, const char *text)
 {
     for (; *text; text++) {
         if (*text == '\n' && !mon->capture) {
-            g_string_append_c(mon->pending, '\r');
+            g_string_append_c(mon->link.out, '\r');
         }
-        g_string_append_c(mon->pending, *text);
+        g_string_append_c(mon->link.out, *text);
     }
     mon_flush(mon);
 }
@@ -1192,8 +1190,9 @@ static void line_escape(Monitor *mon, uint8_t c)
     }
 }
 
-static void mon_byte(Monitor *mon, uint8_t c)
+static void mon_byte(void *opaque, uint8_t c)
 {
+    Monitor *mon = opaque;
     switch (mon->key) {
     case KEY_PLAIN:
         if (c == 0x1b) {
@@ -1214,28 +1213,6 @@ static void mon_byte(Monitor *mon, uint8_t c)
 /* --- front end
  * ------------------------------------------------------------------------------------- */
 
-static unsigned mon_can_read(void *opaque)
-{
-    /* Whoever sends commands without reading the answers waits. */
-    return ((Monitor *)opaque)->pending->len ? 0 : 128;
-}
-
-static void mon_read_bytes(void *opaque, const uint8_t *buf, unsigned len)
-{
-    for (unsigned i = 0; i < len; i++) {
-        mon_byte(opaque, buf[i]);
-    }
-}
-
-static void mon_write_ready(void *opaque)
-{
-    Monitor *mon = opaque;
-    mon_flush(mon);
-    if (!mon->pending->len) {
-        char_accept_input(&mon->front);
-    }
-}
-
 static void mon_greet(Monitor *mon)
 {
     mon_printf(mon, "%srhea " RHEA_VERSION " monitor - type 'help' for more information\n" PROMPT,
@@ -1246,7 +1223,7 @@ static void mon_greet(Monitor *mon)
 static void mon_event(void *opaque, CharEvent event)
 {
     Monitor *mon = opaque;
-    bool mux = chardev_is_mux(mon->front.chr);
+    bool mux = chardev_is_mux(mon->link.front.chr);
     switch (event) {
     case CHAR_EVENT_OPENED:
         if (!mux) {
@@ -1256,7 +1233,7 @@ static void mon_event(void *opaque, CharEvent event)
         }
         break;
     case CHAR_EVENT_CLOSED:
-        g_string_truncate(mon->pending, 0);
+        g_string_truncate(mon->link.out, 0);
         break;
     case CHAR_EVENT_MUX_IN:
         if (mon->greeted) {
@@ -1270,19 +1247,14 @@ static void mon_event(void *opaque, CharEvent event)
     }
 }
 
-static const CharHandlers mon_handlers = {
-    .can_read = mon_can_read,
-    .read = mon_read_bytes,
-    .write_ready = mon_write_ready,
-    .event = mon_event,
-    .background = true,
-};
-
 static Monitor *mon_alloc(Machine *m)
 {
     Monitor *mon = g_new0(Monitor, 1);
     mon->m = m;
-    mon->pending = g_string_new(NULL);
+    monitor_link_init(&mon->link);
+    mon->link.byte = mon_byte;
+    mon->link.event = mon_event;
+    mon->link.opaque = mon;
     mon->line = g_string_new(NULL);
     mon->history = g_ptr_array_new_with_free_func(g_free);
     mon->dump_format = 'x';
@@ -1299,7 +1271,7 @@ char *monitor_run(Machine *m, const char *command, unsigned cpu)
     if (*text) {
         command_run(mon, commands, G_N_ELEMENTS(commands), "", text);
     }
-    char *answer = g_strdup(mon->pending->str);
+    char *answer = g_strdup(mon->link.out->str);
     monitor_free(mon);
     return answer;
 }
@@ -1307,19 +1279,18 @@ char *monitor_run(Machine *m, const char *command, unsigned cpu)
 bool monitor_new(Machine *m, Chardev *chr, GError **err)
 {
     Monitor *mon = mon_alloc(m);
-    if (!char_attach(&mon->front, chr, err)) {
+    if (!monitor_link_attach(&mon->link, chr, err)) {
         monitor_free(mon);
         return false;
     }
     g_ptr_array_add(m->monitors, mon);
-    char_set_handlers(&mon->front, &mon_handlers, mon);
+    monitor_link_start(&mon->link);
     return true;
 }
 
 void monitor_free(struct Monitor *mon)
 {
-    char_detach(&mon->front);
-    g_string_free(mon->pending, TRUE);
+    monitor_link_end(&mon->link);
     g_string_free(mon->line, TRUE);
     g_ptr_array_free(mon->history, TRUE);
     g_free(mon);

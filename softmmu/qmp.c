@@ -6,12 +6,13 @@
  * A message ends with the brace that closes it; what is between messages is white space. Its
  * members come as flat keys (softmmu/opts.h), "arguments.X" being X of the command; "id" goes back
  * as the text it was. What can be no message is answered by one error, and the next one begins with
- * the next line. Output that the other side does not take yet waits in the session, which reads
- * nothing meanwhile; of events, which nobody asked for, there is a limit to what waits.
+ * the next line. Of events, which nobody asked for, there is a limit to what waits
+ * (monitor-link.h).
  *
  * Test: tests/qmp/
  */
 #include "qmp.h"
+#include "monitor-link.h"
 #include "qmp-block.h"
 #include "softmmu/softmmu-config.h"
 #include <string.h>
@@ -28,8 +29,8 @@
 
 typedef struct QmpSession {
     Qmp *q;
-    CharFront front;
-    GString *in, *out;
+    MonitorLink link;
+    GString *in;
     unsigned depth; /* braces and brackets that are open in `in` */
     char quote;     /* of the string it is in, or 0 */
     bool escape;    /* behind a backslash of it */
@@ -47,16 +48,11 @@ struct Qmp {
 
 /* ---- output ---- */
 
-static void session_flush(QmpSession *s)
-{
-    g_string_erase(s->out, 0, char_write(&s->front, s->out->str, s->out->len));
-}
-
 static void session_say(QmpSession *s, const char *text)
 {
-    g_string_append(s->out, text);
-    g_string_append(s->out, "\r\n");
-    session_flush(s);
+    g_string_append(s->link.out, text);
+    g_string_append(s->link.out, "\r\n");
+    monitor_link_flush(&s->link);
 }
 
 void qmp_event(Qmp *q, const char *name, const char *data)
@@ -73,7 +69,7 @@ void qmp_event(Qmp *q, const char *name, const char *data)
     for (unsigned i = 0; i < q->sessions->len; i++) {
         QmpSession *to = g_ptr_array_index(q->sessions, i);
 
-        if (to->negotiated && to->out->len < EVENTS_MAX) {
+        if (to->negotiated && to->link.out->len < EVENTS_MAX) {
             session_say(to, s->str);
         }
     }
@@ -297,8 +293,11 @@ static void session_nonsense(QmpSession *s, char c, const char *what)
     s->skip = c != '\n' && (uint8_t)c != RESTART;
 }
 
-static void session_byte(QmpSession *s, char c)
+static void session_byte(void *opaque, uint8_t byte)
 {
+    QmpSession *s = opaque;
+    char c = byte;
+
     if (s->skip) {
         s->skip = c != '\n' && (uint8_t)c != RESTART;
         return;
@@ -335,28 +334,6 @@ static void session_byte(QmpSession *s, char c)
 
 /* ---- front end ---- */
 
-static unsigned session_can_read(void *opaque)
-{
-    return ((QmpSession *)opaque)->out->len ? 0 : 4096;
-}
-
-static void session_read(void *opaque, const uint8_t *buf, unsigned len)
-{
-    for (unsigned i = 0; i < len; i++) {
-        session_byte(opaque, buf[i]);
-    }
-}
-
-static void session_write_ready(void *opaque)
-{
-    QmpSession *s = opaque;
-
-    session_flush(s);
-    if (!s->out->len) {
-        char_accept_input(&s->front);
-    }
-}
-
 static void session_event(void *opaque, CharEvent event)
 {
     QmpSession *s = opaque;
@@ -365,7 +342,7 @@ static void session_event(void *opaque, CharEvent event)
         return;
     }
     session_restart(s);
-    g_string_truncate(s->out, 0);
+    g_string_truncate(s->link.out, 0);
     s->negotiated = false;
     if (event == CHAR_EVENT_OPENED) {
         g_autoptr(GString) text = g_string_new(NULL);
@@ -375,21 +352,12 @@ static void session_event(void *opaque, CharEvent event)
     }
 }
 
-static const CharHandlers session_handlers = {
-    .can_read = session_can_read,
-    .read = session_read,
-    .write_ready = session_write_ready,
-    .event = session_event,
-    .background = true,
-};
-
 static void session_free(gpointer opaque)
 {
     QmpSession *s = opaque;
 
-    char_detach(&s->front);
+    monitor_link_end(&s->link);
     g_string_free(s->in, TRUE);
-    g_string_free(s->out, TRUE);
     g_free(s);
 }
 
@@ -409,7 +377,9 @@ bool qmp_new(Machine *m, Chardev *chr, GError **err)
 {
     QmpSession *s = g_new0(QmpSession, 1);
 
-    if (!char_attach(&s->front, chr, err)) {
+    monitor_link_init(&s->link);
+    if (!monitor_link_attach(&s->link, chr, err)) {
+        monitor_link_end(&s->link);
         g_free(s);
         return false;
     }
@@ -421,9 +391,11 @@ bool qmp_new(Machine *m, Chardev *chr, GError **err)
     }
     s->q = m->qmp;
     s->in = g_string_new(NULL);
-    s->out = g_string_new(NULL);
+    s->link.byte = session_byte;
+    s->link.event = session_event;
+    s->link.opaque = s;
     g_ptr_array_add(m->qmp->sessions, s);
-    char_set_handlers(&s->front, &session_handlers, s);
+    monitor_link_start(&s->link);
     return true;
 }
 

@@ -63,18 +63,23 @@ class Schema:
             raise Failure(f'{where}: {extra} is not in the schema')
 
 
+def connect(path):
+    end = time.monotonic() + 20
+    while True:
+        s = socket.socket(socket.AF_UNIX)
+        try:
+            s.connect(path)
+            return s
+        except OSError:
+            s.close()
+            if time.monotonic() > end:
+                raise Failure(f'nobody at {path}')
+            time.sleep(0.05)
+
+
 class Qmp:
     def __init__(self, path):
-        end = time.monotonic() + 20
-        self.s = socket.socket(socket.AF_UNIX)
-        while True:
-            try:
-                self.s.connect(path)
-                break
-            except OSError:
-                if time.monotonic() > end:
-                    raise Failure(f'no QMP at {path}')
-                time.sleep(0.05)
+        self.s = connect(path)
         self.s.settimeout(60 * h.SLOW)
         self.f = self.s.makefile('rw')
         self.events = []

@@ -4,6 +4,7 @@
 """QMP: sessions, and block jobs while a guest writes (tests/bench/disk.c is its /init).
 
   qmp/stream        what is no message: one error, and the next line is one again
+  qmp/monitor       the human monitor at a socket
   qmp/machine       every question about the machine, types and the tree of objects, against the schema
   qmp/events        RESET, SHUTDOWN, GUEST_PANICKED, POWERDOWN, DEVICE_DELETED
   qmp/policies      jobs whose target or source fails, or goes away: report, stop, enospc, ignore
@@ -25,7 +26,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, '..', 'lib')]
 import harness as h  # noqa: E402
-from client import Qmp  # noqa: E402
+from client import Qmp, connect  # noqa: E402
 from nbd import EIO, ENOSPC, READ, WRITE, NbdDisk  # noqa: E402
 from harness import Failure, Guest, Test  # noqa: E402
 
@@ -182,6 +183,26 @@ def stream():
                                   ('blockdev-mirror', {'device': 'x', 'target': 'y', 'sync': 'z'}, "'sync' does not accept value 'z'"),
                                   ('block-job-cancel', {'device': 'x', 'force': None}, "type for 'force', expected: boolean")):
             q.error('GenericError', words, name, **args)
+
+
+def monitor():
+    """The human one: prompt, line editing, a client that comes back, quit."""
+    path = os.path.join(h.work_dir(), f'qmp-monitor-{os.getpid()}')
+    with Guest('-M', 'virt', '-bios', 'none', '-display', 'none', '-serial', 'null', '-S', '-monitor', f'unix:{path},server=on,wait=off') as g:
+        for words, want in (('info stat\x08tus\r', 'VM status: paused (prelaunch)'), ('print 6*7\n', '\r\n42\r\n'), ('nonsense\n', "unknown command: 'nonsense'")):
+            s = connect(path)
+            s.settimeout(20 * h.SLOW)
+            s.sendall(words.encode())
+            got = ''
+            while want not in got or not got.endswith('(qemu) '):
+                more = s.recv(4096)
+                if not more:
+                    raise Failure(f'monitor: closed after {got!r}')
+                got += more.decode()
+            s.close()
+        s = connect(path)
+        s.sendall(b'quit\n')
+        g.exit(0, 20)
 
 
 # Programs of a guest.
@@ -770,5 +791,5 @@ def incremental():
 
 def collect():
     return [Test('qmp/' + f.__name__, f, 2 if f in (mirror, backup, chain, resize, incremental) else 1, 60)
-            for f in (stream, session, machine, events, policies, leave, transaction, images, mirror, backup, chain, resize,
+            for f in (stream, session, monitor, machine, events, policies, leave, transaction, images, mirror, backup, chain, resize,
                       incremental)]
