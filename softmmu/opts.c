@@ -6,6 +6,7 @@
  * tests/unit/test-opts.c.
  */
 #include "softmmu/opts.h"
+#include "softmmu/json.h"
 #include <errno.h>
 #include <string.h>
 
@@ -574,31 +575,13 @@ OptDict *opt_below(OptDict *d, const char *prefix, bool take)
     return sub;
 }
 
-static void json_quote(GString *s, const char *text)
-{
-    g_string_append_c(s, '"');
-    for (; *text; text++) {
-        if ((unsigned char)*text < 0x20) {
-            g_string_append_printf(s, "\\u%04x", *text);
-            continue;
-        }
-        if (*text == '"' || *text == '\\') {
-            g_string_append_c(s, '\\');
-        }
-        g_string_append_c(s, *text);
-    }
-    g_string_append_c(s, '"');
-}
-
 char *opt_describe(const OptDict *d)
 {
     GString *s = g_string_new("{");
 
     for (unsigned i = 0; i < d->opts->len; i++) {
         g_string_append(s, i ? ", " : "");
-        json_quote(s, opt_row(d, i)->key);
-        g_string_append(s, ": ");
-        json_quote(s, opt_row(d, i)->value);
+        json_add(s, "%s: %s", opt_row(d, i)->key, opt_row(d, i)->value);
     }
     return g_string_free(g_string_append_c(s, '}'), FALSE);
 }

@@ -12,7 +12,7 @@
  *     "a:T1 b?:T2"   an object with its members, those with a '?' optional; with "@a" behind them
  *                    the member `a`, an enumeration, says what else is there: "x=T" for the value
  *                    x the members of T, an object
- * and of arguments, besides, "*": any more, for the command to check; "&T": those of T.
+ * besides, "*": any more, for the command to check; and of arguments, "&T": those of T.
  *
  * Main loop's thread. Test: tests/qmp/, which holds every answer and event against the schema.
  */
@@ -130,14 +130,22 @@ static const TypeRow types[] = {
      "cluster-size?:int preallocation?:PreallocMode lazy-refcounts?:bool refcount-bits?:int "
      "extended-l2?:bool compression-type?:Qcow2CompressionType"},
     {"BlockdevDiscardOptions", "= ignore unmap"},
-    {"BlockdevDriver", "= file host_device nbd qcow2 raw throttle"},
+    {"BlockdevDriver", "= blkdebug blkverify copy-on-read file host_cdrom host_device nbd null-aio "
+                       "null-co preallocate qcow2 raw throttle"},
     {"BlockdevMirror", MIRROR},
     {"BlockdevOptions",
      "driver:BlockdevDriver node-name?:str discard?:BlockdevDiscardOptions "
      "cache?:BlockdevCacheOptions read-only?:bool auto-read-only?:bool force-share?:bool "
-     "detect-zeroes?:DetectZeroes @driver file=BlockdevOptionsFile "
-     "host_device=BlockdevOptionsFile nbd=BlockdevOptionsNbd qcow2=BlockdevOptionsQcow2 "
-     "raw=BlockdevOptionsRaw throttle=BlockdevOptionsThrottle"},
+     "detect-zeroes?:DetectZeroes @driver blkdebug=BlockdevOptionsTest "
+     "blkverify=BlockdevOptionsTest copy-on-read=BlockdevOptionsGenericFormat "
+     "file=BlockdevOptionsFile host_cdrom=BlockdevOptionsFile host_device=BlockdevOptionsFile "
+     "nbd=BlockdevOptionsNbd null-aio=BlockdevOptionsNull null-co=BlockdevOptionsNull "
+     "preallocate=BlockdevOptionsPreallocate qcow2=BlockdevOptionsQcow2 raw=BlockdevOptionsRaw "
+     "throttle=BlockdevOptionsThrottle"},
+    {"BlockdevOptionsGenericFormat", "file:BlockdevRef"},
+    {"BlockdevOptionsNull", "size?:int latency-ns?:int read-zeroes?:bool"},
+    {"BlockdevOptionsPreallocate", "file:BlockdevRef prealloc-align?:int prealloc-size?:int"},
+    {"BlockdevOptionsTest", "*"},
     {"BlockdevOptionsFile", "filename:str locking?:OnOffAuto aio?:BlockdevAioOptions"},
     {"BlockdevOptionsNbd",
      "server:SocketAddress export?:str reconnect-delay?:int open-timeout?:int"},
