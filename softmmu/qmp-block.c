@@ -200,8 +200,7 @@ OptDict *qmp_row_new(Qmp *q, const char *format, const char *name, const char *p
 bool qmp_image_make(const char *path, const char *format, const BlockNode *source,
                     const BlockNode *backing, GError **err)
 {
-    g_autofree char *dir = g_get_current_dir();
-    g_autofree char *below = backing ? g_canonicalize_filename(backing->filename, dir) : NULL;
+    g_autofree char *below = backing ? node_path_absolute(backing->filename) : NULL;
     Qcow2Create c = {.size = source->size,
                      .version = 3,
                      .cluster_size = 65536,

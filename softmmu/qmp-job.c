@@ -42,13 +42,6 @@ struct QmpJob {
     int ret;
 };
 
-static char *absolute(const char *path)
-{
-    g_autofree char *dir = g_get_current_dir();
-
-    return g_canonicalize_filename(path, dir);
-}
-
 /* ---- jobs: what is said of them ---- */
 
 /* What makes an image. */
@@ -193,7 +186,7 @@ static void row_drop(QmpJob *j)
 static const char *backing_of(QmpJob *j, char **own)
 {
     return j->backing_file ? j->backing_file
-           : j->base       ? (*own = absolute(j->base->filename))
+           : j->base       ? (*own = node_path_absolute(j->base->filename))
                            : NULL;
 }
 

@@ -177,6 +177,9 @@ bool node_plain(BlockNode *n, uint64_t off, const struct iovec *iov, int niov, b
                 uint64_t *at);
 /* Is this a description ("json:{...}", "null-co://" ...), not a file or a server? */
 bool node_path_describes(const char *path);
+/* A file's path from the root, any other name as it is: for a header that another image is named
+ * in. Caller frees. */
+char *node_path_absolute(const char *path);
 /* "raw" or "qcow2" by the first bytes. */
 const char *node_probe(const uint8_t *head, size_t len);
 /* The path of `name` as image `of` means it: relative to the image's folder. Caller frees. */

@@ -557,8 +557,7 @@ static char *overlay_path(void)
 static BlockNode *open_overlay(const NodeOptions *base, GError **err)
 {
     g_autofree char *path = overlay_path();
-    g_autofree char *dir = g_get_current_dir();
-    g_autofree char *full = g_canonicalize_filename(base->path, dir);
+    g_autofree char *full = node_path_absolute(base->path);
     NodeOptions o = *base;
     int fd = g_mkstemp_full(path, O_RDWR | O_CLOEXEC, 0600);
     BlockNode *n = NULL;

@@ -369,6 +369,14 @@ const char *node_probe(const uint8_t *head, size_t len)
                : "raw";
 }
 
+char *node_path_absolute(const char *path)
+{
+    g_autofree char *dir = g_get_current_dir();
+
+    return nbd_is_url(path) || node_path_describes(path) ? g_strdup(path)
+                                                         : g_canonicalize_filename(path, dir);
+}
+
 char *node_path_resolve(const char *of, const char *name)
 {
     if (g_str_has_prefix(name, "file:")) {

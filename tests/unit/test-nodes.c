@@ -498,6 +498,19 @@ static void test_locks(void)
     lock_fails("format=raw", path, "Failed to get \"write\" lock");
     block_close(b);
 }
+static void test_json_absolute(void)
+{
+    static const char *const same[] = {"json:{\"driver\":\"null-co\"}", "null-co://",
+                                       "nbd://host/x", "nbd+unix:///x?socket=y", "/a/b"};
+    g_autofree char *here = g_get_current_dir(), *want = g_build_filename(here, "a", NULL);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(same); i++) {
+        g_autofree char *got = node_path_absolute(same[i]);
+        g_assert_cmpstr(got, ==, same[i]);
+    }
+    g_autofree char *got = node_path_absolute("x/../a");
+    g_assert_cmpstr(got, ==, want);
+}
 
 int main(int argc, char **argv)
 {
@@ -507,6 +520,7 @@ int main(int argc, char **argv)
     g_setenv("RHEA_TEST_NODES", dir, true);
     g_test_add_func("/nodes/json", test_json);
     g_test_add_func("/nodes/json-backing", test_json_backing);
+    g_test_add_func("/nodes/json-absolute", test_json_absolute);
     g_test_add_func("/nodes/null", test_null);
     g_test_add_func("/nodes/blkdebug", test_blkdebug);
     g_test_add_func("/nodes/blkdebug-file", test_blkdebug_file);
