@@ -566,8 +566,9 @@ def policies():
             q.event('JOB_STATUS_CHANGE', id='j', status='null')
         # The target goes away.
         m.copy('blockdev-backup', 't', speed=65536)
-        t.close()
         q.do('job-pause', id='j')
+        q.event('JOB_STATUS_CHANGE', id='j', status='paused')
+        t.close()
         q.do('block-job-set-speed', device='j', speed=0)
         q.do('job-resume', id='j')
         m.error('write', 'report')
