@@ -255,7 +255,8 @@ enum {
 
 /* Of a software step's syndrome: ISV, and EX if a load-exclusive instruction was stepped. */
 #define ARM_STEP_ISS(exclusive) (1u << 24 | (uint32_t)(exclusive) << 6)
-#define ARM_SYN_IL       (1u << 25)
+
+#define ARM_SYN_IL (1u << 25)
 
 /* Exceptions: numbers for cpu_raise_restore(). What else there is to say is in ARMSys.exc. */
 enum {

@@ -6,11 +6,11 @@
  * one first (vfp_translate()). DDI 0487, F3.1.8 to F3.1.10 and F4.1.4.
  *
  * D and S registers are pieces of V0 to V15: Dn is half n % 2 of V(n / 2), Sn element n % 4 of
- * V(n / 4). Each V register has cells of three sizes, and a unit names it by those of one size, which
- * its first instruction with the register chooses: one of VFP that of its operands, one of Advanced
- * SIMD the whole. Pieces of other sizes are taken out and put together; what is known of them is
- * remembered as long as no label comes. Vector operations follow the "standard FPSCR": flush to zero, default NaNs,
- * round to nearest (F1.2.6), scalar ones FPSCR.
+ * V(n / 4). Each V register has cells of three sizes, and a unit names it by those of one size,
+ * which its first instruction with the register chooses: one of VFP that of its operands, one of
+ * Advanced SIMD the whole. Pieces of other sizes are taken out and put together; what is known of
+ * them is remembered as long as no label comes. Vector operations follow the "standard FPSCR":
+ * flush to zero, default NaNs, round to nearest (F1.2.6), scalar ones FPSCR.
  */
 #ifndef RHEA_TARGET_ARM_VFP_H
 #define RHEA_TARGET_ARM_VFP_H
@@ -38,8 +38,9 @@ typedef struct VFPCtx {
 #define VFP_ROW_EXTENSIONS(X)                                                                      \
     X(VFP2)                                                                                        \
     X(VFP3)                                                                                        \
-    X(VFP4) X(VFPHP) X(NEON) X(V8) X(FP16) X(AES) X(SHA1) X(SHA256) X(RDM) X(DOTPROD) X(FCMA)      \
-        X(FHM) X(JSCVT)
+    X(VFP4)                                                                                        \
+    X(VFPHP) X(NEON) X(V8) X(FP16) X(AES) X(SHA1) X(SHA256) X(RDM) X(DOTPROD) X(FCMA) X(FHM)       \
+        X(JSCVT)
 enum {
 #define VFP_ROW_BIT(name) VFP_BIT_##name,
     VFP_ROW_EXTENSIONS(VFP_ROW_BIT)
