@@ -110,6 +110,8 @@ class System(Session):
 
 
 def start(arch, boot, controller):
+    if (arch, boot, controller) == ('riscv64', 'firmware', 'virtio-scsi'):
+        raise Skip("Debian's U-Boot has no driver for virtio-scsi: it finds no disk there on any emulator")
     with System(arch, f'{boot}-{controller}', boot=boot, controller=controller) as g:
         g.login()
         g.off()
