@@ -76,29 +76,16 @@ static void null_close(BlockNode *n)
     g_free(n->state);
 }
 
-static const BlockDriver block_driver_null_co = {
-    .name = "null-co",
-    .preadv = null_preadv,
-    .pwritev = null_pwritev,
-    .zero = null_zero,
-    .discard = null_discard,
-    .flush = null_flush,
-    .status = null_status,
-    .truncate = null_truncate,
-    .close = null_close,
-};
+/* The two differ in their names alone. */
+#define NULL_DRIVER(text)                                                                          \
+    {                                                                                              \
+        .name = text, .preadv = null_preadv, .pwritev = null_pwritev, .zero = null_zero,           \
+        .discard = null_discard, .flush = null_flush, .status = null_status,                       \
+        .truncate = null_truncate, .close = null_close,                                            \
+    }
 
-static const BlockDriver block_driver_null_aio = {
-    .name = "null-aio",
-    .preadv = null_preadv,
-    .pwritev = null_pwritev,
-    .zero = null_zero,
-    .discard = null_discard,
-    .flush = null_flush,
-    .status = null_status,
-    .truncate = null_truncate,
-    .close = null_close,
-};
+static const BlockDriver block_driver_null_co = NULL_DRIVER("null-co");
+static const BlockDriver block_driver_null_aio = NULL_DRIVER("null-aio");
 
 BlockNode *node_open_null(OptDict *d, const char *driver, const NodeOptions *o, GError **err)
 {
