@@ -112,13 +112,7 @@ static u32 run_stub(u32 pc, u32 arg)
 {
     sync_code();
     trap.count = hyp_trap.count = 0;
-    register u32 r1 __asm__("r1") = arg;
-    register u32 r0 __asm__("r0") = 0;
-    __asm__ volatile("blx %2"
-                     : "+r"(r0), "+r"(r1)
-                     : "r"(pc)
-                     : "lr", "r2", "r3", "r12", "cc", "memory");
-    r0_seen = r0;
+    r0_seen = call_code(pc, arg);
     return hyp_trap.count ? HYP | hyp_trap.vector : trap.count ? trap.vector : 0;
 }
 /* Two instructions (a second one of 0 is none) in System mode. */

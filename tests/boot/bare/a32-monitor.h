@@ -16,6 +16,18 @@ __asm__(
     ".global monitor\nmonitor:\npush {r4, lr}\nsmc #0\npop {r4, pc}\n.ltorg\n");
 extern char monitor_vectors[];
 
+/* Calls code at pc with R0 = 0 and R1 = arg; what R0 is then. */
+static inline u32 call_code(u32 pc, u32 arg)
+{
+    register u32 r1 __asm__("r1") = arg;
+    register u32 r0 __asm__("r0") = 0;
+    __asm__ volatile("blx %2"
+                     : "+r"(r0), "+r"(r1)
+                     : "r"(pc)
+                     : "lr", "r2", "r3", "r12", "cc", "memory");
+    return r0;
+}
+
 static void monitor_start(void)
 {
     static u32 stack[1024];
