@@ -279,7 +279,7 @@ static bool accel_parse(OptDict *d, AccelOptions *o, GError **err)
 {
     static const char *const threads[] = {"multi", "single", NULL};
     static const char *const engines[] = {"jit", "interp", NULL};
-    uint64_t mib = o->cache_size >> 20;
+    uint64_t mib = 0;
     int thread = -1, engine = o->engine;
     bool split_wx = true;
     const char *no_opt = opt_take(d, "no-opt"), *mode = opt_get(d, "thread");
@@ -301,12 +301,15 @@ static bool accel_parse(OptDict *d, AccelOptions *o, GError **err)
         rhea_error_set(err, "split-wx=off is not supported: code is never writable and executable");
         return false;
     }
-    /* tb-size=0 is the default size, as without it. */
     if (mib > 2048) {
         rhea_error_set(err, "Parameter 'tb-size' is too large (at most 2048, in MiB)");
         return false;
     }
-    o->cache_size = mib ? mib << 20 : o->cache_size;
+    /* tb-size=0 is the default size, as without it. */
+    if (mib) {
+        o->cache_size = mib << 20;
+        o->cache_most = 0;
+    }
     g_auto(GStrv) off = no_opt ? g_strsplit(no_opt, ":", 0) : NULL;
     for (char **p = off; p && *p; p++) {
         unsigned i = 0;

@@ -49,6 +49,7 @@ struct Unit {
 };
 
 /* The code cache: chunks, each filled by one vCPU at a time, emptied in the order they were filled.
+ * While much of what is translated had been there before, there are more chunks instead.
  */
 #define CHUNK_SIZE ((size_t)128 << 10)
 typedef enum ChunkState {
@@ -72,9 +73,12 @@ typedef struct CodeCache {
     int fd;
     uint8_t *rw;
     const uint8_t *rx;
-    size_t size;
-    unsigned n_chunks; /* chunk 0 holds the thunks */
+    size_t size;                           /* reserved for each mapping */
+    unsigned n_chunks, mapped, max_chunks; /* in use; mapped; at most. unit_lock. Chunk 0 holds
+                                              the thunks */
     Chunk *chunks;
+    uint32_t *gone;        /* 1 << UNIT_GONE_BITS: of units that were retired, by hash */
+    unsigned made, remade; /* since a chunk was last taken; of these so many had been retired */
     uint64_t order;
     uint64_t retirements; /* atomic: of all chunks so far */
     unsigned emptied;     /* exclusive section: how often a chunk was emptied in one */
@@ -106,6 +110,7 @@ typedef struct Young {
 } Young;
 
 #define UNIT_HASH_BITS 17
+#define UNIT_GONE_BITS 17
 #define PAGE_LEAF_BITS 10
 #define PAGE_ROOT_BITS 20
 

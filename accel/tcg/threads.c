@@ -27,6 +27,7 @@ void accel_options_default(AccelOptions *o)
     *o = (AccelOptions){
         .engine = ACCEL_JIT,
         .cache_size = 64ull << 20,
+        .cache_most = 1ull << 30,
         .opt_passes = TCG_OPT_ALL,
         .icount_shift = -1,
         .icount_sleep = true,
@@ -643,7 +644,8 @@ void accel_print_stats(Accel *a, FILE *f)
     if (a->saved.dir >= 0) {
         fprintf(f, "units loaded        %" PRIu64 "\n", a->stat_loaded);
     }
-    fprintf(f, "code cache          %zu of %zu KiB\n", used >> 10, a->cache.size >> 10);
+    fprintf(f, "code cache          %zu of %zu KiB\n", used >> 10,
+            a->cache.n_chunks * CHUNK_SIZE >> 10);
     fprintf(f, "chunks retired      %" PRIu64 " of %zu KiB, %u when alone\n", a->cache.retirements,
             CHUNK_SIZE >> 10, a->cache.emptied);
     if (a->opt.check) {

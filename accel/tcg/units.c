@@ -26,33 +26,70 @@
 /* Small programs end within these chunks and pay for the pages that they use. */
 #define FIRST_CHUNKS 2
 
+/* The cache grows when one in so many units had been there before, and so many chunks of it are
+ * mapped at one stroke. */
+#define REMADE_SHARE 4
+#define MAP_CHUNKS   64
+
+/* Map n chunks more, in both mappings. */
+static bool cache_map(CodeCache *c, unsigned n)
+{
+    const int flags = MAP_SHARED | MAP_NORESERVE | MAP_FIXED;
+    size_t at = c->mapped * CHUNK_SIZE, size = n * CHUNK_SIZE;
+
+    if (ftruncate(c->fd, at + size) < 0 ||
+        mmap(c->rw + at, size, PROT_READ | PROT_WRITE, flags, c->fd, at) == MAP_FAILED ||
+        mmap((void *)(c->rx + at), size, PROT_READ | PROT_EXEC, flags, c->fd, at) == MAP_FAILED) {
+        return false;
+    }
+    c->mapped += n;
+    return true;
+}
+
+/*
+ * Addresses for as much as there may ever be, or, if these cannot be had, for what is in use at
+ * first. Only that is mapped: with all memory locked (-overcommit mem-lock=on) a mapping is filled.
+ */
+static bool cache_reserve(CodeCache *c)
+{
+    for (;;) {
+        c->size = c->max_chunks * CHUNK_SIZE;
+        uint8_t *m =
+            mmap(NULL, 2 * c->size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (m != MAP_FAILED) {
+            c->rw = m;
+            c->rx = m + c->size;
+            return cache_map(c, c->n_chunks);
+        }
+        if (c->max_chunks == c->n_chunks) {
+            return false;
+        }
+        c->max_chunks = c->n_chunks;
+    }
+}
+
 bool units_init(Accel *a, GError **err)
 {
     CodeCache *c = &a->cache;
 
-    c->size = MAX(a->opt.cache_size, 4 * CHUNK_SIZE) / CHUNK_SIZE * CHUNK_SIZE;
-    c->n_chunks = c->size / CHUNK_SIZE;
+    c->n_chunks = MAX(a->opt.cache_size / CHUNK_SIZE, 4);
+    c->max_chunks = MAX(a->opt.cache_most / CHUNK_SIZE, c->n_chunks);
     c->fd = memfd_create("rhea-code", MFD_CLOEXEC);
-    if (c->fd < 0 || ftruncate(c->fd, c->size) < 0) {
-        rhea_error_set(err, "cannot create a code cache of %zu MiB: %s", c->size >> 20,
-                       g_strerror(errno));
+    if (c->fd < 0 || !cache_reserve(c)) {
+        rhea_error_set(err, "cannot create a code cache of %zu MiB: %s",
+                       c->n_chunks * CHUNK_SIZE >> 20, g_strerror(errno));
         return false;
     }
-    c->rw = mmap(NULL, c->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, c->fd, 0);
-    c->rx = mmap(NULL, c->size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_NORESERVE, c->fd, 0);
-    if (c->rw == MAP_FAILED || c->rx == MAP_FAILED) {
-        rhea_error_set(err, "cannot map a code cache of %zu MiB: %s", c->size >> 20,
-                       g_strerror(errno));
-        return false;
-    }
-    c->chunks = g_new0(Chunk, c->n_chunks);
+    c->chunks = g_new0(Chunk, c->max_chunks);
     a->young = g_array_new(false, false, sizeof(Young));
     a->young_limit = 64;
     a->hash = mmap(NULL, sizeof(Unit *) << UNIT_HASH_BITS, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     a->pages = mmap(NULL, sizeof(PageDesc *) << PAGE_ROOT_BITS, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (a->hash == MAP_FAILED || a->pages == MAP_FAILED) {
+    c->gone = mmap(NULL, sizeof(uint32_t) << UNIT_GONE_BITS, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (a->hash == MAP_FAILED || a->pages == MAP_FAILED || c->gone == MAP_FAILED) {
         rhea_error_set(err, "cannot map the unit tables: %s", g_strerror(errno));
         return false;
     }
@@ -92,6 +129,7 @@ void units_free(Accel *a)
         }
     }
     g_array_free(a->young, true);
+    munmap(c->gone, sizeof(uint32_t) << UNIT_GONE_BITS);
     munmap(a->hash, sizeof(Unit *) << UNIT_HASH_BITS);
     munmap(a->pages, sizeof(PageDesc *) << PAGE_ROOT_BITS);
     g_mutex_clear(&a->unit_lock);
@@ -102,11 +140,23 @@ static uint64_t epoch_next(Accel *a);
 static void check_young_locked(CPU *cpu);
 static bool unit_is_as_translated(Accel *a, const Unit *u, uint64_t sum);
 
+static uint64_t unit_sum(ram_addr ra, uint32_t mode)
+{
+    return (ra >> 1) * 0x9e3779b97f4a7c15ull + mode * 0xc2b2ae3d27d4eb4full;
+}
+
 static unsigned unit_hash(ram_addr ra, uint32_t mode)
 {
-    uint64_t h = (ra >> 1) * 0x9e3779b97f4a7c15ull + mode * 0xc2b2ae3d27d4eb4full;
+    return unit_sum(ra, mode) >> (64 - UNIT_HASH_BITS);
+}
 
-    return h >> (64 - UNIT_HASH_BITS);
+/* Where it is remembered that u is gone, and by what. */
+static uint32_t *unit_gone(const Accel *a, const Unit *u, uint32_t *mark)
+{
+    uint64_t h = unit_sum(u->ra, u->mode);
+
+    *mark = (uint32_t)(h >> 8) | 1;
+    return &a->cache.gone[h >> (64 - UNIT_GONE_BITS)];
 }
 
 Unit *unit_find(Accel *a, ram_addr ra, uint32_t mode)
@@ -173,6 +223,8 @@ static void chunk_retire_locked(Accel *a, Chunk *k)
     for (unsigned i = 0; i < k->n_units; i++) {
         Unit *u = (Unit *)(c->rw + k->units[i]);
         if (!u->dead) {
+            uint32_t mark, *gone = unit_gone(a, u, &mark);
+            *gone = mark;
             unit_kill_locked(a, u);
         }
     }
@@ -243,6 +295,15 @@ static unsigned chunks_spare(const Accel *a)
     return MIN(a->n_cpus + 1, (a->cache.n_chunks - 1) / 3);
 }
 
+/*
+ * What runs does not fit: of the units made since a chunk was last taken, many were there before.
+ * Then there is a new chunk for each that would have to go, until all of it fits.
+ */
+static bool cache_is_too_small(const CodeCache *c)
+{
+    return c->remade * REMADE_SHARE > c->made && c->n_chunks < c->max_chunks;
+}
+
 /* A free chunk's number, 0: there is none. */
 static unsigned chunk_take_locked(CPU *cpu)
 {
@@ -260,6 +321,16 @@ static unsigned chunk_take_locked(CPU *cpu)
         spare += k->state == CHUNK_FREE || k->state == CHUNK_RETIRED;
         taken = k->state == CHUNK_FREE ? i : taken;
     }
+    while (spare <= chunks_spare(a) && cache_is_too_small(c)) {
+        if (c->n_chunks == c->mapped && !cache_map(c, MIN(MAP_CHUNKS, c->max_chunks - c->mapped))) {
+            c->max_chunks = c->n_chunks;
+            break;
+        }
+        taken = taken ? taken : c->n_chunks;
+        c->n_chunks++;
+        spare++;
+    }
+    c->made = c->remade = 0;
     if (taken) {
         c->chunks[taken].state = CHUNK_FILLING;
         spare--;
@@ -352,6 +423,12 @@ void unit_publish(CPU *cpu, Unit *u, size_t bytes, const uint32_t writes[2], con
             __atomic_store_n(&p->granules, p->granules | unit_granules(u, i), __ATOMIC_RELEASE);
             stale |= !page_end_read_locked(a, ra, writes[i]);
         }
+    }
+    uint32_t mark, *gone = unit_gone(a, u, &mark);
+    a->cache.made++;
+    if (a->cache.retirements && *gone == mark) {
+        *gone = 0;
+        a->cache.remade++;
     }
     u->hash_next = *head;
     __atomic_store_n(head, u, __ATOMIC_RELEASE);

@@ -22,6 +22,8 @@ typedef struct AccelOptions {
     bool single_thread; /* -accel tcg,thread=single: all vCPUs round robin in one thread; implied by
                            icount and check */
     uint64_t cache_size;   /* bytes of code cache; default 64 MiB: -accel tcg,tb-size=MiB */
+    uint64_t cache_most;   /* to which it grows while units that had to go are made again; default
+                              1 GiB, with tb-size it does not grow; less than cache_size: nor then */
     const char *cache_dir; /* -accel tcg,cache=DIR: saved translations; NULL: none. The caller's */
     unsigned opt_passes;   /* TCG_OPT_*: -accel tcg,no-opt=NAME switches one off */
     int icount_shift;      /* -icount shift=N: 2^N ns an instruction; -1: off */

@@ -100,6 +100,7 @@ typedef struct Case {
     AccelEngine engine;
     bool check, single;
     size_t cache; /* bytes */
+    size_t most;
 } Case;
 
 static const Case cases[] = {
@@ -111,6 +112,9 @@ static const Case cases[] = {
     {"check-1", 1, 4, ACCEL_JIT, true, false, 1 << 20},
     {"check-4", MAX_CPUS, 2, ACCEL_JIT, true, false, 1 << 20},
     {"interp-4", MAX_CPUS, 4, ACCEL_INTERP, false, false, 1},
+    {"grow-1", 1, 24, ACCEL_JIT, false, false, 1 << 20, 64 << 20},
+    {"grow-4", MAX_CPUS, 24, ACCEL_JIT, false, false, 1 << 20, 64 << 20},
+    {"grow-little", 1, 24, ACCEL_JIT, false, false, 1 << 20, (1 << 20) + CHUNK_SIZE},
 };
 
 typedef struct Board {
@@ -204,6 +208,7 @@ static void test_case(gconstpointer data)
     o.check = k->check;
     o.single_thread = k->single;
     o.cache_size = k->cache;
+    o.cache_most = k->most;
     Accel *a = accel_new(&o, board.ms, NULL, &err);
     g_assert_no_error(err);
     for (unsigned i = 0; i < k->n_cpus; i++) {
@@ -221,10 +226,19 @@ static void test_case(gconstpointer data)
     for (unsigned i = 0; i < k->n_cpus; i++) {
         g_assert_cmpuint(((ToyEnv *)a->cpus[i]->env)->sum, ==, sum * k->rounds);
     }
-    g_test_message("%" PRIu64 " units, %" PRIu64 " chunks retired, %u alone", a->stat_units,
-                   a->cache.retirements, a->cache.emptied);
+    g_test_message("%" PRIu64 " units, %" PRIu64 " chunks retired, %u alone, %u chunks in the end",
+                   a->stat_units, a->cache.retirements, a->cache.emptied, a->cache.n_chunks);
     /* It did not fit, and with room for all vCPUs nobody had to be stopped. */
     g_assert_cmpuint(a->cache.retirements, >, 2);
+    g_assert_cmpuint(a->cache.n_chunks, <=, a->cache.max_chunks);
+    if (k->most == 64 << 20) {
+        /* It grew as far as needed: two rounds at most went by before all of it fitted. */
+        g_assert_cmpuint(a->cache.n_chunks, >, k->cache / CHUNK_SIZE);
+        g_assert_cmpuint(a->cache.n_chunks, <, a->cache.max_chunks);
+        g_assert_cmpuint(a->stat_units, <=, 3 * RAM_SIZE / STEP);
+    } else if (k->most) {
+        g_assert_cmpuint(a->cache.n_chunks, ==, a->cache.max_chunks);
+    }
     if (k->n_cpus == 1) {
         g_assert_cmpuint(a->cache.emptied, ==, 0);
     }
