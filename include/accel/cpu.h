@@ -18,7 +18,7 @@
 
 #define CPU_MMU_CONTEXTS 8
 #define CPU_SPILL_SLOTS  64
-#define JUMP_CACHE_BITS  12
+#define JUMP_CACHE_BITS  15
 
 /*
  * Inline look-up of indirect jumps: hit if pc and ctx both agree. Index: (pc >> 1) & mask with
