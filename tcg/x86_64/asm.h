@@ -162,38 +162,51 @@ static inline void asm_64(Asm *a, uint64_t v)
     a->p += 8;
 }
 
-static inline void asm_opcode(Asm *a, unsigned opc, unsigned r, unsigned x, unsigned b, bool rm_reg)
+/*
+ * Stores of bytes may change anything, as far as the compiler knows, Asm.p included: within an
+ * instruction the position is in a variable.
+ */
+static inline uint8_t *asm_put_32(uint8_t *p, uint32_t v)
 {
-    if (opc & OP_66) {
-        asm_8(a, 0x66);
-    }
-    if (opc & OP_F3) {
-        asm_8(a, 0xf3);
-    } else if (opc & OP_F2) {
-        asm_8(a, 0xf2);
+    memcpy(p, &v, 4);
+    return p + 4;
+}
+
+static inline uint8_t *asm_put_opcode(uint8_t *p, unsigned opc, unsigned r, unsigned x, unsigned b,
+                                      bool rm_reg)
+{
+    if (opc & (OP_66 | OP_F3 | OP_F2)) {
+        if (opc & OP_66) {
+            *p++ = 0x66;
+        }
+        if (opc & OP_F3) {
+            *p++ = 0xf3;
+        } else if (opc & OP_F2) {
+            *p++ = 0xf2;
+        }
     }
     unsigned rex = (opc & OP_W ? 8 : 0) | (r & 8) >> 1 | (x & 8) >> 2 | (b & 8) >> 3;
     if (rex || ((opc & OP_R8) && (r & 15) >= 4) || (rm_reg && (opc & OP_M8) && (b & 15) >= 4)) {
-        asm_8(a, 0x40 | rex);
+        *p++ = 0x40 | rex;
     }
     if (opc & (OP_0F | OP_38 | OP_3A)) {
-        asm_8(a, 0x0f);
+        *p++ = 0x0f;
         if (opc & OP_38) {
-            asm_8(a, 0x38);
+            *p++ = 0x38;
         } else if (opc & OP_3A) {
-            asm_8(a, 0x3a);
+            *p++ = 0x3a;
         }
     }
-    asm_8(a, opc);
+    *p++ = opc;
+    return p;
 }
 
-static inline void asm_modrm_mem(Asm *a, unsigned reg, Mem m)
+static inline uint8_t *asm_put_modrm_mem(uint8_t *p, unsigned reg, Mem m)
 {
     reg = (reg & 7) << 3;
     if (m.base == REG_NONE) {
-        asm_8(a, 5 | reg);
-        asm_32(a, m.disp);
-        return;
+        *p++ = 5 | reg;
+        return asm_put_32(p, m.disp);
     }
     unsigned b = m.base & 7, mod;
     if (m.disp == 0 && b != RBP) {
@@ -204,33 +217,52 @@ static inline void asm_modrm_mem(Asm *a, unsigned reg, Mem m)
         mod = 0x80;
     }
     if (m.index != REG_NONE) {
-        asm_8(a, mod | reg | 4);
-        asm_8(a, m.scale << 6 | (m.index & 7) << 3 | b);
+        *p++ = mod | reg | 4;
+        *p++ = m.scale << 6 | (m.index & 7) << 3 | b;
     } else if (b == RSP) {
-        asm_8(a, mod | reg | 4);
-        asm_8(a, 0x24);
+        *p++ = mod | reg | 4;
+        *p++ = 0x24;
     } else {
-        asm_8(a, mod | reg | b);
+        *p++ = mod | reg | b;
     }
     if (mod == 0x40) {
-        asm_8(a, m.disp);
+        *p++ = m.disp;
     } else if (mod == 0x80) {
-        asm_32(a, m.disp);
+        p = asm_put_32(p, m.disp);
     }
+    return p;
+}
+
+static inline void asm_opcode(Asm *a, unsigned opc, unsigned r, unsigned x, unsigned b, bool rm_reg)
+{
+    a->p = asm_put_opcode(a->p, opc, r, x, b, rm_reg);
+}
+static inline void asm_modrm_mem(Asm *a, unsigned reg, Mem m)
+{
+    a->p = asm_put_modrm_mem(a->p, reg, m);
 }
 
 /* opc reg, rm */
+static inline uint8_t *asm_put_rr(uint8_t *p, unsigned opc, unsigned reg, unsigned rm)
+{
+    p = asm_put_opcode(p, opc, reg, 0, rm, true);
+    *p++ = 0xc0 | (reg & 7) << 3 | (rm & 7);
+    return p;
+}
 static inline void asm_rr(Asm *a, unsigned opc, unsigned reg, unsigned rm)
 {
-    asm_opcode(a, opc, reg, 0, rm, true);
-    asm_8(a, 0xc0 | (reg & 7) << 3 | (rm & 7));
+    a->p = asm_put_rr(a->p, opc, reg, rm);
 }
 /* opc reg, [m] (or [m], reg, as the opcode says) */
+static inline uint8_t *asm_put_rm(uint8_t *p, unsigned opc, unsigned reg, Mem m)
+{
+    p = asm_put_opcode(p, opc, reg, m.index == REG_NONE ? 0 : m.index,
+                       m.base == REG_NONE ? 0 : m.base, false);
+    return asm_put_modrm_mem(p, reg, m);
+}
 static inline void asm_rm(Asm *a, unsigned opc, unsigned reg, Mem m)
 {
-    asm_opcode(a, opc, reg, m.index == REG_NONE ? 0 : m.index, m.base == REG_NONE ? 0 : m.base,
-               false);
-    asm_modrm_mem(a, reg, m);
+    a->p = asm_put_rm(a->p, opc, reg, m);
 }
 
 /* VEX-encoded general-register instructions (BMI1, BMI2) and FMA. opc: low byte, map and
@@ -240,10 +272,9 @@ static inline void asm_vex(Asm *a, unsigned opc, unsigned reg, unsigned vvvv, un
 {
     unsigned map = opc & OP_3A ? 3 : opc & OP_38 ? 2 : 1;
     unsigned pp = opc & OP_66 ? 1 : opc & OP_F3 ? 2 : opc & OP_F2 ? 3 : 0;
-    asm_8(a, 0xc4);
-    asm_8(a, map | (reg & 8 ? 0 : 0x80) | (x & 8 ? 0 : 0x40) | (b & 8 ? 0 : 0x20));
-    asm_8(a, (opc & OP_W ? 0x80 : 0) | (~vvvv & 15) << 3 | pp);
-    asm_8(a, opc);
+    unsigned second = map | (reg & 8 ? 0 : 0x80) | (x & 8 ? 0 : 0x40) | (b & 8 ? 0 : 0x20);
+    unsigned third = (opc & OP_W ? 0x80 : 0) | (~vvvv & 15) << 3 | pp;
+    asm_32(a, 0xc4 | second << 8 | third << 16 | (opc & 0xff) << 24);
 }
 static inline void asm_vex_rr(Asm *a, unsigned opc, unsigned reg, unsigned vvvv, unsigned rm)
 {
@@ -260,30 +291,25 @@ static inline void asm_alu_rr(Asm *a, unsigned w, unsigned alu, unsigned r, unsi
 {
     asm_rr(a, (alu * 8 + 3) | w, r, rm);
 }
+static inline uint8_t *asm_put_imm(uint8_t *p, bool one_byte, int32_t imm)
+{
+    if (one_byte) {
+        *p++ = imm;
+        return p;
+    }
+    return asm_put_32(p, imm);
+}
 static inline void asm_alu_ri(Asm *a, unsigned w, unsigned alu, unsigned r, int32_t imm)
 {
     bool s = imm == (int8_t)imm;
-    if (!s && r == RAX) {
-        asm_opcode(a, (alu * 8 + 5) | w, 0, 0, 0, false);
-        asm_32(a, imm);
-        return;
-    }
-    asm_rr(a, (s ? 0x83 : 0x81) | w, alu, r);
-    if (s) {
-        asm_8(a, imm);
-    } else {
-        asm_32(a, imm);
-    }
+    uint8_t *p = !s && r == RAX ? asm_put_opcode(a->p, (alu * 8 + 5) | w, 0, 0, 0, false)
+                                : asm_put_rr(a->p, (s ? 0x83 : 0x81) | w, alu, r);
+    a->p = asm_put_imm(p, s, imm);
 }
 static inline void asm_alu_mi(Asm *a, unsigned w, unsigned alu, Mem m, int32_t imm)
 {
     bool s = imm == (int8_t)imm;
-    asm_rm(a, (s ? 0x83 : 0x81) | w, alu, m);
-    if (s) {
-        asm_8(a, imm);
-    } else {
-        asm_32(a, imm);
-    }
+    a->p = asm_put_imm(asm_put_rm(a->p, (s ? 0x83 : 0x81) | w, alu, m), s, imm);
 }
 static inline void asm_mov_rr(Asm *a, unsigned w, unsigned d, unsigned s)
 {
@@ -292,25 +318,27 @@ static inline void asm_mov_rr(Asm *a, unsigned w, unsigned d, unsigned s)
 /* d = imm without touching the flags. */
 static inline void asm_mov_ri(Asm *a, unsigned d, int64_t imm)
 {
+    uint8_t *p = a->p;
     if ((uint64_t)imm <= UINT32_MAX) {
-        asm_opcode(a, 0xb8 | (d & 7), 0, 0, d, false);
-        asm_32(a, imm);
+        p = asm_put_opcode(p, 0xb8 | (d & 7), 0, 0, d, false);
+        p = asm_put_32(p, imm);
     } else if (imm == (int32_t)imm) {
-        asm_rr(a, 0xc7 | OP_W, 0, d);
-        asm_32(a, imm);
+        p = asm_put_rr(p, 0xc7 | OP_W, 0, d);
+        p = asm_put_32(p, imm);
     } else {
-        asm_opcode(a, 0xb8 | (d & 7) | OP_W, 0, 0, d, false);
-        asm_64(a, imm);
+        p = asm_put_opcode(p, 0xb8 | (d & 7) | OP_W, 0, 0, d, false);
+        memcpy(p, &imm, 8);
+        p += 8;
     }
+    a->p = p;
 }
 static inline void asm_shift_ri(Asm *a, unsigned w, unsigned sh, unsigned r, unsigned n)
 {
-    if (n == 1) {
-        asm_rr(a, 0xd1 | w, sh, r);
-    } else {
-        asm_rr(a, 0xc1 | w, sh, r);
-        asm_8(a, n);
+    uint8_t *p = asm_put_rr(a->p, (n == 1 ? 0xd1 : 0xc1) | w, sh, r);
+    if (n != 1) {
+        *p++ = n;
     }
+    a->p = p;
 }
 static inline void asm_shift_cl(Asm *a, unsigned w, unsigned sh, unsigned r)
 {
@@ -320,15 +348,16 @@ static inline void asm_shift_cl(Asm *a, unsigned w, unsigned sh, unsigned r)
 /* Jumps with a 32-bit displacement to be filled in; return the position after it. */
 static inline uint32_t asm_jcc(Asm *a, unsigned cc)
 {
-    asm_8(a, 0x0f);
-    asm_8(a, 0x80 | cc);
-    asm_32(a, 0);
+    uint64_t bytes = 0x800f | cc << 8;
+    memcpy(a->p, &bytes, 6);
+    a->p += 6;
     return asm_pos(a);
 }
 static inline uint32_t asm_jmp(Asm *a)
 {
-    asm_8(a, 0xe9);
-    asm_32(a, 0);
+    uint64_t bytes = 0xe9;
+    memcpy(a->p, &bytes, 5);
+    a->p += 5;
     return asm_pos(a);
 }
 /* Let the 32-bit displacement that ends at position end lead to position target. */
