@@ -21,7 +21,7 @@ G_STATIC_ASSERT(offsetof(TCGOp, c) == 8);
 TCGBuilder *tcg_builder_new(void)
 {
     TCGBuilder *b = g_new0(TCGBuilder, 1);
-    b->passes = TCG_OPT_ALL;
+    b->passes = TCG_OPT_ALL | TCG_OPT_VERIFY;
     tcg_signatures(b->sig);
     return b;
 }
@@ -40,6 +40,9 @@ void tcg_builder_free(TCGBuilder *b)
 void tcg_builder_set_passes(TCGBuilder *b, unsigned passes)
 {
     b->passes = passes;
+#if !defined(__OPTIMIZE__) || defined(__SANITIZE_ADDRESS__)
+    b->passes |= TCG_OPT_VERIFY;
+#endif
 }
 
 void tcg_builder_set_host(TCGBuilder *b, const bool has[TCG_OP_COUNT])
@@ -204,7 +207,6 @@ static TCGv merge(TCGBuilder *b, const TCGOp *op, unsigned flags)
     return TCG_NONE;
 }
 
-#ifndef NDEBUG
 static inline bool fits(unsigned mask, unsigned type, unsigned own, unsigned first)
 {
     return mask >> type & 1 && (!(mask & TCG_SIG_OWN) || type == own) &&
@@ -225,7 +227,6 @@ static void check_op(TCGBuilder *b, const TCGOp *op)
         g_error("IR builder: insn %u: %s", b->u->ninsns, wrong ? wrong : "malformed op");
     }
 }
-#endif
 
 TCGv tcg_emit(TCGBuilder *b, TCGOp *op)
 {
@@ -233,9 +234,9 @@ TCGv tcg_emit(TCGBuilder *b, TCGOp *op)
     if (G_UNLIKELY(b->u->overflow)) {
         return append(b, op);
     }
-#ifndef NDEBUG
-    check_op(b, op);
-#endif
+    if (b->passes & TCG_OPT_VERIFY) {
+        check_op(b, op);
+    }
     if ((flags & TCG_OPF_OPT) && b->has && !b->has[op->opc]) {
         return tcg_lower_op(b, op);
     }

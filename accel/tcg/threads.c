@@ -141,7 +141,7 @@ CPU *accel_cpu_new(Accel *a, const TargetDesc *target, AddressSpace *as, void *m
     g_mutex_init(&tc->sleep_lock);
     g_cond_init(&tc->sleep_cond);
     tc->builder = tcg_builder_new();
-    tcg_builder_set_passes(tc->builder, a->opt.opt_passes);
+    tcg_builder_set_passes(tc->builder, a->opt.opt_passes | (a->opt.check ? TCG_OPT_VERIFY : 0));
     tc->ir = tcg_unit_new(target->cells, target->ncells);
     tc->copies = g_malloc(2 * TLB_PAGE_SIZE);
     tc->interp = tcg_interp_new();

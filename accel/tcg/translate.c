@@ -19,8 +19,7 @@ typedef struct TranslateState {
     uint64_t page_va;
     ram_addr ra2;
     uint32_t writes[2];
-    uint32_t seen; /* end of what the frontend looked at, an offset in the page */
-    bool young;    /* of a page that is read from a copy */
+    bool young; /* of a page that is read from a copy */
 } TranslateState;
 
 /* Where to read the page i (0, 1) of a unit from. */
@@ -36,16 +35,11 @@ static const uint8_t *source_page(TranslateState *t, int i, ram_addr ra, const u
     return memcpy(copy, host, TLB_PAGE_SIZE);
 }
 
-bool unit_fetch(UnitContext *c, uint32_t off, void *buf, unsigned len)
+bool unit_fetch_over(UnitContext *c, uint32_t off, void *buf, unsigned len)
 {
     TranslateState *t = (TranslateState *)c;
-    unsigned first = off < TLB_PAGE_SIZE ? MIN(len, TLB_PAGE_SIZE - off) : 0;
+    unsigned first = off < TLB_PAGE_SIZE ? TLB_PAGE_SIZE - off : 0;
 
-    if (first == len) {
-        t->seen = MAX(t->seen, off + len);
-        memcpy(buf, c->page + off, len);
-        return true;
-    }
     if (!c->next_page) {
         const uint8_t *host;
         t->ra2 = tlb_fetch_probe(t->cpu, t->page_va + TLB_PAGE_SIZE, &host);
@@ -56,7 +50,7 @@ bool unit_fetch(UnitContext *c, uint32_t off, void *buf, unsigned len)
         c->next_page = source_page(t, 1, t->ra2, host);
     }
     c->straddles = true;
-    t->seen = MAX(t->seen, off + len);
+    t->c.seen = MAX(t->c.seen, off + len);
     memcpy(buf, c->page + off, first);
     memcpy((uint8_t *)buf + first, c->next_page + (off + first - TLB_PAGE_SIZE), len - first);
     return true;
@@ -127,7 +121,6 @@ static void make_ir(CPU *cpu, TranslateState *t, TCGUnit *ir, const uint8_t *pag
         .offset = off,
         .next_page = t->c.next_page,
     };
-    t->seen = 0;
     tcg_unit_reset(ir);
     tcg_begin(tc->builder, ir);
     ir->start = off;
@@ -221,7 +214,7 @@ static size_t use_saved(TranslateState *t, Unit *u, size_t room, int64_t n, cons
 static size_t keep_source(TranslateState *t, Unit *u, uint32_t offset)
 {
     unsigned from = offset - t->c.pc_tag;
-    unsigned end = MAX(offset + u->guest_bytes, t->seen), first = MIN(end, TLB_PAGE_SIZE);
+    unsigned end = MAX(offset + u->guest_bytes, t->c.seen), first = MIN(end, TLB_PAGE_SIZE);
     uint8_t *to = (uint8_t *)unit_source(u);
 
     memcpy(to, t->c.page + from, first - from);
@@ -239,7 +232,7 @@ static size_t make_code(TranslateState *t, const TCGUnit *ir, Unit *u, size_t ro
     CPU *cpu = t->cpu;
     Accel *a = cpu->tcg->accel;
     uint8_t *rw = (uint8_t *)u + UNIT_HEAD;
-    size_t keep = a->saved.dir >= 0 ? 2 * sizeof(uint64_t) + t->seen + ir->guest_bytes : 0;
+    size_t keep = a->saved.dir >= 0 ? 2 * sizeof(uint64_t) + t->c.seen + ir->guest_bytes : 0;
 
     if (a->opt.engine != ACCEL_JIT) {
         return UNIT_HEAD;

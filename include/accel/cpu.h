@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include "softmmu/tlb.h"
 #include "tcg/ir.h"
 
@@ -102,6 +103,7 @@ typedef struct UnitContext {
     uint8_t pc_tag;      /* set by the frontend: low bits of pc that are no part of the address */
     bool straddles;      /* set by unit_fetch(): the last instruction runs into the next page */
     const uint8_t *next_page; /* its bytes; resolved on demand by unit_fetch() */
+    uint32_t seen;            /* end of what unit_fetch() gave, an offset in the page */
 } UnitContext;
 
 /*
@@ -111,7 +113,16 @@ typedef struct UnitContext {
  * page). An instruction that straddles is only allowed as the first and only one of its unit: the
  * frontend ends the unit before it otherwise (unit_may_straddle()).
  */
-bool unit_fetch(UnitContext *c, uint32_t off, void *buf, unsigned len);
+bool unit_fetch_over(UnitContext *c, uint32_t off, void *buf, unsigned len);
+static inline bool unit_fetch(UnitContext *c, uint32_t off, void *buf, unsigned len)
+{
+    if (G_UNLIKELY(off + len > TLB_PAGE_SIZE)) {
+        return unit_fetch_over(c, off, buf, len);
+    }
+    c->seen = MAX(c->seen, off + len);
+    memcpy(buf, c->page + off, len);
+    return true;
+}
 
 struct TargetDesc {
     const char *name;     /* "riscv64" */

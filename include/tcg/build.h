@@ -17,7 +17,8 @@ TCGBuilder *tcg_builder_new(void);
 void tcg_builder_free(TCGBuilder *b);
 void tcg_begin(TCGBuilder *b, TCGUnit *u);
 TCGUnit *tcg_unit_of(TCGBuilder *b);
-/* TCG_OPT_* of what the builder may do on the fly (only TCG_OPT_FOLD matters); all at first. */
+/* TCG_OPT_* of what the builder may do on the fly (TCG_OPT_FOLD; with TCG_OPT_VERIFY each op is
+ * checked); all at first. */
 void tcg_builder_set_passes(TCGBuilder *b, unsigned passes);
 /* The ops the host has; OPT ops it lacks are lowered at once. NULL, as at first: it has all. The
  * array is kept by reference. */
@@ -48,8 +49,9 @@ void tcg_gen_stenv(TCGBuilder *b, TCGMemOp m, TCGv v, size_t offset);
 #define TCG_BINOPS(X)                                                                              \
     X(add)                                                                                         \
     X(sub)                                                                                         \
-    X(mul) X(mulhu) X(mulhs) X(mulhsu) X(divs) X(divu) X(rems) X(remu) X(and) X(or) X(xor) X(andc) \
-        X(orc) X(eqv) X(shl) X(shr) X(sar) X(rotl) X(rotr)
+    X(mul)                                                                                         \
+    X(mulhu) X(mulhs) X(mulhsu) X(divs) X(divu) X(rems) X(remu) X(and) X(or) X(xor) X(andc) X(orc) \
+        X(eqv) X(shl) X(shr) X(sar) X(rotl) X(rotr)
 #define TCG_UNOPS(X)                                                                               \
     X(not ) X(neg) X(clz) X(ctz) X(popcnt) X(bswap) X(ext8s) X(ext8u) X(ext16s) X(ext16u)
 #define TCG_DECL_BIN(n) TCGv tcg_gen_##n(TCGBuilder *b, TCGv x, TCGv y);

@@ -134,7 +134,7 @@ void cpu_run_on(CPU *cpu, void (*fn)(CPU *cpu, void *data), void *data)
     fn(cpu, data);
 }
 
-bool unit_fetch(UnitContext *c, uint32_t off, void *buf, unsigned len)
+bool unit_fetch_over(UnitContext *c, uint32_t off, void *buf, unsigned len)
 {
     return false;
 }

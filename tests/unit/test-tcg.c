@@ -25,7 +25,7 @@ static void setup(Fixture *f, gconstpointer data)
     f->u2 = tcg_unit_new(irgen_cells, IRGEN_CELLS);
     f->b = tcg_builder_new();
     f->plain = tcg_builder_new();
-    tcg_builder_set_passes(f->plain, 0);
+    tcg_builder_set_passes(f->plain, TCG_OPT_VERIFY);
     f->in = tcg_interp_new();
     f->s = irgen_state_new();
     f->s2 = irgen_state_new();

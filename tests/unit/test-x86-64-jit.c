@@ -368,7 +368,7 @@ static bool random_unit(Fixture *f, const Config *c, uint64_t seed)
     o.helpers = (bits >> 20 & 3) != 0;
     o.pc32 = c->pc32;
     bool optimize = bits >> 22 & 1, poll = (bits >> 23 & 7) == 0;
-    tcg_builder_set_passes(f->b, optimize ? TCG_OPT_ALL : 0);
+    tcg_builder_set_passes(f->b, (optimize ? TCG_OPT_ALL : 0) | TCG_OPT_VERIFY);
     irgen_unit(f->b, f->u, seed, &o);
     tcg_optimize(f->u, optimize ? TCG_OPT_ALL : 0);
     tcg_live(f->u);
@@ -565,7 +565,7 @@ static void fp_unit(Fixture *f, const FpOp *o, unsigned esize, unsigned aux, uns
     enum { CELL_V = IRGEN_CELLS - IRGEN_NV };
     TCGBuilder *b = f->b;
     TCGType t = esize == 3 ? TCG_F64 : TCG_F32;
-    tcg_builder_set_passes(b, TCG_OPT_ALL);
+    tcg_builder_set_passes(b, TCG_OPT_ALL | TCG_OPT_VERIFY);
     f->u->pc32 = false;
     tcg_begin(b, f->u);
     tcg_gen_insn_start(b, 0);
