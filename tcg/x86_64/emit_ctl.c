@@ -15,8 +15,8 @@
 Stub *x86_stub_new(X86Gen *s, StubKind kind)
 {
     Stub st = {.kind = kind, .op = s->i, .pc = s->pc, .insn = s->insn};
-    g_array_append_val(s->stubs, st);
-    return &g_array_index(s->stubs, Stub, s->stubs->len - 1);
+    x86_list_add(&s->stubs, &st, sizeof(st));
+    return &x86_list_at(&s->stubs, Stub, s->stubs.len - 1);
 }
 
 static bool counts(const X86Gen *s)
@@ -129,7 +129,7 @@ static void emit_call(X86Gen *s, const TCGOp *op)
                        .pc = s->pc,
                        .insn = s->insn,
                        .kind = fp ? SIDE_CALL_FP : SIDE_CALL};
-        g_array_append_val(s->rows, row);
+        x86_list_add(&s->rows, &row, sizeof(row));
     }
     if (h->flags & TCG_HELPER_NORETURN) {
         asm_8(as, 0x0f); /* ud2 */
@@ -155,7 +155,7 @@ static void emit_call(X86Gen *s, const TCGOp *op)
 static void label_ref(X86Gen *s, unsigned label, uint32_t end)
 {
     LabelFix f = {.label = label, .end = end};
-    g_array_append_val(s->label_fixes, f);
+    x86_list_add(&s->label_fixes, &f, sizeof(f));
     s->label_refs[label]++;
 }
 
@@ -182,8 +182,8 @@ static void emit_label(X86Gen *s, const TCGOp *op)
     }
     x86_at_label(s);
     s->unreachable = false;
-    for (unsigned k = 0; k < s->label_fixes->len; k++) {
-        LabelFix *f = &g_array_index(s->label_fixes, LabelFix, k);
+    for (unsigned k = 0; k < s->label_fixes.len; k++) {
+        LabelFix *f = &x86_list_at(&s->label_fixes, LabelFix, k);
         if (f->label == op->aux) {
             asm_link(&s->a, f->end, asm_pos(&s->a));
         }

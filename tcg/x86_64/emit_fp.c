@@ -243,8 +243,8 @@ static Stub *fp_stub(X86Gen *s, unsigned kind, const uint8_t r[3], unsigned d, u
 /* Let the stubs made since `first` come back here. */
 static void stubs_back(X86Gen *s, unsigned first)
 {
-    for (unsigned k = first; k < s->stubs->len; k++) {
-        g_array_index(s->stubs, Stub, k).back = asm_pos(&s->a);
+    for (unsigned k = first; k < s->stubs.len; k++) {
+        x86_list_at(&s->stubs, Stub, k).back = asm_pos(&s->a);
     }
 }
 
@@ -354,7 +354,7 @@ static void emit_arith(X86Gen *s, const TCGOp *op)
         emit_soft(s, op);
         return;
     }
-    unsigned opc = opcodes[op->opc - TCG_OP_fadd] | scalar(op->type), first = s->stubs->len;
+    unsigned opc = opcodes[op->opc - TCG_OP_fadd] | scalar(op->type), first = s->stubs.len;
     uint8_t r[3];
     take_operands(s, op, r);
     x86_advance(s);
@@ -391,7 +391,7 @@ static void emit_fp_unary(X86Gen *s, const TCGOp *op)
         emit_soft(s, op);
         return;
     }
-    unsigned first = s->stubs->len;
+    unsigned first = s->stubs.len;
     uint8_t r[3];
     take_operands(s, op, r);
     x86_advance(s);
@@ -424,7 +424,7 @@ static void emit_fma(X86Gen *s, const TCGOp *op)
         emit_soft(s, op);
         return;
     }
-    unsigned first = s->stubs->len, w = op->type == TCG_F64 ? OP_W : 0;
+    unsigned first = s->stubs.len, w = op->type == TCG_F64 ? OP_W : 0;
     uint8_t r[3];
     take_operands(s, op, r);
     x86_advance(s);
@@ -441,7 +441,7 @@ static void emit_fma(X86Gen *s, const TCGOp *op)
 static void emit_minmax(X86Gen *s, const TCGOp *op)
 {
     Asm *as = &s->a;
-    unsigned first = s->stubs->len;
+    unsigned first = s->stubs.len;
     unsigned opc = (op->opc == TCG_OP_fmin ? 0x5d : 0x5f) | scalar(op->type);
     uint8_t r[3];
     take_operands(s, op, r);
@@ -468,7 +468,7 @@ static void emit_from_half(X86Gen *s, const TCGOp *op)
         emit_soft(s, op);
         return;
     }
-    unsigned first = s->stubs->len;
+    unsigned first = s->stubs.len;
     uint8_t r[3];
     take_operands(s, op, r);
     x86_advance(s);
@@ -498,7 +498,7 @@ static void emit_to_half(X86Gen *s, const TCGOp *op)
         emit_soft(s, op);
         return;
     }
-    unsigned first = s->stubs->len;
+    unsigned first = s->stubs.len;
     uint8_t r[3];
     take_operands(s, op, r);
     x86_advance(s);
@@ -555,7 +555,7 @@ static void emit_to_int(X86Gen *s, const TCGOp *op)
         emit_soft(s, op);
         return;
     }
-    unsigned first = s->stubs->len;
+    unsigned first = s->stubs.len;
     uint8_t r[3];
     take_operands(s, op, r);
     x86_advance(s);
@@ -604,7 +604,7 @@ static void emit_from_int(X86Gen *s, const TCGOp *op)
         emit_soft(s, op);
         return;
     }
-    unsigned first = s->stubs->len;
+    unsigned first = s->stubs.len;
     uint8_t r[3];
     take_operands(s, op, r);
     x86_advance(s);

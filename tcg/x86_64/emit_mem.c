@@ -72,15 +72,15 @@ static void capture_hosts(X86Gen *s, Stub *st)
             st->hosts |= 1u << r;
         }
     }
-    st->host_slots = s->host_slots->len;
+    st->host_slots = s->host_slots.len;
     for (uint32_t k = 0; k < s->ngroups; k++) {
         const Val *x = &s->val[nops + k];
         if (x->spill) {
             uint16_t slot = x->spill - 1;
-            g_array_append_val(s->host_slots, slot);
+            x86_list_add(&s->host_slots, &slot, sizeof(slot));
         }
     }
-    st->nhost_slots = s->host_slots->len - st->host_slots;
+    st->nhost_slots = s->host_slots.len - st->host_slots;
 }
 
 /*
@@ -200,7 +200,7 @@ void x86_stub_site(X86Gen *s, Stub *st)
     to.disp = TLB_SITES_USED_OFFSET;
     asm_rm(as, I_MOV_MR, RSP, to); /* anything but 0 */
     asm_jmp_to(as, st->imm2);
-    g_array_append_val(s->stubs, slow);
+    x86_list_add(&s->stubs, &slow, sizeof(slow));
 }
 
 static Mem host_mem(const Access *x)
@@ -791,7 +791,7 @@ static void slow_tail(X86Gen *s, const Stub *st)
                    .kind = SIDE_SLOW,
                    .snap = st->snap,
                    .nsnap = st->nsnap};
-    g_array_append_val(s->rows, row);
+    x86_list_add(&s->rows, &row, sizeof(row));
     unsigned d = st->r[2];
     if (kind == SLOW_LD128) {
         asm_rm(as, I_MOVUPS_RM, d, x86_slot(s, X86_SLOT_VEC));
@@ -808,7 +808,7 @@ static void slow_tail(X86Gen *s, const Stub *st)
     }
     for (unsigned k = 0; k < st->nhost_slots; k++) {
         asm_rm(as, 0xc7 | OP_W, 0,
-               x86_slot(s, g_array_index(s->host_slots, uint16_t, st->host_slots + k)));
+               x86_slot(s, x86_list_at(&s->host_slots, uint16_t, st->host_slots + k)));
         asm_32(as, 0);
     }
     asm_jmp_to(as, st->back);

@@ -444,7 +444,7 @@ bool x86_emit_vfp(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsigned d)
              .d = d,
              .esize = esize,
              .pfx = esize == 3 ? OP_0F | OP_66 : OP_0F,
-             .first = s->stubs->len};
+             .first = s->stubs.len};
     memcpy(v.r, r, 3);
     memcpy(v.x, r, 3);
     v.t = d == r[0] || d == r[1] || d == r[2] ? XMM15 : d;
@@ -473,8 +473,8 @@ bool x86_emit_vfp(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsigned d)
     } else if (d != v.t) {
         asm_rr(as, I_MOVAPS, d, v.t);
     }
-    for (unsigned k = v.first; k < s->stubs->len; k++) {
-        g_array_index(s->stubs, Stub, k).back = asm_pos(as);
+    for (unsigned k = v.first; k < s->stubs.len; k++) {
+        x86_list_at(&s->stubs, Stub, k).back = asm_pos(as);
     }
     return true;
 }

@@ -11,20 +11,20 @@
 void x86_fix(X86Gen *s, FixKind kind, unsigned index)
 {
     Fix f = {.end = asm_pos(&s->a), .kind = kind, .index = index};
-    g_array_append_val(s->fixes, f);
+    x86_list_add(&s->fixes, &f, sizeof(f));
 }
 
 unsigned x86_const(X86Gen *s, uint64_t lo, uint64_t hi)
 {
-    for (unsigned k = 0; k < s->pool->len; k++) {
-        const X86Const *c = &g_array_index(s->pool, X86Const, k);
+    for (unsigned k = 0; k < s->pool.len; k++) {
+        const X86Const *c = &x86_list_at(&s->pool, X86Const, k);
         if (c->lo == lo && c->hi == hi) {
             return k;
         }
     }
     X86Const c = {lo, hi};
-    g_array_append_val(s->pool, c);
-    return s->pool->len - 1;
+    x86_list_add(&s->pool, &c, sizeof(c));
+    return s->pool.len - 1;
 }
 
 void x86_rm_const(X86Gen *s, unsigned opc, unsigned reg, uint64_t lo, uint64_t hi)
@@ -38,11 +38,11 @@ void x86_call_program(X86Gen *s, uintptr_t addr)
 {
     uint64_t a = addr;
     unsigned k = 0;
-    while (k < s->addrs->len && g_array_index(s->addrs, uint64_t, k) != a) {
+    while (k < s->addrs.len && x86_list_at(&s->addrs, uint64_t, k) != a) {
         k++;
     }
-    if (k == s->addrs->len) {
-        g_array_append_val(s->addrs, a);
+    if (k == s->addrs.len) {
+        x86_list_add(&s->addrs, &a, sizeof(a));
     }
     asm_rm(&s->a, 0xff, 2, mem_rip());
     x86_fix(s, FIX_ADDR, k);
@@ -52,22 +52,13 @@ void x86_jump_thunk(X86Gen *s, uint8_t opc, const uint8_t *thunk)
 {
     asm_rel_rx(&s->a, opc, thunk);
     uint32_t at = asm_pos(&s->a) - 4;
-    g_array_append_val(s->outs, at);
+    x86_list_add(&s->outs, &at, sizeof(at));
 }
 
 static void *scratch_new(void)
 {
     X86Gen *s = g_new0(X86Gen, 1);
-    s->snaps = g_array_new(false, false, sizeof(Sunk));
-    s->host_slots = g_array_new(false, false, sizeof(uint16_t));
     s->groups = g_new(Group, X86_MAX_GROUPS);
-    s->stubs = g_array_new(false, false, sizeof(Stub));
-    s->fixes = g_array_new(false, false, sizeof(Fix));
-    s->pool = g_array_new(false, false, sizeof(X86Const));
-    s->addrs = g_array_new(false, false, sizeof(uint64_t));
-    s->outs = g_array_new(false, false, sizeof(uint32_t));
-    s->rows = g_array_new(false, false, sizeof(SideRow));
-    s->label_fixes = g_array_new(false, false, sizeof(LabelFix));
     for (unsigned k = 0; k < TCG_OP_COUNT; k++) {
         s->nargs[k] = strlen(tcg_op_desc[k].sig) - 1;
     }
@@ -77,17 +68,19 @@ static void *scratch_new(void)
 static void scratch_free(void *scratch)
 {
     X86Gen *s = scratch;
-    g_array_free(s->snaps, true);
-    g_array_free(s->host_slots, true);
-    g_array_free(s->stubs, true);
-    g_array_free(s->fixes, true);
-    g_array_free(s->pool, true);
-    g_array_free(s->addrs, true);
-    g_array_free(s->outs, true);
-    g_array_free(s->rows, true);
-    g_array_free(s->label_fixes, true);
+    g_free(s->snaps.data);
+    g_free(s->host_slots.data);
+    g_free(s->stubs.data);
+    g_free(s->fixes.data);
+    g_free(s->pool.data);
+    g_free(s->addrs.data);
+    g_free(s->outs.data);
+    g_free(s->rows.data);
+    g_free(s->label_fixes.data);
     g_free(s->val);
     g_free(s->nxt);
+    g_free(s->opv);
+    g_free(s->nopv);
     g_free(s->group_of);
     g_free(s->groups);
     g_free(s->callnxt);
@@ -148,8 +141,8 @@ static bool room_left(const X86Gen *s)
 
 static void apply_fixes(X86Gen *s, uint32_t pool, uint32_t addrs, uint32_t exits)
 {
-    for (unsigned k = 0; k < s->fixes->len; k++) {
-        const Fix *f = &g_array_index(s->fixes, Fix, k);
+    for (unsigned k = 0; k < s->fixes.len; k++) {
+        const Fix *f = &x86_list_at(&s->fixes, Fix, k);
         int32_t addend;
         uint32_t to = f->kind == FIX_POOL   ? pool + f->index * sizeof(X86Const)
                       : f->kind == FIX_ADDR ? addrs + f->index * sizeof(uint64_t)
@@ -173,15 +166,15 @@ static bool compile(void *scratch, void *thunks, const TCGUnit *u, uint8_t *rw, 
     s->failed = false;
     s->pc = u->start;
     s->insn = 0;
-    g_array_set_size(s->snaps, 0);
-    g_array_set_size(s->host_slots, 0);
-    g_array_set_size(s->stubs, 0);
-    g_array_set_size(s->fixes, 0);
-    g_array_set_size(s->pool, 0);
-    g_array_set_size(s->addrs, 0);
-    g_array_set_size(s->outs, 0);
-    g_array_set_size(s->rows, 0);
-    g_array_set_size(s->label_fixes, 0);
+    s->snaps.len = 0;
+    s->host_slots.len = 0;
+    s->stubs.len = 0;
+    s->fixes.len = 0;
+    s->pool.len = 0;
+    s->addrs.len = 0;
+    s->outs.len = 0;
+    s->rows.len = 0;
+    s->label_fixes.len = 0;
     if (!x86_prepare(s)) {
         return false;
     }
@@ -201,11 +194,11 @@ static bool compile(void *scratch, void *thunks, const TCGUnit *u, uint8_t *rw, 
         x86_op_begin(s, i);
         emit_op(s, op);
     }
-    for (unsigned k = 0; k < s->stubs->len; k++) {
+    for (unsigned k = 0; k < s->stubs.len; k++) {
         if (!room_left(s)) {
             return false;
         }
-        Stub st = g_array_index(s->stubs, Stub, k);
+        Stub st = x86_list_at(&s->stubs, Stub, k);
         x86_emit_stub(s, &st);
     }
     if (!room_left(s)) {
@@ -218,19 +211,19 @@ static bool compile(void *scratch, void *thunks, const TCGUnit *u, uint8_t *rw, 
     while (asm_pos(as) & 15) {
         asm_8(as, 0xcc);
     }
-    uint32_t pool = asm_pos(as), addrs = pool + s->pool->len * sizeof(X86Const);
-    uint32_t exits = addrs + s->addrs->len * sizeof(uint64_t);
+    uint32_t pool = asm_pos(as), addrs = pool + s->pool.len * sizeof(X86Const);
+    uint32_t exits = addrs + s->addrs.len * sizeof(uint64_t);
     uint32_t side = exits + u->nexits * sizeof(TcgExit);
     if (side > room) {
         return false;
     }
     apply_fixes(s, pool, addrs, exits);
-    /* A GArray without elements has no data, and null may not be copied, however little of it. */
+    /* A list without elements has no data, and null may not be copied, however little of it. */
     if (addrs > pool) {
-        memcpy(rw + pool, s->pool->data, addrs - pool);
+        memcpy(rw + pool, s->pool.data, addrs - pool);
     }
     if (exits > addrs) {
-        memcpy(rw + addrs, s->addrs->data, exits - addrs);
+        memcpy(rw + addrs, s->addrs.data, exits - addrs);
     }
     if (side > exits) {
         memcpy(rw + exits, s->exits, side - exits);

@@ -174,6 +174,13 @@ typedef struct Fix {
     uint16_t kind, index;
 } Fix;
 
+/* Elements of one size; what grows with each instruction must be cheap to add to. */
+typedef struct X86List {
+    uint8_t *data;
+    uint32_t len, cap;
+} X86List;
+#define x86_list_at(list, T, k) (((T *)(void *)(list)->data)[k])
+
 typedef struct X86Gen {
     Asm a;
     const X86Thunks *t;
@@ -183,6 +190,8 @@ typedef struct X86Gen {
 
     Val *val;
     uint16_t (*nxt)[4]; /* next use after op i of its operand k */
+    uint16_t (*opv)[4]; /* its operands, and how many */
+    uint8_t *nopv;
     uint16_t *group_of; /* group + 1 of each ld and st; 0: none */
     Group *groups;
     uint32_t ngroups;
@@ -212,16 +221,16 @@ typedef struct X86Gen {
     int32_t pc; /* current instruction */
     uint16_t insn;
 
-    GArray *snaps;        /* Sunk */
-    GArray *host_slots;   /* uint16_t */
-    GArray *stubs;        /* Stub */
-    GArray *fixes;        /* Fix */
-    GArray *pool;         /* X86Const */
-    GArray *addrs;        /* uint64_t: addresses in the program, behind the pool */
-    GArray *outs;         /* uint32_t: positions of displacements to thunks, ascending */
-    GArray *rows;         /* SideRow */
+    X86List snaps;        /* Sunk */
+    X86List host_slots;   /* uint16_t */
+    X86List stubs;        /* Stub */
+    X86List fixes;        /* Fix */
+    X86List pool;         /* X86Const */
+    X86List addrs;        /* uint64_t: addresses in the program, behind the pool */
+    X86List outs;         /* uint32_t: positions of displacements to thunks, ascending */
+    X86List rows;         /* SideRow */
     uint32_t *label_at;   /* op index of each label */
-    GArray *label_fixes;  /* LabelFix */
+    X86List label_fixes;  /* LabelFix */
     uint32_t *label_refs; /* branches emitted to it */
     uint32_t labels_cap;
     TcgExit *exits;
@@ -260,6 +269,15 @@ typedef struct Opnd {
     int32_t imm;
     Mem mem;
 } Opnd;
+
+static inline void x86_list_add(X86List *l, const void *element, size_t size)
+{
+    if (l->len == l->cap) {
+        l->cap = l->cap ? 2 * l->cap : 64;
+        l->data = g_realloc_n(l->data, l->cap, size);
+    }
+    memcpy(l->data + l->len++ * size, element, size);
+}
 
 static inline int32_t env_disp(const X86Gen *s, size_t off)
 {

@@ -184,6 +184,7 @@ static void scan_backward(X86Gen *s)
             }
         }
         if (op->opc == TCG_OP_call) {
+            s->nopv[i] = 0;
             const TCGCall *c = &u->calls[op->imm];
             for (unsigned k = 0; k < c->helper->nargs; k++) {
                 s->callnxt[op->imm][k] = s->val[x86_root(s, c->args[k])].next;
@@ -194,8 +195,9 @@ static void scan_backward(X86Gen *s)
                 a->last = a->last ? a->last : i;
             }
         } else {
-            uint16_t x[4];
+            uint16_t *x = s->opv[i];
             unsigned n = operands(s, i, x);
+            s->nopv[i] = n;
             for (unsigned k = 0; k < n; k++) {
                 s->nxt[i][k] = s->val[x[k]].next;
             }
@@ -225,6 +227,8 @@ bool x86_prepare(X86Gen *s)
         s->vals_cap = u->nops + u->nops / 2 + X86_MAX_GROUPS;
         s->val = g_renew(Val, s->val, s->vals_cap);
         s->nxt = g_realloc_n(s->nxt, s->vals_cap, sizeof(*s->nxt));
+        s->opv = g_realloc_n(s->opv, s->vals_cap, sizeof(*s->opv));
+        s->nopv = g_realloc_n(s->nopv, s->vals_cap, sizeof(*s->nopv));
         s->group_of = g_renew(uint16_t, s->group_of, s->vals_cap);
     }
     if (u->ncalls > s->calls_cap) {
@@ -236,7 +240,7 @@ bool x86_prepare(X86Gen *s)
         s->label_at = g_renew(uint32_t, s->label_at, s->labels_cap);
         s->label_refs = g_renew(uint32_t, s->label_refs, s->labels_cap);
     }
-    memset(s->val, 0, (u->nops + X86_MAX_GROUPS) * sizeof(Val));
+    memset(s->val, 0, u->nops * sizeof(Val));
     memset(s->group_of, 0, u->nops * sizeof(*s->group_of));
     s->ngroups = 0;
     memset(s->label_refs, 0, (u->nlabels + 1u) * sizeof(*s->label_refs));
@@ -514,8 +518,8 @@ unsigned x86_use(X86Gen *s, uint16_t v)
 
 uint16_t x86_next_after(const X86Gen *s, uint16_t v)
 {
-    uint16_t x[4];
-    unsigned n = operands(s, s->i, x);
+    const uint16_t *x = s->opv[s->i];
+    unsigned n = s->nopv[s->i];
     for (unsigned k = 0; k < n; k++) {
         if (x[k] == v) {
             return s->nxt[s->i][k];
@@ -547,8 +551,8 @@ void x86_advance(X86Gen *s)
         return;
     }
     s->advanced = true;
-    uint16_t x[4];
-    unsigned n = operands(s, s->i, x);
+    const uint16_t *x = s->opv[s->i];
+    unsigned n = s->nopv[s->i];
     for (unsigned k = 0; k < n; k++) {
         s->val[x[k]].next = s->nxt[s->i][k];
     }
@@ -816,7 +820,7 @@ void x86_setcell(X86Gen *s, const TCGOp *op)
 void x86_snapshot(X86Gen *s, uint32_t *snap, uint32_t *nsnap)
 {
     if (!s->snap_valid) {
-        s->last_snap = s->snaps->len;
+        s->last_snap = s->snaps.len;
         s->last_nsnap = s->nsunk;
         for (uint32_t k = 0; k < s->nsunk; k++) {
             uint16_t cell = s->sunk_list[k], v = s->sunk[cell];
@@ -825,7 +829,7 @@ void x86_snapshot(X86Gen *s, uint32_t *snap, uint32_t *nsnap)
                       .value = v,
                       .slot = x->spill,
                       .reg = x->regs ? __builtin_ctz(x->regs) : REG_NONE};
-            g_array_append_val(s->snaps, z);
+            x86_list_add(&s->snaps, &z, sizeof(z));
         }
         s->snap_valid = true;
     }
@@ -837,7 +841,7 @@ void x86_store_snapshot(X86Gen *s, uint32_t snap, uint32_t nsnap)
 {
     Asm *a = &s->a;
     for (uint32_t k = 0; k < nsnap; k++) {
-        const Sunk *z = &g_array_index(s->snaps, Sunk, snap + k);
+        const Sunk *z = &x86_list_at(&s->snaps, Sunk, snap + k);
         check_room(s);
         const TCGCell *c = &s->u->cells[z->cell];
         Mem m = env_mem(s, c->offset);

@@ -57,8 +57,8 @@ size_t x86_side_encode(const X86Gen *s, uint8_t *out, size_t room)
     uint8_t *p = out;
     uint32_t ret = 0;
     int32_t pc = 0, insn = 0;
-    for (unsigned k = 0; k < s->rows->len; k++) {
-        const SideRow *r = &g_array_index(s->rows, SideRow, k);
+    for (unsigned k = 0; k < s->rows.len; k++) {
+        const SideRow *r = &x86_list_at(&s->rows, SideRow, k);
         if ((size_t)(p - out) + MAX_ROW + r->nsnap * MAX_SUNK > room) {
             return SIZE_MAX;
         }
@@ -67,7 +67,7 @@ size_t x86_side_encode(const X86Gen *s, uint8_t *out, size_t room)
         p = put_s(p, (int32_t)r->insn - insn);
         p = put_u(p, r->kind | (uint64_t)r->nsnap << 2);
         for (unsigned j = 0; j < r->nsnap; j++) {
-            const Sunk *z = &g_array_index(s->snaps, Sunk, r->snap + j);
+            const Sunk *z = &x86_list_at(&s->snaps, Sunk, r->snap + j);
             p = put_u(p, z->cell);
             if (z->reg != REG_NONE) {
                 p = put_u(p, PLACE_REG | z->reg << 2);
@@ -214,12 +214,12 @@ size_t x86_relocs_encode(const X86Gen *s, uint8_t *out, size_t room)
 {
     uint8_t *p = out;
     uint32_t before = 0;
-    if (room < (s->outs->len + 1) * 5) {
+    if (room < (s->outs.len + 1) * 5) {
         return SIZE_MAX;
     }
-    p = put_u(p, s->addrs->len);
-    for (unsigned k = 0; k < s->outs->len; k++) {
-        uint32_t at = g_array_index(s->outs, uint32_t, k);
+    p = put_u(p, s->addrs.len);
+    for (unsigned k = 0; k < s->outs.len; k++) {
+        uint32_t at = x86_list_at(&s->outs, uint32_t, k);
         p = put_u(p, at - before);
         before = at;
     }
