@@ -42,11 +42,12 @@ struct Unit {
     uint16_t source_bytes; /* of its guest bytes, kept behind its code; 0: not to be saved */
     uint8_t tag;           /* low bits of its pc that are no part of the address */
     bool dead;             /* atomic */
+    TcgCode code;          /* up to its first field a look-up needs one cache line */
     Unit *page_next[2];    /* lists of the page(s) it was translated from */
     TcgExit *in;           /* exits linked to this unit */
     TCGUnit *ir;           /* interpreter and lock-step: the optimised IR; else NULL */
-    TcgCode code;
 };
+G_STATIC_ASSERT(offsetof(Unit, code) + sizeof(void *) <= 64);
 
 /* The code cache: chunks, each filled by one vCPU at a time, emptied in the order they were filled.
  * While much of what is translated had been there before, there are more chunks instead.
@@ -109,7 +110,7 @@ typedef struct Young {
     uint64_t sum; /* of its bytes as translated */
 } Young;
 
-#define UNIT_HASH_BITS 17
+#define UNIT_HASH_BITS 18
 #define UNIT_GONE_BITS 17
 #define PAGE_LEAF_BITS 10
 #define PAGE_ROOT_BITS 20
