@@ -5,10 +5,11 @@
  *
  * A file is mapped read-only once; what is to be in guest memory is a list of LoadedRom rows that
  * point into such a mapping, into a copy, or say that the bytes come from inflating a stretch of
- * it. The rows are put in place by the reset handler: large stretches whose place in the file and
- * in RAM agree modulo the page size by mapping the file's pages privately over guest RAM,
- * everything else by copying. A file must not be truncated while the machine runs (the guest would
- * take a SIGBUS down with it); files below MAP_MIN are copied.
+ * it. The rows are put in place by the reset handler. What comes from a file is read into guest
+ * RAM, which has large pages: each small page of a mapped file costs a fault or two, more than its
+ * copy. Only very large stretches (MAP_MIN), of which much may never be looked at, are mapped
+ * privately over guest RAM if their place in the file and in RAM agree modulo the page size. Such a
+ * file must not be truncated while the machine runs (the guest would take a SIGBUS down with it).
  *
  * Every offset and size from a file is checked against the file and against 2^64. Main thread;
  * resets run with the vCPUs paused. Test: tests/unit/test-loader.c
@@ -31,7 +32,7 @@ static AddressSpace *machine_load_as(const Machine *m)
     return m->load_as ? m->load_as : m->as;
 }
 
-#define MAP_MIN    (256u << 10)
+#define MAP_MIN    (128u << 20)
 #define SMALL_MAX  (64u << 10)
 #define HEADER_MAX 64u /* of a Linux Image */
 
@@ -301,6 +302,28 @@ static void rom_write(Machine *m, const LoadedRom *r)
     }
 }
 
+/* From the file into RAM. False: not all of it, for whatever reason. */
+static bool rom_read(Machine *m, const LoadedRom *r)
+{
+    MemSection s;
+    uint64_t done = 0, at;
+
+    if (!r->file || r->data_size < SMALL_MAX ||
+        memory_lookup(machine_load_as(m), r->addr, &s) != MEM_RAM || s.len < r->data_size) {
+        return false;
+    }
+    at = r->data - r->file->data;
+    while (done < r->data_size) {
+        ssize_t n = pread(r->file->fd, s.host + done, r->data_size - done, at + done);
+        if (n == 0 || (n < 0 && errno != EINTR)) {
+            break;
+        }
+        done += MAX(n, 0);
+    }
+    memory_notify_code_write(s.block, s.ra - s.block->start, done);
+    return done == r->data_size;
+}
+
 static void rom_place(Machine *m, LoadedRom *r)
 {
     uint64_t from, to;
@@ -315,7 +338,7 @@ static void rom_place(Machine *m, LoadedRom *r)
     } else if (rom_map_pages(m, r, &from, &to)) {
         memory_write_rom(machine_load_as(m), r->addr, r->data, from);
         memory_write_rom(machine_load_as(m), r->addr + to, r->data + to, r->data_size - to);
-    } else {
+    } else if (!rom_read(m, r)) {
         rom_write(m, r);
     }
     if (!r->gzip) {

@@ -75,6 +75,7 @@ typedef struct CodeCache {
     uint8_t *rw;
     const uint8_t *rx;
     size_t size;                           /* reserved for each mapping */
+    bool *populated;                       /* atomic, of each piece: see cache_populate() */
     unsigned n_chunks, mapped, max_chunks; /* in use; mapped; at most. unit_lock. Chunk 0 holds
                                               the thunks */
     Chunk *chunks;

@@ -23,8 +23,14 @@
 
 #define PAGE_LEAF_SIZE (sizeof(PageDesc) << PAGE_LEAF_BITS)
 
-/* Small programs end within these chunks and pay for the pages that they use. */
+/* Small programs end within these chunks and pay for the pages that they use. The rest comes in
+ * pieces of one large page. */
 #define FIRST_CHUNKS 2
+#define PIECE_SIZE   ((size_t)2 << 20)
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
 
 /* The cache grows when one in so many units had been there before, and so many chunks of it are
  * mapped at one stroke. */
@@ -47,18 +53,42 @@ static bool cache_map(CodeCache *c, unsigned n)
 }
 
 /*
+ * Chunk n is going to be filled: its pages, and those of its piece, come at one stroke, not by a
+ * fault each, and as one large page in each mapping. Collapsing does that whatever the host's
+ * settings are, but wants a page to begin with. All of this may fail. mapped: chunks.
+ */
+static void cache_populate(CodeCache *c, unsigned n, unsigned mapped)
+{
+    unsigned piece = n * CHUNK_SIZE / PIECE_SIZE;
+    size_t at = piece * PIECE_SIZE, size = MIN(PIECE_SIZE, mapped * CHUNK_SIZE - at);
+
+    if (n <= FIRST_CHUNKS || __atomic_exchange_n(&c->populated[piece], true, __ATOMIC_RELAXED)) {
+        return;
+    }
+    *(volatile uint8_t *)(c->rw + n * CHUNK_SIZE) = 0;
+    if (size < PIECE_SIZE || madvise(c->rw + at, size, MADV_COLLAPSE) < 0) {
+        madvise(c->rw + at, size, MADV_POPULATE_WRITE);
+    }
+    madvise((void *)(c->rx + at), size, MADV_POPULATE_READ);
+}
+
+/*
  * Addresses for as much as there may ever be, or, if these cannot be had, for what is in use at
  * first. Only that is mapped: with all memory locked (-overcommit mem-lock=on) a mapping is filled.
  */
 static bool cache_reserve(CodeCache *c)
 {
     for (;;) {
-        c->size = c->max_chunks * CHUNK_SIZE;
-        uint8_t *m =
-            mmap(NULL, 2 * c->size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        c->size = (c->max_chunks * CHUNK_SIZE + PIECE_SIZE - 1) & ~(PIECE_SIZE - 1);
+        uint8_t *m = mmap(NULL, 2 * c->size + PIECE_SIZE, PROT_NONE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (m != MAP_FAILED) {
-            c->rw = m;
-            c->rx = m + c->size;
+            size_t head = -(uintptr_t)m & (PIECE_SIZE - 1);
+            c->rw = m + head;
+            c->rx = c->rw + c->size;
+            munmap(m, head);
+            munmap(c->rw + 2 * c->size, PIECE_SIZE - head);
+            c->populated = g_new0(bool, c->size / PIECE_SIZE);
             return cache_map(c, c->n_chunks);
         }
         if (c->max_chunks == c->n_chunks) {
@@ -120,6 +150,7 @@ void units_free(Accel *a)
         g_free(c->chunks[i].units);
     }
     g_free(c->chunks);
+    g_free(c->populated);
     munmap(c->rw, c->size);
     munmap((void *)c->rx, c->size);
     close(c->fd);
@@ -383,15 +414,13 @@ uint8_t *cache_room(CPU *cpu, size_t need, size_t *room)
     if (n == 0 || c->chunks[n].used + need > CHUNK_SIZE) {
         g_mutex_lock(&a->unit_lock);
         n = chunk_take_locked(cpu);
+        unsigned mapped = c->mapped;
         g_mutex_unlock(&a->unit_lock);
         cpu->tcg->chunk = n;
         if (n == 0) {
             return NULL;
         }
-        if (n > FIRST_CHUNKS && c->chunks[n].cap == 0) {
-            /* It will be filled: its pages at one stroke, not by a fault each. May fail. */
-            madvise(c->rw + n * CHUNK_SIZE, CHUNK_SIZE, MADV_POPULATE_WRITE);
-        }
+        cache_populate(c, n, mapped);
     }
     *room = CHUNK_SIZE - c->chunks[n].used;
     return c->rw + n * CHUNK_SIZE + c->chunks[n].used;
