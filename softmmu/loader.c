@@ -34,6 +34,7 @@ static AddressSpace *machine_load_as(const Machine *m)
 
 #define MAP_MIN    (128u << 20)
 #define SMALL_MAX  (64u << 10)
+#define LARGE_MIN  (1u << 20)
 #define HEADER_MAX 64u /* of a Linux Image */
 
 typedef struct FileMap {
@@ -64,6 +65,7 @@ struct Loader {
     GPtrArray *files; /* FileMap * */
     GPtrArray *roms;  /* LoadedRom * */
     GArray *entries;  /* CpuEntry */
+    bool large;       /* one of the rows is not small */
 };
 
 typedef struct Loader Loader;
@@ -195,6 +197,7 @@ static bool rom_add(Machine *m, const LoadedRom *proto, const char *name, GError
     *r = *proto;
     r->name = g_strdup(name);
     r->fixed = fixed;
+    m->loader->large |= !fixed && r->mem_size >= LARGE_MIN;
     g_ptr_array_add(m->loader->roms, r);
     return true;
 }
@@ -287,11 +290,12 @@ static void rom_clear(Machine *m, uint64_t addr, uint64_t len)
     }
 }
 
-/* A device tree or a small program alone does not take a huge page. */
+/* A device tree or a small program alone does not take a huge page; beside a kernel it does, which
+ * will touch all the other pages of it. */
 static void rom_write(Machine *m, const LoadedRom *r)
 {
     MemSection s;
-    bool small = r->data_size < SMALL_MAX &&
+    bool small = r->data_size < SMALL_MAX && !m->loader->large &&
                  memory_lookup(machine_load_as(m), r->addr, &s) == MEM_RAM && s.len >= r->data_size;
     if (small) {
         ram_block_allow_huge(s.block, s.ra - s.block->start, r->data_size, false);

@@ -72,7 +72,9 @@ struct SavedFile {
     uint64_t size;
     const SavedEntry *index;
     unsigned n;
-    uint8_t *marks; /* atomic */
+    uint8_t *marks;  /* atomic */
+    uint32_t *heads; /* 2^head_bits + 1: see make_heads() */
+    unsigned head_bits;
 };
 
 static uint64_t pad8(uint64_t n)
@@ -215,6 +217,24 @@ static const char *file_check(SavedFile *f, const uint8_t key[SAVED_KEY_BYTES])
     return NULL;
 }
 
+/* Where the entries begin whose hash has these top bits: a look-up touches two cache lines. */
+static void make_heads(SavedFile *f)
+{
+    unsigned next = 0, size;
+
+    f->head_bits = MIN(32 - __builtin_clz(f->n | 1), 20);
+    size = 1u << f->head_bits;
+    f->heads = g_new(uint32_t, size + 1);
+    for (unsigned i = 0; i < f->n; i++) {
+        while (next <= f->index[i].hash >> (64 - f->head_bits)) {
+            f->heads[next++] = i;
+        }
+    }
+    while (next <= size) {
+        f->heads[next++] = f->n;
+    }
+}
+
 SavedFile *saved_file_open(int dir, const char *name, const uint8_t key[SAVED_KEY_BYTES],
                            uint64_t limit, char **why)
 {
@@ -262,6 +282,7 @@ SavedFile *saved_file_open(int dir, const char *name, const uint8_t key[SAVED_KE
         return NULL;
     }
     f->marks = g_malloc0(f->n + 1);
+    make_heads(f);
     return f;
 }
 
@@ -276,6 +297,7 @@ void saved_file_close(SavedFile *f)
         munmap((void *)f->map, saved_file_size(f));
         close(f->fd);
         g_free(f->marks);
+        g_free(f->heads);
         g_free(f);
     }
 }
@@ -346,30 +368,17 @@ const uint8_t *saved_unit_source(const SavedUnit *u, const uint8_t *body)
     return body + pad8(u->total_size);
 }
 
-static unsigned first_entry(const SavedFile *f, uint64_t hash)
-{
-    unsigned lo = 0, hi = f->n;
-
-    while (lo < hi) {
-        unsigned mid = lo + (hi - lo) / 2;
-        if (f->index[mid].hash < hash) {
-            lo = mid + 1;
-        } else {
-            hi = mid;
-        }
-    }
-    return lo;
-}
-
 int64_t saved_file_find(const SavedFile *f, uint32_t mode, const uint8_t *page, uint32_t offset)
 {
     for (unsigned n = hashed_bytes(PAGE - offset); n > 0; n /= 2) {
         uint64_t hash = unit_hash(mode, offset, page + offset, n);
-        for (unsigned i = first_entry(f, hash); i < f->n && f->index[i].hash == hash; i++) {
+        const uint32_t *head = &f->heads[hash >> (64 - f->head_bits)];
+        for (unsigned i = head[0]; i < head[1]; i++) {
             SavedEntry e;
             memcpy(&e, &f->index[i], sizeof(e));
             unsigned from = offset - e.tag;
-            if (e.tag <= offset && !(__atomic_load_n(&f->marks[i], __ATOMIC_RELAXED) & MARK_BAD) &&
+            if (e.hash == hash && e.tag <= offset &&
+                !(__atomic_load_n(&f->marks[i], __ATOMIC_RELAXED) & MARK_BAD) &&
                 source_sum(page + from, MIN(e.source_bytes, PAGE - from)) == e.source_sum) {
                 return i;
             }

@@ -27,6 +27,7 @@
  * pieces of one large page. */
 #define FIRST_CHUNKS 2
 #define PIECE_SIZE   ((size_t)2 << 20)
+#define HASH_SIZE    (sizeof(Unit *) << UNIT_HASH_BITS)
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
@@ -36,6 +37,23 @@
  * mapped at one stroke. */
 #define REMADE_SHARE 4
 #define MAP_CHUNKS   64
+
+/* Memory, or room for it, at a multiple of PIECE_SIZE; NULL if there is none. */
+static void *map_aligned(size_t size, int prot)
+{
+    uint8_t *m =
+        mmap(NULL, size + PIECE_SIZE, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (m == MAP_FAILED) {
+        return NULL;
+    }
+    size_t head = -(uintptr_t)m & (PIECE_SIZE - 1);
+    if (head) {
+        munmap(m, head);
+    }
+    munmap(m + head + size, PIECE_SIZE - head);
+    return m + head;
+}
 
 /* Map n chunks more, in both mappings. */
 static bool cache_map(CodeCache *c, unsigned n)
@@ -55,13 +73,18 @@ static bool cache_map(CodeCache *c, unsigned n)
 /*
  * Chunk n is going to be filled: its pages, and those of its piece, come at one stroke, not by a
  * fault each, and as one large page in each mapping. Collapsing does that whatever the host's
- * settings are, but wants a page to begin with. All of this may fail. mapped: chunks.
+ * settings are, but wants a page to begin with. All of this may fail. The table of units is one
+ * large page, too, unless the first chunk was enough. mapped: chunks.
  */
-static void cache_populate(CodeCache *c, unsigned n, unsigned mapped)
+static void cache_populate(Accel *a, unsigned n, unsigned mapped)
 {
+    CodeCache *c = &a->cache;
     unsigned piece = n * CHUNK_SIZE / PIECE_SIZE;
     size_t at = piece * PIECE_SIZE, size = MIN(PIECE_SIZE, mapped * CHUNK_SIZE - at);
 
+    if (n == FIRST_CHUNKS) {
+        madvise(a->hash, HASH_SIZE, MADV_COLLAPSE);
+    }
     if (n <= FIRST_CHUNKS || __atomic_exchange_n(&c->populated[piece], true, __ATOMIC_RELAXED)) {
         return;
     }
@@ -80,14 +103,10 @@ static bool cache_reserve(CodeCache *c)
 {
     for (;;) {
         c->size = (c->max_chunks * CHUNK_SIZE + PIECE_SIZE - 1) & ~(PIECE_SIZE - 1);
-        uint8_t *m = mmap(NULL, 2 * c->size + PIECE_SIZE, PROT_NONE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (m != MAP_FAILED) {
-            size_t head = -(uintptr_t)m & (PIECE_SIZE - 1);
-            c->rw = m + head;
-            c->rx = c->rw + c->size;
-            munmap(m, head);
-            munmap(c->rw + 2 * c->size, PIECE_SIZE - head);
+        uint8_t *m = map_aligned(2 * c->size, PROT_NONE);
+        if (m) {
+            c->rw = m;
+            c->rx = m + c->size;
             c->populated = g_new0(bool, c->size / PIECE_SIZE);
             return cache_map(c, c->n_chunks);
         }
@@ -113,13 +132,12 @@ bool units_init(Accel *a, GError **err)
     c->chunks = g_new0(Chunk, c->max_chunks);
     a->young = g_array_new(false, false, sizeof(Young));
     a->young_limit = 64;
-    a->hash = mmap(NULL, sizeof(Unit *) << UNIT_HASH_BITS, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    a->hash = map_aligned(HASH_SIZE, PROT_READ | PROT_WRITE);
     a->pages = mmap(NULL, sizeof(PageDesc *) << PAGE_ROOT_BITS, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     c->gone = mmap(NULL, sizeof(uint32_t) << UNIT_GONE_BITS, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (a->hash == MAP_FAILED || a->pages == MAP_FAILED || c->gone == MAP_FAILED) {
+    if (!a->hash || a->pages == MAP_FAILED || c->gone == MAP_FAILED) {
         rhea_error_set(err, "cannot map the unit tables: %s", g_strerror(errno));
         return false;
     }
@@ -161,7 +179,7 @@ void units_free(Accel *a)
     }
     g_array_free(a->young, true);
     munmap(c->gone, sizeof(uint32_t) << UNIT_GONE_BITS);
-    munmap(a->hash, sizeof(Unit *) << UNIT_HASH_BITS);
+    munmap(a->hash, HASH_SIZE);
     munmap(a->pages, sizeof(PageDesc *) << PAGE_ROOT_BITS);
     g_mutex_clear(&a->unit_lock);
 }
@@ -420,7 +438,7 @@ uint8_t *cache_room(CPU *cpu, size_t need, size_t *room)
         if (n == 0) {
             return NULL;
         }
-        cache_populate(c, n, mapped);
+        cache_populate(a, n, mapped);
     }
     *room = CHUNK_SIZE - c->chunks[n].used;
     return c->rw + n * CHUNK_SIZE + c->chunks[n].used;
