@@ -7,8 +7,8 @@
  * Invariants: an entry without flag bits in a tag maps one RAM page for that kind of access, and
  * the page has been checked for it. A slot's table is cleared before the slot gets a new key; its
  * generation changes whenever an entry that may be in the jump cache or a link is taken away, so
- * that env->ctx never names two mappings; every page in one of them came through fetch(), which
- * notes it in the slot's filter. A site holds what an entry of its table held
+ * that env->ctx never names two mappings; every page in one of them is in the slot's filter, since
+ * its entry was installed or fetch() saw it. A site holds what an entry of its table held
  * since the last flush of anything.
  *
  * Thread: the vCPU's own, but for tlb_protect_code(). Test: tests/unit/tlb_test.c and every guest.
@@ -30,9 +30,7 @@ static unsigned table_entries(const TlbTable *t)
 
 static TlbEntry *table_entry(TlbTable *t, uint64_t vaddr)
 {
-    uint64_t off = (vaddr >> (TLB_PAGE_BITS - TLB_ENTRY_BITS)) & t->mask;
-
-    return (TlbEntry *)((uint8_t *)t->entries + off);
+    return tlb_table_entry(t->entries, vaddr);
 }
 
 static void entry_clear(TlbEntry *e)
@@ -111,24 +109,41 @@ static TlbTable *table_new(CPU *cpu)
     return t;
 }
 
-/* What the jump cache and links know of the slot's context is void. */
+/* What the jump cache and links know of the slot's context is void until it was compared with the
+ * entries that are left in the table (jump_cache_find()). */
 static void slot_renew(CPU *cpu, TlbSlot *s)
 {
     s->table->gen = new_gen(cpu);
-    memset(s->fetched, 0, sizeof(s->fetched));
 }
 
-static unsigned fetched_bit(uint64_t vaddr)
+/* Filters: what was added is found, and little else. */
+static void filter_add(uint64_t *bits, uint64_t n)
 {
-    return ((vaddr >> TLB_PAGE_BITS) * 0x9e3779b97f4a7c15ull) >> (64 - TLB_FETCHED_BITS);
+    uint64_t h = n * 0x9e3779b97f4a7c15ull;
+    unsigned a = h >> (64 - TLB_FILTER_BITS), b = h >> (64 - 2 * TLB_FILTER_BITS);
+
+    b &= (1u << TLB_FILTER_BITS) - 1;
+    bits[a / 64] |= (uint64_t)1 << (a % 64);
+    bits[b / 64] |= (uint64_t)1 << (b % 64);
+}
+
+static bool filter_has(const uint64_t *bits, uint64_t n)
+{
+    uint64_t h = n * 0x9e3779b97f4a7c15ull;
+    unsigned a = h >> (64 - TLB_FILTER_BITS), b = h >> (64 - 2 * TLB_FILTER_BITS);
+
+    b &= (1u << TLB_FILTER_BITS) - 1;
+    return (bits[a / 64] >> (a % 64) & 1) && (bits[b / 64] >> (b % 64) & 1);
 }
 
 static void slot_clear(CPU *cpu, TlbSlot *s, unsigned bits)
 {
     table_clear(s->table, bits);
     slot_renew(cpu, s);
+    memset(s->fetched, 0, sizeof(s->fetched));
     s->fills = 0;
     s->n_large = 0;
+    s->globals = 0;
 }
 
 static bool slot_in_use(const TcgCpu *tc, unsigned n)
@@ -201,7 +216,8 @@ void tlb_select_fetch(CPU *cpu, uint64_t key, uint32_t asid, uint32_t mode)
     if (!now->valid || now->key != key) {
         tc->fetch_slot = slot_find(cpu, key, asid);
     }
-    cpu->env->mode = mode & 0xffffff;
+    cpu->env->mode = mode & CPU_CTX_MODE;
+    cpu->env->fetch = tc->slots[tc->fetch_slot].table->entries;
     update_ctx(cpu);
 }
 
@@ -244,32 +260,34 @@ static uint64_t plain_addr(const CPU *cpu, uint64_t vaddr)
     return (uint64_t)((int64_t)(vaddr << n) >> n);
 }
 
+/* Bit n: addresses whose top bit is n. */
+static uint8_t address_half(const CPU *cpu, uint64_t vaddr)
+{
+    return 1u << (plain_addr(cpu, vaddr) >> 63);
+}
+
 static uint64_t leaf_mask(unsigned page_bits)
 {
     return page_bits >= 64 ? 0 : ~(((uint64_t)1 << page_bits) - 1);
 }
 
-static unsigned large_hash(uint64_t vaddr, unsigned page_bits)
+static uint64_t large_key(uint64_t vaddr, unsigned page_bits)
 {
-    uint64_t n = (page_bits >= 64 ? 0 : vaddr >> page_bits) + page_bits;
-
-    return (n * 0x9e3779b97f4a7c15) >> 56;
+    return (page_bits >= 64 ? 0 : vaddr >> page_bits) + page_bits;
 }
 
 static void l2_note_large(TcgCpu *tc, uint64_t vaddr, unsigned page_bits)
 {
-    unsigned h = large_hash(vaddr, page_bits);
-
     tc->l2_large.sizes |= (uint64_t)1 << (page_bits >= 64 ? 0 : page_bits);
-    tc->l2_large.seen[h / 64] |= (uint64_t)1 << h % 64;
+    filter_add(tc->l2_large.seen, large_key(vaddr, page_bits));
 }
 
 /* False if no large leaf with pieces in the second level holds vaddr. */
 static bool l2_has_large(const TcgCpu *tc, uint64_t vaddr)
 {
     for (uint64_t sizes = tc->l2_large.sizes; sizes; sizes &= sizes - 1) {
-        unsigned n = __builtin_ctzll(sizes), h = large_hash(vaddr, n ? n : 64);
-        if (tc->l2_large.seen[h / 64] >> h % 64 & 1) {
+        unsigned n = __builtin_ctzll(sizes);
+        if (filter_has(tc->l2_large.seen, large_key(vaddr, n ? n : 64))) {
             return true;
         }
     }
@@ -315,7 +333,7 @@ static void entry_store(TlbEntry *e, const TlbEntry *n)
     __atomic_store_n(&e->addend, n->addend, __ATOMIC_RELAXED);
     __atomic_store_n(&e->tag_r, n->tag_r, __ATOMIC_RELAXED);
     __atomic_store_n(&e->tag_x, n->tag_x, __ATOMIC_RELAXED);
-    __atomic_store_n(&e->tag_w, n->tag_w, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&e->tag_w, n->tag_w, __ATOMIC_RELEASE);
 }
 
 /* The page's code byte, if the entry allows plain stores to RAM. */
@@ -341,6 +359,11 @@ static void entry_install(CPU *cpu, TlbSlot *s, uint64_t vaddr, TlbEntry *n)
     TlbEntry *e = table_entry(t, vaddr);
     const uint8_t *code = entry_code_byte(cpu, n);
 
+    if (!(n->tag_x & (TLB_INVALID | TLB_IO | TLB_SUB))) {
+        /* From here on jump_cache_find() may find units of this page. */
+        filter_add(s->fetched, plain_addr(cpu, vaddr) >> TLB_PAGE_BITS);
+    }
+
     if (code && __atomic_load_n(code, __ATOMIC_SEQ_CST)) {
         n->tag_w |= TLB_CODE;
     }
@@ -351,9 +374,12 @@ static void entry_install(CPU *cpu, TlbSlot *s, uint64_t vaddr, TlbEntry *n)
         e = table_entry(t, vaddr);
     }
     entry_store(e, n);
+    if (!code) {
+        return;
+    }
     /* Pairs with page_begin_read(): either we see the code byte or it sees the entry. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (code && __atomic_load_n(code, __ATOMIC_SEQ_CST)) {
+    if (__atomic_load_n(code, __ATOMIC_SEQ_CST)) {
         __atomic_fetch_or(&e->tag_w, TLB_CODE, __ATOMIC_SEQ_CST);
     }
 }
@@ -407,6 +433,7 @@ void tlb_set(CPU *cpu, unsigned idx, TlbAccess access, const TlbFill *f)
     if (f->page_bits > TLB_PAGE_BITS) {
         note_large(s, plain_addr(cpu, f->vaddr), f->page_bits);
     }
+    s->globals |= f->global ? address_half(cpu, page) : 0;
     entry_install(cpu, s, page, &n);
     if (!f->sub) {
         l2_put(cpu, s->key, f, &n);
@@ -474,9 +501,6 @@ static void slot_flush_page(CPU *cpu, unsigned n, uint64_t vaddr)
     TlbSlot *s = &tc->slots[n];
     uint64_t page = vaddr & TLB_PAGE_MASK;
 
-    if (!s->valid) {
-        return;
-    }
     sites_clear(s->table);
     TlbEntry *e = table_entry(s->table, page);
     if (plain_addr(cpu, e->tag_r & TLB_PAGE_MASK) == page ||
@@ -486,8 +510,7 @@ static void slot_flush_page(CPU *cpu, unsigned n, uint64_t vaddr)
     }
     /* The page may be in the jump cache or behind links even when its entry was overwritten; one
      * that nothing was fetched from, as most are, is in neither. */
-    unsigned bit = fetched_bit(page);
-    if (s->fetched[bit / 64] >> (bit % 64) & 1) {
+    if (filter_has(s->fetched, page >> TLB_PAGE_BITS)) {
         slot_renew(cpu, s);
         if (tc->fetch_slot == n) {
             update_ctx(cpu);
@@ -495,14 +518,32 @@ static void slot_flush_page(CPU *cpu, unsigned n, uint64_t vaddr)
     }
 }
 
-static void l2_flush_page(CPU *cpu, uint64_t vaddr, bool one_asid, uint32_t asid)
+/* Whose entries a flush is for. */
+typedef struct FlushScope {
+    bool one_asid;
+    uint32_t asid;
+    bool global; /* global entries, too */
+} FlushScope;
+
+static bool scope_has_entry(const FlushScope *f, const TlbL2Entry *l)
+{
+    return !f->one_asid || (l->global ? f->global : l->asid == f->asid);
+}
+
+/* May entries concerned for addresses of this half be in the slot? */
+static bool scope_has_slot(const FlushScope *f, const TlbSlot *s, uint8_t half)
+{
+    return s->valid && (!f->one_asid || s->asid == f->asid || (f->global && (s->globals & half)));
+}
+
+static void l2_flush_page(CPU *cpu, uint64_t vaddr, const FlushScope *f)
 {
     TcgCpu *tc = cpu->tcg;
     TlbL2Entry *set = l2_set(tc, vaddr);
 
     for (unsigned i = 0; i < TLB_L2_WAYS; i++) {
         if (plain_addr(cpu, set[i].page) == (vaddr & TLB_PAGE_MASK) &&
-            (!one_asid || (set[i].asid == asid && !set[i].global))) {
+            scope_has_entry(f, &set[i])) {
             set[i].gen = 0;
         }
     }
@@ -517,8 +558,7 @@ static void l2_flush_page(CPU *cpu, uint64_t vaddr, bool one_asid, uint32_t asid
         if (l->page_bits <= TLB_PAGE_BITS || !l2_current(tc, l)) {
             continue;
         }
-        if (!((page ^ vaddr) & leaf_mask(l->page_bits)) &&
-            (!one_asid || (l->asid == asid && !l->global))) {
+        if (!((page ^ vaddr) & leaf_mask(l->page_bits)) && scope_has_entry(f, l)) {
             l->gen = 0;
         } else {
             l2_note_large(tc, page, l->page_bits);
@@ -538,50 +578,49 @@ static bool in_large(const TlbSlot *s, uint64_t vaddr)
 
 /* True if some slot concerned holds pieces of a large leaf around vaddr: then the second level may
  * hold others. */
-static bool large_concerned(TcgCpu *tc, uint64_t vaddr, bool one_asid, uint32_t asid)
+static bool large_concerned(TcgCpu *tc, uint64_t vaddr, const FlushScope *f, uint8_t half)
 {
     for (unsigned i = 0; i < TLB_SLOTS; i++) {
-        if (tc->slots[i].valid && (!one_asid || tc->slots[i].asid == asid) &&
-            in_large(&tc->slots[i], vaddr)) {
+        if (scope_has_slot(f, &tc->slots[i], half) && in_large(&tc->slots[i], vaddr)) {
             return true;
         }
     }
     return false;
 }
 
-void tlb_flush_page(CPU *cpu, uint64_t vaddr)
+static void flush_page(CPU *cpu, uint64_t vaddr, const FlushScope *f)
 {
     TcgCpu *tc = cpu->tcg;
+    uint8_t half = address_half(cpu, vaddr);
 
-    rhea_log_mask(LOG_MMU, "cpu %u: TLB flush, page %#" PRIx64 "\n", cpu->index, vaddr);
     vaddr = plain_addr(cpu, vaddr);
-    if (large_concerned(tc, vaddr, false, 0)) {
-        tlb_flush_all(cpu);
+    if (large_concerned(tc, vaddr, f, half)) {
+        if (f->one_asid && !f->global) {
+            tlb_flush_asid(cpu, f->asid, false);
+        } else {
+            tlb_flush_all(cpu);
+        }
         return;
     }
-    l2_flush_page(cpu, vaddr, false, 0);
+    l2_flush_page(cpu, vaddr, f);
     for (unsigned i = 0; i < TLB_SLOTS; i++) {
-        slot_flush_page(cpu, i, vaddr);
-    }
-}
-
-void tlb_flush_page_asid(CPU *cpu, uint64_t vaddr, uint32_t asid)
-{
-    TcgCpu *tc = cpu->tcg;
-
-    rhea_log_mask(LOG_MMU, "cpu %u: TLB flush, page %#" PRIx64 " ASID %u\n", cpu->index, vaddr,
-                  asid);
-    vaddr = plain_addr(cpu, vaddr);
-    if (large_concerned(tc, vaddr, true, asid)) {
-        tlb_flush_asid(cpu, asid, false);
-        return;
-    }
-    l2_flush_page(cpu, vaddr, true, asid);
-    for (unsigned i = 0; i < TLB_SLOTS; i++) {
-        if (tc->slots[i].asid == asid) {
+        if (scope_has_slot(f, &tc->slots[i], half)) {
             slot_flush_page(cpu, i, vaddr);
         }
     }
+}
+
+void tlb_flush_page(CPU *cpu, uint64_t vaddr)
+{
+    rhea_log_mask(LOG_MMU, "cpu %u: TLB flush, page %#" PRIx64 "\n", cpu->index, vaddr);
+    flush_page(cpu, vaddr, &(FlushScope){.one_asid = false});
+}
+
+void tlb_flush_page_asid(CPU *cpu, uint64_t vaddr, uint32_t asid, bool also_global)
+{
+    rhea_log_mask(LOG_MMU, "cpu %u: TLB flush, page %#" PRIx64 " ASID %u\n", cpu->index, vaddr,
+                  asid);
+    flush_page(cpu, vaddr, &(FlushScope){.one_asid = true, .asid = asid, .global = also_global});
 }
 
 void tlb_protect_code(CPU *cpu, const uint8_t *host_page)
@@ -633,6 +672,7 @@ static TlbEntry *tlb_find(CPU *cpu, uint64_t vaddr, TlbAccess access, unsigned i
     if (l->page_bits > TLB_PAGE_BITS) {
         note_large(s, plain_addr(cpu, vaddr), l->page_bits);
     }
+    s->globals |= l->global ? address_half(cpu, vaddr) : 0;
     entry_install(cpu, s, vaddr & TLB_PAGE_MASK, &n);
     return table_entry(s->table, vaddr);
 }
@@ -931,8 +971,7 @@ static ram_addr fetch(CPU *cpu, uint64_t vaddr, bool probe, const uint8_t **host
         }
         return RAM_ADDR_NONE;
     }
-    unsigned bit = fetched_bit(plain_addr(cpu, vaddr));
-    tc->slots[tc->fetch_slot].fetched[bit / 64] |= (uint64_t)1 << (bit % 64);
+    filter_add(tc->slots[tc->fetch_slot].fetched, plain_addr(cpu, vaddr) >> TLB_PAGE_BITS);
     *host = (const uint8_t *)(uintptr_t)(vaddr + e->addend);
     if (!b || *host < b->host || *host >= b->host + b->size) {
         b = ram_block_from_host(tc->accel->ms, *host, &off);

@@ -17,6 +17,30 @@ static JumpCacheEntry *jump_cache_entry(CPUEnv *env)
     return &env->jump_cache[(env->pc >> 1) & ((1u << JUMP_CACHE_BITS) - 1)];
 }
 
+/*
+ * Code for env->pc in the present context, or NULL. An entry of another context, or from before a
+ * flush, is good if the mode is the same and the page is mapped as it was; generated code looks at
+ * this in the same way (tcg/x86_64/thunks.c).
+ */
+static const void *jump_cache_find(CPUEnv *env)
+{
+    JumpCacheEntry *jc = jump_cache_entry(env);
+    uint64_t page = env->pc & TLB_PAGE_MASK;
+
+    if (jc->pc != env->pc) {
+        return NULL;
+    }
+    if (jc->ctx != env->ctx) {
+        const TlbEntry *e = tlb_table_entry(env->fetch, env->pc);
+        if (((jc->ctx ^ env->ctx) & CPU_CTX_MODE) || e->tag_x != page ||
+            e->addend + page != jc->page) {
+            return NULL;
+        }
+        jc->ctx = env->ctx;
+    }
+    return jc->code;
+}
+
 Unit *exec_find_unit(CPU *cpu)
 {
     CPUEnv *env = cpu->env;
@@ -51,8 +75,12 @@ Unit *exec_find_unit(CPU *cpu)
             tlb_fetch(cpu, env->pc + u->guest_bytes - 2, &host);
         }
     } else if (u->code.code && !a->opt.check) {
-        *jump_cache_entry(env) =
-            (JumpCacheEntry){.pc = env->pc, .ctx = env->ctx, .code = u->code.code};
+        bool by_page = u->ra2 == RAM_ADDR_NONE && !(mode & UNIT_MODE_GUARDED);
+        uint64_t page = (uint64_t)(uintptr_t)host - (env->pc & ~TLB_PAGE_MASK);
+        *jump_cache_entry(env) = (JumpCacheEntry){.pc = env->pc,
+                                                  .ctx = env->ctx,
+                                                  .code = u->code.code,
+                                                  .page = by_page ? page : JUMP_CACHE_NO_PAGE};
     }
     return u;
 }
@@ -167,10 +195,7 @@ void tcg_exec(CPU *cpu)
         cache_forget_retired(cpu);
         __atomic_store_n(&tc->epoch, epoch, __ATOMIC_RELEASE);
         if (try_cache) {
-            JumpCacheEntry *jc = jump_cache_entry(env);
-            if (jc->pc == env->pc && jc->ctx == env->ctx) {
-                code = jc->code;
-            }
+            code = jump_cache_find(env);
         }
         if (!code) {
             u = exec_find_unit(cpu);

@@ -151,21 +151,22 @@ struct Accel {
     uint64_t stat_units, stat_loaded, stat_checked, stat_unchecked;
 };
 
-/* A filter of so many bits over the pages that were fetched from. */
-#define TLB_FETCHED_BITS 12
+/* Filters of pages and of leaves: so many bits, of which each page has two. */
+#define TLB_FILTER_BITS 14
 typedef struct TlbSlot {
     uint64_t key;
     uint64_t stamp; /* of last selection: the oldest is reused */
     uint32_t asid;
     bool valid;
     uint8_t n_large;
+    uint8_t globals; /* bit n: it may have global entries for addresses whose top bit is n */
     struct {
         uint64_t base, mask;
     } large[8];      /* leaves wider than a page that the slot has entries of */
     uint32_t fills;  /* since the last flush or resize */
     TlbTable *table; /* reserved at full size, used as far as its mask says */
     /* Pages that the jump cache and links may know of under the table's generation. */
-    uint64_t fetched[(1 << TLB_FETCHED_BITS) / 64];
+    uint64_t fetched[(1 << TLB_FILTER_BITS) / 64];
 } TlbSlot;
 
 /* Second level: 4 ways, set chosen by page. */
@@ -213,8 +214,8 @@ struct TcgCpu {
     uint8_t l2_victim;
     /* Large leaves with pieces in l2: a filter, which may name leaves that are gone. */
     struct {
-        uint64_t sizes;   /* bit n: leaves of 2^n bytes; bit 0: of all the address space */
-        uint64_t seen[4]; /* 256 bits, by a hash of base and size */
+        uint64_t sizes; /* bit n: leaves of 2^n bytes; bit 0: of all the address space */
+        uint64_t seen[(1 << TLB_FILTER_BITS) / 64];
     } l2_large;
 
     /* translation */

@@ -26,12 +26,17 @@
  * JUMP_CACHE_BITS bits. Owned by the vCPU; an entry whose unit died leads to the unit's dead-entry
  * stub.
  */
+#define CPU_CTX_MODE 0xffffffu /* mode bits of ctx */
 typedef struct JumpCacheEntry {
     uint64_t pc;
     uint64_t ctx;
     const void *code; /* executable mapping */
-    uint64_t pad;
+    /* Host address of the page that the unit was made from; under another ctx of the same mode it
+     * is the unit if the fetch context has the page in its table. JUMP_CACHE_NO_PAGE: this cannot
+     * be told from that alone. */
+    uint64_t page;
 } JumpCacheEntry;
+#define JUMP_CACHE_NO_PAGE 1
 
 /*
  * The guest's cumulative FP flags are bits of CPUEnv.mxcsr on every host: IE 0, ZE 2, OE 3, UE 4,
@@ -52,6 +57,7 @@ typedef struct CPUEnv {
     uint64_t pc_page; /* virtual page of the unit that runs */
     uint64_t ctx;     /* identity of fetch context, its generation and the mode bits */
     JumpCacheEntry *jump_cache;
+    TlbEntry *fetch; /* table of the fetch context */
     int64_t
         icount_left; /* -icount: instructions until the next event; counted down at unit entry */
     CPU *cpu;

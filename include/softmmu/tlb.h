@@ -51,6 +51,14 @@ typedef struct TlbTable {
 } TlbTable;
 #define TLB_MASK_OFFSET (-8) /* of mask, from entries */
 
+static inline TlbEntry *tlb_table_entry(TlbEntry *entries, uint64_t vaddr)
+{
+    const TlbTable *t = (const TlbTable *)((const uint8_t *)entries - sizeof(TlbTable));
+
+    return (TlbEntry *)((uint8_t *)entries +
+                        ((vaddr >> (TLB_PAGE_BITS - TLB_ENTRY_BITS)) & t->mask));
+}
+
 #define TLB_SLOTS 16
 
 typedef enum TlbAccess { TLB_READ, TLB_WRITE, TLB_FETCH } TlbAccess;
@@ -89,8 +97,8 @@ void tlb_select_fetch(CPU *cpu, uint64_t key, uint32_t asid, uint32_t mode);
 /* Flushes act on this vCPU and run on its thread (cpu_run_on() brings them to another one). */
 void tlb_flush_all(CPU *cpu);
 void tlb_flush_asid(CPU *cpu, uint32_t asid, bool also_global);
-void tlb_flush_page(CPU *cpu, uint64_t vaddr);                     /* every ASID, global too */
-void tlb_flush_page_asid(CPU *cpu, uint64_t vaddr, uint32_t asid); /* not the global ones */
+void tlb_flush_page(CPU *cpu, uint64_t vaddr); /* every ASID, global too */
+void tlb_flush_page_asid(CPU *cpu, uint64_t vaddr, uint32_t asid, bool also_global);
 
 /*
  * Guest accesses from C, for helpers and the interpreter: the same checks, faults and order as in

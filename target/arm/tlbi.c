@@ -37,8 +37,8 @@ enum { ALL_NONE, ALL_COMING, ALL_QUEUED };
 static void tlbi_do(CPU *cpu, const Tlbi *t)
 {
     ARMEnv *env = arm_env(cpu);
-    /* A page of one ASID, or global: the latter are looked for only if there ever were any. */
-    bool by_asid = t->kind == TLBI_PAGES_ASID && !(t->va & ARM_BIT(55)) && !env->sys.low_global;
+    /* A page of one ASID, or global. */
+    bool by_asid = t->kind == TLBI_PAGES_ASID;
 
     switch (t->kind) {
     case TLBI_ALL:
@@ -49,7 +49,7 @@ static void tlbi_do(CPU *cpu, const Tlbi *t)
         return;
     default:
         if (t->pages > TLBI_MAX_PAGES) {
-            if (by_asid) {
+            if (by_asid && !(t->va & ARM_BIT(55)) && !env->sys.low_global) {
                 tlb_flush_asid(cpu, t->tag, false);
             } else {
                 tlb_flush_all(cpu);
@@ -59,7 +59,7 @@ static void tlbi_do(CPU *cpu, const Tlbi *t)
         for (uint64_t i = 0; i < t->pages; i++) {
             uint64_t va = t->va + i * TLB_PAGE_SIZE;
             if (by_asid) {
-                tlb_flush_page_asid(cpu, va, t->tag);
+                tlb_flush_page_asid(cpu, va, t->tag, true);
             } else {
                 tlb_flush_page(cpu, va);
             }

@@ -438,7 +438,7 @@ static void helper_riscv_sfence_vma(RISCVEnv *env, uint32_t insn, uint64_t addr,
     mmu_check_fence(env, insn, RHEA_RA());
     asid &= env->cfg->xlen == 32 ? 0x1ff : 0xffff;
     if (by_addr && by_asid) {
-        tlb_flush_page_asid(cpu, addr & env->xmask, asid);
+        tlb_flush_page_asid(cpu, addr & env->xmask, asid, false);
     } else if (by_addr) {
         tlb_flush_page(cpu, addr & env->xmask);
     } else if (by_asid) {

@@ -298,7 +298,7 @@ static void emit_exit_lookup(X86Gen *s, const TCGOp *op)
     asm_rm(as, I_MOV_RM | OP_W, RCX, ENV(ctx));
     asm_rm(as, (ALU_CMP * 8 + 3) | OP_W, RCX, mem_bd(RDX, offsetof(JumpCacheEntry, ctx)));
     asm_8(as, 0x0f);
-    x86_jump_thunk(s, 0x80 | CC_NE, t->miss);
+    x86_jump_thunk(s, 0x80 | CC_NE, t->other);
     asm_alu_ri(as, OP_W, ALU_AND, RAX, (int32_t)TLB_PAGE_MASK);
     asm_rm(as, I_MOV_MR | OP_W, RAX, ENV(pc_page));
     asm_rm(as, 0xff, 4, mem_bd(RDX, offsetof(JumpCacheEntry, code)));

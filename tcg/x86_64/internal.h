@@ -93,7 +93,7 @@ typedef struct X86Thunks {
     uint8_t pin_of_cell[TCG_MAX_CELLS]; /* register, or REG_NONE */
     /* executable addresses: of all of it, of thunks */
     const uint8_t *rx;
-    const uint8_t *link, *xlink, *poll, *dead, *icount_stop, *miss, *lookup_poll, *main;
+    const uint8_t *link, *xlink, *poll, *dead, *icount_stop, *miss, *lookup_poll, *main, *other;
     const uint8_t *slow[2][SLOW_COUNT]; /* [1]: XMM registers are in use */
     const TCGCell *cells;
     uint64_t (*enter)(CPUEnv *env, const void *code);

@@ -327,8 +327,8 @@ static bool side_is_sound(const X86Thunks *t, const TcgCode *c, unsigned ninsns)
 
 static bool is_thunk(const X86Thunks *t, const uint8_t *to)
 {
-    const uint8_t *const entry[] = {t->link,        t->xlink, t->poll,        t->dead,
-                                    t->icount_stop, t->miss,  t->lookup_poll, t->main};
+    const uint8_t *const entry[] = {t->link, t->xlink,       t->poll, t->dead, t->icount_stop,
+                                    t->miss, t->lookup_poll, t->main, t->other};
     for (unsigned k = 0; k < G_N_ELEMENTS(entry); k++) {
         if (to == entry[k]) {
             return true;

@@ -179,6 +179,40 @@ static void emit_set_pc_leave(ThunkGen *s, unsigned why, const uint8_t *leave)
     emit_leave_with(s, why, leave);
 }
 
+/*
+ * jump_cache_find() for an entry of another context. rax: pc, rdx: the entry. Jumps to its code if
+ * it is good here; else goes on, rax, rcx, rdx unchanged.
+ */
+static void emit_jump_by_page(ThunkGen *s)
+{
+    Asm *a = &s->a;
+    uint32_t no[3];
+    asm_rm(a, I_MOV_RM, RDI, ENV(ctx));
+    asm_rm(a, ALU_XOR * 8 + 3, RDI, mem_bd(RDX, offsetof(JumpCacheEntry, ctx)));
+    asm_alu_ri(a, 0, ALU_AND, RDI, CPU_CTX_MODE);
+    no[0] = asm_jcc8(a, CC_NE);
+    asm_rm(a, I_MOV_RM | OP_W, RDI, ENV(fetch));
+    asm_mov_rr(a, OP_W, RSI, RAX);
+    asm_shift_ri(a, OP_W, SH_SHR, RSI, TLB_PAGE_BITS - TLB_ENTRY_BITS);
+    asm_rm(a, (ALU_AND * 8 + 3) | OP_W, RSI, mem_bd(RDI, TLB_MASK_OFFSET));
+    asm_alu_rr(a, OP_W, ALU_ADD, RSI, RDI);
+    asm_mov_rr(a, OP_W, RDI, RAX);
+    asm_alu_ri(a, OP_W, ALU_AND, RDI, (int32_t)TLB_PAGE_MASK);
+    asm_rm(a, (ALU_CMP * 8 + 3) | OP_W, RDI, mem_bd(RSI, offsetof(TlbEntry, tag_x)));
+    no[1] = asm_jcc8(a, CC_NE);
+    asm_rm(a, I_MOV_RM | OP_W, RSI, mem_bd(RSI, offsetof(TlbEntry, addend)));
+    asm_alu_rr(a, OP_W, ALU_ADD, RSI, RDI);
+    asm_rm(a, (ALU_CMP * 8 + 3) | OP_W, RSI, mem_bd(RDX, offsetof(JumpCacheEntry, page)));
+    no[2] = asm_jcc8(a, CC_NE);
+    asm_rm(a, I_MOV_RM | OP_W, RSI, ENV(ctx));
+    asm_rm(a, I_MOV_MR | OP_W, RSI, mem_bd(RDX, offsetof(JumpCacheEntry, ctx)));
+    asm_rm(a, I_MOV_MR | OP_W, RDI, ENV(pc_page));
+    asm_rm(a, 0xff, 4, mem_bd(RDX, offsetof(JumpCacheEntry, code)));
+    for (unsigned k = 0; k < G_N_ELEMENTS(no); k++) {
+        asm_link8(a, no[k]);
+    }
+}
+
 /* A cross-page exit that is not linked for this context: rcx is the exit, pc_page is new. */
 static void emit_xlink(ThunkGen *s, const uint8_t *link)
 {
@@ -191,13 +225,14 @@ static void emit_xlink(ThunkGen *s, const uint8_t *link)
     asm_alu_ri(a, 0, ALU_AND, RDX, ((1 << JUMP_CACHE_BITS) - 1) * (int)sizeof(JumpCacheEntry));
     asm_rm(a, (ALU_ADD * 8 + 3) | OP_W, RDX, ENV(jump_cache));
     asm_rm(a, (ALU_CMP * 8 + 3) | OP_W, RAX, mem_bd(RDX, offsetof(JumpCacheEntry, pc)));
-    uint32_t miss = asm_jcc8(a, CC_NE);
-    asm_rm(a, I_MOV_RM | OP_W, RAX, ENV(ctx));
-    asm_rm(a, (ALU_CMP * 8 + 3) | OP_W, RAX, mem_bd(RDX, offsetof(JumpCacheEntry, ctx)));
-    uint32_t miss2 = asm_jcc8(a, CC_NE);
+    uint32_t miss = asm_jcc(a, CC_NE);
+    asm_rm(a, I_MOV_RM | OP_W, RSI, ENV(ctx));
+    asm_rm(a, (ALU_CMP * 8 + 3) | OP_W, RSI, mem_bd(RDX, offsetof(JumpCacheEntry, ctx)));
+    uint32_t other = asm_jcc8(a, CC_NE);
     asm_rm(a, 0xff, 4, mem_bd(RDX, offsetof(JumpCacheEntry, code)));
-    asm_link8(a, miss);
-    asm_link8(a, miss2);
+    asm_link8(a, other);
+    emit_jump_by_page(s);
+    asm_link(a, miss, asm_pos(a));
     asm_mov_rr(a, OP_W, RAX, RCX);
     asm_rel_rx(a, 0xe9, link);
 }
@@ -340,6 +375,9 @@ size_t x86_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t room, const TcgHos
     t->poll = align_here(s);
     emit_pc_of_exit(s);
     emit_leave_with(s, TCG_LEAVE_POLL, leave);
+    t->other = align_here(s);
+    emit_jump_by_page(s);
+    emit_set_pc_leave(s, TCG_LEAVE_LOOKUP, leave);
     t->dead = align_here(s);
     asm_rm(&s->a, (ALU_ADD * 8 + 3) | OP_W, RAX, ENV(pc_page));
     t->miss = here(s);
@@ -368,8 +406,8 @@ size_t x86_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t room, const TcgHos
 void x86_identify(void *thunks, GChecksum *sum)
 {
     const X86Thunks *t = thunks;
-    const uint8_t *const entry[] = {t->link,        t->xlink, t->poll,        t->dead,
-                                    t->icount_stop, t->miss,  t->lookup_poll, t->main};
+    const uint8_t *const entry[] = {t->link, t->xlink,       t->poll, t->dead, t->icount_stop,
+                                    t->miss, t->lookup_poll, t->main, t->other};
     uint8_t have[sizeof(t->have)];
     GString *s = g_string_new("x86-64");
     memcpy(have, &t->have, sizeof(have));

@@ -183,7 +183,7 @@ void tlb_flush_page(CPU *cpu, uint64_t vaddr)
     fake_flush(cpu, 'p', vaddr, 0);
 }
 
-void tlb_flush_page_asid(CPU *cpu, uint64_t vaddr, uint32_t asid)
+void tlb_flush_page_asid(CPU *cpu, uint64_t vaddr, uint32_t asid, bool also_global)
 {
     fake_flush(cpu, 'q', vaddr, asid);
 }

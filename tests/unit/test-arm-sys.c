@@ -138,7 +138,7 @@ void tlb_flush_page(CPU *cpu, uint64_t vaddr)
 {
     flushed(cpu, 'p', vaddr, 0);
 }
-void tlb_flush_page_asid(CPU *cpu, uint64_t vaddr, uint32_t asid)
+void tlb_flush_page_asid(CPU *cpu, uint64_t vaddr, uint32_t asid, bool also_global)
 {
     flushed(cpu, 'q', vaddr, asid);
 }
