@@ -7,8 +7,8 @@
  * Invariants: an entry without flag bits in a tag maps one RAM page for that kind of access, and
  * the page has been checked for it. A slot's table is cleared before the slot gets a new key; its
  * generation changes whenever an entry that may be in the jump cache or a link is taken away, so
- * that env->ctx never names two mappings; every page in one of them is in the slot's filter, since
- * its entry was installed or fetch() saw it. A site holds what an entry of its table held
+ * that env->ctx never names two mappings; every page in one of them is in the slot's filter since
+ * its entry was installed. A site holds what an entry of its table held
  * since the last flush of anything.
  *
  * Thread: the vCPU's own, but for tlb_protect_code(). Test: tests/unit/tlb_test.c and every guest.
@@ -353,19 +353,24 @@ static const uint8_t *entry_code_byte(CPU *cpu, const TlbEntry *e)
     return b ? &b->code[(host - b->host) >> MEM_PAGE_BITS] : NULL;
 }
 
-static void entry_install(CPU *cpu, TlbSlot *s, uint64_t vaddr, TlbEntry *n)
+/* A table's tag_x is for fetches only, so that data pages that may be executed stay out of the
+ * filter. */
+static void entry_install(CPU *cpu, TlbSlot *s, TlbAccess access, uint64_t vaddr, TlbEntry *n)
 {
     TlbTable *t = s->table;
-    TlbEntry *e = table_entry(t, vaddr);
+    TlbEntry *e = table_entry(t, vaddr), data;
     const uint8_t *code = entry_code_byte(cpu, n);
-
-    if (!(n->tag_x & (TLB_INVALID | TLB_IO | TLB_SUB))) {
-        /* From here on jump_cache_find() may find units of this page. */
-        filter_add(s->fetched, plain_addr(cpu, vaddr) >> TLB_PAGE_BITS);
-    }
 
     if (code && __atomic_load_n(code, __ATOMIC_SEQ_CST)) {
         n->tag_w |= TLB_CODE;
+    }
+    if (access == TLB_FETCH) {
+        /* From here on jump_cache_find() may find units of this page. */
+        filter_add(s->fetched, plain_addr(cpu, vaddr) >> TLB_PAGE_BITS);
+    } else {
+        data = *n;
+        data.tag_x = TLB_INVALID;
+        n = &data;
     }
     if (++s->fills > 2 * table_entries(t) && table_entries(t) < 1u << TLB_MAX_BITS) {
         /* More refills than a table of this size should need: the working set is larger. */
@@ -434,7 +439,7 @@ void tlb_set(CPU *cpu, unsigned idx, TlbAccess access, const TlbFill *f)
         note_large(s, plain_addr(cpu, f->vaddr), f->page_bits);
     }
     s->globals |= f->global ? address_half(cpu, page) : 0;
-    entry_install(cpu, s, page, &n);
+    entry_install(cpu, s, access, page, &n);
     if (!f->sub) {
         l2_put(cpu, s->key, f, &n);
     }
@@ -673,7 +678,7 @@ static TlbEntry *tlb_find(CPU *cpu, uint64_t vaddr, TlbAccess access, unsigned i
         note_large(s, plain_addr(cpu, vaddr), l->page_bits);
     }
     s->globals |= l->global ? address_half(cpu, vaddr) : 0;
-    entry_install(cpu, s, vaddr & TLB_PAGE_MASK, &n);
+    entry_install(cpu, s, access, vaddr & TLB_PAGE_MASK, &n);
     return table_entry(s->table, vaddr);
 }
 
@@ -971,7 +976,6 @@ static ram_addr fetch(CPU *cpu, uint64_t vaddr, bool probe, const uint8_t **host
         }
         return RAM_ADDR_NONE;
     }
-    filter_add(tc->slots[tc->fetch_slot].fetched, plain_addr(cpu, vaddr) >> TLB_PAGE_BITS);
     *host = (const uint8_t *)(uintptr_t)(vaddr + e->addend);
     if (!b || *host < b->host || *host >= b->host + b->size) {
         b = ram_block_from_host(tc->accel->ms, *host, &off);

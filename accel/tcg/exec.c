@@ -242,6 +242,7 @@ void tcg_exec(CPU *cpu)
             if (a->cache.emptied == emptied && !(dest->mode & UNIT_MODE_SUB)) {
                 unit_link(cpu, e, dest);
             }
+            try_cache = cached; /* which has it now */
             break;
         }
         case TCG_LEAVE_ICOUNT:
