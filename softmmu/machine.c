@@ -9,6 +9,7 @@
  *
  * Test: tests/unit/test-machine.c
  */
+#include "io/drive.h"
 #include "io/iothread.h"
 #include "io/throttle.h"
 #include "softmmu/machine.h"
@@ -114,6 +115,7 @@ typedef struct RunState {
     GMutex lock;
     RunPhase phase;
     RunRequests req;
+    unsigned stale; /* looks that were posted, and done by machine_settle() */
 } RunState;
 
 Machine *machine_new(MainLoop *loop)
@@ -215,9 +217,19 @@ void machine_remove_run_change(Machine *m, void *opaque)
     }
 }
 
+RunActions machine_actions(const Machine *m)
+{
+    g_mutex_lock(&m->run->lock);
+    RunActions a = m->run->actions;
+    g_mutex_unlock(&m->run->lock);
+    return a;
+}
+
 void machine_set_actions(Machine *m, const RunActions *a)
 {
+    g_mutex_lock(&m->run->lock);
     m->run->actions = *a;
+    g_mutex_unlock(&m->run->lock);
 }
 
 RunPhase machine_phase(const Machine *m)
@@ -239,6 +251,7 @@ const char *machine_phase_name(const Machine *m)
         [RUN_GUEST_PANICKED] = "paused (guest-panicked)",
         [RUN_INTERNAL_ERROR] = "paused (internal-error)",
         [RUN_IO_ERROR] = "paused (io-error)",
+        [RUN_WATCHDOG] = "paused (watchdog)",
     };
     return names[machine_phase(m)];
 }
@@ -366,13 +379,13 @@ static void event_cause(Machine *m, const char *name, ShutdownCause cause)
 
 /* --- requests -------------------------------------------------------------------------------- */
 
-static void run_look(void *opaque);
+static void run_look_posted(void *opaque);
 
 static void run_post_locked(Machine *m)
 {
     if (!m->run->req.posted) {
         m->run->req.posted = true;
-        mainloop_post(m->loop, run_look, m);
+        mainloop_post(m->loop, run_look_posted, m);
     }
 }
 
@@ -444,8 +457,10 @@ void machine_guest_panicked(Machine *m)
                                         [PANIC_EXIT_FAILURE] = "poweroff",
                                         [PANIC_NONE] = "run"};
 
-    machine_event(m, "GUEST_PANICKED", "{'action': %s}", names[m->run->actions.panic]);
-    switch (m->run->actions.panic) {
+    int action = machine_actions(m).panic;
+
+    machine_event(m, "GUEST_PANICKED", "{'action': %s}", names[action]);
+    switch (action) {
     case PANIC_SHUTDOWN:
         machine_request_shutdown(m, SHUTDOWN_GUEST_PANIC, 0);
         break;
@@ -468,8 +483,10 @@ void machine_watchdog_expired(Machine *m)
         [WATCHDOG_PAUSE] = "pause",       [WATCHDOG_DEBUG] = "debug",
         [WATCHDOG_NONE] = "none"};
 
-    machine_event(m, "WATCHDOG", "{'action': %s}", names[m->run->actions.watchdog]);
-    switch (m->run->actions.watchdog) {
+    int action = machine_actions(m).watchdog;
+
+    machine_event(m, "WATCHDOG", "{'action': %s}", names[action]);
+    switch (action) {
     case WATCHDOG_RESET:
         machine_request_reset(m, SHUTDOWN_GUEST_RESET);
         break;
@@ -480,7 +497,7 @@ void machine_watchdog_expired(Machine *m)
         machine_request_shutdown(m, SHUTDOWN_HOST_ERROR, 0);
         break;
     case WATCHDOG_PAUSE:
-        machine_request_stop(m, RUN_PAUSED);
+        machine_request_stop(m, RUN_WATCHDOG);
         break;
     case WATCHDOG_INJECT_NMI: /* main refuses it: no target has one yet */
     case WATCHDOG_NONE:
@@ -500,7 +517,8 @@ static void run_look(void *opaque)
     r->req = (RunRequests){0};
     g_mutex_unlock(&r->lock);
     if (w.shutdown != SHUTDOWN_NONE) {
-        bool pause = w.shutdown >= SHUTDOWN_GUEST_POWEROFF && r->actions.shutdown == SHUTDOWN_PAUSE;
+        bool pause =
+            w.shutdown >= SHUTDOWN_GUEST_POWEROFF && machine_actions(m).shutdown == SHUTDOWN_PAUSE;
         event_cause(m, "SHUTDOWN", w.shutdown);
         run_stop(m, RUN_SHUTDOWN);
         if (!pause) {
@@ -525,12 +543,30 @@ static void run_look(void *opaque)
         run_stop(m, w.stop_phase);
     }
     if (w.cont) {
+        drive_errors_forget(m);
         run_start(m);
     }
 }
 
+static void run_look_posted(void *opaque)
+{
+    Machine *m = opaque;
+
+    g_mutex_lock(&m->run->lock);
+    bool stale = m->run->stale != 0;
+    m->run->stale -= stale;
+    g_mutex_unlock(&m->run->lock);
+    if (!stale) {
+        run_look(m);
+    }
+}
+
+/* What was posted meanwhile, an event before its stop for one, comes before the next look. */
 void machine_settle(Machine *m)
 {
+    g_mutex_lock(&m->run->lock);
+    m->run->stale += m->run->req.posted;
+    g_mutex_unlock(&m->run->lock);
     run_look(m);
 }
 

@@ -329,8 +329,11 @@ static bool cmd_query_block(Qmp *q, OptDict *a, GString *out, GError **err)
         names_give(q, u);
         json_comma(out);
         json_add(out,
-                 "{'io-status': 'ok', 'device': %s, 'locked': false, 'removable': false, 'type': "
+                 "{'io-status': %s, 'device': %s, 'locked': false, 'removable': false, 'type': "
                  "'unknown', 'inserted': ",
+                 u->error == 0        ? "ok"
+                 : u->error == ENOSPC ? "nospace"
+                                      : "failed",
                  u->id ? u->id : "");
         add_node(out, block_top(u->backend), block_is_writeback(u->backend));
         add_qdev(out, u);

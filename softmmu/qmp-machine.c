@@ -27,6 +27,7 @@ static bool cmd_query_status(Qmp *q, OptDict *a, GString *out, GError **err)
         [RUN_GUEST_PANICKED] = "guest-panicked",
         [RUN_INTERNAL_ERROR] = "internal-error",
         [RUN_IO_ERROR] = "io-error",
+        [RUN_WATCHDOG] = "watchdog",
     };
     RunPhase p = machine_phase(qmp_machine(q));
 
@@ -71,6 +72,22 @@ static bool cmd_system_powerdown(Qmp *q, OptDict *a, GString *out, GError **err)
 {
     machine_request_powerdown(qmp_machine(q));
     machine_settle(qmp_machine(q));
+    return true;
+}
+
+/* Also of watchdog-set-action, whose one argument is `action`. */
+static bool cmd_set_action(Qmp *q, OptDict *a, GString *out, GError **err)
+{
+    RunActions actions = machine_actions(qmp_machine(q));
+    const char *watchdog = opt_take(a, "action");
+
+    if (watchdog) {
+        opt_set(a, "watchdog", watchdog);
+    }
+    if (!config_action(&actions, a, err)) {
+        return false;
+    }
+    machine_set_actions(qmp_machine(q), &actions);
     return true;
 }
 
@@ -526,8 +543,12 @@ const QmpCommand qmp_machine_commands[] = {
     {"query-tpm-types", "", "[str]", cmd_query_none},
     {"query-uuid", "", "UuidInfo", cmd_query_uuid},
     {"quit", "", NULL, cmd_quit},
+    {"set-action",
+     "reboot?:RebootAction shutdown?:ShutdownAction panic?:PanicAction watchdog?:WatchdogAction",
+     NULL, cmd_set_action},
     {"stop", "", NULL, cmd_stop},
     {"system_powerdown", "", NULL, cmd_system_powerdown},
     {"system_reset", "", NULL, cmd_system_reset},
+    {"watchdog-set-action", "action:WatchdogAction", NULL, cmd_set_action},
     {0},
 };

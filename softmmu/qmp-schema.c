@@ -85,7 +85,11 @@ static const TypeRow types[] = {
     {"PciMemoryRange", "base:int limit:int"},
     {"PciMemoryRegion", "bar:int type:str address:int size:int prefetch?:bool mem_type_64?:bool"},
     {"QMPCapability", "= oob"},
-    {"RunState", "= prelaunch running paused shutdown guest-panicked internal-error io-error"},
+    {"PanicAction", "= shutdown pause exit-failure none"},
+    {"RebootAction", "= reset shutdown"},
+    {"RunState", "= prelaunch running paused shutdown guest-panicked internal-error io-error "
+                 "watchdog"},
+    {"ShutdownAction", "= poweroff pause"},
     {"ShutdownReason", "= none host-error host-qmp-quit host-qmp-system-reset host-signal host-ui "
                        "guest-shutdown guest-reset guest-panic"},
     {"SchemaInfo", "name:str meta-type:SchemaMetaType @meta-type builtin=SchemaInfoBuiltin "

@@ -130,12 +130,14 @@ static void error_tell(void *opaque)
     static const char *const actions[] = {
         [ON_ERROR_REPORT] = "report", [ON_ERROR_IGNORE] = "ignore", [ON_ERROR_STOP] = "stop"};
     IoError *e = opaque;
-    const DriveUse *u = drive_use(e->m, e->backend);
+    DriveUse *u = drive_use(e->m, e->backend);
     const char *node = u ? block_top(u->backend)->name : NULL;
 
     if (u) {
         g_autoptr(GString) name = g_string_new(NULL);
 
+        u->error = e->action == ON_ERROR_STOP ? e->error : u->error;
+        node = node || !u->row ? node : opt_get(u->row, "node-name");
         if (node) {
             json_add(name, ", 'node-name': %s", node);
         }

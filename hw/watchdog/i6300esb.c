@@ -272,7 +272,7 @@ static const PciClass i6300esb_pci = {
 // clang-format off
 PCI_DEVICE(i6300esb, I6300esbState, "i6300esb", DEVICE_WATCHDOG,
     .desc = "Intel 6300ESB watchdog",
-    .bank = {{.size = 16, .regs = i6300esb_regs, .valid_min = 1, .valid_max = 4}},
+    .bank = {{.size = 16, .regs = i6300esb_regs, .valid_min = 1, .valid_max = 4, .wide_to_one = true}},
     .unrealize = esb_unrealize,
     .reset = esb_reset,
     .pre_save = esb_pre_save,

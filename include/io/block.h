@@ -85,12 +85,16 @@ typedef struct BlockOptions {
     bool synchronous;
     bool no_lock;      /* locking=off */
     bool share_write;  /* force-share=on: others may write to it; for reading */
+    bool share_rw;     /* others may write to it as well, if it is a raw image */
     bool copy_on_read; /* what was read of a backing file is kept in the image */
     BlockCache cache;
     BlockAio aio;                           /* of raw images in files; others use worker threads */
     uint64_t offset, size;                  /* part of the file; size 0: to its end */
     unsigned reconnect_delay, open_timeout; /* seconds, of network block devices */
 } BlockOptions;
+
+/* Key of a drive whose device lets others write; '#' cannot stand in a key of the user's. */
+#define DRIVE_SHARE_RW "#share-rw"
 
 /*
  * Open an image or a block device. NULL and *err, naming the file: cannot be opened, is no file

@@ -25,6 +25,7 @@ struct DriveUse {
     BlockBackend *backend;
     char *qdev; /* id of the device, or NULL */
     char *path; /* of the device: device_path() */
+    int error;  /* that stopped the machine, until it goes on; or 0 */
     /* A block job is at it: to be called before it is closed. */
     void (*closing)(DriveUse *u);
     void *opaque;
@@ -32,6 +33,7 @@ struct DriveUse {
 
 DriveUse *drive_use(Machine *m, const BlockBackend *b);
 void drive_close(Machine *m, BlockBackend *b);
+void drive_errors_forget(Machine *m);
 /* The node of a row of Machine.blockdevs that nobody has, opened; it is taken until
  * drive_row_release(). */
 struct BlockNode *drive_node_open(Machine *m, const char *name, OptDict **row, GError **err);

@@ -121,6 +121,7 @@ typedef struct NodeOptions {
     bool no_backing;       /* open the image alone */
     bool no_lock;          /* locking=off, force-share */
     bool share_write;      /* others may write (tools that only look) */
+    bool share_rw;         /* others may write as well, to what is raw */
     bool ignore_corrupt;   /* check and repair */
     bool no_flush;         /* cache=unsafe */
     bool discard;          /* hand discards on to the host's file */
@@ -185,6 +186,8 @@ const char *node_probe(const uint8_t *head, size_t len);
 /* The path of `name` as image `of` means it: relative to the image's folder. Caller frees. */
 char *node_path_resolve(const char *of, const char *name);
 /* The descriptor for a transfer within the file; -1: memory or range ask for more. */
+/* Locks the file that is below, which others could write until now, against them. */
+bool file_bar_writers(const BlockNode *n, GError **err);
 int file_plain_fd(BlockNode *n, uint64_t at, const struct iovec *iov, int niov, bool write);
 /* Bytes that the host's storage holds for the file; 0: nobody knows. */
 uint64_t node_disk_size(const BlockNode *n);

@@ -198,6 +198,7 @@ typedef enum RunPhase {
     RUN_GUEST_PANICKED,
     RUN_INTERNAL_ERROR,
     RUN_IO_ERROR, /* a disk with werror=stop or rerror=stop failed */
+    RUN_WATCHDOG, /* -action watchdog=pause */
 } RunPhase;
 
 /* Any thread; returns at once. The vCPU that asked goes on until the main loop pauses it, at the
@@ -234,6 +235,8 @@ typedef struct RunActions {
         WATCHDOG_NONE,
     } watchdog;
 } RunActions;
+/* Any thread. */
+RunActions machine_actions(const Machine *m);
 void machine_set_actions(Machine *m, const RunActions *a);
 
 /* For main: reset everything, start (or stay paused, -S), run the loop until the end; returns the

@@ -594,6 +594,7 @@ BlockNode *block_open_node(const BlockOptions *o, GError **err)
         .auto_read_only = o->auto_read_only,
         .no_lock = o->no_lock,
         .share_write = o->share_write,
+        .share_rw = o->share_rw,
         .no_flush = o->cache == BLOCK_CACHE_UNSAFE,
         .discard = o->discard,
         .direct = o->cache == BLOCK_CACHE_NONE || o->cache == BLOCK_CACHE_DIRECTSYNC,
@@ -748,6 +749,7 @@ static BlockBackend *open_drive(OptDict *o, bool synchronous, GError **err)
         !opt_take_bool(o, "auto-read-only", &b.auto_read_only, err) ||
         !opt_take_bool(o, "snapshot", &snapshot, err) ||
         !opt_take_bool(o, "force-share", &b.share_write, err) ||
+        !opt_take_bool(o, DRIVE_SHARE_RW, &b.share_rw, err) ||
         !opt_take_bool(o, "copy-on-read", &b.copy_on_read, err) ||
         !opt_take_enum(o, "discard", discards, &discard, err) ||
         !opt_take_enum(o, "detect-zeroes", zeroes_modes, &zeroes, err) ||

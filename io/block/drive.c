@@ -77,6 +77,13 @@ DriveUse *drive_use(Machine *m, const BlockBackend *b)
     return NULL;
 }
 
+void drive_errors_forget(Machine *m)
+{
+    for (unsigned i = 0; m->drive_uses && i < m->drive_uses->len; i++) {
+        ((DriveUse *)g_ptr_array_index(m->drive_uses, i))->error = 0;
+    }
+}
+
 static void use_add(Machine *m, const char *id, OptDict *row, BlockBackend *b)
 {
     DriveUse *u = g_new0(DriveUse, 1);
@@ -131,9 +138,7 @@ BlockBackend *drive_open(Machine *m, const char *id, bool share, OptDict **opts,
         return NULL;
     }
     drive_row_take(o);
-    if (share && !opt_get(o, "locking")) {
-        opt_set(o, "locking", "off");
-    }
+    opt_set(o, DRIVE_SHARE_RW, share ? "on" : "off");
     for (unsigned i = 0; i < G_N_ELEMENTS(place); i++) {
         opt_mark_used(o, place[i]);
     }

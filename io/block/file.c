@@ -321,12 +321,12 @@ static bool byte_is_held(int fd, int at)
     return fcntl(fd, F_OFD_GETLK, &l) == 0 && l.l_type != F_UNLCK;
 }
 
-static bool lock_image(int fd, const NodeOptions *o, bool read_only, GError **err)
+static bool lock_image(int fd, const char *path, bool read_only, bool share, GError **err)
 {
     static const char *const names[N_USES] = {"consistent read", "write", "write unchanged",
                                               "resize"};
     unsigned does = 1 << USE_READ | (read_only ? 0 : 1 << USE_WRITE | 1 << USE_RESIZE);
-    unsigned bars = o->share_write ? 0 : 1 << USE_WRITE | 1 << USE_RESIZE;
+    unsigned bars = share ? 0 : 1 << USE_WRITE | 1 << USE_RESIZE;
 
     /* Say first, look then: of two that start together at least one sees the other. */
     for (int k = 0; k < N_USES; k++) {
@@ -334,7 +334,7 @@ static bool lock_image(int fd, const NodeOptions *o, bool read_only, GError **er
             (bars >> k & 1 && !lock_byte(fd, LOCK_BARS + k, F_RDLCK))) {
             rhea_error_set(err,
                            "Failed to get \"%s\" lock\nIs another process using the image [%s]?",
-                           names[k], o->path);
+                           names[k], path);
             return false;
         }
     }
@@ -342,17 +342,22 @@ static bool lock_image(int fd, const NodeOptions *o, bool read_only, GError **er
         if (does >> k & 1 && byte_is_held(fd, LOCK_BARS + k)) {
             rhea_error_set(err,
                            "Failed to get \"%s\" lock\nIs another process using the image [%s]?",
-                           names[k], o->path);
+                           names[k], path);
             return false;
         }
         if (bars >> k & 1 && byte_is_held(fd, LOCK_DOES + k)) {
             rhea_error_set(
                 err, "Failed to get shared \"%s\" lock\nIs another process using the image [%s]?",
-                names[k], o->path);
+                names[k], path);
             return false;
         }
     }
     return true;
+}
+
+bool file_bar_writers(const BlockNode *n, GError **err)
+{
+    return n->host.fd < 0 || lock_image(n->host.fd, n->filename, n->read_only, false, err);
 }
 
 static bool measure(BlockNode *n, const NodeOptions *o, GError **err)
@@ -404,7 +409,8 @@ BlockNode *node_open_file(const NodeOptions *o, GError **err)
     n->read_only = read_only;
     n->host.no_flush = o->no_flush;
     n->host.discard = o->discard;
-    if (!measure(n, o, err) || (!o->no_lock && !lock_image(fd, o, read_only, err))) {
+    if (!measure(n, o, err) ||
+        (!o->no_lock && !lock_image(fd, o->path, read_only, o->share_write || o->share_rw, err))) {
         node_close(n);
         return NULL;
     }

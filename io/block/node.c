@@ -507,7 +507,9 @@ static BlockNode *open_in_chain(const NodeOptions *o, const Chain *above, GError
             goto fail;
         }
     } else if (strcmp(format, "qcow2") == 0) {
-        if (!qcow2_node_open(n, o, err)) {
+        /* Its tables are this program's alone, whatever the device allows. */
+        if ((o->share_rw && !o->no_lock && !file_bar_writers(storage_of(file), err)) ||
+            !qcow2_node_open(n, o, err)) {
             goto fail;
         }
         if (!open_backing(n, o, &here, err)) {

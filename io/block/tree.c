@@ -228,6 +228,7 @@ BlockNode *node_open_described(OptDict *d, const NodeOptions *o, GError **err)
                      .auto_read_only = o->auto_read_only,
                      .no_lock = o->no_lock,
                      .share_write = o->share_write,
+                     .share_rw = o->share_rw,
                      .no_flush = o->no_flush,
                      .discard = o->discard,
                      .direct = o->direct,

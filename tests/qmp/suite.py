@@ -17,18 +17,25 @@
   qmp/chain         blockdev-snapshot-sync, block-stream, block-commit of an image within and of the active one
   qmp/incremental   dirty bitmaps, backups by them, copy-mode=write-blocking
   qmp/resize        block_resize, blockdev-add, blockdev-del, queries
+  qmp/watchdog      each action of a watchdog
+  qmp/io_error      BLOCK_IO_ERROR and what the guest sees, by werror and rerror; cont
+  qmp/full          a job's target on a file system that is full
+  qmp/locks         files that a machine, rhea-img and the reference's qemu-img (QEMU_IMG) use at a time
 """
 import os
 import re
+import shlex
 import shutil
+import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, '..', 'lib')]
 import harness as h  # noqa: E402
 from client import Qmp, connect  # noqa: E402
 from nbd import EIO, ENOSPC, READ, WRITE, NbdDisk  # noqa: E402
-from harness import Failure, Guest, Test  # noqa: E402
+from harness import Failure, Guest, Skip, Test  # noqa: E402
 
 SIZE = 64 << 20
 BLOCK = 65536
@@ -42,21 +49,23 @@ def tool(*args):
 class Machine:
     """A guest that writes to its disk; `node` is the name of the disk's topmost node."""
 
-    def __init__(self, name, fmt='qcow2'):
+    def __init__(self, name, fmt='qcow2', policies=''):
         self.dir = os.path.join(h.work_dir(), f'qmp-{name}-{os.getpid()}')
         shutil.rmtree(self.dir, ignore_errors=True)
         os.makedirs(self.dir)
         self.disk = self.path('disk')
-        tool('create', '-q', '-f', fmt, self.disk, str(SIZE))
+        node = self.node(fmt)
         mods = {f'modules/{i:02}-{m}': h.package_module(m) for i, m in enumerate(MODULES)}
         initrd = h.initramfs('qmp-disk', os.path.join(HERE, '..', 'bench', 'disk.c'), '-Wall', more={'modules': None, **mods})
         self.g = Guest('-M', 'virt', '-smp', '2', '-m', '256M', '-nographic', '-monitor', 'none', '-serial', 'stdio', '-net', 'none',
                        '-kernel', h.package_kernel(), '-initrd', initrd, '-append', 'console=ttyS0 quiet', '-qmp',
-                       f'unix:{self.path("qmp")},server=on,wait=off', '-blockdev',
-                       f'driver={fmt},node-name=disk,file.driver=file,file.filename={self.disk}', '-device',
-                       'virtio-blk-pci,drive=disk,id=vd')
+                       f'unix:{self.path("qmp")},server=on,wait=off', '-blockdev', node, '-device', 'virtio-blk-pci,drive=disk,id=vd' + policies)
         self.q = Qmp(self.path('qmp'))
         self.q.negotiate()
+
+    def node(self, fmt):
+        tool('create', '-q', '-f', fmt, self.disk, str(SIZE))
+        return f'driver={fmt},node-name=disk,file.driver=file,file.filename={self.disk}'
 
     def path(self, name):
         return os.path.join(self.dir, name)
@@ -75,10 +84,10 @@ class Machine:
         self.g.send(f'{what} {BLOCK} 4 {count}\n')
         self.g.expect('begin', 30)
 
-    def end(self):
+    def end(self, bad=0):
         m = self.g.expect(re.compile(rb'end (\d+) (\d+)\r?\n'), 120)
-        if int(m[2]):
-            self.g.fail(f'{int(m[2])} blocks are wrong')
+        if int(m[2]) != bad:
+            self.g.fail(f'{int(m[2])} blocks are wrong, not {bad}')
 
     def run(self, what, count=SIZE // BLOCK):
         self.begin(what, count)
@@ -96,13 +105,15 @@ class Machine:
 class Stopped:
     """A machine whose guest never runs."""
 
-    def __init__(self, name, *more, board=('-M', 'virt', '-bios', 'none')):
+    def __init__(self, name, *more, board=('-M', 'virt', '-bios', 'none'), image=None):
         self.dir = os.path.join(h.work_dir(), f'qmp-{name}-{os.getpid()}')
         shutil.rmtree(self.dir, ignore_errors=True)
         os.makedirs(self.dir)
         with open(self.path('disk'), 'wb') as f:
             f.truncate(SIZE)
         self.files()
+        if image:
+            tool('create', '-q', '-f', image, self.path('i'), '1M')
         self.g = Guest(*board, '-display', 'none', '-serial', 'null', '-monitor', 'none', '-S', '-qmp',
                        f'unix:{self.path("qmp")},server=on,wait=off', *[a.replace('@DIR', self.dir) for a in more])
 
@@ -790,7 +801,220 @@ def incremental():
         m.off()
 
 
+# The function at 00:01.0 gets BAR 0 at 0x40000000; the watchdog there two stages of a millisecond, and starts.
+WATCHDOG = (0x300082b7, 0x40000337, 0x0062a823, 0x00200393, 0x0072a223, 0x08000e13, 0x08600e93, 0x00100f13, 0x01c32623, 0x01d32623,
+            0x01e32023, 0x01c32623, 0x01d32623, 0x01e32223, 0x06728423, 0x0000006f)
+
+
+def watchdog():
+    words = program('watchdog', WATCHDOG)
+    reset = ('RESET', {'guest': True, 'reason': 'guest-reset'})
+    for i, (action, answers, status) in enumerate((
+            ('reset', [reset], 'running'), ('shutdown', [('POWERDOWN', {})], 'running'), ('poweroff', [], None),
+            ('pause', [('STOP', {})], 'watchdog'), ('debug', [], 'running'), ('none', [], 'running'))):
+        board = ('-M', 'virt', '-bios', words, '-device', 'i6300esb,addr=1')
+        with Stopped('watchdog', *(('-action', f'watchdog={action}') if i % 2 else ()), board=board) as m:
+            q = m.q
+            q.negotiate()
+            if i % 2 == 0:
+                q.do(*(('set-action', ) if i else ('watchdog-set-action', )), **{'watchdog' if i else 'action': action})
+            q.do('cont')
+            for name, data in [('RESUME', {}), ('WATCHDOG', {'action': action}), *answers]:
+                got = q.event(name)
+                if got != data:
+                    raise Failure(f'{action}: {name} {got}')
+            if action == 'debug':
+                m.g.expect('watchdog: timer fired', 20)
+            if status is None:
+                m.g.exit(0, 20)
+            elif q.do('query-status')['status'] != status:
+                raise Failure(f'{action}: {q.do("query-status")}')
+            if action == 'pause':
+                q.do('cont')
+                q.event('RESUME')
+
+
+class Failing(Machine):
+    """A machine whose disk fails when it is told to."""
+
+    def node(self, fmt):
+        self.nbd = NbdDisk(self.path('nbd'), SIZE)
+        return f'driver=nbd,node-name=disk,server.type=unix,server.path={self.nbd.path}'
+
+    def __exit__(self, *a):
+        self.nbd.close()
+        return super().__exit__(*a)
+
+    def fail(self, what, operation, error):
+        self.nbd.fail = {{'read': READ, 'write': WRITE}[operation]: error}
+        self.begin(what, COUNT)
+
+    def told(self, operation, error, action):
+        got = self.q.event('BLOCK_IO_ERROR')
+        want = {'device': '', 'node-name': 'disk', 'operation': operation, 'action': action, 'nospace': error == ENOSPC,
+                'reason': os.strerror(error), 'qom-path': got['qom-path']}
+        if got != want or not got['qom-path'].startswith('/machine/peripheral/vd'):
+            raise Failure(f'BLOCK_IO_ERROR: {got}, not {want}')
+
+    def stops(self, what, operation, error):
+        """The machine stops, as often as it goes on and the disk fails; then nothing is lost."""
+        self.fail(what, operation, error)
+        for last in False, False, True:
+            self.told(operation, error, 'stop')
+            self.q.event('STOP')
+            if self.q.do('query-status')['status'] != 'io-error':
+                raise Failure(f'{self.q.do("query-status")}')
+            (d,) = self.q.do('query-block')
+            if d['io-status'] != ('nospace' if error == ENOSPC else 'failed'):
+                raise Failure(f'io-status: {d["io-status"]}')
+            time.sleep(0.2)  # what was on its way fails, too
+            if last:
+                self.nbd.fail = {}
+            self.q.do('cont')
+            self.q.event('RESUME')
+        self.end()
+
+    def goes_on(self, what, operation, error, action):
+        self.fail(what, operation, error)
+        self.told(operation, error, action)
+        self.end(COUNT if action == 'report' else 0)
+        self.nbd.fail = {}
+        if self.q.do('query-status')['status'] != 'running' or self.q.do('query-block')[0]['io-status'] != 'ok':
+            raise Failure(f'{self.q.do("query-status")} {self.q.do("query-block")}')
+        self.q.events = []
+
+
+COUNT = 40  # blocks of a job of the guest
+
+
+def io_error():
+    with Failing('stop', policies=',werror=stop,rerror=report') as m:
+        m.stops('write', 'write', EIO)
+        m.goes_on('read', 'read', EIO, 'report')
+        m.run('verify', COUNT)
+        m.off()
+    with Failing('enospc', policies=',rerror=stop') as m:
+        m.stops('write', 'write', ENOSPC)
+        m.stops('verify', 'read', EIO)
+        m.goes_on('write', 'write', EIO, 'report')
+        m.off()
+    with Failing('ignore', policies=',werror=ignore,rerror=ignore') as m:
+        m.goes_on('write', 'write', ENOSPC, 'ignore')
+        m.goes_on('read', 'read', EIO, 'ignore')
+        m.off()
+
+
+def full():
+    if os.geteuid():
+        raise Skip('mounting a tmpfs needs root')
+    with Disks('full') as m:
+        q = m.q
+        room, image = m.path('room'), m.path('room/t')
+
+        def begin(verb, size, **policy):
+            h.run(['mount', '-o', f'remount,size={size}', room])
+            tool('create', '-q', '-f', 'qcow2', image, str(SMALL))
+            q.do('blockdev-add', driver='qcow2', node_name='t', file={'driver': 'file', 'filename': image})
+            m.copy(verb, 't', **policy)
+
+        def end(*repair):
+            q.do('blockdev-del', node_name='t')
+            tool('check', '-q', *repair, image)
+
+        os.mkdir(room)
+        h.run(['mount', '-t', 'tmpfs', 'tmpfs', room])
+        try:
+            for verb in 'blockdev-backup', 'blockdev-mirror':
+                # It stops, and ends well when there is room.
+                begin(verb, SMALL // 2, on_target_error='enospc')
+                m.error('write', 'stop')
+                q.event('JOB_STATUS_CHANGE', id='j', status='paused')
+                (job,) = q.do('query-block-jobs')
+                if job['io-status'] != 'nospace':
+                    raise Failure(f'query-block-jobs: {job}')
+                h.run(['mount', '-o', f'remount,size={SMALL * 2}', room])
+                q.do('job-resume', id='j')
+                if verb.endswith('mirror'):
+                    q.event('BLOCK_JOB_READY', device='j')
+                    q.do('block-job-cancel', device='j')
+                got = q.event('BLOCK_JOB_COMPLETED', device='j')
+                if 'error' in got:
+                    raise Failure(f'{verb}: {got}')
+                q.event('JOB_STATUS_CHANGE', id='j', status='null')
+                end()
+                same(m.path('d'), image, 'raw')
+                os.unlink(image)
+                # It ends, and what tables have no room for is lost space.
+                begin(verb, SMALL // 2)
+                m.error('write', 'report')
+                m.failed('No space left on device')
+                end('-r', 'leaks')
+                os.unlink(image)
+        finally:
+            h.run(['umount', '-l', room])
+
+
+def attempt(command, good):
+    p = subprocess.run(command, capture_output=True, text=True, timeout=60 * h.SLOW)
+    if (p.returncode == 0) != good or not (good or re.search(r'Failed to get (shared )?"[a-z ]*" lock', p.stderr)):
+        raise Failure(f'{" ".join(command)}: exit {p.returncode}, not {"0" if good else "a lock"}: {p.stdout}{p.stderr}')
+
+
+def refused(*args):
+    with Guest('-M', 'virt', '-bios', 'none', '-display', 'none', '-serial', 'null', '-monitor', 'none', '-S', *args) as g:
+        g.expect(re.compile(rb'Failed to get (shared )?"[a-z ]*" lock'), 20)
+        g.exit(1, 20)
+
+
+def locks():
+    img = [os.path.join(h.ROOT, 'build', 'tools', 'rhea-img')]
+    peer = shlex.split(os.environ.get('QEMU_IMG', ''))
+    # How a machine uses an image; may others read it, and write it? The reference's machine and qemu-img answer the same.
+    uses = (('', '', False, False), ('', ',share-rw=on', False, None), (',read-only=on', '', True, False),
+            (',read-only=on,force-share=on', '', True, True), (',file.locking=off', '', True, True))
+    for fmt in 'raw', 'qcow2':
+        for node, device, read, write in uses:
+            with Stopped('locks', '-device', 'virtio-blk-pci,drive=d' + device, '-blockdev',
+                         f'driver={fmt},node-name=d,file.driver=file,file.filename=@DIR/i' + node, image=fmt) as m:
+                m.q.negotiate()
+                for command in img, *([peer] if peer else []):
+                    attempt([*command, 'info', '-U', '-f', fmt, m.path('i')], True)
+                    attempt([*command, 'convert', '-f', fmt, '-O', 'raw', m.path('i'), m.path('o')], read)
+                    # share-rw=on: a raw image can be written by whom the machine may disturb, which is qemu-img, not rhea-img.
+                    attempt([*command, 'resize', '-f', fmt, m.path('i'), '+64K'],
+                            write if write is not None else fmt == 'raw' and command is peer)
+                # Another machine of the same kind
+                more = ('-blockdev', f'driver={fmt},node-name=d,file.driver=file,file.filename={m.path("i")}' + node, '-device',
+                        'virtio-blk-pci,drive=d' + device)
+                if node or (device and fmt == 'raw'):
+                    with Stopped('locks2', *more) as other:
+                        other.q.negotiate()
+                else:
+                    refused(*more)
+    if not peer:
+        return
+    # The other way: a reference's program that reads, or writes, for as long as it may.
+    image = os.path.join(h.work_dir(), f'qmp-locks-{os.getpid()}')
+    for fmt in 'raw', 'qcow2':
+        tool('create', '-q', '-f', fmt, image, '1M')
+        for write in False, True:
+            with subprocess.Popen([*peer, 'bench', *(['-w'] if write else []), '-f', fmt, '-c', '1000000000', image], stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL) as p:
+                try:
+                    time.sleep(1)
+                    attempt([*img, 'convert', '-f', fmt, '-O', 'raw', image, image + '.o'], not write)
+                    # Who only reads a raw image minds no writers.
+                    attempt([*img, 'resize', '-f', fmt, image, '+64K'], fmt == 'raw' and not write)
+                    if fmt == 'qcow2' or write:
+                        refused('-drive', f'file={image},format={fmt},if=none,id=d', '-device', 'virtio-blk-pci,drive=d')
+                    if p.poll() is not None:
+                        raise Failure(f'QEMU_IMG bench: {p.returncode}')
+                finally:
+                    p.kill()
+        os.unlink(image)
+
+
 def collect():
-    return [Test('qmp/' + f.__name__, f, 2 if f in (mirror, backup, chain, resize, incremental) else 1, 60)
+    return [Test('qmp/' + f.__name__, f, 2 if f in (mirror, backup, chain, resize, incremental, io_error) else 1, 60)
             for f in (stream, session, monitor, machine, events, policies, leave, transaction, images, mirror, backup, chain, resize,
-                      incremental)]
+                      incremental, watchdog, io_error, full, locks)]

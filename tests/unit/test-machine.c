@@ -125,6 +125,11 @@ static void check_paused(Machine *m)
     g_assert_cmpstr(machine_phase_name(m), ==, "paused");
 }
 
+static void check_watchdog(Machine *m)
+{
+    g_assert_cmpstr(machine_phase_name(m), ==, "paused (watchdog)");
+}
+
 static void check_prelaunch(Machine *m)
 {
     g_assert_cmpstr(machine_phase_name(m), ==, "paused (prelaunch)");
@@ -193,7 +198,7 @@ static void test_panic_exit(Fixture *x, gconstpointer data)
 static void test_watchdog(Fixture *x, gconstpointer data)
 {
     RunActions a = {.watchdog = WATCHDOG_PAUSE};
-    Script s = {.steps = {do_watchdog, check_paused, do_quit}};
+    Script s = {.steps = {do_watchdog, check_watchdog, do_quit}};
     machine_set_actions(x->m, &a);
     g_assert_cmpint(play(x, &s, false), ==, 0);
 }

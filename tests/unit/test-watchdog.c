@@ -55,7 +55,7 @@ static bool runs_out(Fixture *x, int64_t ns)
     while (timers_run_virtual(x->t.m->clocks)) {
     }
     machine_settle(x->t.m);
-    bool stopped = machine_phase(x->t.m) == RUN_PAUSED;
+    bool stopped = machine_phase(x->t.m) == RUN_WATCHDOG;
     if (stopped) {
         machine_request_reset(x->t.m, SHUTDOWN_GUEST_RESET);
         machine_request_cont(x->t.m);
