@@ -320,7 +320,7 @@ def events():
     end(reset, (), ('RESET', {'guest': True, 'reason': 'guest-reset'}))
     if end(panic, ('-device', 'pvpanic-pci,addr=1', '-action', 'panic=pause'), ('GUEST_PANICKED', {'action': 'pause'}), ('STOP', {})) != 'guest-panicked':
         raise Failure('panic=pause')
-    with Stopped('leave', '-device', 'virtio-scsi-pci,id=s', '-drive', 'if=none,id=d,format=raw,file=@DIR/disk', '-device',
+    with Stopped('events', '-device', 'virtio-scsi-pci,id=s', '-drive', 'if=none,id=d,format=raw,file=@DIR/disk', '-device',
                  'scsi-hd,drive=d,id=sd', '-device', 'virtio-rng-pci,id=r') as m:
         q = m.q
         q.negotiate()

@@ -335,6 +335,8 @@ static void test_drive_open(void)
     g_assert_null(drive_open(m, "d0", false, &o, &err));
     g_assert_nonnull(strstr(err->message, "already in use"));
     g_clear_error(&err);
+    drive_close(m, im.b);
+    im.b = NULL;
     image_close(&im);
     machine_free(m);
     mainloop_free(loop);
