@@ -78,6 +78,7 @@ typedef struct CodeCache {
     bool *populated;                       /* atomic, of each piece: see cache_populate() */
     unsigned n_chunks, mapped, max_chunks; /* in use; mapped; at most. unit_lock. Chunk 0 holds
                                               the thunks */
+    unsigned begun;                        /* of these, so many were used at some time */
     Chunk *chunks;
     uint32_t *gone;        /* 1 << UNIT_GONE_BITS: of units that were retired, by hash */
     unsigned made, remade; /* since a chunk was last taken; of these so many had been retired */

@@ -130,6 +130,7 @@ bool units_init(Accel *a, GError **err)
         return false;
     }
     c->chunks = g_new0(Chunk, c->max_chunks);
+    c->begun = 1;
     a->young = g_array_new(false, false, sizeof(Young));
     a->young_limit = 64;
     a->hash = map_aligned(HASH_SIZE, PROT_READ | PROT_WRITE);
@@ -358,11 +359,11 @@ static unsigned chunk_take_locked(CPU *cpu)
 {
     Accel *a = cpu->tcg->accel;
     CodeCache *c = &a->cache;
-    unsigned spare = 0, taken = 0;
+    unsigned spare = c->n_chunks - c->begun, taken = spare ? c->begun : 0;
     uint64_t retirements = c->retirements;
 
     chunk_close_locked(cpu);
-    for (unsigned i = c->n_chunks - 1; i > 0; i--) {
+    for (unsigned i = c->begun - 1; i > 0; i--) {
         Chunk *k = &c->chunks[i];
         if (k->state == CHUNK_RETIRED && epochs_passed(a, NULL, k->free_from)) {
             chunk_free(a, k);
@@ -382,6 +383,7 @@ static unsigned chunk_take_locked(CPU *cpu)
     c->made = c->remade = 0;
     if (taken) {
         c->chunks[taken].state = CHUNK_FILLING;
+        c->begun = MAX(c->begun, taken + 1);
         spare--;
     }
     for (Chunk *k; spare < chunks_spare(a) && (k = chunk_oldest(c)); spare++) {
