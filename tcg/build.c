@@ -382,6 +382,16 @@ TCGv tcg_gen_extu(TCGBuilder *b, TCGv x)
     return emit(b, TCG_OP_extu, TCG_I64, 0, x, NO, NO, 0);
 }
 
+TCGv tcg_gen_anyext(TCGBuilder *b, TCGv x)
+{
+    const TCGOp *op = &b->u->ops[x.i];
+
+    if (op->type == TCG_I64) {
+        return x;
+    }
+    return op->opc == TCG_OP_trunc ? op->a : tcg_gen_extu(b, x);
+}
+
 TCGv tcg_gen_trunc(TCGBuilder *b, TCGv x)
 {
     return emit(b, TCG_OP_trunc, TCG_I32, 0, x, NO, NO, 0);

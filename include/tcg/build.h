@@ -70,6 +70,8 @@ TCGv tcg_gen_rotri(TCGBuilder *b, TCGv x, unsigned n);
 
 TCGv tcg_gen_exts(TCGBuilder *b, TCGv x);   /* i32 -> i64 */
 TCGv tcg_gen_extu(TCGBuilder *b, TCGv x);   /* i32 -> i64 */
+/* An i64 whose low half is x, whatever costs least; an i64 stays. */
+TCGv tcg_gen_anyext(TCGBuilder *b, TCGv x);
 TCGv tcg_gen_trunc(TCGBuilder *b, TCGv x);  /* i64 -> i32 */
 TCGv tcg_gen_ext32s(TCGBuilder *b, TCGv x); /* i64 -> i64: exts(trunc) */
 TCGv tcg_gen_ext32u(TCGBuilder *b, TCGv x);

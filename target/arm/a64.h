@@ -39,7 +39,9 @@ typedef enum A64FlagsKind {
     A64_FLAGS_ADD,   /* of x + y */
     A64_FLAGS_LOGIC, /* of result, C and V are 0 */
     A64_FLAGS_FCMP,  /* of a floating-point comparison of x and y */
-    A64_FLAGS_NZ,    /* N and Z of result, C and V are in the cells */
+    A64_FLAGS_ADC,   /* N and Z of result, C is y (I32, 0 or 1), V is in the cells */
+    A64_FLAGS_NZ,    /* AArch32: N and Z of result, C and V are in the cells */
+    A64_FLAGS_NZCV,  /* AArch64: the low four bits of result (I32, others 0) */
 } A64FlagsKind;
 
 /* One unit under translation. */
@@ -84,8 +86,9 @@ typedef struct A64Ctx {
     X(SHA256)                                                                                      \
     X(SHA512)                                                                                      \
     X(SHA3)                                                                                        \
-    X(LSE) X(RDM) X(FP16) X(DOTPROD) X(FHM) X(FCMA) X(JSCVT) X(FRINTTS) X(FLAGM) X(FLAGM2)         \
-        X(LRCPC) X(LRCPC2) X(PAUTH) X(BTI) X(PAN) X(UAO) X(DIT) X(SSBS) X(SB) X(RNG) X(VHE)
+    X(LSE)                                                                                         \
+    X(RDM) X(FP16) X(DOTPROD) X(FHM) X(FCMA) X(JSCVT) X(FRINTTS) X(FLAGM) X(FLAGM2) X(LRCPC)       \
+        X(LRCPC2) X(PAUTH) X(BTI) X(PAN) X(UAO) X(DIT) X(SSBS) X(SB) X(RNG) X(VHE)
 enum {
 #define A64_ROW_BIT(name) A64_BIT_##name,
     A64_ROW_EXTENSIONS(A64_ROW_BIT)
@@ -160,31 +163,34 @@ bool a64_gen_fp_access(A64Ctx *c);
 /* The base register of an access: SP must be aligned where the mode says so (D1.3.10.2). */
 TCGv a64_base(A64Ctx *c, unsigned rn);
 
-/* Conditions (C1.2.4): an I32 that is not zero if cond holds. */
+/* ExtendReg(): rm by an option field (UXTB 0 .. SXTX 7) as I64 (sf) or I32. */
+TCGv a64_extend(A64Ctx *c, unsigned sf, unsigned rm, unsigned option);
+
+/* ---- flags.c ---- */
+
+/* Conditions (C1.2.4): an I32 that is 1 if cond holds, else 0. */
 TCGv a64_gen_cond(A64Ctx *c, unsigned cond);
-/* C (I32, 0 or 1) and V (I64, bit 63) as the cells have them; C and V := carry (I32) and the sign
- * of v (I32 or I64). */
+/* C (I32, 0 or 1) */
 TCGv a64_flag_c(A64Ctx *c);
-TCGv a64_flag_v(A64Ctx *c);
-void a64_set_cv(A64Ctx *c, TCGv carry, TCGv v);
-/* AArch32: C := carry, V stays. */
+/* AArch32: C and V := carry (I32, 0 or 1) and the sign of v (I32 or I64); C := carry, V stays; N
+ * and Z of result, C and V stay. */
+void a32_set_cv(A64Ctx *c, TCGv carry, TCGv v);
 void a32_set_c(A64Ctx *c, TCGv carry);
-/* Flags of result = x + y, x - y (types equal), and of a logical result. */
+void a32_set_nz(A64Ctx *c, TCGv result);
+/* Flags of result = x + y, x - y (types equal). */
 void a64_set_flags_add(A64Ctx *c, TCGv x, TCGv y, TCGv result);
 void a64_set_flags_sub(A64Ctx *c, TCGv x, TCGv y, TCGv result);
-void a64_set_flags_logic(A64Ctx *c, TCGv result);
 /* Flags of comparing FP values. aux: TCG_FCOND_LT_Q or, signaling, LT_S; TCG_FP_FZ. */
 void a64_set_flags_fcmp(A64Ctx *c, unsigned aux, TCGv x, TCGv y);
-/* rd := x + y, rd := x - y with flags; rd 31 is the zero register. */
+/* rd := x + y, x - y, x & y with flags; rd 31 is the zero register. */
 void a64_gen_adds(A64Ctx *c, unsigned rd, TCGv x, TCGv y);
 void a64_gen_subs(A64Ctx *c, unsigned rd, TCGv x, TCGv y);
+void a64_gen_ands(A64Ctx *c, unsigned rd, TCGv x, TCGv y);
 /* x + y + C with flags. */
 TCGv a64_gen_adc_flags(A64Ctx *c, TCGv x, TCGv y);
 /* Flags of x + y (add) or x - y if cond holds, else nzcv. */
 void a64_gen_ccmp(A64Ctx *c, unsigned cond, unsigned nzcv, bool add, TCGv x, TCGv y);
-/* ExtendReg(): rm by an option field (UXTB 0 .. SXTX 7) as I64 (sf) or I32. */
-TCGv a64_extend(A64Ctx *c, unsigned sf, unsigned rm, unsigned option);
-/* NZCV as four bits N=8 .. V=1 (I32). */
+/* NZCV as four bits N=8 .. V=1 (I32, the others 0); getting them: AArch64. */
 void a64_set_nzcv(A64Ctx *c, TCGv nzcv);
 TCGv a64_get_nzcv(A64Ctx *c);
 /* A label was emitted, or the flag cells were written otherwise: forget where flags came from. */
@@ -192,6 +198,8 @@ static inline void a64_forget_flags(A64Ctx *c)
 {
     c->flags.kind = A64_FLAGS_CELLS;
 }
+
+/* ---- translate-a64.c: control flow ---- */
 
 /* Continue at this instruction's address + imm; ends the unit. */
 void a64_gen_jump(A64Ctx *c, int64_t imm);

@@ -169,10 +169,7 @@ void arm_reset(CPU *cpu)
     memset(env->x, 0, sizeof(env->x));
     memset(env->v, 0, sizeof(env->v));
     memset(&env->sys, 0, sizeof(env->sys));
-    env->nf = env->vf = env->cf = 0;
-    env->zf = 1;
-    env->fx = env->fy = 0;
-    env->fcv = ARM_FCV_LITERAL;
+    arm_set_nzcv(env, 0);
     env->ge = env->it = env->q = 0;
     env->excl_addr = ARM_EXCL_NONE;
     arm_fpu_reset(env);

@@ -8,17 +8,13 @@
  * current mode as the low halves of x[0]..x[14] (upper halves zero), and the other modes' banked
  * registers lie in bank arrays until a mode change swaps them in.
  *
- * Flags are four cells, chosen so that a compare costs two subtractions at most:
- *   n   I64  N is bit 63           (32-bit results are sign-extended)
- *   z   I64  Z is (z == 0)         (the same value as n nearly always)
- *   c   I32  0 or 1
- *   v   I64  V is bit 63
- * AArch32, where nearly every instruction can set flags and few are read, has others for C and V,
- * which cost nothing to set behind a subtraction or an addition:
- *   fx   I32  C and V are those of fx - fy, that is, C is fx >= fy,
- *   fy   I32  but C is 0 if bit 1 of fcv is set;
- *   fcv  I32  then bit 0 of fcv inverts C, and bit 31 inverts V.
- * In each state those of the other are zero, but for fcv, which is ARM_FCV_LITERAL then.
+ * Flags of AArch64 are three cells, chosen so that setting them computes nothing: two operands, and
+ * what was done with them (ARM_FLAGS_*). arm_flags_nzcv() makes NZCV of them, in generated code
+ * only where what set them is not known (flags.c). AArch32, where instructions set N and Z alone or
+ * on a condition, has n    I64  N is bit 63, sign-extended z    I64  Z is (z == 0)        (the same
+ * value as n nearly always) fx   I32  C and V are those of fx - fy, that is, C is fx >= fy, fy I32
+ * but C is 0 if bit 1 of fcv is set; fcv  I32  then bit 0 of fcv inverts C, and bit 31 inverts V.
+ * In each state those of the other are constant.
  *
  * Invariants
  *   - What translation and fetch depend on is only changed through arm_mmu_changed() /
@@ -84,10 +80,12 @@ enum {
 enum {
     ARM_CELL_X0 = 0,
     ARM_CELL_SP = 31, /* of the current exception level */
-    ARM_CELL_N = 32,  /* flags: see above */
+    /* flags: see above */
+    ARM_CELL_FLAG_X = 32,
+    ARM_CELL_FLAG_Y,
+    ARM_CELL_FLAG_KIND,
+    ARM_CELL_N,
     ARM_CELL_Z,
-    ARM_CELL_C,
-    ARM_CELL_V,
     ARM_CELL_EXCL_ADDR,   /* I64: address of the exclusive load; ARM_EXCL_NONE: monitor is open */
     ARM_CELL_EXCL_VAL,    /* I64: what it loaded */
     ARM_CELL_EXCL_VAL_HI, /* I64: upper half of a pair */
@@ -112,6 +110,19 @@ enum {
 #define ARM_CELL_X(n)  (ARM_CELL_X0 + (n)) /* n: 0..30; 31 is SP */
 #define ARM_CELL_VR(n) (ARM_CELL_V0 + (n)) /* n: 0..31 */
 enum { ARM_FCV_INVERT = 1, ARM_FCV_LITERAL = 2 };
+/* flag_kind: NZCV are those of flag_x and flag_y, or of their low halves, so: */
+enum {
+    ARM_FLAGS_NZCV,   /* they are bits 3:0 of x */
+    ARM_FLAGS_SUB,    /* x - y */
+    ARM_FLAGS_SUB_OF, /* a subtraction of y whose result x is */
+    ARM_FLAGS_ADC_OF, /* an addition of y and ARM_FLAGS_CARRY whose result x is */
+    ARM_FLAGS_AND,    /* x & y */
+    ARM_FLAGS_FCMP,   /* comparing the numbers x and y; ARM_FLAGS_FZ: denormal ones are 0 */
+    ARM_FLAGS_KIND = 7,
+    ARM_FLAGS_64 = 8, /* 64 bits, else 32 */
+    ARM_FLAGS_CARRY = 16,
+    ARM_FLAGS_FZ = 32,
+};
 #define ARM_EXCL_NONE UINT64_MAX
 
 typedef struct ARMEnv {
@@ -119,9 +130,10 @@ typedef struct ARMEnv {
 
     uint64_t x[32]; /* x[31]: SP of the current EL */
     uint64_t v[32][2] __attribute__((aligned(16)));
-    uint64_t nf, zf, vf;
-    uint32_t cf;
+    uint64_t flag_x, flag_y;
+    uint32_t flag_kind;
     uint32_t fx, fy, fcv;
+    uint64_t nf, zf;
     uint32_t ge, it;
     uint32_t q; /* Q flag of AArch32, 0 or 1; stored by generated code with stenv */
     uint64_t excl_addr, excl_val, excl_val_hi;
@@ -180,6 +192,10 @@ bool arm_fpscr_set(ARMEnv *env, uint32_t val);
 /* FPSCR.NZCV in bits 31:28, after VCMP of what fcmp_kind says. */
 enum { ARM_FCMP_NONE, ARM_FCMP_SINGLE, ARM_FCMP_DOUBLE, ARM_FCMP_FZ = 4 };
 uint32_t arm_fpscr_nzcv(const ARMEnv *env);
+/* NZCV in bits 31:28 of comparing two numbers by their bits; fz: denormal ones are zero. */
+uint32_t arm_fp_compare(uint64_t x, uint64_t y, bool f64, bool fz);
+/* flags.c: NZCV in bits 3:0 of what the cells flag_x, flag_y and flag_kind hold. */
+uint32_t arm_flags_nzcv(uint64_t x, uint64_t y, uint32_t kind);
 /* The mode bits that follow from FPCR: ARM_MODE_FZ, DN and, for AArch32, FPVEC. */
 uint32_t arm_fp_mode(const ARMEnv *env, bool aarch32);
 

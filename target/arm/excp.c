@@ -85,11 +85,13 @@ void arm_hcr_changed(ARMEnv *env)
 uint32_t arm_pstate_read(const ARMEnv *env)
 {
     uint32_t p = env->sys.pstate, x = env->fx, y = env->fy, fcv = env->fcv;
-    uint32_t carry = (x >= y && !(fcv & ARM_FCV_LITERAL)) ^ (fcv & ARM_FCV_INVERT) ^ env->cf;
-    uint32_t v = ((((x ^ y) & (x ^ (x - y))) ^ fcv) >> 31) ^ (uint32_t)(env->vf >> 63);
 
-    p |= (env->nf >> 63) << 31 | (uint32_t)(env->zf == 0) << 30 | (carry & 1) << 29 | v << 28;
-    if (env->sys.aarch32) {
+    if (!env->sys.aarch32) {
+        p |= arm_flags_nzcv(env->flag_x, env->flag_y, env->flag_kind) << 28;
+    } else {
+        uint32_t carry = (x >= y && !(fcv & ARM_FCV_LITERAL)) ^ (fcv & ARM_FCV_INVERT);
+        uint32_t v = (((x ^ y) & (x ^ (x - y))) ^ fcv) >> 31;
+        p |= (env->nf >> 63) << 31 | (uint32_t)(env->zf == 0) << 30 | (carry & 1) << 29 | v << 28;
         p |= (env->q ? PSTATE_Q : 0) | (env->ge & 15) << PSTATE_GE_SHIFT;
         p |= (env->it & 3) << 25 | (env->it & 0xfc) << 8;
     }
@@ -98,13 +100,14 @@ uint32_t arm_pstate_read(const ARMEnv *env)
 
 void arm_set_nzcv(ARMEnv *env, uint32_t p)
 {
-    bool aa32 = env->sys.aarch32;
-    env->nf = (uint64_t)(p >> 31 & 1) << 63;
-    env->zf = !(p >> 30 & 1);
-    env->cf = aa32 ? 0 : p >> 29 & 1;
-    env->vf = aa32 ? 0 : (uint64_t)(p >> 28 & 1) << 63;
+    uint32_t aa32 = env->sys.aarch32 ? p : 0;
+    env->flag_x = env->sys.aarch32 ? 0 : p >> 28;
+    env->flag_y = 0;
+    env->flag_kind = ARM_FLAGS_NZCV;
+    env->nf = (uint64_t)(aa32 >> 31) << 63;
+    env->zf = !(aa32 >> 30 & 1);
     env->fx = env->fy = 0;
-    env->fcv = ARM_FCV_LITERAL | (aa32 ? (p >> 29 & 1) | p >> 28 << 31 : 0);
+    env->fcv = ARM_FCV_LITERAL | (aa32 >> 29 & 1) | aa32 >> 28 << 31;
 }
 
 /* The flags that are cells, from an SPSR for the state that is current by now. */

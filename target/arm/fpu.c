@@ -103,15 +103,22 @@ static uint32_t compare(uint64_t x, uint64_t y, uint64_t sign, uint64_t min, uin
     return sx == sy ? 0x60000000 : sx < sy ? 0x80000000 : 0x20000000;
 }
 
+uint32_t arm_fp_compare(uint64_t x, uint64_t y, bool f64, bool fz)
+{
+    if (!f64) {
+        return compare((uint32_t)x, (uint32_t)y, UINT64_C(1) << 31, 1 << 23, 0x7f800000, fz);
+    }
+    return compare(x, y, UINT64_C(1) << 63, UINT64_C(1) << 52, UINT64_C(0x7ff) << 52, fz);
+}
+
 uint32_t arm_fpscr_nzcv(const ARMEnv *env)
 {
     bool fz = env->fcmp_kind & ARM_FCMP_FZ;
     switch (env->fcmp_kind & ~(uint32_t)ARM_FCMP_FZ) {
     case ARM_FCMP_SINGLE:
-        return compare(env->fcmp_s[0], env->fcmp_s[1], UINT64_C(1) << 31, 1 << 23, 0x7f800000, fz);
+        return arm_fp_compare(env->fcmp_s[0], env->fcmp_s[1], false, fz);
     case ARM_FCMP_DOUBLE:
-        return compare(env->fcmp_d[0], env->fcmp_d[1], UINT64_C(1) << 63, UINT64_C(1) << 52,
-                       UINT64_C(0x7ff) << 52, fz);
+        return arm_fp_compare(env->fcmp_d[0], env->fcmp_d[1], true, fz);
     default:
         return env->fp_nzcv;
     }

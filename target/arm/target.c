@@ -41,10 +41,11 @@
 /* clang-format off */
 #define OTHER_CELLS                                                                                \
     V_CELLS(CELL_V) V_CELLS(CELL_D) V_CELLS(CELL_S)                                                \
+    [ARM_CELL_FLAG_X] = {"flag_x", offsetof(ARMEnv, flag_x), TCG_I64, 0},                          \
+    [ARM_CELL_FLAG_Y] = {"flag_y", offsetof(ARMEnv, flag_y), TCG_I64, 0},                          \
+    [ARM_CELL_FLAG_KIND] = {"flag_kind", offsetof(ARMEnv, flag_kind), TCG_I32, 0},                 \
     [ARM_CELL_N] = {"nf", offsetof(ARMEnv, nf), TCG_I64, 0},                                       \
     [ARM_CELL_Z] = {"zf", offsetof(ARMEnv, zf), TCG_I64, 0},                                       \
-    [ARM_CELL_C] = {"cf", offsetof(ARMEnv, cf), TCG_I32, 0},                                       \
-    [ARM_CELL_V] = {"vf", offsetof(ARMEnv, vf), TCG_I64, 0},                                       \
     [ARM_CELL_FX] = {"fx", offsetof(ARMEnv, fx), TCG_I32, 0},                                      \
     [ARM_CELL_FY] = {"fy", offsetof(ARMEnv, fy), TCG_I32, 0},                                      \
     [ARM_CELL_FCV] = {"fcv", offsetof(ARMEnv, fcv), TCG_I32, 0},                                   \

@@ -14,16 +14,10 @@ enum { AND, EOR, SUB, RSB, ADD, ADC, SBC, RSC, TST, TEQ, CMP, CMN, ORR, MOV, BIC
 /* N and Z of v; C from the shifter, if it gives one; V stays. */
 static void set_logic_flags(A32Ctx *c, TCGv v, TCGv carry)
 {
-    TCGBuilder *b = c->c.b;
-    TCGv nz = tcg_gen_exts(b, v);
-    tcg_gen_setcell(b, ARM_CELL_N, nz);
-    tcg_gen_setcell(b, ARM_CELL_Z, nz);
+    a32_set_nz(&c->c, v);
     if (carry.i) {
         a32_set_c(&c->c, carry);
     }
-    c->c.flags.kind = A64_FLAGS_NZ;
-    c->c.flags.result = v;
-    c->c.flags.pred = TCG_NONE;
 }
 
 static TCGv add_carry(A32Ctx *c, TCGv x, TCGv y, bool flags)

@@ -82,7 +82,8 @@ static bool bit_mask(const A64Insn *a, uint64_t *mask)
 
 typedef TCGv (*BinOp)(TCGBuilder *b, TCGv x, TCGv y);
 
-static void logical_imm(A64Ctx *c, const A64Insn *a, BinOp op, bool flags)
+/* op NULL: AND with flags */
+static void logical_imm(A64Ctx *c, const A64Insn *a, BinOp op)
 {
     uint64_t mask;
     if ((!a->sf && a->N) || !bit_mask(a, &mask)) {
@@ -90,37 +91,36 @@ static void logical_imm(A64Ctx *c, const A64Insn *a, BinOp op, bool flags)
         return;
     }
     TCGv k = tcg_const(c->b, a->sf ? TCG_I64 : TCG_I32, (int64_t)mask);
-    TCGv v = op(c->b, a64_r(c, a->sf, a->rn), k);
-    if (flags) {
-        a64_set_r(c, a->rd, v);
-        a64_set_flags_logic(c, v);
+    TCGv x = a64_r(c, a->sf, a->rn);
+    if (op) {
+        a64_set_r_sp(c, a->rd, op(c->b, x, k));
     } else {
-        a64_set_r_sp(c, a->rd, v);
+        a64_gen_ands(c, a->rd, x, k);
     }
 }
 
 INSN(and__imm, "sf:1 00 100100 N:1 immr:6 imms:6 rn:5 rd:5", BASE)
 void a64_trans_and_imm(A64Ctx *c, const A64Insn *a)
 {
-    logical_imm(c, a, tcg_gen_and, false);
+    logical_imm(c, a, tcg_gen_and);
 }
 
 INSN(orr__imm, "sf:1 01 100100 N:1 immr:6 imms:6 rn:5 rd:5", BASE)
 void a64_trans_orr_imm(A64Ctx *c, const A64Insn *a)
 {
-    logical_imm(c, a, tcg_gen_or, false);
+    logical_imm(c, a, tcg_gen_or);
 }
 
 INSN(eor__imm, "sf:1 10 100100 N:1 immr:6 imms:6 rn:5 rd:5", BASE)
 void a64_trans_eor_imm(A64Ctx *c, const A64Insn *a)
 {
-    logical_imm(c, a, tcg_gen_xor, false);
+    logical_imm(c, a, tcg_gen_xor);
 }
 
 INSN(ands__imm, "sf:1 11 100100 N:1 immr:6 imms:6 rn:5 rd:5", BASE)
 void a64_trans_ands_imm(A64Ctx *c, const A64Insn *a)
 {
-    logical_imm(c, a, tcg_gen_and, true);
+    logical_imm(c, a, NULL);
 }
 
 /* ---- wide moves: amount is the position in units of 16 bits ---- */

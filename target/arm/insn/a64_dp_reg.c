@@ -32,62 +32,63 @@ static TCGv shifted(A64Ctx *c, const A64Insn *a)
 
 /* ---- logical, shifted register ---- */
 
-static void logical(A64Ctx *c, const A64Insn *a, BinOp op, bool invert, bool flags)
+static TCGv second(A64Ctx *c, const A64Insn *a, bool invert)
 {
     TCGv y = shifted(c, a);
-    TCGv v = op(c->b, a64_r(c, a->sf, a->rn), invert ? tcg_gen_not(c->b, y) : y);
-    a64_set_r(c, a->rd, v);
-    if (flags) {
-        a64_set_flags_logic(c, v);
-    }
+    return invert ? tcg_gen_not(c->b, y) : y;
+}
+
+static void logical(A64Ctx *c, const A64Insn *a, BinOp op, bool invert)
+{
+    a64_set_r(c, a->rd, op(c->b, a64_r(c, a->sf, a->rn), second(c, a, invert)));
 }
 
 INSN(and, "sf:1 00 01010 shift:2 0 rm:5 h:1 imm5:5 rn:5 rd:5", BASE, "", "sf==1|h==0")
 void a64_trans_and(A64Ctx *c, const A64Insn *a)
 {
-    logical(c, a, tcg_gen_and, false, false);
+    logical(c, a, tcg_gen_and, false);
 }
 
 INSN(bic, "sf:1 00 01010 shift:2 1 rm:5 h:1 imm5:5 rn:5 rd:5", BASE, "", "sf==1|h==0")
 void a64_trans_bic(A64Ctx *c, const A64Insn *a)
 {
-    logical(c, a, tcg_gen_andc, false, false);
+    logical(c, a, tcg_gen_andc, false);
 }
 
 INSN(orr, "sf:1 01 01010 shift:2 0 rm:5 h:1 imm5:5 rn:5 rd:5", BASE, "", "sf==1|h==0")
 void a64_trans_orr(A64Ctx *c, const A64Insn *a)
 {
-    logical(c, a, tcg_gen_or, false, false);
+    logical(c, a, tcg_gen_or, false);
 }
 
 INSN(orn, "sf:1 01 01010 shift:2 1 rm:5 h:1 imm5:5 rn:5 rd:5", BASE, "", "sf==1|h==0")
 void a64_trans_orn(A64Ctx *c, const A64Insn *a)
 {
-    logical(c, a, tcg_gen_or, true, false);
+    logical(c, a, tcg_gen_or, true);
 }
 
 INSN(eor, "sf:1 10 01010 shift:2 0 rm:5 h:1 imm5:5 rn:5 rd:5", BASE, "", "sf==1|h==0")
 void a64_trans_eor(A64Ctx *c, const A64Insn *a)
 {
-    logical(c, a, tcg_gen_xor, false, false);
+    logical(c, a, tcg_gen_xor, false);
 }
 
 INSN(eon, "sf:1 10 01010 shift:2 1 rm:5 h:1 imm5:5 rn:5 rd:5", BASE, "", "sf==1|h==0")
 void a64_trans_eon(A64Ctx *c, const A64Insn *a)
 {
-    logical(c, a, tcg_gen_xor, true, false);
+    logical(c, a, tcg_gen_xor, true);
 }
 
 INSN(ands, "sf:1 11 01010 shift:2 0 rm:5 h:1 imm5:5 rn:5 rd:5", BASE, "", "sf==1|h==0")
 void a64_trans_ands(A64Ctx *c, const A64Insn *a)
 {
-    logical(c, a, tcg_gen_and, false, true);
+    a64_gen_ands(c, a->rd, a64_r(c, a->sf, a->rn), second(c, a, false));
 }
 
 INSN(bics, "sf:1 11 01010 shift:2 1 rm:5 h:1 imm5:5 rn:5 rd:5", BASE, "", "sf==1|h==0")
 void a64_trans_bics(A64Ctx *c, const A64Insn *a)
 {
-    logical(c, a, tcg_gen_andc, false, true);
+    a64_gen_ands(c, a->rd, a64_r(c, a->sf, a->rn), second(c, a, true));
 }
 
 /* ---- add and subtract, shifted register ---- */
@@ -156,7 +157,7 @@ void a64_trans_subs_ext(A64Ctx *c, const A64Insn *a)
 /* C as a value of the operands' type. */
 static TCGv carry_in(A64Ctx *c, unsigned sf)
 {
-    TCGv v = tcg_gen_getcell(c->b, ARM_CELL_C);
+    TCGv v = a64_flag_c(c);
     return sf ? tcg_gen_extu(c->b, v) : v;
 }
 
@@ -193,9 +194,15 @@ void a64_trans_sbcs(A64Ctx *c, const A64Insn *a)
 INSN(cfinv, "1101 0101 0000 0 000 0100 0000 000 11111", FLAGM, "", "over=msr_imm")
 void a64_trans_cfinv(A64Ctx *c, const A64Insn *a)
 {
-    TCGv v = tcg_gen_xori(c->b, tcg_gen_getcell(c->b, ARM_CELL_C), 1);
-    tcg_gen_setcell(c->b, ARM_CELL_C, v);
-    a64_forget_flags(c);
+    a64_set_nzcv(c, tcg_gen_xori(c->b, a64_get_nzcv(c), 2));
+}
+
+/* N, Z, C, V: I32, 0 or 1 */
+static void set_nzcv_of(A64Ctx *c, TCGv n, TCGv z, TCGv carry, TCGv v)
+{
+    TCGBuilder *b = c->b;
+    TCGv nz = tcg_gen_or(b, tcg_gen_shli(b, n, 3), tcg_gen_shli(b, z, 2));
+    a64_set_nzcv(c, tcg_gen_or(b, nz, tcg_gen_or(b, tcg_gen_shli(b, carry, 1), v)));
 }
 
 /* Both flags between Arm's encoding of an FP compare's result and the one in which a single flag
@@ -204,49 +211,29 @@ INSN(xaflag, "1101 0101 0000 0 000 0100 0000 001 11111", FLAGM2, "", "over=msr_i
 void a64_trans_xaflag(A64Ctx *c, const A64Insn *a)
 {
     TCGBuilder *b = c->b;
-    TCGv carry = tcg_gen_getcell(b, ARM_CELL_C);
-    TCGv z = tcg_gen_setcondi(b, TCG_I32, TCG_COND_EQ, tcg_gen_getcell(b, ARM_CELL_Z), 0);
+    TCGv nzcv = a64_get_nzcv(c), z = tcg_gen_extract(b, nzcv, 2, 1);
+    TCGv carry = tcg_gen_extract(b, nzcv, 1, 1);
     TCGv not_c = tcg_gen_xori(b, carry, 1), not_z = tcg_gen_xori(b, z, 1);
-    TCGv n = tcg_gen_and(b, not_c, not_z), v = tcg_gen_and(b, not_c, z);
-    tcg_gen_setcell(b, ARM_CELL_N, tcg_gen_shli(b, tcg_gen_extu(b, n), 63));
-    tcg_gen_setcell(b, ARM_CELL_Z, tcg_gen_extu(b, tcg_gen_xori(b, tcg_gen_and(b, z, carry), 1)));
-    tcg_gen_setcell(b, ARM_CELL_C, tcg_gen_or(b, carry, z));
-    tcg_gen_setcell(b, ARM_CELL_V, tcg_gen_shli(b, tcg_gen_extu(b, v), 63));
-    a64_forget_flags(c);
+    set_nzcv_of(c, tcg_gen_and(b, not_c, not_z), tcg_gen_and(b, z, carry), tcg_gen_or(b, carry, z),
+                tcg_gen_and(b, not_c, z));
 }
 
 INSN(axflag, "1101 0101 0000 0 000 0100 0000 010 11111", FLAGM2, "", "over=msr_imm")
 void a64_trans_axflag(A64Ctx *c, const A64Insn *a)
 {
     TCGBuilder *b = c->b;
-    TCGv carry = tcg_gen_getcell(b, ARM_CELL_C);
-    TCGv v = tcg_gen_setcondi(b, TCG_I32, TCG_COND_LT, tcg_gen_getcell(b, ARM_CELL_V), 0);
-    TCGv z = tcg_gen_getcell(b, ARM_CELL_Z);
-    tcg_gen_setcell(b, ARM_CELL_N, tcg_i64(b, 0));
-    tcg_gen_setcell(b, ARM_CELL_Z, tcg_gen_select(b, v, tcg_i64(b, 0), z));
-    tcg_gen_setcell(b, ARM_CELL_C, tcg_gen_and(b, carry, tcg_gen_xori(b, v, 1)));
-    tcg_gen_setcell(b, ARM_CELL_V, tcg_i64(b, 0));
-    a64_forget_flags(c);
+    TCGv nzcv = a64_get_nzcv(c), v = tcg_gen_andi(b, nzcv, 1), zero = tcg_i32(b, 0);
+    TCGv z = tcg_gen_or(b, tcg_gen_extract(b, nzcv, 2, 1), v);
+    set_nzcv_of(c, zero, z, tcg_gen_andc(b, tcg_gen_extract(b, nzcv, 1, 1), v), zero);
 }
 
 INSN(rmif, "1 01 11010000 imm6:6 00001 rn:5 0 nzcv:4", FLAGM)
 void a64_trans_rmif(A64Ctx *c, const A64Insn *a)
 {
     TCGBuilder *b = c->b;
-    TCGv t = tcg_gen_rotri(b, a64_x(c, a->rn), a->imm6);
-    if (a->nzcv & 8) {
-        tcg_gen_setcell(b, ARM_CELL_N, tcg_gen_shli(b, t, 60));
-    }
-    if (a->nzcv & 4) {
-        tcg_gen_setcell(b, ARM_CELL_Z, tcg_gen_xori(b, tcg_gen_extract(b, t, 2, 1), 1));
-    }
-    if (a->nzcv & 2) {
-        tcg_gen_setcell(b, ARM_CELL_C, tcg_gen_trunc(b, tcg_gen_extract(b, t, 1, 1)));
-    }
-    if (a->nzcv & 1) {
-        tcg_gen_setcell(b, ARM_CELL_V, tcg_gen_shli(b, t, 63));
-    }
-    a64_forget_flags(c);
+    TCGv t = tcg_gen_trunc(b, tcg_gen_rotri(b, a64_x(c, a->rn), a->imm6));
+    TCGv old = tcg_gen_andi(b, a64_get_nzcv(c), 15 & ~a->nzcv);
+    a64_set_nzcv(c, tcg_gen_or(b, old, tcg_gen_andi(b, t, a->nzcv)));
 }
 
 /* SETF8, SETF16: N and Z of the low part, V if it does not fit. */
@@ -255,11 +242,10 @@ INSN(setf16, "0 01 11010000 000000 1 0010 rn:5 0 1101", FLAGM, "", "amount=16")
 void a64_trans_setf(A64Ctx *c, const A64Insn *a)
 {
     TCGBuilder *b = c->b;
-    TCGv x = a64_x(c, a->rn), nz = tcg_gen_shli(b, x, 64 - a->amount);
-    tcg_gen_setcell(b, ARM_CELL_N, nz);
-    tcg_gen_setcell(b, ARM_CELL_Z, nz);
-    tcg_gen_setcell(b, ARM_CELL_V, tcg_gen_xor(b, nz, tcg_gen_shli(b, x, 63 - a->amount)));
-    a64_forget_flags(c);
+    TCGv x = a64_w(c, a->rn), n = tcg_gen_extract(b, x, a->amount - 1, 1);
+    TCGv low = tcg_gen_extract(b, x, 0, a->amount);
+    set_nzcv_of(c, n, tcg_gen_setcondi(b, TCG_I32, TCG_COND_EQ, low, 0), a64_flag_c(c),
+                tcg_gen_xor(b, n, tcg_gen_extract(b, x, a->amount, 1)));
 }
 
 /* ---- conditional compare ---- */
