@@ -357,6 +357,19 @@ static TCGv fold_add(TCGBuilder *b, TCGOp *op, bool ky, int64_t cy)
     return v.i ? v : join_selects(b, op->a, op->b);
 }
 
+/* x - x / y * y, where the quotient may be 0 for y = 0: the remainder, which is x then. */
+static TCGv fold_remainder(TCGBuilder *b, TCGv x, TCGv quotient, TCGv y)
+{
+    const TCGOp *d = tcg_def(b, quotient);
+    if (d->opc == TCG_OP_select && same(d->a, y) && is_k(b, d->c, 0)) {
+        d = tcg_def(b, d->b);
+    }
+    if ((d->opc != TCG_OP_divu && d->opc != TCG_OP_divs) || !same(d->a, x) || !same(d->b, y)) {
+        return TCG_NONE;
+    }
+    return d->opc == TCG_OP_divu ? tcg_gen_remu(b, x, y) : tcg_gen_rems(b, x, y);
+}
+
 static TCGv fold_sub(TCGBuilder *b, TCGOp *op, bool kx, int64_t cx, bool ky, int64_t cy)
 {
     if (ky) {
@@ -374,6 +387,10 @@ static TCGv fold_sub(TCGBuilder *b, TCGOp *op, bool kx, int64_t cx, bool ky, int
     const TCGOp *dy = tcg_def(b, op->b);
     if (dy->opc == TCG_OP_neg) {
         return tcg_gen_add(b, op->a, dy->a);
+    }
+    if (dy->opc == TCG_OP_mul) {
+        TCGv m = dy->a, n = dy->b, r = fold_remainder(b, op->a, m, n);
+        return r.i ? r : fold_remainder(b, op->a, n, m);
     }
     return TCG_NONE;
 }
@@ -453,6 +470,21 @@ static TCGv and_of_mask(TCGBuilder *b, TCGv mask, TCGv y)
     return bit.i ? tcg_gen_select(b, bit, y, tcg_const(b, tcg_def(b, y)->type, 0)) : TCG_NONE;
 }
 
+/* x op y of two values extended alike: of their low halves, extended. */
+static TCGv narrow_logic(TCGBuilder *b, TCGOp *op)
+{
+    const TCGOp *dx = tcg_def(b, op->a), *dy = tcg_def(b, op->b);
+    TCGv v;
+    if (dx->opc != dy->opc || (dx->opc != TCG_OP_exts && dx->opc != TCG_OP_extu)) {
+        return TCG_NONE;
+    }
+    bool sign = dx->opc == TCG_OP_exts;
+    v = (op->opc == TCG_OP_and  ? tcg_gen_and
+         : op->opc == TCG_OP_or ? tcg_gen_or
+                                : tcg_gen_xor)(b, dx->a, dy->a);
+    return sign ? tcg_gen_exts(b, v) : tcg_gen_extu(b, v);
+}
+
 static TCGv fold_and(TCGBuilder *b, TCGOp *op, bool ky, int64_t cy)
 {
     TCGv x = op->a, y = op->b;
@@ -498,7 +530,7 @@ static TCGv fold_and(TCGBuilder *b, TCGOp *op, bool ky, int64_t cy)
             return tcg_gen_andc(b, y, dx->a);
         }
     }
-    return TCG_NONE;
+    return narrow_logic(b, op);
 }
 
 static TCGv fold_or(TCGBuilder *b, TCGOp *op, bool ky, int64_t cy)
@@ -530,7 +562,8 @@ static TCGv fold_or(TCGBuilder *b, TCGOp *op, bool ky, int64_t cy)
         }
     }
     TCGv v = join_rotation(b, x, y, true);
-    return v.i ? v : join_selects(b, x, y);
+    v = v.i ? v : join_selects(b, x, y);
+    return v.i ? v : narrow_logic(b, op);
 }
 
 static TCGv fold_xor(TCGBuilder *b, TCGOp *op, bool ky, int64_t cy)
@@ -557,7 +590,8 @@ static TCGv fold_xor(TCGBuilder *b, TCGOp *op, bool ky, int64_t cy)
         return TCG_NONE;
     }
     TCGv v = join_rotation(b, x, op->b, false);
-    return v.i ? v : join_selects(b, x, op->b);
+    v = v.i ? v : join_selects(b, x, op->b);
+    return v.i ? v : narrow_logic(b, op);
 }
 
 /* andc, orc, eqv */

@@ -70,6 +70,7 @@ typedef struct A64Ctx {
     struct {
         A64FlagsKind kind;
         TCGv x, y, result; /* of one integer type; FCMP: result is x < y */
+        bool kept;         /* SUB: the result is in a register of the guest */
         unsigned fp;       /* FCMP: flags of fcmp */
         TCGv pred;         /* not none: so if this I32 is not zero, else the constant nzcv */
         uint8_t nzcv;

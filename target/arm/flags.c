@@ -194,6 +194,7 @@ static void set_flags_sub(A64Ctx *c, TCGv x, TCGv y, TCGv result, bool by_result
         set_cells(c, x, y, kind_of(c, ARM_FLAGS_SUB, x));
     }
     set_source(c, A64_FLAGS_SUB, x, y, result);
+    c->flags.kept = by_result;
 }
 
 void a64_set_flags_sub(A64Ctx *c, TCGv x, TCGv y, TCGv result)
@@ -348,6 +349,9 @@ static bool cond_of_operands(A64Ctx *c, unsigned which, TCGv *out)
         return true;
     case A64_FLAGS_SUB:
         cond = of_sub[which];
+        if (which == 0 && c->flags.kept) {
+            break;
+        }
         if (cond != TCG_COND_COUNT) {
             *out = tcg_gen_setcond(b, TCG_I32, cond, c->flags.x, c->flags.y);
             return true;
@@ -384,7 +388,7 @@ static bool cond_of_operands(A64Ctx *c, unsigned which, TCGv *out)
     default:
         return false;
     }
-    if (cond == TCG_COND_COUNT && (which == 0 || which == 2)) {
+    if (which == 0 || which == 2) {
         cond = which == 0 ? TCG_COND_EQ : TCG_COND_LT;
     }
     if (cond != TCG_COND_COUNT) {

@@ -352,24 +352,17 @@ static void stub_div(X86Gen *s, const Stub *st)
     const TCGOp *op = &s->u->ops[st->op];
     unsigned w = type_w(op->type);
     bool is_signed = op->opc == TCG_OP_divs || op->opc == TCG_OP_rems;
-    bool rem = op->opc == TCG_OP_rems || op->opc == TCG_OP_remu;
-    /* rax: dividend. */
+    /* rax: dividend; to rax and rdx: quotient and remainder. */
     if (is_signed) {
         asm_rr(as, I_TEST | w, st->r[0], st->r[0]);
         uint32_t zero = asm_jcc8(as, CC_E);
-        if (rem) {
-            asm_rr(as, 0x31, RDX, RDX);
-        } else {
-            asm_rr(as, 0xf7 | w, 3, RAX);
-        }
+        asm_rr(as, 0x31, RDX, RDX);
+        asm_rr(as, 0xf7 | w, 3, RAX);
         asm_jmp_to(as, st->back);
         asm_link8(as, zero);
     }
-    if (rem) {
-        asm_mov_rr(as, OP_W, RDX, RAX);
-    } else {
-        asm_mov_ri(as, RAX, -1);
-    }
+    asm_mov_rr(as, OP_W, RDX, RAX);
+    asm_mov_ri(as, RAX, -1);
     asm_jmp_to(as, st->back);
 }
 

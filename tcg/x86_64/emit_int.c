@@ -93,11 +93,28 @@ static Opnd unary(X86Gen *s, const TCGOp *op, unsigned w, unsigned *d)
     return a;
 }
 
+/* a + (b << n) by one instruction; n is 1 to 3. */
+static void emit_add_shifted(X86Gen *s, const TCGOp *op, uint16_t va, const TCGOp *shl)
+{
+    unsigned a = x86_use(s, va), b = x86_use(s, x86_root(s, shl->a));
+    Mem m = mem_bid(a, b, 0);
+    m.scale = s->u->ops[shl->b.i].imm;
+    x86_advance(s);
+    unsigned d = x86_def(s, BIT(a) | BIT(b));
+    asm_rm(&s->a, I_LEA | type_w(op->type), d, m);
+    bind_int(s, op, d);
+}
+
 static void emit_alu2(X86Gen *s, const TCGOp *op, unsigned alu)
 {
     Asm *as = &s->a;
     unsigned w = type_w(op->type);
     uint16_t va = x86_root(s, op->a), vb = x86_root(s, op->b);
+    if (s->val[va].fused || s->val[vb].fused) {
+        bool first = s->val[va].fused;
+        emit_add_shifted(s, op, first ? vb : va, &s->u->ops[first ? va : vb]);
+        return;
+    }
     bool comm = alu != ALU_SUB;
     if (comm && x86_is_const(s, va)) {
         uint16_t t = va;
@@ -241,6 +258,10 @@ static void emit_mulh(X86Gen *s, const TCGOp *op)
 
 static void emit_div(X86Gen *s, const TCGOp *op)
 {
+    if (s->val[s->i].regs || s->val[s->i].spill) {
+        x86_advance(s); /* came with the quotient */
+        return;
+    }
     Asm *as = &s->a;
     unsigned w = type_w(op->type);
     bool is_signed = op->opc == TCG_OP_divs || op->opc == TCG_OP_rems;
@@ -280,6 +301,11 @@ static void emit_div(X86Gen *s, const TCGOp *op)
     }
     x86_mov(s, w, d, rem ? RDX : RAX);
     bind_int(s, op, d);
+    uint16_t other = s->val[s->i].pair;
+    if (other && !s->val[other].dead) {
+        s->locked = BIT(d);
+        x86_mov(s, w, x86_define(s, other), RDX);
+    }
 }
 
 static void emit_shift_const(X86Gen *s, const TCGOp *op, unsigned n)
@@ -289,7 +315,7 @@ static void emit_shift_const(X86Gen *s, const TCGOp *op, unsigned n)
     Opnd a = unary(s, op, w, &d);
     bool rot = op->opc == TCG_OP_rotl || op->opc == TCG_OP_rotr;
     if (n == 0) {
-        mov_opnd(s, w, d, a);
+        x86_rm(s, I_MOV_RM | w, d, a); /* even to itself: see zero_extends() */
     } else if (rot && s->t->have.bmi2) {
         unsigned k = op->opc == TCG_OP_rotr ? n : (w ? 64 : 32) - n;
         if (a.kind == OPND_REG) {
@@ -514,7 +540,7 @@ static void emit_deposit(X86Gen *s, const TCGOp *op)
     x86_advance(s);
     unsigned d = x86_def(s, opnd_bit(a));
     if (len >= width) {
-        mov_opnd(s, w, d, b);
+        x86_rm(s, I_MOV_RM | w, d, b); /* even to itself: see zero_extends() */
         bind_int(s, op, d);
         return;
     }

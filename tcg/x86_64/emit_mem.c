@@ -408,7 +408,7 @@ static Base capture_base(X86Gen *s, const TCGOp *op)
 {
     uint16_t v = x86_root(s, op->a);
     Base b = {.reg = REG_NONE};
-    if (s->val[v].regs || x86_is_const(s, v)) {
+    if (s->val[v].regs || x86_is_const(s, v) || s->val[v].type == TCG_I32) {
         b.reg = x86_use(s, v);
     } else {
         b.mem = x86_where(s, v);

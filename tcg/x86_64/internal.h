@@ -23,7 +23,9 @@
  *      architectural value of its cell;
  *   3. the home of a cell that is not pinned holds the architectural value unless the cell is sunk;
  *      then the value in `sunk` is it, and that value is in a register, a slot, or constant;
- *   4. i32 values have arbitrary upper halves in their registers; trunc costs nothing;
+ *   4. i32 values have arbitrary upper halves in their registers; trunc costs nothing, nor does extu
+ *      of what a 32-bit instruction computed (zero_extends()); once there is an extended value, its
+ *      low half is used instead of what it was made from, so that a guest register takes one;
  *   5. accesses off one base value share one check (x86_form_groups()): the first one leaves the
  *      base's host address, or 0 if the check failed, in a value of its own, numbered from nops;
  *   6. a value that is live at a label was given a spill slot at each branch to the label. After
@@ -105,16 +107,18 @@ typedef struct Val {
     uint16_t last;  /* op of the last use */
     uint16_t home;  /* cell + 1 in whose home it also is; 0: none */
     uint16_t spill; /* slot + 1; 0: none */
-    uint16_t root;  /* the value itself; of a trunc or vlow, its operand's */
+    uint16_t root;  /* the value itself; of a trunc, a vlow, some extu: its operand's */
+    uint16_t wide;  /* i32: an i64 extended from it, which may stand for it from there on */
     uint16_t sunk;  /* number of sunk cells it stands for */
     uint8_t hint;   /* pinned register to be computed into, or REG_NONE */
     bool dead;      /* never used, or emitted with its only user */
-    bool fused;     /* setcond, fcmp: emitted by its users */
+    bool fused;     /* setcond, fcmp, shl: emitted by its users */
     bool cst;       /* integer, FP or vector constant */
     uint8_t type;   /* TCGType */
     bool zx;        /* i32: upper half of the registers is zero */
     uint8_t pace;   /* see loop.c */
     uint8_t site;   /* load: number of its site + 1 */
+    uint16_t pair;  /* quotient: the remainder of the same division, if it is near */
 } Val;
 
 /* Accesses at constant distances from one base value: see emit_mem.c. */
@@ -303,9 +307,11 @@ bool x86_prepare(X86Gen *s);
 unsigned x86_define(X86Gen *s, uint16_t v);
 void x86_op_begin(X86Gen *s, uint32_t i);
 /* The operand's value: trunc is seen through. */
+/* What stands for v at op s->i. */
 static inline uint16_t x86_root(const X86Gen *s, TCGv v)
 {
-    return s->val[v.i].root;
+    uint16_t r = s->val[v.i].root, w = s->val[r].wide;
+    return w && w < s->i && s->val[v.i].type == TCG_I32 ? w : r;
 }
 static inline bool x86_is_const(const X86Gen *s, uint16_t v)
 {

@@ -3,7 +3,7 @@
 /*
  * Register allocation of the x86-64 host; the rules are at the top of internal.h.
  *
- * x86_prepare() is the backward pass: next uses, dead values, compares that melt into their users,
+ * x86_prepare() is the backward pass: next uses, dead values, ops that melt into their users,
  * and hints (a value that becomes a pinned cell before anything can observe the cell is computed
  * straight into the cell's register). Everything else runs during emission.
  *
@@ -11,7 +11,7 @@
  */
 #include "tcg/x86_64/internal.h"
 
-/* How far a compare may move down to its user. */
+/* How far a compare or a shift may move down to its user. */
 #define FUSE_DISTANCE 8
 
 /* A piece of code that is not bounded by X86_OP_MARGIN goes on: is there room? */
@@ -55,7 +55,8 @@ static unsigned operands(const X86Gen *s, uint32_t i, uint16_t v[4])
         j = 1;
     }
     for (; j < n; j++) {
-        v[k++] = x86_root(s, x[j]);
+        uint16_t r = x86_root(s, x[j]);
+        v[k++] = s->val[r].fused ? x86_root(s, s->u->ops[r].a) : r;
     }
     if (s->group_of[i] && s->groups[s->group_of[i] - 1].first != i) {
         v[k++] = s->u->nops + s->group_of[i] - 1;
@@ -63,10 +64,59 @@ static unsigned operands(const X86Gen *s, uint32_t i, uint16_t v[4])
     return k;
 }
 
-/* The low part of the operand's register is the value. */
-static bool is_alias(unsigned opc)
+/* Ops that come out of a 32-bit instruction, which clears the upper half of its register. */
+static bool zero_extends(const TCGOp *op)
 {
-    return opc == TCG_OP_trunc || opc == TCG_OP_vlow;
+    if (op->type != TCG_I32) {
+        return false;
+    }
+    switch (op->opc) {
+    case TCG_OP_add:
+    case TCG_OP_sub:
+    case TCG_OP_mul:
+    case TCG_OP_divs:
+    case TCG_OP_divu:
+    case TCG_OP_rems:
+    case TCG_OP_remu:
+    case TCG_OP_and:
+    case TCG_OP_or:
+    case TCG_OP_xor:
+    case TCG_OP_andc:
+    case TCG_OP_orc:
+    case TCG_OP_eqv:
+    case TCG_OP_not:
+    case TCG_OP_neg:
+    case TCG_OP_shl:
+    case TCG_OP_shr:
+    case TCG_OP_sar:
+    case TCG_OP_rotl:
+    case TCG_OP_rotr:
+    case TCG_OP_clz:
+    case TCG_OP_ctz:
+    case TCG_OP_popcnt:
+    case TCG_OP_bswap:
+    case TCG_OP_ext8u:
+    case TCG_OP_ext16u:
+    case TCG_OP_ext8s:
+    case TCG_OP_ext16s:
+    case TCG_OP_extract:
+    case TCG_OP_sextract:
+    case TCG_OP_deposit:
+    case TCG_OP_setcond:
+    case TCG_OP_select:
+    case TCG_OP_ld:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* The low part of the operand's register is the value, or all of it. */
+static bool is_alias(const X86Gen *s, const TCGOp *op)
+{
+    return op->opc == TCG_OP_trunc || op->opc == TCG_OP_vlow ||
+           (op->opc == TCG_OP_extu && zero_extends(&s->u->ops[s->val[op->a.i].root]) &&
+            s->val[op->a.i].type == TCG_I32);
 }
 
 static bool op_is_barrier(const TCGOp *op)
@@ -81,12 +131,39 @@ static bool op_is_barrier(const TCGOp *op)
     }
 }
 
-/* Roots, labels, and which compares can be emitted by their users. `next` counts all uses, `last`
- * those as a condition near enough. */
+/* The operand of the addition i that is a shift it can do itself, as an address: 0 none. */
+static uint16_t scaled_operand(const X86Gen *s, uint32_t i)
+{
+    const TCGOp *op = &s->u->ops[i];
+    const TCGv x[2] = {op->b, op->a};
+
+    for (unsigned k = 0; k < 2; k++) {
+        uint16_t r = x86_root(s, x[k]);
+        const TCGOp *d = &s->u->ops[r], *n = &s->u->ops[d->b.i];
+        if (d->opc == TCG_OP_shl && d->type == op->type && i - r <= FUSE_DISTANCE &&
+            n->opc == TCG_OP_const && n->imm >= 1 && n->imm <= 3 &&
+            !x86_is_const(s, x86_root(s, d->a)) && !x86_is_const(s, x86_root(s, x[!k]))) {
+            return r;
+        }
+    }
+    return 0;
+}
+
+static bool is_remainder_of(const X86Gen *s, uint32_t i, uint32_t quotient)
+{
+    const TCGOp *op = &s->u->ops[i], *q = &s->u->ops[quotient];
+    TCGOpcode opc = q->opc == TCG_OP_divu ? TCG_OP_remu : TCG_OP_rems;
+
+    return op->opc == opc && op->type == q->type && x86_root(s, op->a) == x86_root(s, q->a) &&
+           x86_root(s, op->b) == x86_root(s, q->b);
+}
+
+/* Roots, labels, and which compares and shifts can be emitted by their users. `next` counts all
+ * uses, `last` those as a condition or a scaled index near enough. */
 static void scan_forward(X86Gen *s)
 {
     const TCGUnit *u = s->u;
-    uint32_t last_call = 0, last_barrier = 0;
+    uint32_t last_call = 0, last_barrier = 0, quotient = 0;
     for (uint32_t i = 1; i < u->nops; i++) {
         const TCGOp *op = &u->ops[i];
         Val *v = &s->val[i];
@@ -94,7 +171,7 @@ static void scan_forward(X86Gen *s)
         v->hint = REG_NONE;
         v->type = op->type;
         v->cst = op->opc == TCG_OP_const || op->opc == TCG_OP_fconst || op->opc == TCG_OP_vconst;
-        if (is_alias(op->opc)) {
+        if (is_alias(s, op)) {
             v->root = x86_root(s, op->a);
             continue;
         }
@@ -116,11 +193,19 @@ static void scan_forward(X86Gen *s)
                 }
             }
         }
+        if (op->opc == TCG_OP_add) {
+            uint16_t r = scaled_operand(s, i);
+            s->val[r].last += r > last_call;
+        }
         if (op->opc == TCG_OP_label) {
             s->label_at[op->aux] = i;
             last_call = i;
         } else if (op->opc == TCG_OP_call) {
             last_call = i;
+        } else if (op->opc == TCG_OP_divu || op->opc == TCG_OP_divs) {
+            quotient = i;
+        } else if (quotient > last_barrier && is_remainder_of(s, i, quotient)) {
+            s->val[quotient].pair = i;
         }
         if (op_is_barrier(op)) {
             last_barrier = i;
@@ -129,8 +214,13 @@ static void scan_forward(X86Gen *s)
     for (uint32_t i = 1; i < u->nops; i++) {
         Val *v = &s->val[i];
         unsigned opc = u->ops[i].opc;
-        v->fused = v->next && v->next == v->last &&
-                   (opc == TCG_OP_setcond || (opc == TCG_OP_fcmp && v->next == 1));
+        v->fused =
+            v->next && v->next == v->last &&
+            (opc == TCG_OP_setcond || ((opc == TCG_OP_fcmp || opc == TCG_OP_shl) && v->next == 1));
+        if ((opc == TCG_OP_exts || opc == TCG_OP_extu) && v->root == i && v->next && !u->nlabels) {
+            Val *narrow = &s->val[x86_root(s, u->ops[i].a)];
+            narrow->wide = narrow->wide ? narrow->wide : i;
+        }
         v->next = v->last = 0;
     }
 }
@@ -144,7 +234,8 @@ static void scan_backward(X86Gen *s)
         const TCGOp *op = &u->ops[i];
         Val *v = &s->val[i];
         unsigned flags = tcg_op_flags(u, op);
-        if (is_alias(op->opc) || op->opc == TCG_OP_nop) {
+        s->i = i;
+        if (v->root != i || op->opc == TCG_OP_nop) {
             v->dead = true;
             continue;
         }
@@ -249,6 +340,7 @@ bool x86_prepare(X86Gen *s)
     memset(s->sunk, 0, u->ncells * sizeof(*s->sunk));
     memset(s->slots, 0, (s->slots_high + 63) / 64 * 8);
     s->slots_high = 0;
+    s->i = 0;
     s->nsunk = s->nfreed = 0;
     s->snap_valid = false;
     s->pin_clean = 0;
@@ -635,6 +727,20 @@ void x86_bind(X86Gen *s, unsigned r)
 
 /* ---- cells ---- */
 
+/* [m] = k, of a general type; rax is used */
+static void store_const(Asm *a, TCGType type, Mem m, int64_t k)
+{
+    bool w = type == TCG_I64 || type == TCG_F64;
+
+    if (!w || k == (int32_t)k) {
+        asm_rm(a, 0xc7 | (w ? OP_W : 0), 0, m);
+        asm_32(a, k);
+    } else {
+        asm_mov_ri(a, RAX, k);
+        asm_rm(a, I_MOV_MR | OP_W, RAX, m);
+    }
+}
+
 static void store_home(X86Gen *s, unsigned cell, uint16_t v)
 {
     const TCGCell *c = &s->u->cells[cell];
@@ -642,14 +748,7 @@ static void store_home(X86Gen *s, unsigned cell, uint16_t v)
     Mem m = env_mem(s, c->offset);
     Asm *a = &s->a;
     if (!s->val[v].regs && (op->opc == TCG_OP_const || op->opc == TCG_OP_fconst)) {
-        bool w = c->type == TCG_I64 || c->type == TCG_F64;
-        if (!w || op->imm == (int32_t)op->imm) {
-            asm_rm(a, 0xc7 | (w ? OP_W : 0), 0, m);
-            asm_32(a, op->imm);
-        } else {
-            asm_mov_ri(a, RAX, op->imm);
-            asm_rm(a, I_MOV_MR | OP_W, RAX, m);
-        }
+        store_const(a, c->type, m, op->imm);
         return;
     }
     unsigned r = x86_use(s, v);
@@ -847,15 +946,15 @@ void x86_store_snapshot(X86Gen *s, uint32_t snap, uint32_t nsnap)
         Mem m = env_mem(s, c->offset);
         unsigned r = z->reg;
         if (r == REG_NONE && !z->slot) {
-            asm_mov_ri(a, RAX, s->u->ops[z->value].imm);
+            int64_t imm = s->u->ops[z->value].imm;
+            store_const(a, c->type == TCG_V128 ? TCG_I64 : c->type, m, imm);
             if (c->type == TCG_V128) {
-                asm_rm(a, I_MOV_MR | OP_W, RAX, m);
                 m.disp += 8;
-                asm_rm(a, I_MOV_MR | OP_W, RAX, m);
-                continue;
+                store_const(a, TCG_I64, m, imm);
             }
-            r = RAX;
-        } else if (r == REG_NONE) {
+            continue;
+        }
+        if (r == REG_NONE) {
             r = c->type == TCG_V128 ? XMM15 : RAX;
             asm_rm(a, r == RAX ? I_MOV_RM | OP_W : I_MOVUPS_RM, r, x86_slot(s, z->slot - 1));
         }

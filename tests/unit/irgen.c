@@ -582,6 +582,14 @@ static void gen_binary(Gen *g)
     if (chance(&g->r, 30)) {
         y = tcg_const(g->b, t, (int64_t)irgen_number(&g->r));
     }
+    if (chance(&g->r, 5)) {
+        /* A remainder as Arm computes it, and both results of one division. */
+        bool sign = chance(&g->r, 50);
+        TCGv q = sign ? tcg_gen_divs(g->b, x, y) : tcg_gen_divu(g->b, x, y);
+        keep(g, q);
+        keep(g, tcg_gen_sub(g->b, x, tcg_gen_mul(g->b, y, q)));
+        return;
+    }
     keep(g, fn[below(&g->r, G_N_ELEMENTS(fn))](g->b, x, y));
 }
 

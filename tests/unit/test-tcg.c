@@ -301,6 +301,13 @@ static void test_fold_integer(Fixture *f, gconstpointer data)
     EXPECT(tcg_gen_addi(b, tcg_gen_pcrel(b, 0x1000), -0x10), "pc+4080");
     EXPECT(tcg_gen_mul(b, x, tcg_i64(b, 8)), "shl(x0,3)");
     EXPECT(tcg_gen_divu(b, x, tcg_i64(b, 16)), "shr(x0,4)");
+    EXPECT(tcg_gen_sub(b, x, tcg_gen_mul(b, tcg_gen_divu(b, x, y), y)), "remu(x0,x1)");
+    EXPECT(tcg_gen_sub(b, x, tcg_gen_mul(b, y, tcg_gen_divs(b, x, y))), "rems(x0,x1)");
+    EXPECT(tcg_gen_sub(
+               b, x, tcg_gen_mul(b, tcg_gen_select(b, y, tcg_gen_divu(b, x, y), tcg_i64(b, 0)), y)),
+           "remu(x0,x1)");
+    EXPECT(tcg_gen_xor(b, tcg_gen_exts(b, w), tcg_gen_exts(b, tcg_gen_trunc(b, x))),
+           "exts(xor(w0,trunc(x0)))");
     EXPECT(tcg_gen_remu(b, w, tcg_i32(b, 16)), "and(w0,15)");
     EXPECT(tcg_gen_remu(b, x, tcg_i64(b, 0)), "x0");
     EXPECT(tcg_gen_divs(b, x, tcg_i64(b, 0)), "-1");
