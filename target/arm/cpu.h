@@ -122,6 +122,8 @@ enum {
     ARM_FLAGS_64 = 8, /* 64 bits, else 32 */
     ARM_FLAGS_CARRY = 16,
     ARM_FLAGS_FZ = 32,
+    ARM_FLAGS_C_KNOWN = 64, /* C is also bit 7 of flag_kind */
+    ARM_FLAGS_C_BIT = 7,
 };
 #define ARM_EXCL_NONE UINT64_MAX
 

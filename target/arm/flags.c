@@ -270,8 +270,10 @@ TCGv a64_gen_adc_flags(A64Ctx *c, TCGv x, TCGv y)
         a32_set_nz(c, r);
         a32_set_cv(c, out, v);
     } else {
-        TCGv kind = tcg_gen_mul(b, in, tcg_i32(b, ARM_FLAGS_CARRY));
-        set_cells(c, r, y, tcg_gen_or(b, kind, kind_of(c, ARM_FLAGS_ADC_OF, x)));
+        TCGv kind = tcg_gen_or(b, tcg_gen_mul(b, in, tcg_i32(b, ARM_FLAGS_CARRY)),
+                               tcg_gen_shli(b, out, ARM_FLAGS_C_BIT));
+        set_cells(c, r, y,
+                  tcg_gen_or(b, kind, kind_of(c, ARM_FLAGS_ADC_OF | ARM_FLAGS_C_KNOWN, x)));
         set_source(c, A64_FLAGS_ADC, x, out, r);
     }
     return r;
@@ -469,7 +471,26 @@ TCGv a64_gen_cond(A64Ctx *c, unsigned cond)
     return cond & 1 ? tcg_gen_setcondi(b, TCG_I32, TCG_COND_EQ, r, 0) : r;
 }
 
+/* The C that an earlier unit left: a loop over the words of a long number has it in the kind, else
+ * it is added there. */
+static TCGv settled_carry(A64Ctx *c)
+{
+    TCGBuilder *b = c->b;
+    TCGLabel known = tcg_new_label(b);
+    TCGv kind = tcg_gen_getcell(b, ARM_CELL_FLAG_KIND);
+    tcg_gen_br_if(b, tcg_gen_setcondi(b, TCG_I32, TCG_COND_TSTNE, kind, ARM_FLAGS_C_KNOWN), known);
+    TCGv x = tcg_gen_getcell(b, ARM_CELL_FLAG_X), y = tcg_gen_getcell(b, ARM_CELL_FLAG_Y);
+    TCGv carry = tcg_gen_extract(b, tcg_gen_call3(b, &arm_helper_flags, x, y, kind), 1, 1);
+    kind = tcg_gen_or(b, kind, tcg_gen_shli(b, carry, ARM_FLAGS_C_BIT));
+    tcg_gen_setcell(b, ARM_CELL_FLAG_KIND, tcg_gen_ori(b, kind, ARM_FLAGS_C_KNOWN));
+    tcg_gen_label(b, known);
+    return tcg_gen_extract(b, tcg_gen_getcell(b, ARM_CELL_FLAG_KIND), ARM_FLAGS_C_BIT, 1);
+}
+
 TCGv a64_flag_c(A64Ctx *c)
 {
-    return aarch32(c) ? carry_of_cells(c) : a64_gen_cond(c, 2);
+    if (aarch32(c)) {
+        return carry_of_cells(c);
+    }
+    return c->flags.kind == A64_FLAGS_CELLS ? settled_carry(c) : a64_gen_cond(c, 2);
 }

@@ -163,7 +163,7 @@ static bool is_remainder_of(const X86Gen *s, uint32_t i, uint32_t quotient)
 static void scan_forward(X86Gen *s)
 {
     const TCGUnit *u = s->u;
-    uint32_t last_call = 0, last_barrier = 0, quotient = 0;
+    uint32_t last_call = 0, last_barrier = 0, quotient = 0, last_label = 0;
     for (uint32_t i = 1; i < u->nops; i++) {
         const TCGOp *op = &u->ops[i];
         Val *v = &s->val[i];
@@ -199,7 +199,7 @@ static void scan_forward(X86Gen *s)
         }
         if (op->opc == TCG_OP_label) {
             s->label_at[op->aux] = i;
-            last_call = i;
+            last_call = last_label = i;
         } else if (op->opc == TCG_OP_call) {
             last_call = i;
         } else if (op->opc == TCG_OP_divu || op->opc == TCG_OP_divs) {
@@ -217,9 +217,11 @@ static void scan_forward(X86Gen *s)
         v->fused =
             v->next && v->next == v->last &&
             (opc == TCG_OP_setcond || ((opc == TCG_OP_fcmp || opc == TCG_OP_shl) && v->next == 1));
-        if ((opc == TCG_OP_exts || opc == TCG_OP_extu) && v->root == i && v->next && !u->nlabels) {
-            Val *narrow = &s->val[x86_root(s, u->ops[i].a)];
-            narrow->wide = narrow->wide ? narrow->wide : i;
+        if ((opc == TCG_OP_exts || opc == TCG_OP_extu) && v->root == i && v->next) {
+            uint16_t narrow = x86_root(s, u->ops[i].a);
+            if (narrow > last_label && !s->val[narrow].wide) {
+                s->val[narrow].wide = i;
+            }
         }
         v->next = v->last = 0;
     }
