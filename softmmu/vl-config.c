@@ -361,6 +361,8 @@ bool config_accel(CommandLine *c, GError **err)
         g_prefix_error(err, "%s: ", opt_location(c->accel));
         return false;
     }
+    o.perfmap = c->perfmap;
+    o.jitdump = c->jitdump;
     o.icount_shift = m->icount_shift;
     o.icount_sleep = m->icount_sleep;
     m->accel = accel_new(&o, m->ms, m->clocks, err);

@@ -222,6 +222,18 @@ static bool on_mem_path(CommandLine *c, const char *arg, GError **err)
     return true;
 }
 
+static bool on_perfmap(CommandLine *c, const char *arg, GError **err)
+{
+    c->perfmap = true;
+    return true;
+}
+
+static bool on_jitdump(CommandLine *c, const char *arg, GError **err)
+{
+    c->jitdump = true;
+    return true;
+}
+
 static bool on_mem_prealloc(CommandLine *c, const char *arg, GError **err)
 {
     c->m->mem_prealloc = true;
@@ -783,6 +795,8 @@ static const Option options[] = {
      "engine=jit|interp (generated code, or the interpreter)\n"
      "check=on|off (both engines in lock step; stops at the first difference)\n"
      "no-opt=fold|dce|all[:...] (switch optimisations off)"},
+    {"perfmap", on_perfmap, NULL, "name translated code in /tmp/perf-PID.map, for perf"},
+    {"jitdump", on_jitdump, NULL, "write translated code to jit-PID.dump, for perf inject --jit"},
     {"smp", on_smp, "[[cpus=]n][,maxcpus=n][,sockets=n][,cores=n][,threads=n]",
      "number and topology of the CPUs (default: 1)"},
     {"m", on_m, "[size=]megs[,slots=n,maxmem=size]",
@@ -927,8 +941,6 @@ static const Option options[] = {
     {"dump-vmstate", on_unsupported, "", NULL},
     {"only-migratable", on_unsupported, NULL, NULL},
     {"preconfig", on_unsupported, NULL, NULL},
-    {"perfmap", on_unsupported, NULL, NULL},
-    {"jitdump", on_unsupported, NULL, NULL},
 };
 
 static void print_indented(const char *text)

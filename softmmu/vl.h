@@ -27,6 +27,7 @@ typedef struct CommandLine {
     OptDict *machine_opts;  /* all -machine and -M, merged */
     OptDict *smp;           /* all -smp, merged; NULL: none */
     OptDict *accel;         /* -accel; NULL: none */
+    bool perfmap, jitdump;
     GPtrArray *accel_names; /* char *: in the order of preference */
     OptDict *memory, *rtc, *icount;
     OptDict *semihosting; /* -semihosting, all -semihosting-config; NULL: off */

@@ -71,9 +71,9 @@ typedef struct Chunk {
 } Chunk;
 
 typedef struct CodeCache {
-    int fd;
     uint8_t *rw;
     const uint8_t *rx;
+    int fd;                                /* -1: anonymous memory */
     size_t size;                           /* reserved for each mapping */
     bool *populated;                       /* atomic, of each piece: see cache_populate() */
     unsigned n_chunks, mapped, max_chunks; /* in use; mapped; at most. unit_lock. Chunk 0 holds
@@ -149,6 +149,7 @@ struct Accel {
     CPU *icount_cpu;      /* vCPU that runs the slice */
 
     Saved saved;
+    struct PerfNames *perf; /* NULL: nobody asked */
     uint64_t stat_units, stat_loaded, stat_checked, stat_unchecked;
 };
 
@@ -276,6 +277,14 @@ void cache_empty_chunk(Accel *a);
 void cache_forget_retired(CPU *cpu);
 
 /* saved.c */
+/* perf.c */
+typedef struct PerfNames PerfNames;
+bool perf_init(Accel *a, GError **err);
+void perf_name_thunks(Accel *a, const void *code, size_t size);
+/* u is the unit at guest address pc. */
+void perf_name_unit(Accel *a, uint64_t pc, const Unit *u);
+void perf_free(Accel *a);
+
 bool saved_init(Accel *a, GError **err);
 void saved_start(Accel *a);  /* the machine is complete */
 void saved_finish(Accel *a); /* no vCPU runs any more */

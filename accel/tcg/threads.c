@@ -91,7 +91,13 @@ Accel *accel_new(const AccelOptions *o, MemSystem *ms, Clocks *clocks, GError **
         g_free(a);
         return NULL;
     }
+    if (!perf_init(a, err)) {
+        saved_free(a);
+        g_free(a);
+        return NULL;
+    }
     if (!units_init(a, err)) {
+        perf_free(a);
         saved_free(a);
         g_free(a);
         return NULL;
@@ -119,6 +125,7 @@ CPU *accel_cpu_new(Accel *a, const TargetDesc *target, AddressSpace *as, void *m
         if (used == 0 || used > CHUNK_SIZE) {
             g_error("thunks do not fit");
         }
+        perf_name_thunks(a, a->cache.rx, used);
     }
     cpu->index = a->n_cpus;
     cpu->target = target;
@@ -179,6 +186,7 @@ static void cpu_free(Accel *a, CPU *cpu)
 void accel_free(Accel *a)
 {
     saved_free(a);
+    perf_free(a);
     units_free(a);
     for (unsigned i = 0; i < a->n_cpus; i++) {
         cpu_free(a, a->cpus[i]);

@@ -305,6 +305,7 @@ Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page, uint32_t mode)
                 page_end_read_locked(a, t.ra2, t.writes[1]);
                 g_mutex_unlock(&a->unit_lock);
             }
+            perf_name_unit(a, cpu->env->pc, u);
             uint64_t sum = t.young ? unit_source_sum(u, t.c.page, t.c.next_page) : 0;
             unit_publish(cpu, u, total, t.writes, t.young ? &sum : NULL);
             __atomic_fetch_add(saved >= 0 ? &a->stat_loaded : &a->stat_units, 1, __ATOMIC_RELAXED);

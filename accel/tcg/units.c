@@ -61,9 +61,18 @@ static bool cache_map(CodeCache *c, unsigned n)
     const int flags = MAP_SHARED | MAP_NORESERVE | MAP_FIXED;
     size_t at = c->mapped * CHUNK_SIZE, size = n * CHUNK_SIZE;
 
-    if (ftruncate(c->fd, at + size) < 0 ||
-        mmap(c->rw + at, size, PROT_READ | PROT_WRITE, flags, c->fd, at) == MAP_FAILED ||
-        mmap((void *)(c->rx + at), size, PROT_READ | PROT_EXEC, flags, c->fd, at) == MAP_FAILED) {
+    if (c->fd < 0) {
+        /* Anonymous, with a second mapping of the same pages (mremap(2), old_size 0). */
+        if (mmap(c->rw + at, size, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0) ==
+                MAP_FAILED ||
+            mremap(c->rw + at, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, c->rx + at) == MAP_FAILED ||
+            mprotect((void *)(c->rx + at), size, PROT_READ | PROT_EXEC) < 0) {
+            return false;
+        }
+    } else if (ftruncate(c->fd, at + size) < 0 ||
+               mmap(c->rw + at, size, PROT_READ | PROT_WRITE, flags, c->fd, at) == MAP_FAILED ||
+               mmap((void *)(c->rx + at), size, PROT_READ | PROT_EXEC, flags, c->fd, at) ==
+                   MAP_FAILED) {
         return false;
     }
     c->mapped += n;
@@ -123,8 +132,10 @@ bool units_init(Accel *a, GError **err)
 
     c->n_chunks = MAX(a->opt.cache_size / CHUNK_SIZE, 4);
     c->max_chunks = MAX(a->opt.cache_most / CHUNK_SIZE, c->n_chunks);
-    c->fd = memfd_create("rhea-code", MFD_CLOEXEC);
-    if (c->fd < 0 || !cache_reserve(c)) {
+    /* perf looks for names of code in anonymous memory only. */
+    bool names = a->opt.perfmap || a->opt.jitdump;
+    c->fd = names ? -1 : memfd_create("rhea-code", MFD_CLOEXEC);
+    if ((c->fd < 0 && !names) || !cache_reserve(c)) {
         rhea_error_set(err, "cannot create a code cache of %zu MiB: %s",
                        c->n_chunks * CHUNK_SIZE >> 20, g_strerror(errno));
         return false;
@@ -172,7 +183,9 @@ void units_free(Accel *a)
     g_free(c->populated);
     munmap(c->rw, c->size);
     munmap((void *)c->rx, c->size);
-    close(c->fd);
+    if (c->fd >= 0) {
+        close(c->fd);
+    }
     for (size_t i = 0; i < (size_t)1 << PAGE_ROOT_BITS; i++) {
         if (a->pages[i]) {
             munmap(a->pages[i], PAGE_LEAF_SIZE);

@@ -25,6 +25,7 @@ typedef struct AccelOptions {
     uint64_t cache_most;   /* to which it grows while units that had to go are made again; default
                               1 GiB, with tb-size it does not grow; less than cache_size: nor then */
     const char *cache_dir; /* -accel tcg,cache=DIR: saved translations; NULL: none. The caller's */
+    bool perfmap, jitdump; /* -perfmap, -jitdump: names of translated code for profilers */
     unsigned opt_passes;   /* TCG_OPT_*: -accel tcg,no-opt=NAME switches one off */
     int icount_shift;      /* -icount shift=N: 2^N ns an instruction; -1: off */
     bool icount_sleep;

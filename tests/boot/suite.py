@@ -11,6 +11,7 @@
   installer/*  the Debian installer to its first question; shell, poweroff and reboot in it
   arm/*        the Arm board: arm.py
   cache/*        saved translations: saved.py
+  perfmap/*      names of translated code: perfmap.py
   semihosting/*  semihosting on both: semihosting.py
 """
 import gzip
@@ -27,6 +28,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, '..', 'lib'), HERE]
 import arm  # noqa: E402
 import harness as h  # noqa: E402
+import perfmap  # noqa: E402
 import saved  # noqa: E402
 import semihosting  # noqa: E402
 from harness import Failure, Guest, Skip, Test  # noqa: E402
@@ -623,6 +625,10 @@ def installer_keys():
         g.expect('Select your location', 60)
 
     installer(answer)
+
+
+test('perfmap/map', limit=5)(lambda: perfmap.lines(bare('finish')))
+test('perfmap/jitdump', limit=5)(lambda: perfmap.dump(bare('finish')))
 
 
 def collect():
