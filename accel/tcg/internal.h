@@ -76,6 +76,7 @@ typedef struct CodeCache {
     int fd;                                /* -1: anonymous memory */
     size_t size;                           /* reserved for each mapping */
     bool *populated;                       /* atomic, of each piece: see cache_populate() */
+    GThreadPool *ahead;                    /* unit_lock; NULL as long as there was nothing to do */
     unsigned n_chunks, mapped, max_chunks; /* in use; mapped; at most. unit_lock. Chunk 0 holds
                                               the thunks */
     unsigned begun;                        /* of these, so many were used at some time */

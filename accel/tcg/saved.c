@@ -202,10 +202,15 @@ static void count_unit(Accel *a, const Unit *u, void *data)
     ++*(unsigned *)data;
 }
 
+typedef struct Writing {
+    SavedWriter *w;
+    uint8_t copy[CHUNK_SIZE]; /* of a unit */
+} Writing;
+
 static void write_unit(Accel *a, const Unit *u, void *data)
 {
     const TcgCode *c = &u->code;
-    g_autofree uint8_t *copy = g_malloc(c->total_size);
+    Writing *to = data;
     const uint8_t *source = unit_source(u);
     SavedUnit s = {
         .mode = u->mode,
@@ -224,9 +229,9 @@ static void write_unit(Accel *a, const Unit *u, void *data)
     };
     TcgCode out;
 
-    a->host->relocate(c, copy, a->cache.rx, -PROGRAM, &out);
+    a->host->relocate(c, to->copy, a->cache.rx, -PROGRAM, &out);
     if (a->host->is_sound(a->thunks, &out, u->ninsns, PROGRAM)) {
-        saved_writer_add(data, &s, copy, source);
+        saved_writer_add(to->w, &s, to->copy, source);
     }
 }
 
@@ -252,7 +257,9 @@ void saved_finish(Accel *a)
                 saved_writer_copy(w, s->file, order[i]);
             }
         }
-        each_new_unit(a, write_unit, w);
+        g_autofree Writing *to = g_new(Writing, 1);
+        to->w = w;
+        each_new_unit(a, write_unit, to);
         for (unsigned i = 0; i < n_old; i++) {
             if (!saved_file_was_used(s->file, order[i])) {
                 saved_writer_copy(w, s->file, order[i]);

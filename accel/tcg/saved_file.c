@@ -449,9 +449,10 @@ struct SavedWriter {
     char *name, *temporary;
     SavedHeader h;
     GArray *index;   /* SavedEntry */
-    GHashTable *all; /* sums of what tells a unit from others */
+    GHashTable *all; /* sums, as pointers, of what tells a unit from others */
     uint64_t at, limit;
     SavedWindow window; /* of a file that is copied from */
+    uint8_t *unit;      /* WINDOW bytes: one that is being added */
     uint8_t *buffer;
     size_t in_buffer;
     int error; /* errno of the first write that failed */
@@ -509,7 +510,8 @@ SavedWriter *saved_writer_new(int dir, const char *name, const uint8_t key[SAVED
     w->name = g_strdup(name);
     w->temporary = g_steal_pointer(&temporary);
     w->index = g_array_new(false, false, sizeof(SavedEntry));
-    w->all = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    w->all = g_hash_table_new(NULL, NULL);
+    w->unit = g_malloc(WINDOW);
     w->buffer = g_malloc(BUFFER_BYTES);
     memcpy(w->h.magic, magic, sizeof(magic));
     memcpy(w->h.key, key, SAVED_KEY_BYTES);
@@ -534,9 +536,7 @@ static bool claim(SavedWriter *w, const SavedUnit *u, const uint8_t *source)
     for (unsigned i = 0; i + 8 <= u->source_bytes; i += 8) {
         id[3] = saved_sum(id[3], source + i, 8);
     }
-    uint64_t *sum = g_new(uint64_t, 1);
-    *sum = saved_sum(0, id, sizeof(id));
-    if (!g_hash_table_add(w->all, sum)) {
+    if (!g_hash_table_add(w->all, (void *)(uintptr_t)saved_sum(0, id, sizeof(id)))) {
         return false;
     }
     SavedEntry e = {
@@ -558,12 +558,14 @@ void saved_writer_add(SavedWriter *w, const SavedUnit *u, const uint8_t *code,
         return;
     }
     SavedEntry *e = &g_array_index(w->index, SavedEntry, w->index->len - 1);
-    g_autofree uint8_t *body = g_malloc0(body_bytes(u));
+    uint8_t *body = w->unit + sizeof(*u), *source_at = body + pad8(u->total_size);
+    memcpy(w->unit, u, sizeof(*u));
     memcpy(body, code, u->total_size);
-    memcpy(body + pad8(u->total_size), source, u->source_bytes);
+    memset(body + u->total_size, 0, source_at - (body + u->total_size));
+    memcpy(source_at, source, u->source_bytes);
+    memset(source_at + u->source_bytes, 0, pad8(u->source_bytes) - u->source_bytes);
     e->sum = saved_sum(saved_sum(0, u, sizeof(*u)), body, body_bytes(u));
-    put(w, u, sizeof(*u), 1);
-    put(w, body, body_bytes(u), UNIT_ALIGN);
+    put(w, w->unit, sizeof(*u) + body_bytes(u), UNIT_ALIGN);
 }
 
 void saved_writer_copy(SavedWriter *w, const SavedFile *f, int64_t n)
@@ -617,6 +619,7 @@ bool saved_writer_finish(SavedWriter *w, GError **err)
     }
     g_hash_table_destroy(w->all);
     g_array_free(index, true);
+    g_free(w->unit);
     g_free(w->buffer);
     saved_window_free(&w->window);
     g_free(w->name);

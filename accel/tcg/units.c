@@ -80,28 +80,51 @@ static bool cache_map(CodeCache *c, unsigned n)
 }
 
 /*
- * Chunk n is going to be filled: its pages, and those of its piece, come at one stroke, not by a
- * fault each, and as one large page in each mapping. Collapsing does that whatever the host's
- * settings are, but wants a page to begin with. All of this may fail. The table of units is one
- * large page, too, unless the first chunk was enough. mapped: chunks.
+ * The pages of a piece come at one stroke, not by a fault each, and as one large page in each
+ * mapping. Collapsing does that whatever the host's settings are, but wants a page to begin with.
+ * All of this may fail. Whoever fills a chunk of the piece meanwhile loses nothing.
+ */
+static void piece_populate(CodeCache *c, unsigned piece, size_t size)
+{
+    uint8_t *rw = c->rw + piece * PIECE_SIZE, none = 0;
+
+    __atomic_compare_exchange_n(rw, &none, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    if (size < PIECE_SIZE || madvise(rw, size, MADV_COLLAPSE) < 0) {
+        madvise(rw, size, MADV_POPULATE_WRITE);
+    }
+    madvise((void *)(c->rx + piece * PIECE_SIZE), size, MADV_POPULATE_READ);
+}
+
+static void piece_ahead(gpointer data, gpointer opaque)
+{
+    piece_populate(opaque, GPOINTER_TO_UINT(data), PIECE_SIZE);
+}
+
+/*
+ * Chunk n is going to be filled. When half of a piece is used, a thread makes the next one ready.
+ * The table of units is one large page, too, unless the first chunk was enough. mapped: chunks.
  */
 static void cache_populate(Accel *a, unsigned n, unsigned mapped)
 {
     CodeCache *c = &a->cache;
-    unsigned piece = n * CHUNK_SIZE / PIECE_SIZE;
-    size_t at = piece * PIECE_SIZE, size = MIN(PIECE_SIZE, mapped * CHUNK_SIZE - at);
+    const unsigned each = PIECE_SIZE / CHUNK_SIZE;
+    unsigned piece = n / each, next = piece + 1;
 
     if (n == FIRST_CHUNKS) {
         madvise(a->hash, HASH_SIZE, MADV_COLLAPSE);
     }
-    if (n <= FIRST_CHUNKS || __atomic_exchange_n(&c->populated[piece], true, __ATOMIC_RELAXED)) {
-        return;
+    if (n > FIRST_CHUNKS && !__atomic_exchange_n(&c->populated[piece], true, __ATOMIC_RELAXED)) {
+        piece_populate(c, piece, MIN(each, mapped - piece * each) * CHUNK_SIZE);
     }
-    *(volatile uint8_t *)(c->rw + n * CHUNK_SIZE) = 0;
-    if (size < PIECE_SIZE || madvise(c->rw + at, size, MADV_COLLAPSE) < 0) {
-        madvise(c->rw + at, size, MADV_POPULATE_WRITE);
+    if (n % each >= each / 2 && (next + 1) * each <= mapped &&
+        !__atomic_exchange_n(&c->populated[next], true, __ATOMIC_RELAXED)) {
+        g_mutex_lock(&a->unit_lock);
+        if (!c->ahead) {
+            c->ahead = g_thread_pool_new(piece_ahead, c, 1, true, NULL);
+        }
+        g_thread_pool_push(c->ahead, GUINT_TO_POINTER(next), NULL);
+        g_mutex_unlock(&a->unit_lock);
     }
-    madvise((void *)(c->rx + at), size, MADV_POPULATE_READ);
 }
 
 /*
@@ -175,6 +198,9 @@ void units_free(Accel *a)
 {
     CodeCache *c = &a->cache;
 
+    if (c->ahead) {
+        g_thread_pool_free(c->ahead, true, true);
+    }
     for (unsigned i = 1; i < c->n_chunks; i++) {
         chunk_free(a, &c->chunks[i]);
         g_free(c->chunks[i].units);
