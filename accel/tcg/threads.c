@@ -307,10 +307,13 @@ static void run_work(CPU *cpu)
     }
 }
 
-/* A wait of a few rounds is shorter than a call of the host. */
+/* A wait of a few rounds is shorter than a call of the host. Who is the only one to run waits for
+ * time to pass, not for another thread: on a busy host it would not come back for long. */
 void cpu_spin(CPU *cpu)
 {
-    if (++cpu->tcg->spins % 16 == 0) {
+    const Accel *a = cpu->tcg->accel;
+
+    if (a->n_cpus > 1 && !a->opt.single_thread && ++cpu->tcg->spins % 16 == 0) {
         sched_yield();
     }
 }
