@@ -3,10 +3,13 @@
 /*
  * The A64 INSN rows: each has encodings, which the decoder gives back as that row; each row's
  * function emits IR that the verifier accepts, in several modes, before and after optimisation.
+ * Flags are those of the manual's AddWithCarry(), and conditions the same whether they are made of
+ * operands (in the unit that set the flags) or of the cells (in the next one).
  *
  * Random, with a fixed seed: GLib prints it, and takes another with --seed.
  */
 #include "target/arm/a64.h"
+#include "tcg/interp.h"
 
 #include <string.h>
 
@@ -125,6 +128,7 @@ static void test_quality(void)
         {"cset", {0xeb01001f, 0x9a9f17e0}, 2, "setcond"},
         {"lsl", {0xd37df020}, 1, "shl"},
         {"uxtb", {0x53001c20}, 1, "trunc ext8u extu"},
+        {"udiv; msub", {0x9ac20823, 0x9b028463}, 2, "remu"},
     };
     ARMConfig cfg = {0};
     TCGUnit *u = tcg_unit_new(arm_cells, ARM_CELL_COUNT);
@@ -156,11 +160,165 @@ static void test_quality(void)
     tcg_unit_free(u);
 }
 
+/* ---- flags ---- */
+
+/* What sets flags of x1 and x2, or v1 and v2; sum: x1 + x2, or their difference, of so many bits.
+ */
+static const struct Setter {
+    const char *what;
+    uint32_t word;
+    uint8_t bits;
+    bool sum, carry;
+} setters[] = {
+    {"adds x3, x1, x2", 0xab020023, 64, true},
+    {"adds w3, w1, w2", 0x2b020023, 32, true},
+    {"adds x1, x1, x2", 0xab020021, 64, true},
+    {"adds w2, w1, w2", 0x2b020022, 32, true},
+    {"cmn x1, x2", 0xab02003f, 64, true},
+    {"subs x3, x1, x2", 0xeb020023, 64},
+    {"subs w3, w1, w2", 0x6b020023, 32},
+    {"subs x1, x1, x2", 0xeb020021, 64},
+    {"subs w2, w1, w2", 0x6b020022, 32},
+    {"cmp x1, x2", 0xeb02003f, 64},
+    {"cmp w1, w2", 0x6b02003f, 32},
+    {"adcs x3, x1, x2", 0xba020023, 64, true, true},
+    {"adcs w1, w1, w2", 0x3a020021, 32, true, true},
+    {"sbcs x1, x1, x2", 0xfa020021, 64, false, true},
+    {"sbcs w3, w1, w2", 0x7a020023, 32, false, true},
+    {"subs x1, x1, #1", 0xf1000421},
+    {"cmp w1, #0", 0x7100003f},
+    {"cmn x1, #1", 0xb100043f},
+    {"ands x3, x1, x2", 0xea020023},
+    {"tst w1, w2", 0x6a02003f},
+    {"tst x1, #1", 0xf240003f},
+    {"bics w1, w1, w2", 0x6a220021},
+    {"ccmp x1, x2, #5, eq", 0xfa420025},
+    {"ccmp w1, #3, #10, gt", 0x7a43c82a},
+    {"ccmn x1, x2, #4, cs", 0xba422024},
+    {"ccmn w1, w2, #15, vs", 0x3a42602f},
+    {"fcmp d1, d2", 0x1e622020},
+    {"fcmp s1, s2", 0x1e222020},
+    {"fcmpe d1, #0.0", 0x1e602038},
+    {"fccmp d1, d2, #2, ne", 0x1e621422},
+    {"cfinv", 0xd500401f},
+    {"xaflag", 0xd500403f},
+    {"axflag", 0xd500405f},
+    {"rmif x1, #3, #13", 0xba01842d},
+    {"setf8 w1", 0x3a00082d},
+    {"setf16 w1", 0x3a00482d},
+    {"msr nzcv, x1", 0xd51b4201},
+};
+
+static uint64_t edge(void)
+{
+    static const uint64_t values[] = {0,
+                                      1,
+                                      2,
+                                      3,
+                                      0x7f,
+                                      0x80,
+                                      0xffff,
+                                      0x7fffffff,
+                                      0x80000000,
+                                      0xffffffff,
+                                      0x100000000,
+                                      INT64_MAX,
+                                      1ull << 63,
+                                      UINT64_MAX,
+                                      0x3ff0000000000000,
+                                      0x7ff8000000000000,
+                                      0x7fc000003f800000};
+    uint64_t v = values[g_test_rand_int_range(0, G_N_ELEMENTS(values))];
+    int kind = g_test_rand_int_range(0, 4);
+    return kind == 0   ? (uint64_t)g_test_rand_int() << 32 | (uint32_t)g_test_rand_int()
+           : kind == 1 ? v + g_test_rand_int_range(-2, 3)
+                       : v;
+}
+
+/* AddWithCarry() of the pseudocode. */
+static uint32_t flags_of_sum(uint64_t x, uint64_t y, bool carry, unsigned bits)
+{
+    unsigned __int128 mask = ((unsigned __int128)1 << bits) - 1,
+                      u = (x & mask) + (y & mask) + carry;
+    uint64_t r = u & mask;
+    __int128 sx = bits == 64 ? (int64_t)x : (int32_t)x, sy = bits == 64 ? (int64_t)y : (int32_t)y;
+    __int128 sr = bits == 64 ? (int64_t)r : (int32_t)r;
+    return (r >> (bits - 1)) << 3 | (r == 0) << 2 | (u != r) << 1 | (sr != sx + sy + carry);
+}
+
+static uint32_t nzcv_of(const ARMEnv *env)
+{
+    return arm_flags_nzcv(env->flag_x, env->flag_y, env->flag_kind);
+}
+
+/* All conditions to x10 ... x23. */
+enum { CONDS = 14 };
+static void run_words(TCGBuilder *b, TCGUnit *u, ARMConfig *cfg, ARMEnv *env, TcgInterp *in,
+                      const uint32_t *words, unsigned n)
+{
+    translate(b, u, cfg, 1 | ARM_MODE_FP, words, n, 0x400);
+    tcg_optimize(u, TCG_OPT_ALL);
+    tcg_interp_run(u, &env->cpu, in);
+}
+
+static void test_flags(void)
+{
+    static ARMEnv whole, parts;
+    ARMConfig cfg = {0};
+    uint32_t words[1 + CONDS];
+    memset(cfg.feat, 0xff, sizeof(cfg.feat));
+    TCGUnit *u = tcg_unit_new(arm_cells, ARM_CELL_COUNT);
+    TCGBuilder *b = tcg_builder_new();
+    TcgInterp *in = tcg_interp_new();
+    for (unsigned i = 0; i < CONDS; i++) {
+        words[1 + i] = 0x9a9f07e0 | (i ^ 1) << 12 | (10 + i); /* cset */
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(setters); i++) {
+        const struct Setter *k = &setters[i];
+        words[0] = k->word;
+        for (unsigned turn = 0; turn < 400; turn++) {
+            uint64_t x = edge(), y = edge();
+            uint32_t before = g_test_rand_int() & 15;
+            memset(&whole, 0, sizeof(whole));
+            whole.x[1] = whole.v[1][0] = x;
+            whole.x[2] = whole.v[2][0] = y;
+            whole.flag_x = before;
+            whole.cpu.mxcsr = 0x1f80;
+            parts = whole;
+            run_words(b, u, &cfg, &whole, in, words, 1 + CONDS);
+            run_words(b, u, &cfg, &parts, in, words, 1);
+            uint32_t nzcv = nzcv_of(&parts);
+            run_words(b, u, &cfg, &parts, in, words + 1, CONDS);
+            if (memcmp(whole.x, parts.x, sizeof(whole.x)) || nzcv_of(&whole) != nzcv) {
+                g_error("%s of %#" G_GINT64_MODIFIER "x, %#" G_GINT64_MODIFIER
+                        "x: conditions differ in the next unit, NZCV %u and %u",
+                        k->what, x, y, nzcv_of(&whole), nzcv);
+            }
+            for (unsigned c = 0; c < CONDS; c++) {
+                bool n = nzcv & 8, z = nzcv & 4, cy = nzcv & 2, v = nzcv & 1;
+                bool holds[] = {z, cy, n, v, cy && !z, n == v, n == v && !z};
+                if (whole.x[10 + c] != (holds[c / 2] ^ (c & 1))) {
+                    g_error("%s: NZCV %u, condition %u is wrong", k->what, nzcv, c);
+                }
+            }
+            bool carry = k->carry ? before & 2 : !k->sum;
+            if (k->bits && nzcv != flags_of_sum(x, k->sum ? y : ~y, carry, k->bits)) {
+                g_error("%s of %#" G_GINT64_MODIFIER "x, %#" G_GINT64_MODIFIER "x: NZCV %u",
+                        k->what, x, y, nzcv);
+            }
+        }
+    }
+    tcg_interp_free(in);
+    tcg_builder_free(b);
+    tcg_unit_free(u);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/a64/insn/rows", test_rows);
     g_test_add_func("/a64/insn/reserved", test_reserved);
     g_test_add_func("/a64/insn/quality", test_quality);
+    g_test_add_func("/a64/insn/flags", test_flags);
     return g_test_run();
 }
