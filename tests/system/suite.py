@@ -29,6 +29,7 @@ import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, '..', 'lib')]
+import archive  # noqa: E402
 import harness as h  # noqa: E402
 from harness import Failure, Session, Skip, Test  # noqa: E402
 
@@ -308,34 +309,9 @@ def apt(arch):
         g.off()
 
 
-def archive(arch, *names, sources=()):
-    """A folder with packages and sources from the distribution's archive, kept in the cache."""
-    suite = SYSTEMS[arch][0].split('-')[1]
-    cache = os.path.join(os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache'), 'rhea')
-    folder = os.path.join(cache, 'guest', f'archive-{suite}-{arch}')
-    os.makedirs(folder, exist_ok=True)
-    there = os.listdir(folder)
-    if all(any(f.startswith(n + '_') for f in there) for n in (*names, *sources)):
-        return folder
-    conf = h.run([os.path.join(h.ROOT, 'scripts', 'guest-apt'), suite, arch], 600).decode().split()[-1]
-    lists = os.path.join(os.path.dirname(conf), 'src')
-    os.makedirs(lists + '/lists/partial', exist_ok=True)
-    with open(os.path.join(os.path.dirname(conf), 'sources.list'), encoding='utf-8') as f, open(lists + '/sources.list', 'w', encoding='utf-8') as out:
-        out.write(f.read().replace('deb ', 'deb-src ', 1))
-    apt = ['apt-get', '-c', conf, '-q']
-    source = [*apt, '-o', f'Dir::Etc::sourcelist={lists}/sources.list', '-o', f'Dir::State::lists={lists}/lists', '-o',
-              f'Dir::Cache::srcpkgcache={lists}/src.bin', '-o', f'Dir::Cache::pkgcache={lists}/pkg.bin']
-    for n in names:
-        h.run([*apt, 'download', n], 300, cwd=folder)
-    h.run([*source, 'update'], 600)
-    for n in sources:
-        h.run([*source, 'source', '--tar-only', n], 300, cwd=folder)
-    return folder
-
-
 def offline(arch):
     """Packages and a source from a shared folder: no network is needed in the guest."""
-    folder = archive(arch, 'tree', sources=('zlib', ))
+    folder = archive.folder(SYSTEMS[arch][0], 'tree', sources=('zlib', ))
     with System(arch, 'offline', '-virtfs', f'local,path={folder},mount_tag=archive,security_model=none,readonly=on') as g:
         g.login()
         g.check('mkdir -p /archive && mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=262144 archive /archive && ls /archive', 'tree_', limit=60)
