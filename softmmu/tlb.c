@@ -326,6 +326,27 @@ static void l2_put(CPU *cpu, uint64_t key, const TlbFill *f, const TlbEntry *e)
 
 /* ---- fill ---- */
 
+MemKind tlb_memory_lookup(CPU *cpu, hwaddr addr, MemSection *s)
+{
+    TcgCpu *tc = cpu->tcg;
+    uint64_t d = addr - tc->ram_at;
+
+    if (d < tc->ram.len) {
+        *s = tc->ram;
+        s->host += d;
+        s->ra += d;
+        s->offset += d;
+        s->len -= d;
+        return s->kind;
+    }
+    MemKind kind = memory_lookup(cpu->as, addr, s);
+    if (kind == MEM_RAM) {
+        tc->ram = *s;
+        tc->ram_at = addr;
+    }
+    return kind;
+}
+
 /* An entry becomes visible to tlb_protect_code() of other threads when its tags are stored. */
 static void entry_store(TlbEntry *e, const TlbEntry *n)
 {
@@ -420,7 +441,7 @@ void tlb_set(CPU *cpu, unsigned idx, TlbAccess access, const TlbFill *f)
     uint64_t page = f->vaddr & TLB_PAGE_MASK, paddr = f->paddr & TLB_PAGE_MASK, flags = 0;
     TlbEntry n;
     MemSection sec;
-    MemKind kind = memory_lookup(cpu->as, paddr, &sec);
+    MemKind kind = tlb_memory_lookup(cpu, paddr, &sec);
     bool plain = sec.host && sec.len >= TLB_PAGE_SIZE && kind != MEM_MMIO &&
                  kind != MEM_UNASSIGNED && !(kind == MEM_ROMD && !memory_region_romd(sec.region));
 
@@ -474,6 +495,7 @@ void tlb_flush_all(CPU *cpu)
     TcgCpu *tc = cpu->tcg;
 
     rhea_log_mask(LOG_MMU, "cpu %u: TLB flush, all\n", cpu->index);
+    tc->ram.len = 0; /* this may be a new memory map */
     tc->l2_gen_global++;
     for (unsigned i = 0; i < G_N_ELEMENTS(tc->l2_gen_asid); i++) {
         tc->l2_gen_asid[i]++;

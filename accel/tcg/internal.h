@@ -231,6 +231,8 @@ struct TcgCpu {
     unsigned chunk;    /* being filled; 0: none */
     Unit *interp_unit; /* that the interpreter runs */
     RamBlock *last_block;
+    MemSection ram; /* what page walks found last, at ram_at; as old as the TLB */
+    hwaddr ram_at;
     bool fetch_sub, fetch_guarded; /* the last tlb_fetch() hit a page with TLB_SUB, TLB_GUARDED */
 
     uint64_t insns;                        /* executed before the running slice (icount) */

@@ -245,6 +245,9 @@ typedef struct MemSection {
  * may go to s->host; writes always go through memory_mmio_write().
  */
 MemKind memory_lookup(AddressSpace *as, hwaddr addr, MemSection *s);
+/* The same for a page walk of the vCPU whose thread this is; cheaper where it finds RAM. */
+typedef struct CPU CPU;
+MemKind tlb_memory_lookup(CPU *cpu, hwaddr addr, MemSection *s);
 
 /*
  * One access to a leaf region (MMIO and ROMD; ROM and RAM work too) as a little-endian CPU makes

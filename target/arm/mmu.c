@@ -338,7 +338,7 @@ static bool desc_read(ARMEnv *env, uint64_t pa, unsigned size, bool be, bool deb
     AddressSpace *as = env->cpu.cpu->as;
     MemTxResult res = MEMTX_OK;
 
-    switch (memory_lookup(as, pa, sec)) {
+    switch (debug ? memory_lookup(as, pa, sec) : tlb_memory_lookup(env->cpu.cpu, pa, sec)) {
     case MEM_RAM:
     case MEM_ROM:
         *d = size == 8 ? GUINT64_FROM_LE(__atomic_load_n((uint64_t *)sec->host, __ATOMIC_RELAXED))

@@ -140,7 +140,7 @@ static bool pte_read(RISCVEnv *env, uint64_t addr, unsigned size, bool debug, ui
     if (!debug && !riscv_pmp_check(env, addr, size, TLB_PROT_R, RISCV_PRV_S)) {
         return false;
     }
-    switch (memory_lookup(as, addr, s)) {
+    switch (debug ? memory_lookup(as, addr, s) : tlb_memory_lookup(env->cpu.cpu, addr, s)) {
     case MEM_RAM:
     case MEM_ROM:
         *pte = size == 8 ? GUINT64_FROM_LE(__atomic_load_n((uint64_t *)s->host, __ATOMIC_RELAXED))

@@ -183,6 +183,11 @@ void tlb_flush_page(CPU *cpu, uint64_t vaddr)
     fake_flush(cpu, 'p', vaddr, 0);
 }
 
+MemKind tlb_memory_lookup(CPU *cpu, hwaddr addr, MemSection *s)
+{
+    return memory_lookup(cpu->as, addr, s);
+}
+
 void tlb_flush_page_asid(CPU *cpu, uint64_t vaddr, uint32_t asid, bool also_global)
 {
     fake_flush(cpu, 'q', vaddr, asid);
