@@ -114,6 +114,7 @@ static TlbTable *table_new(CPU *cpu)
 static void slot_renew(CPU *cpu, TlbSlot *s)
 {
     s->table->gen = new_gen(cpu);
+    cpu->tcg->relink_next = RELINK_FIRST;
 }
 
 /* Filters: what was added is found, and little else. */

@@ -17,6 +17,12 @@ static JumpCacheEntry *jump_cache_entry(CPUEnv *env)
     return &env->jump_cache[(env->pc >> 1) & ((1u << JUMP_CACHE_BITS) - 1)];
 }
 
+/* Is it for this page in the present mode? */
+static bool jump_cache_fits(const JumpCacheEntry *jc, const CPUEnv *env, uint64_t host_page)
+{
+    return jc->pc == env->pc && jc->page == host_page && !((jc->ctx ^ env->ctx) & CPU_CTX_MODE);
+}
+
 /*
  * Code for env->pc in the present context, or NULL. An entry of another context, or from before a
  * flush, is good if the mode is the same and the page is mapped as it was; generated code looks at
@@ -32,13 +38,28 @@ static const void *jump_cache_find(CPUEnv *env)
     }
     if (jc->ctx != env->ctx) {
         const TlbEntry *e = tlb_table_entry(env->fetch, env->pc);
-        if (((jc->ctx ^ env->ctx) & CPU_CTX_MODE) || e->tag_x != page ||
-            e->addend + page != jc->page) {
+        if (e->tag_x != page || !jump_cache_fits(jc, env, e->addend + page)) {
             return NULL;
         }
         jc->ctx = env->ctx;
     }
     return jc->code;
+}
+
+/* The unit of the jump cache's entry, if it is the one that a look-up would find. */
+static Unit *jump_cache_unit(CPU *cpu, uint64_t host_page)
+{
+    JumpCacheEntry *jc = jump_cache_entry(cpu->env);
+
+    if (!jump_cache_fits(jc, cpu->env, host_page)) {
+        return NULL;
+    }
+    Unit *u = unit_of_code(cpu->tcg->accel, jc->code);
+    if (__atomic_load_n(&u->dead, __ATOMIC_RELAXED)) {
+        return NULL;
+    }
+    jc->ctx = cpu->env->ctx;
+    return u;
 }
 
 Unit *exec_find_unit(CPU *cpu)
@@ -52,8 +73,12 @@ Unit *exec_find_unit(CPU *cpu)
     bool sub = cpu->tcg->fetch_sub;
     uint32_t mode =
         env->mode | (sub ? UNIT_MODE_SUB : 0) | (cpu->tcg->fetch_guarded ? UNIT_MODE_GUARDED : 0);
-    Unit *u = unit_find(a, ra, mode);
-
+    uint64_t page = (uint64_t)(uintptr_t)host - (env->pc & ~TLB_PAGE_MASK);
+    Unit *u = mode == env->mode ? jump_cache_unit(cpu, page) : NULL;
+    if (u) {
+        return u;
+    }
+    u = unit_find(a, ra, mode);
     if (u && u->ra2 != RAM_ADDR_NONE) {
         const uint8_t *next;
         ram_addr ra2 = tlb_fetch(cpu, (env->pc & TLB_PAGE_MASK) + TLB_PAGE_SIZE, &next);
@@ -76,7 +101,6 @@ Unit *exec_find_unit(CPU *cpu)
         }
     } else if (u->code.code && !a->opt.check) {
         bool by_page = u->ra2 == RAM_ADDR_NONE && !(mode & UNIT_MODE_GUARDED);
-        uint64_t page = (uint64_t)(uintptr_t)host - (env->pc & ~TLB_PAGE_MASK);
         *jump_cache_entry(env) = (JumpCacheEntry){.pc = env->pc,
                                                   .ctx = env->ctx,
                                                   .code = u->code.code,
@@ -240,7 +264,15 @@ void tcg_exec(CPU *cpu)
             Unit *dest = exec_find_unit(cpu);
             /* The exit's chunk may have been emptied while this vCPU waited to be alone. */
             if (a->cache.emptied == emptied && !(dest->mode & UNIT_MODE_SUB)) {
-                unit_link(cpu, e, dest);
+                /* A link that another context needs, too, is left to it most of the time. */
+                if (env->relink <= 0 ||
+                    __atomic_load_n((Unit **)&e->dest, __ATOMIC_RELAXED) != dest) {
+                    unit_link(cpu, e, dest);
+                }
+                if (env->relink <= 0) {
+                    env->relink = tc->relink_next;
+                    tc->relink_next = MIN(2 * tc->relink_next, RELINK_MOST);
+                }
             }
             try_cache = cached; /* which has it now */
             break;

@@ -233,6 +233,11 @@ struct TcgCpu {
     RamBlock *last_block;
     MemSection ram; /* what page walks found last, at ram_at; as old as the TLB */
     hwaddr ram_at;
+    /* Where CPUEnv.relink starts next. It doubles each time: vCPUs that share code would take links
+     * from each other for ever. A new context begins anew. */
+    int32_t relink_next;
+#define RELINK_FIRST 64
+#define RELINK_MOST  (1 << 16)
     bool fetch_sub, fetch_guarded; /* the last tlb_fetch() hit a page with TLB_SUB, TLB_GUARDED */
 
     uint64_t insns;                        /* executed before the running slice (icount) */
@@ -278,6 +283,15 @@ void units_invalidate(Accel *a, ram_addr ra, uint64_t len);
 void cache_empty_chunk(Accel *a);
 /* Before a vCPU's epoch goes on: chunks were retired, its jump cache forgets them. */
 void cache_forget_retired(CPU *cpu);
+
+/* Where its code begins, from its start. */
+#define UNIT_HEAD ((sizeof(Unit) + 15) & ~(size_t)15)
+
+/* The unit with this entry. */
+static inline Unit *unit_of_code(const Accel *a, const void *code)
+{
+    return (Unit *)(a->cache.rw + ((const uint8_t *)code - a->cache.rx) - UNIT_HEAD);
+}
 
 /* saved.c */
 /* perf.c */

@@ -156,8 +156,6 @@ static void end_reads(TranslateState *t, ram_addr ra)
     g_mutex_unlock(&a->unit_lock);
 }
 
-#define UNIT_HEAD ((sizeof(Unit) + 15) & ~(size_t)15)
-
 /* Number of the saved unit that is probably right, or -1. */
 static int64_t find_saved(const TranslateState *t, uint32_t mode)
 {

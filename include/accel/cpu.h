@@ -64,6 +64,7 @@ typedef struct CPUEnv {
     uint32_t host_mxcsr;   /* of C code */
     uint32_t mode;         /* as given to tlb_select_fetch */
     uint32_t fp_more;      /* CPU_FP_*: sticky FP flags that MXCSR has no bit for */
+    int32_t relink;        /* so many jumps through links of other contexts until one is renewed */
     uint64_t host_gpr[16]; /* where slow-path thunks save host registers */
     uint64_t host_vec[16][2] __attribute__((aligned(16)));
     uint64_t spill[CPU_SPILL_SLOTS][2] __attribute__((aligned(16)));

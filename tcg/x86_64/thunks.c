@@ -226,6 +226,8 @@ static void emit_xlink(ThunkGen *s, const uint8_t *link)
     asm_rm(a, (ALU_ADD * 8 + 3) | OP_W, RDX, ENV(jump_cache));
     asm_rm(a, (ALU_CMP * 8 + 3) | OP_W, RAX, mem_bd(RDX, offsetof(JumpCacheEntry, pc)));
     uint32_t miss = asm_jcc(a, CC_NE);
+    asm_alu_mi(a, 0, ALU_SUB, ENV(relink), 1);
+    uint32_t again = asm_jcc(a, CC_LE);
     asm_rm(a, I_MOV_RM | OP_W, RSI, ENV(ctx));
     asm_rm(a, (ALU_CMP * 8 + 3) | OP_W, RSI, mem_bd(RDX, offsetof(JumpCacheEntry, ctx)));
     uint32_t other = asm_jcc8(a, CC_NE);
@@ -233,6 +235,7 @@ static void emit_xlink(ThunkGen *s, const uint8_t *link)
     asm_link8(a, other);
     emit_jump_by_page(s);
     asm_link(a, miss, asm_pos(a));
+    asm_link(a, again, asm_pos(a));
     asm_mov_rr(a, OP_W, RAX, RCX);
     asm_rel_rx(a, 0xe9, link);
 }

@@ -64,12 +64,18 @@ static void toy_translate(UnitContext *c)
     }
 }
 
+/* Virtual page 1 is physical page 1 + toy_moved. */
+static unsigned toy_moved, toy_asid;
+
 static bool toy_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, unsigned idx,
                          bool probe, uintptr_t ra)
 {
+    uint64_t moved = vaddr / TLB_PAGE_SIZE == 1 ? toy_moved * TLB_PAGE_SIZE : 0;
+
     tlb_set(cpu, idx, access,
             &(TlbFill){.vaddr = vaddr,
-                       .paddr = vaddr % RAM_SIZE,
+                       .paddr = (vaddr + moved) % RAM_SIZE,
+                       .asid = toy_asid,
                        .page_bits = TLB_PAGE_BITS,
                        .prot = TLB_PROT_R | TLB_PROT_W | TLB_PROT_X});
     return true;
@@ -186,6 +192,60 @@ static void test_flushed_page(void)
     board_free(&board);
 }
 
+static void moving_run(CPU *cpu, unsigned rounds)
+{
+    ToyEnv *env = (ToyEnv *)cpu->env;
+
+    env->sum = 0;
+    env->rounds = rounds;
+    env->cpu.pc = 0;
+    cpu->halted = false;
+    tcg_exec(cpu);
+    g_assert_cmpuint(env->sum, ==, rounds * (TLB_PAGE_SIZE / STEP + 100 * (1 + toy_moved) + 10));
+}
+
+/*
+ * A page of code that lies elsewhere in two contexts, and after flushes: what is linked to it, and
+ * what jumps to it through the jump cache, finds the one of the moment, whoever was there last.
+ */
+static void test_moving_page(void)
+{
+    Board board;
+    AccelOptions o;
+    GError *err = NULL;
+
+    RamBlock *b = board_new(&board);
+    accel_options_default(&o);
+    Accel *a = accel_new(&o, board.ms, NULL, &err);
+    g_assert_no_error(err);
+    CPU *cpu = toy_cpu_new(a, &board);
+    for (unsigned kind = DIRECT; kind <= INDIRECT; kind++) {
+        tlb_flush_all(cpu);
+        for (unsigned off = 0; off < TLB_PAGE_SIZE; off += STEP) {
+            *(uint32_t *)(b->host + off) = 1 << 2 | kind;
+        }
+        for (unsigned i = 1; i <= 3; i++) {
+            *(uint32_t *)(b->host + i * TLB_PAGE_SIZE) = (100 * i) << 2 | INDIRECT;
+            *(uint32_t *)(b->host + i * TLB_PAGE_SIZE + STEP) = 10 << 2 | END;
+        }
+        units_invalidate(a, 0, 4 * TLB_PAGE_SIZE);
+        for (unsigned i = 0; i < 40; i++) {
+            toy_asid = i & 1;
+            tlb_select_fetch(cpu, toy_asid, toy_asid, 0);
+            toy_moved = toy_asid + i / 20;
+            if (i / 2 == 10) {
+                tlb_flush_page_asid(cpu, TLB_PAGE_SIZE, toy_asid, false);
+            } else if (i % 3 == 0) {
+                tlb_flush_page(cpu, 0); /* the other page stays in the table */
+            }
+            moving_run(cpu, i % 7 == 0 ? 1000 : 3);
+        }
+    }
+    toy_moved = toy_asid = 0;
+    accel_free(a);
+    board_free(&board);
+}
+
 static void test_case(gconstpointer data)
 {
     const Case *k = data;
@@ -248,6 +308,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/code-cache/flushed-page", test_flushed_page);
+    g_test_add_func("/code-cache/moving-page", test_moving_page);
     for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *path = g_strdup_printf("/code-cache/%s", cases[i].name);
         g_test_add_data_func(path, &cases[i], test_case);
