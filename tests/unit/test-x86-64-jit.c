@@ -801,6 +801,42 @@ static void counting_unit(Fixture *f, int64_t target)
     tcg_live(f->u);
 }
 
+/* The jump cache's entry is of another context: good only with the same mode, and if the fetch
+ * context has the page where the unit was. */
+static void moved_page(Fixture *f, IrGenState *s, TcgExit *e, JumpCacheEntry *j,
+                       const TcgCode *second)
+{
+    struct {
+        TlbTable head;
+        TlbEntry entry;
+    } table = {0};
+    const uint64_t page = j->pc & TLB_PAGE_MASK, host_page = 0x7000000;
+    const uint64_t mode = 5, here = 3 << 24 | mode, other = 4 << 24 | mode;
+
+    for (unsigned why = 0; why < 5; why++) {
+        irgen_state_init(s, 1);
+        s->x[1] = 0;
+        s->env.relink = 100;
+        s->env.ctx = here;
+        s->env.fetch = table.head.entries;
+        table.entry.tag_x = why == 1 ? page | TLB_INVALID : why == 2 ? page + TLB_PAGE_SIZE : page;
+        table.entry.addend = host_page - page + (why == 3 ? TLB_PAGE_SIZE : 0);
+        j->ctx = why == 4 ? other + 1 : other;
+        j->page = host_page;
+        uint64_t ret = run_jit(f, s);
+        if (why == 0) {
+            g_assert_cmphex(ret, ==, (uintptr_t)second->exits | TCG_LEAVE_LINK);
+            g_assert_cmpuint(s->x[1], ==, 2);
+            g_assert_cmphex(j->ctx, ==, here);
+        } else {
+            g_assert_cmphex(ret, ==, (uintptr_t)e | TCG_LEAVE_LINK);
+            g_assert_cmphex(s->env.pc, ==, j->pc);
+            g_assert_cmpuint(s->x[1], ==, 1);
+            g_assert_cmphex(j->ctx, !=, here);
+        }
+    }
+}
+
 static void test_linking(void)
 {
     Fixture *f = fixture_new(0);
@@ -865,9 +901,15 @@ static void test_linking(void)
             irgen_state_init(s, 1);
             s->x[1] = 0;
             s->env.ctx = 7;
+            s->env.relink = 2;
             g_assert_cmphex(run_jit(f, s), ==, (uintptr_t)second.exits | TCG_LEAVE_LINK);
             g_assert_cmpuint(s->x[1], ==, 2);
             g_assert_cmphex(s->env.pc, ==, (pc & TLB_PAGE_MASK) + 0x400);
+            /* Now and then the dispatcher is, so that it links again. */
+            g_assert_cmpint(s->env.relink, ==, 1);
+            s->env.pc_page = IRGEN_PAGE;
+            g_assert_cmphex(run_jit(f, s), ==, (uintptr_t)e | TCG_LEAVE_LINK);
+            moved_page(f, s, e, j, &second);
             memset(j, 0, sizeof(*j));
         }
 
