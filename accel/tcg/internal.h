@@ -293,7 +293,6 @@ static inline Unit *unit_of_code(const Accel *a, const void *code)
     return (Unit *)(a->cache.rw + ((const uint8_t *)code - a->cache.rx) - UNIT_HEAD);
 }
 
-/* saved.c */
 /* perf.c */
 typedef struct PerfNames PerfNames;
 bool perf_init(Accel *a, GError **err);
@@ -302,6 +301,7 @@ void perf_name_thunks(Accel *a, const void *code, size_t size);
 void perf_name_unit(Accel *a, uint64_t pc, const Unit *u);
 void perf_free(Accel *a);
 
+/* saved.c */
 bool saved_init(Accel *a, GError **err);
 void saved_start(Accel *a);  /* the machine is complete */
 void saved_finish(Accel *a); /* no vCPU runs any more */
