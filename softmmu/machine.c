@@ -293,6 +293,8 @@ static void run_stop(Machine *m, RunPhase phase)
             accel_pause_all(m->accel);
         }
         clocks_set_running(m->clocks, false);
+        /* Who sees the machine stopped may copy its disks, and no request fails after it. */
+        drives_settle(m);
         r->running = false;
         run_tell_change(r);
     }

@@ -34,6 +34,8 @@ struct DriveUse {
 DriveUse *drive_use(Machine *m, const BlockBackend *b);
 void drive_close(Machine *m, BlockBackend *b);
 void drive_errors_forget(Machine *m);
+/* Waits for what the devices have asked of their drives; vCPUs are paused. */
+void drives_settle(Machine *m);
 /* The node of a row of Machine.blockdevs that nobody has, opened; it is taken until
  * drive_row_release(). */
 struct BlockNode *drive_node_open(Machine *m, const char *name, OptDict **row, GError **err);

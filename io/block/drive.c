@@ -3,6 +3,7 @@
 /* -drive and -blockdev by id. See include/io/drive.h. Test: tests/unit/test-block.c */
 #include "io/drive.h"
 
+#include "io/iothread.h"
 #include "io/throttle.h"
 
 #include <string.h>
@@ -81,6 +82,16 @@ void drive_errors_forget(Machine *m)
 {
     for (unsigned i = 0; m->drive_uses && i < m->drive_uses->len; i++) {
         ((DriveUse *)g_ptr_array_index(m->drive_uses, i))->error = 0;
+    }
+}
+
+void drives_settle(Machine *m)
+{
+    for (unsigned i = 0; m->iothreads && i < m->iothreads->len; i++) {
+        iothread_flush(g_ptr_array_index(m->iothreads, i));
+    }
+    for (unsigned i = 0; m->drive_uses && i < m->drive_uses->len; i++) {
+        block_drain(((DriveUse *)g_ptr_array_index(m->drive_uses, i))->backend);
     }
 }
 

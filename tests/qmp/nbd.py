@@ -5,6 +5,7 @@ import os
 import socket
 import struct
 import threading
+import time
 
 READ, WRITE, FLUSH = 0, 1, 3
 EIO, ENOSPC = 5, 28
@@ -15,7 +16,8 @@ class NbdDisk:
         self.data = bytearray(size)
         self.path = path
         self.fail = {}  # kind of request: error
-        self.served = 0
+        self.delay = 0  # seconds before each answer
+        self.asked = self.served = 0
         self.clients = []
         self.s = socket.socket(socket.AF_UNIX)
         self.s.bind(path)
@@ -63,9 +65,11 @@ class NbdDisk:
         while True:
             _, _, kind, cookie, off, n = struct.unpack('>IHHQQI', f.read(28))
             data = f.read(n) if kind == WRITE else b''
-            error = self.fail.get(kind, 0)
             if kind == 2:
                 return
+            self.asked += 1
+            time.sleep(self.delay)
+            error = self.fail.get(kind, 0)
             if kind == WRITE and not error:
                 self.data[off:off + n] = data
             self.served += 1

@@ -19,6 +19,7 @@
   qmp/resize        block_resize, blockdev-add, blockdev-del, queries
   qmp/watchdog      each action of a watchdog
   qmp/io_error      BLOCK_IO_ERROR and what the guest sees, by werror and rerror; cont
+  qmp/still         nothing is on its way to the disk of a machine that is stopped
   qmp/full          a job's target on a file system that is full
   qmp/locks         files that a machine, rhea-img and the reference's qemu-img (QEMU_IMG) use at a time
 """
@@ -867,7 +868,6 @@ class Failing(Machine):
             (d,) = self.q.do('query-block')
             if d['io-status'] != ('nospace' if error == ENOSPC else 'failed'):
                 raise Failure(f'io-status: {d["io-status"]}')
-            time.sleep(0.2)  # what was on its way fails, too
             if last:
                 self.nbd.fail = {}
             self.q.do('cont')
@@ -885,6 +885,25 @@ class Failing(Machine):
 
 
 COUNT = 40  # blocks of a job of the guest
+
+
+def still():
+    """Nothing is on its way to the disk of a machine that is stopped."""
+    with Failing('still') as m:
+        m.nbd.delay = 0.5
+        m.begin('write', COUNT)
+        while m.nbd.asked == m.nbd.served:
+            time.sleep(0.01)
+        m.q.do('stop')
+        asked, served = m.nbd.asked, m.nbd.served
+        time.sleep(1)
+        if not asked == served == m.nbd.asked:
+            raise Failure(f'{served} requests of {asked} were answered at the stop, and there were {m.nbd.asked}')
+        m.nbd.delay = 0
+        m.q.do('cont')
+        m.end()
+        m.run('verify', COUNT)
+        m.off()
 
 
 def io_error():
@@ -1017,4 +1036,4 @@ def locks():
 def collect():
     return [Test('qmp/' + f.__name__, f, 2 if f in (mirror, backup, chain, resize, incremental, io_error) else 1, 60)
             for f in (stream, session, monitor, machine, events, policies, leave, transaction, images, mirror, backup, chain, resize,
-                      incremental, watchdog, io_error, full, locks)]
+                      incremental, watchdog, io_error, still, full, locks)]
