@@ -671,6 +671,9 @@ void pci_bus_reset(PciBus *b)
             device_lock(p->dev);
             reset_by_guest(p);
             device_unlock(p->dev);
+            if (p->secondary) { /* it goes on, PCI Express 6.6.1 */
+                pci_bus_reset(p->secondary);
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
   net/user      DHCP, DNS address, TFTP, forwards in both directions, IPv6 of the user network; a dump
   net/e1000e    the same card-side checks with an e1000e: messages (MSI-X), then the interrupt line; and on arm64
   net/hotplug   cards plugged into a root port and unplugged while Linux runs
+  net/switch    a PCIe switch behind a root port; on arm64 with a card plugged into it and unplugged
   net/restrict  nothing but the forwards leaves
   net/uboot     U-Boot's dhcp and tftpboot
   net/tap       a tap interface in a network namespace: ping, TCP with segmentation offload
@@ -235,26 +236,69 @@ def e1000e_arm64():
             g.off()
 
 
+def plug_and_unplug(g, card, bus, below, works):
+    """By the monitor, while Linux runs; `below` is what the names of functions behind the port begin with."""
+    g.monitor(f'device_add {card},bus={bus},id=card,netdev=n,mac=52:54:00:00:00:43')
+    # The button is answered after five seconds in which it could be pressed again.
+    g.check('for i in $(seq 20); do [ -e /sys/class/net/eth0 ] && break; sleep 1; done; ls /sys/class/net', 'eth0', limit=40)
+    works()
+    clean(g, 'e1000e|eth0|pci|virtio')
+    g.monitor('device_del card')
+    g.check('for i in $(seq 20); do [ -e /sys/class/net/eth0 ] || break; sleep 1; done; test ! -e /sys/class/net/eth0', limit=40)
+    g.check(f'for i in $(seq 10); do [ $(ls /sys/bus/pci/devices | grep -c ^{below}) = 0 ] && break; sleep 1; done; '
+            f'ls /sys/bus/pci/devices | grep -c ^{below} || true', '0')
+    # Linux forgets the card before it takes the slot's power, with which the card goes.
+    g.check('sleep 2')
+
+
 @test('hotplug', limit=40)
 def hotplug():
-    """Cards come into a root port and leave it while Linux runs, by the monitor."""
+    """Cards come into a root port and leave it."""
     d, blob, port, net = user_net('hotplug')
     with ArmShell('virt', '-device', 'pcie-root-port,id=rp,chassis=1', '-netdev', net) as g:
         g.ready()
         g.check('modprobe e1000e; modprobe virtio_pci; modprobe virtio_net; true')
-        for n, card in enumerate(('virtio-net-pci', 'e1000e')):
-            g.monitor(f'device_add {card},bus=rp,id=card{n},netdev=n,mac=52:54:00:00:00:43')
-            # The button is answered after five seconds in which it could be pressed again.
-            g.check('for i in $(seq 20); do [ -e /sys/class/net/eth0 ] && break; sleep 1; done; ls /sys/class/net', 'eth0', limit=40)
-            card_works(g, d, blob, port)
-            clean(g, 'e1000e|eth0|pci|virtio')
-            g.monitor(f'device_del card{n}')
-            g.check('for i in $(seq 20); do [ -e /sys/class/net/eth0 ] || break; sleep 1; done; test ! -e /sys/class/net/eth0', limit=40)
-            g.check('for i in $(seq 10); do [ $(ls /sys/bus/pci/devices | grep -c ^0000:01) = 0 ] && break; sleep 1; done; '
-                    'ls /sys/bus/pci/devices | grep -c ^0000:01 || true', '0')
-            # Linux forgets the card before it takes the slot's power, with which the card goes.
-            g.check('sleep 2')
+        for card in 'virtio-net-pci', 'e1000e':
+            plug_and_unplug(g, card, 'rp', '0000:01', lambda: card_works(g, d, blob, port))
         clean(g, 'e1000e|pci|virtio')
+        g.off()
+
+
+# A root port, a switch with two slots behind it, and a card in the second
+SWITCH = [x for d in ('ioh3420,id=rp,chassis=1', 'x3130-upstream,id=up,bus=rp', 'xio3130-downstream,id=d0,bus=up,chassis=2,slot=1',
+                      'xio3130-downstream,id=d1,bus=up,chassis=2,slot=2', 'virtio-rng-pci,bus=d1') for x in ('-device', d)]
+
+
+def switch_is_there(g):
+    # The driver that each has, if it has one: ports have pcieport.
+    g.check('cd /sys/bus/pci/devices; for i in *; do d=$(readlink $i/driver); echo $i $(cat $i/vendor $i/device) ${d##*/}; done',
+            '0000:00:01.0 0x8086 0x3420 pcieport', '0000:01:00.0 0x104c 0x8232 pcieport', '0000:02:00.0 0x104c 0x8233 pcieport',
+            '0000:02:01.0 0x104c 0x8233 pcieport', '0000:04:00.0 0x1af4 0x1044 virtio-pci')
+    clean(g, 'pci|virtio')
+
+
+@test('switch', limit=10)
+def switch():
+    with Shell('-netdev', 'user,id=n', *SWITCH, modules=MODULES) as g:
+        g.ready()
+        switch_is_there(g)
+        g.off()
+
+
+@test('switch-arm64', limit=40)
+def switch_arm64():
+    """This kernel has a driver for slots: a card comes into the first and leaves."""
+    with ArmShell('virt', '-netdev', 'user,id=n', *SWITCH) as g:
+        g.ready()
+        g.check('modprobe virtio_pci; modprobe virtio_net; true')
+        switch_is_there(g)
+        g.check('ls /sys/bus/pci/slots', '1', '2')
+        out = g.check('grep pciehp /proc/interrupts')
+        if len(re.findall('MSI.*pciehp', out)) != 3:
+            g.fail(f'interrupts of slots: {out}')
+        plug_and_unplug(g, 'virtio-net-pci', 'd0', '0000:03',
+                        lambda: g.check('cat /sys/class/net/eth0/address', '52:54:00:00:00:43'))
+        g.check('ls /sys/bus/pci/devices', '0000:04:00.0')
         g.off()
 
 

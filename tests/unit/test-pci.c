@@ -2,8 +2,8 @@
 /* SPDX-FileCopyrightText: The rhea authors */
 /*
  * PCI: configuration space, BARs that move, sizing, bus mastering, INTx through bridges, MSI-X with
- * masks and pending bits, MSI, bridges' windows, functions, slots that cards come to and leave; and
- * a virtio function driven through its BARs and through configuration space.
+ * masks and pending bits, MSI, bridges' windows, functions, slots that cards come to and leave,
+ * switches; and a virtio function driven through its BARs and through configuration space.
  */
 #include "hw/pci_host.h"
 #include "softmmu/opts.h"
@@ -555,6 +555,152 @@ static void test_hotplug(void)
     host_clear(&h);
 }
 
+/* ---- switches ---- */
+
+/* Ids, capabilities and where they are. */
+static void expect_port(Host *h, hwaddr at, uint32_t id, uint32_t revision, uint32_t express,
+                        unsigned message, unsigned ssvid, uint32_t subsystem)
+{
+    unsigned cap[3], n = 0;
+
+    g_assert_cmphex(rd(h, at, 4), ==, id);
+    g_assert_cmphex(rd(h, at + 8, 4), ==, 0x06040000 | revision);
+    g_assert_cmphex(rd(h, at + 0xe, 1), ==, 1);
+    for (unsigned c = rd(h, at + 0x34, 1); c && n < 3; c = rd(h, at + c + 1, 1)) {
+        cap[n++] = c;
+    }
+    g_assert_cmpuint(n, ==, 3);
+    g_assert_cmphex(cap[0], ==, 0x90);
+    g_assert_cmphex(rd(h, at + 0x90, 4) & 0xffff00ff, ==, express << 16 | 0x10);
+    g_assert_cmphex(cap[1], ==, MAX(message, ssvid));
+    g_assert_cmphex(cap[2], ==, MIN(message, ssvid));
+    g_assert_cmphex(rd(h, at + message, 1), ==, 0x05);
+    g_assert_cmphex(rd(h, at + ssvid, 1), ==, 0x0d);
+    g_assert_cmphex(rd(h, at + ssvid + 4, 4), ==, subsystem);
+    g_assert_cmphex(rd(h, at + 0x100, 4), ==, 0x00020001); /* AER, the last one */
+}
+
+/* A root port in slot 1, a switch behind it: buses 1, 2; 3 and 4 behind its ports. */
+static void switch_init(Host *h)
+{
+    host_init(h);
+    plug(h, "ioh3420,id=rp,chassis=1,slot=5,port=7");
+    plug(h, "x3130-upstream,id=up,bus=rp");
+    plug(h, "xio3130-downstream,id=d0,bus=up,chassis=2,slot=1,port=3");
+    plug(h, "xio3130-downstream,id=d1,bus=up,chassis=2,slot=2");
+    wr(h, cfg(0, 1, 0x18), 4, 4 << 16 | 1 << 8);
+    wr(h, cfg(1, 0, 0x18), 4, 4 << 16 | 2 << 8 | 1);
+    wr(h, cfg(2, 0, 0x18), 4, 3 << 16 | 3 << 8 | 2);
+    wr(h, cfg(2, 1, 0x18), 4, 4 << 16 | 4 << 8 | 2);
+}
+
+static void test_switch(void)
+{
+    Host h;
+    uint32_t word = 1;
+    hwaddr bridges[] = {cfg(0, 1, 0), cfg(1, 0, 0), cfg(2, 1, 0)};
+
+    switch_init(&h);
+    expect_port(&h, cfg(0, 1, 0), 0x34208086, 2, 0x0142, 0x60, 0x40, 0x8086);
+    expect_port(&h, cfg(1, 0, 0), 0x8232104c, 2, 0x0052, 0x70, 0x80, 0);
+    expect_port(&h, cfg(2, 0, 0), 0x8233104c, 1, 0x0162, 0x70, 0x80, 0);
+    g_assert_cmphex(rd(&h, cfg(0, 1, 0x60), 4) & 0xffff00ff, ==, 0x01020005);
+    g_assert_cmphex(rd(&h, cfg(1, 0, 0x70), 4) & 0xffff00ff, ==, 0x00800005);
+    g_assert_cmphex(rd(&h, cfg(0, 1, 0x9c), 4), ==, 0x07000411); /* link */
+    g_assert_cmphex(rd(&h, cfg(0, 1, 0xa0), 4), ==, 0x20110000);
+    g_assert_cmphex(rd(&h, cfg(0, 1, 0xa4), 4), ==, 0x002a007b); /* slot */
+    g_assert_cmphex(rd(&h, cfg(0, 1, 0xa8), 4), ==, 0x004003c0);
+    g_assert_cmphex(rd(&h, cfg(0, 1, 0xb4), 4), ==, 0x00300020);
+    g_assert_cmphex(rd(&h, cfg(1, 0, 0xa4), 4), ==, 0);
+    g_assert_cmphex(rd(&h, cfg(1, 0, 0xb4), 4), ==, 0x00300000);
+    g_assert_cmphex(rd(&h, cfg(2, 0, 0x9c), 4), ==, 0x03000411);
+    g_assert_cmphex(rd(&h, cfg(2, 0, 0xa4), 4), ==, 0x000a007b);
+    g_assert_cmphex(rd(&h, cfg(2, 1, 0xa8), 4), ==, 0x000007c0);
+    expect_error(&h, "pcie-root-port,chassis=2,slot=2", "slot 2 of chassis 2 is taken");
+    expect_error(&h, "x3130-upstream,aer_log_max=129", "The max number of aer log is 128");
+
+    Device *card = plug(&h, "virtio-rng-pci,bus=d1");
+    g_assert_cmphex(rd(&h, cfg(4, 0, 0), 4), ==, 0x10441af4);
+    g_assert_cmphex(rd(&h, cfg(3, 0, 0), 4), ==, UINT32_MAX);
+    g_assert_cmphex(rd(&h, cfg(2, 1, 0xa8), 4), ==, 0x004003c0);
+    g_assert_cmphex(pci_requester_id(pci_core(card)), ==, 0x400);
+    /* A BAR behind three windows, DMA behind three bridges: each is needed. */
+    wr(&h, cfg(4, 0, 0x20), 4, MMIO + 0x100000);
+    wr(&h, cfg(4, 0, 4), 2, CMD_MEMORY | CMD_MASTER);
+    for (unsigned i = 0; i < G_N_ELEMENTS(bridges); i++) {
+        g_assert_cmphex(rd(&h, MMIO + 0x100012, 2), ==, 0xffff);
+        g_assert_cmpint(memory_write(card->dma, 0x100, &word, 4), ==, MEMTX_DECODE_ERROR);
+        wr(&h, bridges[i] + 0x20, 4, 0x40104010);
+        wr(&h, bridges[i] + 4, 2, CMD_MEMORY | CMD_MASTER);
+    }
+    g_assert_cmphex(rd(&h, MMIO + 0x100012, 2), ==, 1);
+    g_assert_cmpint(memory_write(card->dma, 0x100, &word, 4), ==, MEMTX_OK);
+    /* INTA behind the port in slot 1 is INTB of the switch, and INTC at the host's slot 1. */
+    set_irq(pci_core(card), true);
+    g_assert_cmphex(lines(&h), ==, 4);
+    set_irq(pci_core(card), false);
+    /* A reset of the bus before the switch goes on to all that is behind. */
+    test_snapshot(function(&h, 1, 0)->dev);
+    test_snapshot(function(&h, 2, 1)->dev);
+    wr(&h, cfg(0, 1, 0x3e), 2, 0x40);
+    wr(&h, cfg(0, 1, 0x3e), 2, 0);
+    g_assert_cmphex(pci_get16(pci_core(card)->config + 4), ==, 0);
+    g_assert_cmphex(rd(&h, cfg(1, 0, 0x18), 4), ==, 0);
+    host_clear(&h);
+}
+
+/* A slot of a switch, its events by message and by line; then the switch itself is taken out. */
+static void test_switch_hotplug(void)
+{
+    Host h;
+    GError *err = NULL;
+    enum { CTL = 0xa8, STA = 0xaa, LNK = 0xa2 };
+
+    switch_init(&h);
+    for (unsigned i = 0; i < 2; i++) {
+        wr(&h, i ? cfg(1, 0, 4) : cfg(0, 1, 4), 2, CMD_MASTER);
+    }
+    wr(&h, cfg(2, 0, 4), 2, CMD_MASTER);
+    wr(&h, cfg(2, 0, CTL), 2, 0x07c0 | 0x1021); /* button; the link reports nothing */
+    g_assert_cmphex(rd(&h, cfg(2, 0, CTL), 2), ==, 0x07e1);
+    wr(&h, cfg(2, 0, 0x74), 4, BELL + 4);
+    wr(&h, cfg(2, 0, 0x7c), 4, 0x31);
+    wr(&h, cfg(2, 0, 0x72), 2, 1);
+    wr(&h, cfg(2, 0, STA), 2, 0x1ff);
+    OptDict *opts = opt_parse("virtio-rng-pci,bus=d0,id=card", "driver", NULL);
+    g_assert_nonnull(device_add(h.t.m, opts, &err));
+    opt_free(opts);
+    g_assert_cmpstr(h.messages->str, ==, "200:4=31 ");
+    g_assert_cmphex(lines(&h), ==, 0);
+    wr(&h, cfg(2, 0, 0x72), 2, 0);
+    wr(&h, cfg(2, 0, STA), 2, 8);
+    g_assert_cmphex(lines(&h), ==, 2); /* the button still waits */
+    wr(&h, cfg(2, 0, STA), 2, 0x1ff);
+    g_assert_cmphex(lines(&h), ==, 0);
+    wr(&h, cfg(2, 0, CTL), 2, 0x01c0 | 0x21);
+    g_assert_cmphex(rd(&h, cfg(2, 0, LNK), 2), ==, 0x2011);
+    g_assert_cmphex(rd(&h, cfg(2, 0, STA), 2), ==, 0x0050);
+    g_assert_cmphex(rd(&h, cfg(3, 0, 0), 4), ==, 0x10441af4);
+    g_assert_true(device_del(h.t.m, "card", &err));
+    wr(&h, cfg(2, 0, CTL), 2, 0x07c0 | 0x21);
+    run_loop(&h);
+    g_assert_null(device_find(h.t.m, "card"));
+    /* Nothing is plugged into the switch itself. */
+    opts = opt_parse("xio3130-downstream,bus=up,chassis=7", "driver", NULL);
+    g_assert_null(device_add(h.t.m, opts, &err));
+    g_assert_cmpstr(err->message, ==, "Bus 'up' does not support hotplugging");
+    g_clear_error(&err);
+    opt_free(opts);
+    g_assert_true(device_del(h.t.m, "up", &err));
+    wr(&h, cfg(0, 1, CTL), 2, 0x07c0);
+    run_loop(&h);
+    g_assert_null(device_find(h.t.m, "up"));
+    g_assert_null(device_find(h.t.m, "d1"));
+    g_assert_cmphex(rd(&h, cfg(1, 0, 0), 4), ==, UINT32_MAX);
+    plug(&h, "ioh3420,chassis=2,slot=2"); /* that slot is free again */
+    host_clear(&h);
+}
+
 /* ---- a virtio function ---- */
 
 static void test_virtio_window(void)
@@ -596,6 +742,8 @@ int main(int argc, char **argv)
     g_test_add_func("/pci/master", test_master);
     g_test_add_func("/pci/bridge", test_bridge);
     g_test_add_func("/pci/hotplug", test_hotplug);
+    g_test_add_func("/pci/switch", test_switch);
+    g_test_add_func("/pci/switch-hotplug", test_switch_hotplug);
     g_test_add_func("/pci/virtio-window", test_virtio_window);
     return g_test_run();
 }
