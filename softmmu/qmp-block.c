@@ -47,13 +47,7 @@ char *qmp_node_name_new(Qmp *q)
 /* Every node of the disk has a name. */
 static void names_give(Qmp *q, DriveUse *u)
 {
-    BlockNode *top = block_top(u->backend);
-    const char *name = u->row ? opt_get(u->row, "node-name") : NULL;
-
-    if (!top->name && name) {
-        top->name = g_strdup(name);
-    }
-    for (BlockNode *n = top; n; n = n->backing) {
+    for (BlockNode *n = block_top(u->backend); n; n = n->backing) {
         n->name = n->name ? n->name : qmp_node_name_new(q);
         n->file->name = n->file->name ? n->file->name : qmp_node_name_new(q);
     }
@@ -72,9 +66,12 @@ DriveUse *qmp_use_find(Qmp *q, const char *name, GError **err)
     DriveUse *u;
 
     for (unsigned i = 0; (u = qmp_use_at(q, i)); i++) {
+        QmpFilter f = {0};
+
         names_give(q, u);
         if (!g_strcmp0(u->id, name) || !g_strcmp0(u->qdev, name) ||
-            !strcmp(block_top(u->backend)->name, name)) {
+            !strcmp(block_top(u->backend)->name, name) ||
+            (qmp_use_filter(u, &f) && !strcmp(f.name, name))) {
             return u;
         }
     }
@@ -121,23 +118,20 @@ BlockNode *qmp_node_in_chain(BlockNode *n, const char *name, const char *file)
 
 bool qmp_use_is_free(DriveUse *u, GError **err)
 {
-    if (u->closing) {
+    QmpFilter f;
+    bool busy = qmp_use_filter(u, &f);
+
+    if (busy) {
         rhea_error_set(err, "Node '%s' is busy: block device is in use by block job: %s",
-                       block_top(u->backend)->name, qmp_use_job_type(u));
+                       f.shown ? f.name : block_top(u->backend)->name, qmp_use_job_type(u));
     }
-    return !u->closing;
+    return !busy;
 }
 
 /* Nodes that are in no graph any more. */
 void qmp_chain_close(Qmp *q, BlockNode *n)
 {
-    for (BlockNode *at = n; at; at = at->backing) {
-        OptDict *row = at->name ? drive_row_find(qmp_machine(q), at->name) : NULL;
-
-        if (row) {
-            drive_row_release(row);
-        }
-    }
+    drive_chain_release(qmp_machine(q), n);
     node_close(n);
 }
 
@@ -147,17 +141,9 @@ void qmp_names_copy(BlockNode *to, const BlockNode *from)
     for (; to && from; to = to->backing, from = from->backing) {
         g_free(to->name);
         to->name = g_strdup(from->name);
-    }
-}
-
-/* The rows of a chain belong to it. */
-void qmp_rows_take(Qmp *q, const BlockNode *n)
-{
-    for (; n; n = n->backing) {
-        OptDict *row = n->name ? drive_row_find(qmp_machine(q), n->name) : NULL;
-
-        if (row) {
-            drive_row_take(row);
+        if (to->file && from->file) {
+            g_free(to->file->name);
+            to->file->name = g_strdup(from->file->name);
         }
     }
 }
@@ -254,7 +240,7 @@ static void add_image(GString *s, BlockNode *n)
     g_string_append_c(s, '}');
 }
 
-static void add_children(GString *s, const BlockNode *n)
+static void add_children(GString *s, const BlockNode *n, const QmpFilter *f)
 {
     const struct {
         const char *name;
@@ -265,7 +251,8 @@ static void add_children(GString *s, const BlockNode *n)
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
         if (rows[i].node && rows[i].node->name) {
             json_comma(s);
-            json_add(s, "{'child': %s, 'node-name': %s}", rows[i].name, rows[i].node->name);
+            json_add(s, "{'child': %s, 'node-name': %s}", rows[i].name,
+                     f && rows[i].node == f->below ? f->name : rows[i].node->name);
         }
     }
     g_string_append_c(s, ']');
@@ -297,25 +284,56 @@ static void add_qdev(GString *s, const DriveUse *u)
     }
 }
 
-static void add_node(GString *s, BlockNode *n, bool writeback)
+/* What is the same of a node and of a filter above it, up to the image. */
+static void add_node_head(GString *s, const BlockNode *n, const char *name, const char *driver,
+                          uint64_t depth, bool read_only, bool writeback)
 {
-    uint64_t depth = 0;
-
-    for (BlockNode *b = n->backing; b; b = b->backing) {
-        depth++;
-    }
     json_add(s,
              "{'iops_rd': 0, 'detect_zeroes': 'off', 'active': true, 'iops_wr': 0, 'ro': %b, "
              "'node-name': %s, 'backing_file_depth': %u, 'drv': %s, 'iops': 0, 'bps_wr': 0, "
              "'write_threshold': 0, 'encrypted': false, 'bps': 0, 'bps_rd': 0, 'cache': "
              "{'no-flush': %b, 'direct': %b, 'writeback': %b}, 'file': %s, 'image': ",
-             n->read_only, n->name, depth, n->drv->name, (n->file ? n->file : n)->host.no_flush,
+             read_only, name, depth, driver, (n->file ? n->file : n)->host.no_flush,
              (n->file ? n->file : n)->host.direct_fd > 0, writeback, n->filename);
+}
+
+/* How many nodes are below it, with the filter f, if it is among them. */
+static uint64_t depth_of(const BlockNode *n, const QmpFilter *f)
+{
+    uint64_t depth = 0;
+
+    for (const BlockNode *b = n->backing; b; b = b->backing) {
+        depth += f && b == f->below ? 2 : 1;
+    }
+    return depth;
+}
+
+static void add_filter(GString *s, const QmpFilter *f, bool writeback)
+{
+    BlockNode *n = f->below;
+
+    add_node_head(s, n, f->name, f->driver, depth_of(n, NULL) + 1, f->read_only, writeback);
+    json_add(s,
+             "{'virtual-size': %u, 'filename': %s, 'format': %s, 'actual-size': %u, "
+             "'dirty-flag': false, 'backing-image': ",
+             n->size, n->filename, f->driver, node_disk_size(n));
+    add_image(s, n);
+    json_add(s, "}, 'children': [");
+    if (f->target) {
+        json_add(s, "{'child': 'target', 'node-name': %s}, ", f->target);
+    }
+    json_add(s, "{'child': %s, 'node-name': %s}]}", f->child, n->name);
+}
+
+/* f: a filter, which may be among the nodes below; or NULL. */
+static void add_node(GString *s, BlockNode *n, const QmpFilter *f, bool writeback)
+{
+    add_node_head(s, n, n->name, n->drv->name, depth_of(n, f), n->read_only, writeback);
     add_image(s, n);
     if (n->backing) {
         json_add(s, ", 'backing_file': %s", n->backing->filename);
     }
-    add_children(s, n);
+    add_children(s, n, f);
     add_bitmaps(s, n);
     g_string_append_c(s, '}');
 }
@@ -326,6 +344,9 @@ static bool cmd_query_block(Qmp *q, OptDict *a, GString *out, GError **err)
 
     g_string_append_c(out, '[');
     for (unsigned i = 0; (u = qmp_use_at(q, i)); i++) {
+        QmpFilter f;
+        bool filter = qmp_use_filter(u, &f), writeback = block_is_writeback(u->backend);
+
         names_give(q, u);
         json_comma(out);
         json_add(out,
@@ -335,7 +356,11 @@ static bool cmd_query_block(Qmp *q, OptDict *a, GString *out, GError **err)
                  : u->error == ENOSPC ? "nospace"
                                       : "failed",
                  u->id ? u->id : "");
-        add_node(out, block_top(u->backend), block_is_writeback(u->backend));
+        if (filter && f.shown) {
+            add_filter(out, &f, writeback);
+        } else {
+            add_node(out, block_top(u->backend), filter && f.named ? &f : NULL, writeback);
+        }
         add_qdev(out, u);
         g_string_append_c(out, '}');
     }
@@ -349,12 +374,19 @@ static bool cmd_query_nodes(Qmp *q, OptDict *a, GString *out, GError **err)
 
     g_string_append_c(out, '[');
     for (unsigned i = 0; (u = qmp_use_at(q, i)); i++) {
+        QmpFilter f;
+        bool filter = qmp_use_filter(u, &f);
+
         names_give(q, u);
+        if (filter) {
+            json_comma(out);
+            add_filter(out, &f, true);
+        }
         for (BlockNode *n = block_top(u->backend); n; n = n->backing) {
             json_comma(out);
-            add_node(out, n, true);
+            add_node(out, n, filter ? &f : NULL, true);
             json_comma(out);
-            add_node(out, n->file, true);
+            add_node(out, n->file, NULL, true);
         }
     }
     g_string_append_c(out, ']');
@@ -368,6 +400,8 @@ static bool cmd_query_blockstats(Qmp *q, OptDict *a, GString *out, GError **err)
     g_string_append_c(out, '[');
     for (unsigned i = 0; (u = qmp_use_at(q, i)); i++) {
         BlockStats s;
+        QmpFilter f;
+        bool filter = qmp_use_filter(u, &f) && f.shown;
 
         names_give(q, u);
         block_stats(u->backend, &s);
@@ -386,7 +420,7 @@ static bool cmd_query_blockstats(Qmp *q, OptDict *a, GString *out, GError **err)
             "'invalid_rd_operations': 0, 'invalid_wr_operations': 0, "
             "'invalid_flush_operations': 0, 'invalid_unmap_operations': 0, 'account_invalid': "
             "false, 'account_failed': false, 'timed_stats': [], 'wr_highest_offset': 0}",
-            u->id ? u->id : "", block_top(u->backend)->name, s.bytes[BLOCK_READ],
+            u->id ? u->id : "", filter ? f.name : block_top(u->backend)->name, s.bytes[BLOCK_READ],
             s.bytes[BLOCK_WRITE] + s.bytes[BLOCK_WRITE_ZEROES], s.bytes[BLOCK_DISCARD],
             s.operations[BLOCK_READ], s.operations[BLOCK_WRITE] + s.operations[BLOCK_WRITE_ZEROES],
             s.operations[BLOCK_DISCARD], s.operations[BLOCK_FLUSH]);
@@ -435,7 +469,7 @@ static bool cmd_blockdev_del(Qmp *q, OptDict *a, GString *out, GError **err)
         rhea_error_set(err, "Failed to find node with node-name='%s'", name);
         return false;
     }
-    if (drive_row_taken(row)) {
+    if (drive_row_taken(m, row)) {
         rhea_error_set(err, "Node %s is in use", name);
         return false;
     }
@@ -466,7 +500,7 @@ static bool reopen_one(Qmp *q, const OptDict *a, GError **err)
     g_ptr_array_find(m->blockdevs, row, &at);
     g_ptr_array_index(m->blockdevs, at) = now;
     bool good = config_blockdev(m, now, err);
-    if (good && drive_row_taken(row)) {
+    if (good && drive_row_taken(m, row)) {
         const char *key, *value;
 
         for (unsigned i = 0; good && opt_at(now, i, &key, &value); i++) {

@@ -34,8 +34,6 @@ BlockNode *qmp_node_in_chain(BlockNode *n, const char *name, const char *file);
 bool qmp_use_is_free(DriveUse *u, GError **err);
 /* Nodes that are in no graph any more. */
 void qmp_chain_close(Qmp *q, BlockNode *n);
-/* The rows of a chain belong to it. */
-void qmp_rows_take(Qmp *q, const BlockNode *n);
 /* A chain that was opened again has the names of the one it stands for. */
 void qmp_names_copy(BlockNode *to, const BlockNode *from);
 /* A row of Machine.blockdevs of an image in a file; NULL and *err. */
@@ -51,6 +49,20 @@ extern const QmpCommand qmp_job_commands[];
 void qmp_jobs_end(Qmp *q);
 /* The type of the job that has the disk. */
 const char *qmp_use_job_type(const DriveUse *u);
+/*
+ * What sees the guest's requests for a job, as the protocol knows it: a node above `below`, which
+ * is the topmost one but for a commit below it. Here there is no such node, only its name.
+ */
+typedef struct QmpFilter {
+    const char *name, *driver, *child; /* child: how the node below is called */
+    BlockNode *below;
+    const char *target; /* of a backup: a child, too; or NULL */
+    bool named;         /* by the user */
+    bool shown;         /* it counts as the disk's topmost node */
+    bool read_only;
+} QmpFilter;
+/* False: no job is at the disk. */
+bool qmp_use_filter(const DriveUse *u, QmpFilter *f);
 /*
  * A backup in three steps: it exists, and is of this moment, all within block_quiesce() of its
  * disk; then it starts, or never was.

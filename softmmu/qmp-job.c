@@ -35,6 +35,8 @@ struct QmpJob {
     bool own_row;      /* nobody named it */
     BlockNode *top, *base, *old;
     char *backing_file;
+    char *filter; /* the name of its filter */
+    bool filter_named;
     bool auto_finalize, auto_dismiss, ready, ended, pending, paused, gone;
     /* Of a backup by a bitmap: that, and what it was when the backup began. */
     DirtyBitmap *bitmap, *begun;
@@ -178,7 +180,6 @@ static void row_drop(QmpJob *j)
             qmp_row_remove(j->q, j->row);
         }
         j->row = NULL;
-        qmp_rows_take(j->q, block_top(j->use->backend)); /* the base of a commit is still there */
     }
 }
 
@@ -246,7 +247,6 @@ static void commit_finish(void *opaque)
     BlockNode *gone = above->backing;
     above->backing = j->target;
     qmp_chain_close(j->q, gone);
-    qmp_rows_take(j->q, block_top(j->use->backend));
     j->target = NULL;
 }
 
@@ -264,6 +264,7 @@ static void job_clear(gpointer opaque)
     }
     g_free(j->id);
     g_free(j->backing_file);
+    g_free(j->filter);
 }
 
 /* The bitmap gets back what the target did not get. */
@@ -329,7 +330,6 @@ static void job_settle(QmpJob *j)
             drive_row_release(row);
         }
         qmp_chain_close(j->q, j->old);
-        qmp_rows_take(j->q, block_top(u->backend));
         j->old = j->target = NULL;
     }
     node_close(j->target);
@@ -502,6 +502,29 @@ const char *qmp_use_job_type(const DriveUse *u)
     return ((QmpJob *)u->opaque)->type;
 }
 
+bool qmp_use_filter(const DriveUse *u, QmpFilter *f)
+{
+    static const char *const drivers[] = {[JOB_MIRROR] = "mirror_top",
+                                          [JOB_BACKUP] = "copy-before-write",
+                                          [JOB_STREAM] = "copy-on-read",
+                                          [JOB_COMMIT] = "commit_top"};
+    const QmpJob *j = u->closing ? u->opaque : NULL;
+
+    if (j) {
+        bool commit = j->kind == JOB_COMMIT, backup = j->kind == JOB_BACKUP;
+
+        *f = (QmpFilter){.name = j->filter,
+                         .driver = drivers[j->kind],
+                         .child = backup || j->kind == JOB_STREAM ? "file" : "backing",
+                         .below = commit ? j->top : block_top(u->backend),
+                         .target = backup ? j->target->name : NULL,
+                         .named = j->filter_named,
+                         .shown = !commit && (backup || j->filter_named),
+                         .read_only = commit};
+    }
+    return j;
+}
+
 /* ---- jobs: their beginnings ---- */
 
 typedef struct NewJob {
@@ -528,6 +551,25 @@ static bool id_check(Qmp *q, const char *id, GError **err)
         return true;
     }
     return false;
+}
+
+/* filter-node-name, or a name that nobody has. */
+static char *filter_name(Qmp *q, OptDict *a, JobKind kind, GError **err)
+{
+    const char *name = opt_get(a, "filter-node-name");
+    const char *where = kind == JOB_BACKUP || kind == JOB_STREAM ? "Could not create node: " : "";
+
+    if (!name) {
+        return qmp_node_name_new(q);
+    }
+    if (!opt_check_id(name, NULL)) {
+        rhea_error_set(err, "%sInvalid node-name: '%s'", where, name);
+    } else if (drive_row_find(qmp_machine(q), name) || qmp_node_find(q, name, NULL, NULL)) {
+        rhea_error_set(err, "%sDuplicate nodes with node-name='%s'", where, name);
+    } else {
+        return g_strdup(name);
+    }
+    return NULL;
 }
 
 /* What to do on errors; "auto" is for a full storage. on-error is for both sides. */
@@ -609,7 +651,10 @@ static QmpJob *job_make(Qmp *q, OptDict *a, const NewJob *n, GError **err)
     policy_take(a, "on-error", &o.on_target_error);
     policy_take(a, "on-source-error", &o.on_source_error);
     policy_take(a, "on-target-error", &o.on_target_error);
-    if (!refuse(q, a, n, err) && id_check(q, id, err) && qmp_arg_u64(a, "speed", &o.speed, err) &&
+    j->filter = filter_name(q, a, n->kind, err);
+    j->filter_named = opt_get(a, "filter-node-name");
+    if (j->filter && !refuse(q, a, n, err) && id_check(q, id, err) &&
+        qmp_arg_u64(a, "speed", &o.speed, err) &&
         qmp_arg_u64(a, "granularity", &o.granularity, err)) {
         j->job = job_new(&o, err);
     }
@@ -731,6 +776,7 @@ static bool target_open(Qmp *q, OptDict *a, NewJob *n, bool make, GError **err)
     }
     if (n->target) {
         n->target->name = g_strdup(name);
+        drive_names_give(qmp_machine(q), n->target, n->row);
     }
     return n->target;
 }
@@ -922,7 +968,7 @@ static const char *file_of(Qmp *q, OptDict *a, GError **err)
 
     if (name && !row) {
         rhea_error_set(err, "Cannot find device='%s' nor node-name='%s'", name, name);
-    } else if (row && drive_row_taken(row)) {
+    } else if (row && drive_row_taken(qmp_machine(q), row)) {
         rhea_error_set(err, "Node '%s' is in use", name);
         row = NULL;
     } else if (!name && !path) {

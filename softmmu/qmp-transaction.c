@@ -65,6 +65,7 @@ static bool overlay_put(Action *x, GError **err)
         return false;
     }
     n->name = g_strdup(opt_get(x->row, "node-name"));
+    drive_names_give(qmp_machine(x->q), n, x->row);
     x->was_enabled = old->read_only;
     old->read_only = true;
     n->backing = old;
@@ -141,7 +142,8 @@ static bool snapshot(Action *x, GError **err)
         return false;
     }
     x->row = drive_row_find(qmp_machine(x->q), name);
-    if (!x->row || drive_row_taken(x->row) || g_strcmp0(opt_get(x->row, "driver"), "qcow2")) {
+    if (!x->row || drive_row_taken(qmp_machine(x->q), x->row) ||
+        g_strcmp0(opt_get(x->row, "driver"), "qcow2")) {
         rhea_error_set(
             err, x->row ? "Node '%s' cannot be an overlay" : "Cannot find node-name='%s'", name);
         return false;

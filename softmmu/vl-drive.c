@@ -10,6 +10,7 @@
  * if=pflash is the board's; if=none waits for a -device that names it. Main thread, before the
  * board. Test: tests/cli/
  */
+#include "io/drive.h"
 #include "io/nbd.h"
 #include "io/node.h"
 #include "io/throttle.h"
@@ -684,7 +685,7 @@ static bool node_key_known(const char *key)
                                        "copy-on-read",
                                        NULL};
     return g_strv_contains(keys, g_str_has_prefix(key, "file.") ? key + 5 : key) ||
-           nbd_key_known(key) || qcow2_key_known(key);
+           nbd_key_known(key) || qcow2_key_known(key) || g_str_has_prefix(key, DRIVE_CHILD_NAME);
 }
 
 /* What is said of the file below counts for the image, unless the image says otherwise. */
@@ -716,6 +717,7 @@ static bool node_filter(Machine *m, OptDict *d, GError **err)
         rhea_error_set(err, "Cannot find device='' nor node-name='%s'", child);
         return false;
     }
+    g_autoptr(OptDict) children = opt_below(d, DRIVE_CHILD_NAME, true); /* below's are its own */
     for (unsigned i = 0; opt_at(below, i, &key, &value); i++) {
         if (strcmp(key, "node-name") && strcmp(key, "id") && strcmp(key, "file") &&
             !opt_get(d, key)) {
@@ -741,7 +743,7 @@ static bool node_special(Machine *m, OptDict *d, GError **err)
     const char *key, *value;
 
     for (unsigned i = 0; opt_at(d, i, &key, &value); i++) {
-        if (!g_strv_contains(common, key)) {
+        if (!g_strv_contains(common, key) && !g_str_has_prefix(key, DRIVE_CHILD_NAME)) {
             opt_set(sub, key, value);
         }
     }
@@ -767,8 +769,8 @@ static bool node_prepare(Machine *m, OptDict *d, GError **err)
     const char *key, *value, *path = NULL;
     g_autofree char *url = NULL;
 
-    filter_lift(d);
     const char *driver = opt_get(d, "driver"), *name = opt_get(d, "node-name");
+
     if (!driver || !name) {
         rhea_error_set(err, "Parameter '%s' is missing", driver ? "node-name" : "driver");
         return false;
@@ -878,6 +880,32 @@ static bool node_backing(Machine *m, OptDict *d, GError **err)
     return true;
 }
 
+/* What children are called stays known, however the row is written down: DRIVE_CHILD_NAME. */
+static void children_note(Machine *m, OptDict *d)
+{
+    static const char *const children[] = {"file", "backing", "data-file", NULL};
+    g_autoptr(OptDict) names = opt_new();
+    const char *key, *value;
+
+    for (unsigned i = 0; opt_at(d, i, &key, &value); i++) {
+        const char *dot = strrchr(key, '.');
+        const char *last = dot ? dot + 1 : key;
+        bool inside = dot && !strcmp(last, "node-name");
+
+        if (inside || (g_strv_contains(children, last) && value && node_find(m, value))) {
+            g_autofree char *path = inside ? g_strndup(key, dot - key) : g_strdup(key);
+
+            opt_set(names, path, value);
+        }
+    }
+    opt_copy(d, DRIVE_CHILD_NAME, names);
+    for (unsigned i = 0; opt_at(names, i, &key, &value); i++) {
+        g_autofree char *full = g_strconcat(key, ".node-name", NULL);
+
+        opt_remove(d, full);
+    }
+}
+
 bool config_blockdev(Machine *m, OptDict *d, GError **err)
 {
     const char *name = opt_get(d, "node-name");
@@ -887,6 +915,8 @@ bool config_blockdev(Machine *m, OptDict *d, GError **err)
         rhea_error_set(err, "Duplicate nodes with node-name='%s'", name);
         return false;
     }
+    filter_lift(d);
+    children_note(m, d);
     return node_backing(m, d, err) && node_prepare(m, d, err);
 }
 

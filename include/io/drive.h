@@ -40,8 +40,15 @@ void drives_settle(Machine *m);
  * drive_row_release(). */
 struct BlockNode *drive_node_open(Machine *m, const char *name, OptDict **row, GError **err);
 OptDict *drive_row_find(Machine *m, const char *node_name);
-bool drive_row_taken(const OptDict *row);
+/* A device or a job has it, or it is below such a node. */
+bool drive_row_taken(Machine *m, const OptDict *row);
 void drive_row_take(OptDict *row);
 void drive_row_release(OptDict *row);
+/* Nodes below n have the names that rows give them: those of the row, or of rows it names. */
+void drive_names_give(Machine *m, struct BlockNode *n, OptDict *row);
+/* Rows of a chain that is in no graph any more are nobody's. */
+void drive_chain_release(Machine *m, const struct BlockNode *n);
+/* Key of the name of a child, by its path ("backing.file") in the row. */
+#define DRIVE_CHILD_NAME "#name."
 
 #endif

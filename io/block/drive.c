@@ -4,6 +4,7 @@
 #include "io/drive.h"
 
 #include "io/iothread.h"
+#include "io/node.h"
 #include "io/throttle.h"
 
 #include <string.h>
@@ -29,9 +30,32 @@ OptDict *drive_row_find(Machine *m, const char *node_name)
     return find_in(m->blockdevs, "node-name", node_name);
 }
 
-bool drive_row_taken(const OptDict *row)
+/* A node of the chain, or a file of one. */
+static bool chain_has(const BlockNode *n, const char *name)
 {
-    return opt_get(row, TAKEN);
+    for (; n; n = n->backing) {
+        const BlockNode *own[] = {n, n->file, n->data};
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(own); i++) {
+            if (own[i] && !g_strcmp0(own[i]->name, name)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool drive_row_taken(Machine *m, const OptDict *row)
+{
+    const char *name = opt_get(row, "node-name");
+    bool taken = opt_get(row, TAKEN);
+
+    for (unsigned i = 0; !taken && name && m->drive_uses && i < m->drive_uses->len; i++) {
+        const DriveUse *u = g_ptr_array_index(m->drive_uses, i);
+
+        taken = chain_has(block_top(u->backend), name);
+    }
+    return taken;
 }
 
 void drive_row_take(OptDict *row)
@@ -45,6 +69,46 @@ void drive_row_release(OptDict *row)
     opt_remove(row, TAKEN);
 }
 
+static const char *child_name(BlockNode *n, const OptDict *row, const char *path, const char *child)
+{
+    g_autofree char *key = g_strconcat(DRIVE_CHILD_NAME, path, child, NULL);
+    const char *name = opt_get(row, key);
+
+    if (n && !n->name) {
+        n->name = g_strdup(name);
+    }
+    return name;
+}
+
+void drive_names_give(Machine *m, BlockNode *n, OptDict *row)
+{
+    g_autofree char *path = g_strdup("");
+
+    while (n && row) {
+        child_name(n->file, row, path, "file");
+        child_name(n->data, row, path, "data-file");
+        const char *name = child_name(n->backing, row, path, "backing");
+        OptDict *below = name ? drive_row_find(m, name) : NULL;
+        char *longer = g_strconcat(below ? "" : path, below ? "" : "backing.", NULL);
+
+        g_free(path);
+        path = longer;
+        row = below ? below : row;
+        n = n->backing;
+    }
+}
+
+void drive_chain_release(Machine *m, const BlockNode *n)
+{
+    for (; n; n = n->backing) {
+        OptDict *row = n->name ? drive_row_find(m, n->name) : NULL;
+
+        if (row) {
+            drive_row_release(row);
+        }
+    }
+}
+
 struct BlockNode *drive_node_open(Machine *m, const char *name, OptDict **row, GError **err)
 {
     OptDict *o = drive_row_find(m, name);
@@ -53,7 +117,7 @@ struct BlockNode *drive_node_open(Machine *m, const char *name, OptDict **row, G
         rhea_error_set(err, "Cannot find device='%s' nor node-name='%s'", name, name);
         return NULL;
     }
-    if (drive_row_taken(o)) {
+    if (drive_row_taken(m, o)) {
         rhea_error_set(err, "Node '%s' is in use", name);
         return NULL;
     }
@@ -113,6 +177,7 @@ void drive_close(Machine *m, BlockBackend *b)
     if (u && u->closing) {
         u->closing(u);
     }
+    drive_chain_release(m, block_top(b));
     block_close(b);
     if (u) {
         if (u->row) {
@@ -144,7 +209,7 @@ BlockBackend *drive_open(Machine *m, const char *id, bool share, OptDict **opts,
         rhea_error_set(err, "can't find value '%s'", id);
         return NULL;
     }
-    if (opt_get(o, TAKEN)) {
+    if (drive_row_taken(m, o)) {
         rhea_error_set(err, "Drive '%s' is already in use by another device", id);
         return NULL;
     }
@@ -152,6 +217,12 @@ BlockBackend *drive_open(Machine *m, const char *id, bool share, OptDict **opts,
     opt_set(o, DRIVE_SHARE_RW, share ? "on" : "off");
     for (unsigned i = 0; i < G_N_ELEMENTS(place); i++) {
         opt_mark_used(o, place[i]);
+    }
+    const char *key, *value;
+    for (unsigned i = 0; opt_at(o, i, &key, &value); i++) {
+        if (g_str_has_prefix(key, DRIVE_CHILD_NAME)) {
+            opt_mark_used(o, key);
+        }
     }
     *opts = o;
     const char *group = opt_take(o, "throttle-group");
@@ -167,6 +238,10 @@ BlockBackend *drive_open(Machine *m, const char *id, bool share, OptDict **opts,
         throttle_unref(g);
     }
     if (b) {
+        BlockNode *top = block_top(b);
+
+        top->name = top->name ? top->name : g_strdup(opt_get(o, "node-name"));
+        drive_names_give(m, top, o);
         use_add(m, id, o, b);
     }
     return b;

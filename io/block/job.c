@@ -51,6 +51,7 @@ struct Job {
     GArray *writes; /* Range: the guest's, under way */
     bool gate;      /* the guest's writes wait */
     uint8_t *buf;
+    bool moved; /* stream, commit: the piece was no hole. The job's thread's. */
 };
 
 /* ---- pieces ---- */
@@ -107,6 +108,7 @@ static int commit_out(Job *j, Range r, uint8_t *buf, bool *write)
         *write = false;
         ret = node_status_chain(j->o.source, j->o.base, at, end - at, &e, NULL, NULL);
         if (ret == 0 && e.allocated) {
+            j->moved = true;
             ret = transfer(j->o.source, j->o.target, at, &e, buf, write);
         }
     }
@@ -133,6 +135,7 @@ static int stream_in(Job *j, Range r, uint8_t *buf, bool *write)
         }
         e.len = below.len;
         if (below.allocated) {
+            j->moved = true;
             ret = transfer(to->backing, to, at, &below, buf, write);
         }
     }
@@ -178,11 +181,11 @@ static bool point(Job *j)
     return go;
 }
 
-/* A piece is done: the limit and the progress count it. */
-static void count(Job *j, uint64_t len, bool progress)
+/* A piece is done: the limit and the progress count it, if they are to. */
+static void count(Job *j, uint64_t len, bool progress, bool limit)
 {
     g_mutex_lock(&j->lock);
-    if (j->o.speed) {
+    if (j->o.speed && limit) {
         j->next = MAX(j->next, g_get_monotonic_time()) + (double)len / j->o.speed * USEC;
     }
     j->done += progress ? len : 0;
@@ -561,7 +564,7 @@ static int mirror_run(Job *j)
             if (!granule_mirror(j, i, j->buf, true)) {
                 break;
             }
-            count(j, granule(j, i).len, false);
+            count(j, granule(j, i).len, false, true);
         }
     }
     return early(j);
@@ -586,7 +589,7 @@ static int backup_run(Job *j)
         if (granule_save(j, i, j->buf, true) < 0) {
             return early(j);
         }
-        count(j, granule(j, i).len, false);
+        count(j, granule(j, i).len, false, true);
     }
     return j->o.sync == JOB_SYNC_NONE ? early(j) : flush_all(j, j->o.target);
 }
@@ -626,6 +629,7 @@ static int fill_run(Job *j)
         if (!point(j)) {
             return early(j);
         }
+        j->moved = false;
         int ret = granule_alone(j, i, stream ? stream_in : commit_out, &write);
         if (ret < 0 && stream && j->o.on_source_error == JOB_ON_ERROR_IGNORE) {
             lost = lost < 0 ? lost : ret;
@@ -639,7 +643,7 @@ static int fill_run(Job *j)
             i--;
             continue;
         }
-        count(j, granule(j, i).len, true);
+        count(j, granule(j, i).len, true, j->moved);
     }
     return lost < 0 ? lost : flush_all(j, stream ? j->o.source : j->o.target);
 }

@@ -16,6 +16,7 @@
   qmp/backup        blockdev-backup: the disk of the moment when it began; pause, resume, speed, finalize, dismiss
   qmp/chain         blockdev-snapshot-sync, block-stream, block-commit of an image within and of the active one
   qmp/incremental   dirty bitmaps, backups by them, copy-mode=write-blocking
+  qmp/graph         names of nodes, and of jobs' filters
   qmp/resize        block_resize, blockdev-add, blockdev-del, queries
   qmp/watchdog      each action of a watchdog
   qmp/io_error      BLOCK_IO_ERROR and what the guest sees, by werror and rerror; cont
@@ -537,6 +538,92 @@ class Disks(Stopped):
             raise Failure(f'BLOCK_JOB_ERROR: {got}')
 
 
+CHAIN = [x for n, name in enumerate(('base', 'mid', 'top'))
+         for x in ('-blockdev', f'driver=file,node-name=f{name},filename=@DIR/{name}', '-blockdev',
+                   f'driver=qcow2,node-name={name},file=f{name}' + (f',backing={("base", "mid")[n - 1]}' if n else ''))]
+
+
+class Chain(Disks):
+    """Three images on each other, whose nodes and files have names; the lower two hold data, and `t` is for copies."""
+
+    def __init__(self, name):
+        super().__init__(name, *CHAIN[2:], '-blockdev', 'driver=file,node-name=t,filename=@DIR/t', hd=(
+            *CHAIN[:2], '-device', 'virtio-scsi-pci,id=s', '-device', 'scsi-hd,drive=top,id=sd'))
+
+    def files(self):
+        super().files()
+        tool('convert', '-O', 'qcow2', self.path('d'), self.path('base'))
+        pattern(self.path('d'), seed=7)
+        tool('convert', '-O', 'qcow2', '-B', self.path('base'), '-F', 'qcow2', self.path('d'), self.path('mid'))
+        tool('create', '-q', '-f', 'qcow2', '-b', self.path('mid'), '-F', 'qcow2', self.path('top'))
+        with open(self.path('t'), 'wb') as f:
+            f.truncate(SMALL)
+
+    def nodes(self):
+        return {n['node-name']: n for n in self.q.do('query-named-block-nodes')}
+
+
+def graph():
+    """Nodes have the names that they were given, and jobs the filters."""
+    with Chain('graph') as m:
+        q = m.q
+        names = {'top', 'mid', 'base', 'ftop', 'fmid', 'fbase'}
+        if set(m.nodes()) != names:
+            raise Failure(f'nodes: {m.nodes().keys()}')
+        for name in 'mid', 'fbase':
+            q.error('GenericError', 'is in use', 'blockdev-del', node_name=name)
+        q.error('GenericError', "Node 'base' is in use", 'blockdev-mirror', device='top', job_id='j', target='base', sync='full')
+        # Of each job: its filter's driver, the child below it, and whether a disk is called by a filter without a name.
+        for verb, more, driver, child, below, shown in (
+                ('blockdev-mirror', {'target': 't', 'sync': 'full'}, 'mirror_top', 'backing', 'top', False),
+                ('blockdev-backup', {'target': 't', 'sync': 'full'}, 'copy-before-write', 'file', 'top', True),
+                ('block-commit', {'base_node': 'base'}, 'mirror_top', 'backing', 'top', False),
+                ('block-commit', {'top_node': 'mid'}, 'commit_top', 'backing', 'mid', False),
+                ('block-stream', {}, 'copy-on-read', 'file', 'top', False)):
+            for named in False, True:
+                args = dict(device='sd', job_id='j', speed=1, **more)
+                for bad, words in ('mid', "Duplicate nodes with node-name='mid'"), ('#f', "Invalid node-name: '#f'"):
+                    q.error('GenericError', words, verb, filter_node_name=bad, **args)
+                q.do(verb, **args, **({'filter_node_name': 'filter'} if named else {}))
+                (name,) = set(m.nodes()) - names
+                f = m.nodes()[name]
+                children = {c['child']: c['node-name'] for c in f['children']}
+                if f['drv'] != driver or children.pop(child) != below or children not in ({}, {'target': 't'}):
+                    raise Failure(f'{verb}: {f}')
+                if named and name != 'filter' or not named and not name.startswith('#block'):
+                    raise Failure(f'{verb}: a filter {name}')
+                top = q.do('query-block')[0]['inserted']
+                want = name if below == 'top' and (shown or named) else 'top'
+                stats = q.do('query-blockstats')[0]['node-name']
+                if top['node-name'] != want or stats != want:
+                    raise Failure(f'{verb}: {top["node-name"]} and {stats} for {want}')
+                if below == 'mid' and m.nodes()['top']['children'][1]['node-name'] != name:
+                    raise Failure(f'{verb}: {m.nodes()["top"]}')
+                q.error('GenericError', f"Node '{want}' is busy", 'block_resize', node_name=want, size=SMALL)
+                q.do('block-job-cancel', device='j', force=True)
+                q.event('BLOCK_JOB_CANCELLED', device='j')
+                if set(m.nodes()) != names:
+                    raise Failure(f'{verb}: then {m.nodes().keys()}')
+        # By the names of its nodes, the chain gets shorter; those that are left out are free.
+        q.do('block-commit', device='top', job_id='j', top_node='mid', base_node='base', filter_node_name='filter')
+        q.event('BLOCK_JOB_COMPLETED', device='j')
+        if set(m.nodes()) != {'top', 'base', 'ftop', 'fbase'}:
+            raise Failure(f'after the commit: {m.nodes().keys()}')
+        q.do('blockdev-del', node_name='mid')
+        q.error('GenericError', 'is in use', 'blockdev-del', node_name='base')
+        # What holds nothing takes no time.
+        q.do('block-stream', device='top', job_id='j')
+        q.event('BLOCK_JOB_COMPLETED', device='j')
+        q.do('blockdev-snapshot-sync', node_name='top', snapshot_file=m.path('more'), snapshot_node_name='more')
+        q.do('block-commit', device='more', job_id='j', speed=1, filter_node_name='filter')
+        q.event('BLOCK_JOB_READY', device='j')
+        q.do('block-job-complete', device='j')
+        q.event('BLOCK_JOB_COMPLETED', device='j')
+        q.do('device_del', id='sd')
+        for name in 'top', 'base':
+            q.do('blockdev-del', node_name=name)
+
+
 def policies():
     with Disks('policies') as m:
         q = m.q
@@ -1035,5 +1122,5 @@ def locks():
 
 def collect():
     return [Test('qmp/' + f.__name__, f, 2 if f in (mirror, backup, chain, resize, incremental, io_error) else 1, 60)
-            for f in (stream, session, monitor, machine, events, policies, leave, transaction, images, mirror, backup, chain, resize,
+            for f in (stream, session, monitor, machine, events, policies, leave, transaction, images, graph, mirror, backup, chain, resize,
                       incremental, watchdog, io_error, still, full, locks)]
