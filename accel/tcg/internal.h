@@ -80,12 +80,17 @@ typedef struct CodeCache {
     unsigned n_chunks, mapped, max_chunks; /* in use; mapped; at most. unit_lock. Chunk 0 holds
                                               the thunks */
     unsigned begun;                        /* of these, so many were used at some time */
+    unsigned limit;                        /* so many may hold code, with chunk 0 */
     Chunk *chunks;
     uint32_t *gone;        /* 1 << UNIT_GONE_BITS: of units that were retired, by hash */
     unsigned made, remade; /* since a chunk was last taken; of these so many had been retired */
     uint64_t order;
     uint64_t retirements; /* atomic: of all chunks so far */
     unsigned emptied;     /* exclusive section: how often a chunk was emptied in one */
+    /* cache_idle(), host times in ns */
+    int64_t idle_next; /* atomic: it does nothing before */
+    int64_t idle_since, idle_cpu;
+    bool idle;
 } CodeCache;
 
 /* -accel tcg,cache=DIR: saved.c */
@@ -281,6 +286,13 @@ bool page_try_unmark(Accel *a, ram_addr ra);
 void units_invalidate(Accel *a, ram_addr ra, uint64_t len);
 /* Exclusive section only: see to it that a chunk is free. */
 void cache_empty_chunk(Accel *a);
+/* Give back the memory of one piece of the oldest code if more than `keep` chunks hold some. False:
+ * there is nothing to give back. Code of a vCPU that is in its epoch still goes with a later call.
+ */
+bool cache_trim(Accel *a, unsigned keep);
+/* The calling vCPU is about to sleep: while the whole program does next to nothing, the cache is
+ * cut back to half of what it begins with, some of it each time. */
+void cache_idle(Accel *a);
 /* Before a vCPU's epoch goes on: chunks were retired, its jump cache forgets them. */
 void cache_forget_retired(CPU *cpu);
 

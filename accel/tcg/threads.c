@@ -451,6 +451,7 @@ static void sleep_on(CPU *cpu, bool (*awake)(Accel *a, CPU *cpu), gint64 deadlin
 {
     TcgCpu *tc = cpu->tcg;
 
+    cache_idle(tc->accel);
     g_mutex_lock(&tc->sleep_lock);
     __atomic_store_n(&tc->sleeping, true, __ATOMIC_SEQ_CST);
     while (!awake(tc->accel, cpu)) {
@@ -656,7 +657,7 @@ void accel_print_stats(Accel *a, FILE *f)
         fprintf(f, "units loaded        %" PRIu64 "\n", a->stat_loaded);
     }
     fprintf(f, "code cache          %zu of %zu KiB\n", used >> 10,
-            a->cache.n_chunks * CHUNK_SIZE >> 10);
+            a->cache.limit * CHUNK_SIZE >> 10);
     fprintf(f, "chunks retired      %" PRIu64 " of %zu KiB, %u when alone\n", a->cache.retirements,
             CHUNK_SIZE >> 10, a->cache.emptied);
     if (a->opt.check) {

@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 #include "accel/tcg/internal.h"
 #include "rhea/error.h"
@@ -27,6 +28,7 @@
  * pieces of one large page. */
 #define FIRST_CHUNKS 2
 #define PIECE_SIZE   ((size_t)2 << 20)
+#define PIECE_CHUNKS (PIECE_SIZE / CHUNK_SIZE)
 #define HASH_SIZE    (sizeof(Unit *) << UNIT_HASH_BITS)
 
 #ifndef MADV_COLLAPSE
@@ -37,6 +39,12 @@
  * mapped at one stroke. */
 #define REMADE_SHARE 4
 #define MAP_CHUNKS   64
+
+/* When the program took less than one in so many parts of one processor for so long, this many
+ * pieces at most are given back at a time. */
+#define IDLE_SHARE  10
+#define IDLE_NS     INT64_C(3000000000)
+#define IDLE_PIECES 4
 
 /* Memory, or room for it, at a multiple of PIECE_SIZE; NULL if there is none. */
 static void *map_aligned(size_t size, int prot)
@@ -100,6 +108,12 @@ static void piece_ahead(gpointer data, gpointer opaque)
     piece_populate(opaque, GPOINTER_TO_UINT(data), PIECE_SIZE);
 }
 
+/* Of so many that are mapped. */
+static unsigned piece_chunks(unsigned mapped, unsigned piece)
+{
+    return MIN(PIECE_CHUNKS, mapped - piece * PIECE_CHUNKS);
+}
+
 /*
  * Chunk n is going to be filled. When half of a piece is used, a thread makes the next one ready.
  * The table of units is one large page, too, unless the first chunk was enough. mapped: chunks.
@@ -107,16 +121,15 @@ static void piece_ahead(gpointer data, gpointer opaque)
 static void cache_populate(Accel *a, unsigned n, unsigned mapped)
 {
     CodeCache *c = &a->cache;
-    const unsigned each = PIECE_SIZE / CHUNK_SIZE;
-    unsigned piece = n / each, next = piece + 1;
+    unsigned piece = n / PIECE_CHUNKS, next = piece + 1;
 
     if (n == FIRST_CHUNKS) {
         madvise(a->hash, HASH_SIZE, MADV_COLLAPSE);
     }
     if (n > FIRST_CHUNKS && !__atomic_exchange_n(&c->populated[piece], true, __ATOMIC_RELAXED)) {
-        piece_populate(c, piece, MIN(each, mapped - piece * each) * CHUNK_SIZE);
+        piece_populate(c, piece, piece_chunks(mapped, piece) * CHUNK_SIZE);
     }
-    if (n % each >= each / 2 && (next + 1) * each <= mapped &&
+    if (n % PIECE_CHUNKS >= PIECE_CHUNKS / 2 && (next + 1) * PIECE_CHUNKS <= mapped &&
         !__atomic_exchange_n(&c->populated[next], true, __ATOMIC_RELAXED)) {
         g_mutex_lock(&a->unit_lock);
         if (!c->ahead) {
@@ -165,6 +178,7 @@ bool units_init(Accel *a, GError **err)
     }
     c->chunks = g_new0(Chunk, c->max_chunks);
     c->begun = 1;
+    c->limit = c->n_chunks;
     a->young = g_array_new(false, false, sizeof(Young));
     a->young_limit = 64;
     a->hash = map_aligned(HASH_SIZE, PROT_READ | PROT_WRITE);
@@ -381,7 +395,7 @@ static void chunk_close_locked(CPU *cpu)
 /* Chunks that are free or will be, if the cache is not tiny. */
 static unsigned chunks_spare(const Accel *a)
 {
-    return MIN(a->n_cpus + 1, (a->cache.n_chunks - 1) / 3);
+    return MIN(a->n_cpus + 1, (a->cache.limit - 1) / 3);
 }
 
 /*
@@ -390,7 +404,39 @@ static unsigned chunks_spare(const Accel *a)
  */
 static bool cache_is_too_small(const CodeCache *c)
 {
-    return c->remade * REMADE_SHARE > c->made && c->n_chunks < c->max_chunks;
+    return c->remade * REMADE_SHARE > c->made && c->limit < c->max_chunks;
+}
+
+static bool chunk_holds_code(const Chunk *k)
+{
+    return k->state == CHUNK_FILLING || k->state == CHUNK_FULL;
+}
+
+/* Free what was retired and nobody is in any more; how many hold code, with chunk 0. */
+static unsigned chunks_settle_locked(Accel *a)
+{
+    CodeCache *c = &a->cache;
+    unsigned n = 1;
+
+    for (unsigned i = 1; i < c->begun; i++) {
+        Chunk *k = &c->chunks[i];
+        if (k->state == CHUNK_RETIRED && epochs_passed(a, NULL, k->free_from)) {
+            chunk_free(a, k);
+        }
+        n += chunk_holds_code(k);
+    }
+    return n;
+}
+
+/* Loops of linked units would never hear that chunks were retired. */
+static void tell_of_retired(Accel *a, const CPU *self)
+{
+    for (unsigned i = 0; i < a->n_cpus; i++) {
+        if (a->cpus[i] != self &&
+            __atomic_load_n(&a->cpus[i]->tcg->epoch, __ATOMIC_RELAXED) != EPOCH_OUTSIDE) {
+            cpu_kick(a->cpus[i], 0);
+        }
+    }
 }
 
 /* A free chunk's number, 0: there is none. */
@@ -398,42 +444,34 @@ static unsigned chunk_take_locked(CPU *cpu)
 {
     Accel *a = cpu->tcg->accel;
     CodeCache *c = &a->cache;
-    unsigned spare = c->n_chunks - c->begun, taken = spare ? c->begun : 0;
     uint64_t retirements = c->retirements;
 
     chunk_close_locked(cpu);
+    unsigned held = chunks_settle_locked(a), taken = c->begun < c->n_chunks ? c->begun : 0;
     for (unsigned i = c->begun - 1; i > 0; i--) {
-        Chunk *k = &c->chunks[i];
-        if (k->state == CHUNK_RETIRED && epochs_passed(a, NULL, k->free_from)) {
-            chunk_free(a, k);
-        }
-        spare += k->state == CHUNK_FREE || k->state == CHUNK_RETIRED;
-        taken = k->state == CHUNK_FREE ? i : taken;
+        taken = c->chunks[i].state == CHUNK_FREE ? i : taken;
     }
-    while (spare <= chunks_spare(a) && cache_is_too_small(c)) {
-        if (c->n_chunks == c->mapped && !cache_map(c, MIN(MAP_CHUNKS, c->max_chunks - c->mapped))) {
-            c->max_chunks = c->n_chunks;
+    while (held + chunks_spare(a) >= c->limit && cache_is_too_small(c)) {
+        if (c->limit == c->mapped && !cache_map(c, MIN(MAP_CHUNKS, c->max_chunks - c->mapped))) {
+            c->max_chunks = c->limit;
             break;
         }
-        taken = taken ? taken : c->n_chunks;
-        c->n_chunks++;
-        spare++;
+        if (++c->limit > c->n_chunks) {
+            taken = taken ? taken : c->n_chunks;
+            c->n_chunks++;
+        }
     }
     c->made = c->remade = 0;
     if (taken) {
         c->chunks[taken].state = CHUNK_FILLING;
         c->begun = MAX(c->begun, taken + 1);
-        spare--;
+        held++;
     }
-    for (Chunk *k; spare < chunks_spare(a) && (k = chunk_oldest(c)); spare++) {
+    for (Chunk *k; held + chunks_spare(a) > c->limit && (k = chunk_oldest(c)); held--) {
         chunk_retire_locked(a, k);
     }
-    for (unsigned i = 0; i < a->n_cpus && c->retirements > retirements; i++) {
-        /* Loops of linked units would never hear of it. */
-        if (a->cpus[i] != cpu &&
-            __atomic_load_n(&a->cpus[i]->tcg->epoch, __ATOMIC_RELAXED) != EPOCH_OUTSIDE) {
-            cpu_kick(a->cpus[i], 0);
-        }
+    if (c->retirements > retirements) {
+        tell_of_retired(a, cpu);
     }
     return taken;
 }
@@ -462,6 +500,84 @@ void cache_empty_chunk(Accel *a)
         c->emptied++;
     }
     g_mutex_unlock(&a->unit_lock);
+}
+
+/* If no chunk of the piece holds anything, its memory goes. */
+static void piece_give_back_locked(CodeCache *c, unsigned piece)
+{
+    unsigned first = piece * PIECE_CHUNKS, n = piece_chunks(c->mapped, piece);
+
+    for (unsigned i = first; i < first + n; i++) {
+        if (i == 0 || c->chunks[i].state != CHUNK_FREE) {
+            return;
+        }
+    }
+    if (__atomic_exchange_n(&c->populated[piece], false, __ATOMIC_RELAXED)) {
+        madvise(c->rw + first * CHUNK_SIZE, n * CHUNK_SIZE, MADV_REMOVE);
+    }
+}
+
+bool cache_trim(Accel *a, unsigned keep)
+{
+    CodeCache *c = &a->cache;
+
+    g_mutex_lock(&a->unit_lock);
+    unsigned held = chunks_settle_locked(a);
+    const Chunk *oldest = held > keep ? chunk_oldest(c) : NULL;
+    if (oldest) {
+        unsigned piece = (oldest - c->chunks) / PIECE_CHUNKS;
+        for (unsigned i = 0; i < piece_chunks(c->mapped, piece); i++) {
+            Chunk *k = &c->chunks[piece * PIECE_CHUNKS + i];
+            if (k->state == CHUNK_FULL) {
+                chunk_retire_locked(a, k);
+                held--;
+            }
+        }
+        tell_of_retired(a, NULL);
+    }
+    bool waiting = false;
+    for (unsigned i = 1; i < c->begun; i++) {
+        waiting |= c->chunks[i].state == CHUNK_RETIRED;
+    }
+    for (unsigned i = 0; i * PIECE_CHUNKS < c->mapped; i++) {
+        piece_give_back_locked(c, i);
+    }
+    c->limit = MIN(c->limit, MAX(held, MAX(keep, 4)));
+    g_mutex_unlock(&a->unit_lock);
+    return oldest || waiting;
+}
+
+static int64_t host_ns(clockid_t clock)
+{
+    struct timespec t;
+
+    clock_gettime(clock, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+/* Whoever moves idle_next on owns the other fields until that time. */
+void cache_idle(Accel *a)
+{
+    CodeCache *c = &a->cache;
+    int64_t now = host_ns(CLOCK_MONOTONIC), next = __atomic_load_n(&c->idle_next, __ATOMIC_ACQUIRE);
+
+    if (now < next || a->saved.dir >= 0 || /* what is saved at exit must be there then */
+        !__atomic_compare_exchange_n(&c->idle_next, &next, now + IDLE_NS, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_RELAXED)) {
+        return;
+    }
+    if (!c->idle) {
+        int64_t cpu = host_ns(CLOCK_PROCESS_CPUTIME_ID);
+        c->idle = c->idle_since && (cpu - c->idle_cpu) * IDLE_SHARE < now - c->idle_since;
+        c->idle_since = now;
+        c->idle_cpu = cpu;
+    }
+    for (unsigned i = 0; i < IDLE_PIECES && c->idle; i++) {
+        c->idle = cache_trim(a, a->opt.cache_size / CHUNK_SIZE / 2);
+    }
+    if (c->idle) {
+        __atomic_store_n(&c->idle_next, now, __ATOMIC_RELEASE);
+    }
 }
 
 uint8_t *cache_room(CPU *cpu, size_t need, size_t *room)

@@ -9,6 +9,7 @@
  * the accelerator's own, one a vCPU or one for all.
  */
 #include <string.h>
+#include <sys/mman.h>
 
 #include "accel/tcg/internal.h"
 #include "tcg/build.h"
@@ -21,10 +22,11 @@ enum { DIRECT, INDIRECT, END };
 
 typedef struct ToyEnv {
     CPUEnv cpu;
-    uint64_t sum, rounds;
+    uint64_t sum, rounds, more;
 } ToyEnv;
 
-static unsigned ended; /* atomic: vCPUs */
+static unsigned ended;    /* atomic: vCPUs */
+static unsigned toy_more; /* code in each unit */
 
 static void toy_halt(CPUEnv *env)
 {
@@ -48,6 +50,10 @@ static void toy_translate(UnitContext *c)
     tcg_gen_insn_start(b, off);
     c->offset += sizeof(word);
     tcg_gen_setcell(b, 0, tcg_gen_addi(b, tcg_gen_getcell(b, 0), word >> 2));
+    for (unsigned i = 0; i < toy_more; i++) {
+        TCGv more = tcg_gen_addi(b, tcg_gen_getcell(b, 2), off + i);
+        tcg_gen_setcell(b, 2, tcg_gen_xor(b, more, tcg_gen_shli(b, more, 1)));
+    }
     if ((word & 3) == DIRECT) {
         tcg_gen_exit_direct(b, off + STEP);
     } else if ((word & 3) == INDIRECT) {
@@ -87,7 +93,8 @@ static bool toy_false(CPU *cpu)
 }
 
 static const TCGCell toy_cells[] = {{"sum", offsetof(ToyEnv, sum), TCG_I64, 1},
-                                    {"rounds", offsetof(ToyEnv, rounds), TCG_I64, 0}};
+                                    {"rounds", offsetof(ToyEnv, rounds), TCG_I64, 0},
+                                    {"more", offsetof(ToyEnv, more), TCG_I64, 2}};
 static const TargetDesc toy = {
     .name = "toy",
     .env_size = sizeof(ToyEnv),
@@ -107,6 +114,7 @@ typedef struct Case {
     bool check, single;
     size_t cache; /* bytes */
     size_t most;
+    bool trim; /* and run once more */
 } Case;
 
 static const Case cases[] = {
@@ -120,6 +128,9 @@ static const Case cases[] = {
     {"interp-4", MAX_CPUS, 4, ACCEL_INTERP, false, false, 1},
     {"grow-1", 1, 24, ACCEL_JIT, false, false, 1 << 20, 64 << 20},
     {"grow-4", MAX_CPUS, 24, ACCEL_JIT, false, false, 1 << 20, 64 << 20},
+    {"trim-1", 1, 24, ACCEL_JIT, false, false, 16 << 20, 64 << 20, true},
+    {"trim-2", 2, 24, ACCEL_JIT, false, false, 16 << 20, 64 << 20, true},
+    {"trim-interp", 1, 3, ACCEL_INTERP, false, false, 8 << 20, 0, true},
     {"grow-little", 1, 24, ACCEL_JIT, false, false, 1 << 20, (1 << 20) + CHUNK_SIZE},
 };
 
@@ -246,6 +257,26 @@ static void test_moving_page(void)
     board_free(&board);
 }
 
+/* All vCPUs run their rounds and stop. */
+static void run(Accel *a, const Case *k, uint64_t sum)
+{
+    ended = 0;
+    for (unsigned i = 0; i < k->n_cpus; i++) {
+        ToyEnv *env = (ToyEnv *)a->cpus[i]->env;
+        *env = (ToyEnv){.cpu = env->cpu, .rounds = k->rounds};
+        env->cpu.pc = 0;
+        a->cpus[i]->halted = false;
+    }
+    accel_resume_all(a);
+    while (__atomic_load_n(&ended, __ATOMIC_SEQ_CST) < k->n_cpus) {
+        g_usleep(1000);
+    }
+    accel_pause_all(a);
+    for (unsigned i = 0; i < k->n_cpus; i++) {
+        g_assert_cmpuint(((ToyEnv *)a->cpus[i]->env)->sum, ==, sum * k->rounds);
+    }
+}
+
 static void test_case(gconstpointer data)
 {
     const Case *k = data;
@@ -261,6 +292,7 @@ static void test_case(gconstpointer data)
         memcpy(b->host + a, &word, sizeof(word));
         sum += n;
     }
+    toy_more = k->trim ? 150 : 0;
     accel_options_default(&o);
     o.engine = k->engine;
     o.check = k->check;
@@ -270,26 +302,41 @@ static void test_case(gconstpointer data)
     Accel *a = accel_new(&o, board.ms, NULL, &err);
     g_assert_no_error(err);
     for (unsigned i = 0; i < k->n_cpus; i++) {
-        CPU *cpu = toy_cpu_new(a, &board);
-        ((ToyEnv *)cpu->env)->rounds = k->rounds;
+        toy_cpu_new(a, &board);
     }
-    ended = 0;
     accel_start(a);
-    accel_resume_all(a);
-    while (__atomic_load_n(&ended, __ATOMIC_SEQ_CST) < k->n_cpus) {
-        g_usleep(1000);
-    }
-    accel_pause_all(a);
-    accel_stop(a);
-    for (unsigned i = 0; i < k->n_cpus; i++) {
-        g_assert_cmpuint(((ToyEnv *)a->cpus[i]->env)->sum, ==, sum * k->rounds);
+    run(a, k, sum);
+    if (k->trim) {
+        /* All vCPUs are outside of code: one call for each piece and one that finds nothing. */
+        unsigned calls = 0, held = 0, pages = 0;
+        while (cache_trim(a, 1)) {
+            g_assert_cmpuint(++calls, <, 100);
+        }
+        for (unsigned i = 1; i < a->cache.n_chunks; i++) {
+            unsigned char in_core[CHUNK_SIZE / TLB_PAGE_SIZE];
+            held += a->cache.chunks[i].state == CHUNK_FULL;
+            g_assert_cmpint(mincore(a->cache.rw + i * CHUNK_SIZE, CHUNK_SIZE, in_core), ==, 0);
+            for (unsigned j = 0; j < sizeof(in_core); j++) {
+                pages += in_core[j] & 1;
+            }
+        }
+        g_assert_cmpuint(calls, >, 0);
+        g_assert_cmpuint(held, ==, 0);
+        /* What is left lies in pieces that vCPUs are filling, and in the first. */
+        if (k->engine == ACCEL_JIT) {
+            g_assert_cmpuint(a->cache.begun * CHUNK_SIZE, >, (k->n_cpus + 2) * (2 << 20));
+            g_assert_cmpuint(pages, <=, (k->n_cpus + 1) * (2 << 20) / TLB_PAGE_SIZE);
+        }
+        run(a, k, sum);
     }
     g_test_message("%" PRIu64 " units, %" PRIu64 " chunks retired, %u alone, %u chunks in the end",
                    a->stat_units, a->cache.retirements, a->cache.emptied, a->cache.n_chunks);
     /* It did not fit, and with room for all vCPUs nobody had to be stopped. */
     g_assert_cmpuint(a->cache.retirements, >, 2);
     g_assert_cmpuint(a->cache.n_chunks, <=, a->cache.max_chunks);
-    if (k->most == 64 << 20) {
+    if (k->trim) {
+        g_assert_cmpuint(a->cache.limit, <=, k->cache / CHUNK_SIZE);
+    } else if (k->most == 64 << 20) {
         /* It grew as far as needed: two rounds at most went by before all of it fitted. */
         g_assert_cmpuint(a->cache.n_chunks, >, k->cache / CHUNK_SIZE);
         g_assert_cmpuint(a->cache.n_chunks, <, a->cache.max_chunks);
@@ -300,6 +347,7 @@ static void test_case(gconstpointer data)
     if (k->n_cpus == 1) {
         g_assert_cmpuint(a->cache.emptied, ==, 0);
     }
+    accel_stop(a);
     accel_free(a);
     board_free(&board);
 }
