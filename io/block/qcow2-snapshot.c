@@ -199,8 +199,12 @@ static int one_cluster(Qcow2 *s, uint64_t off, uint64_t len, Walk how, uint64_t 
     return ret;
 }
 
+/* A count that falls to 0 drops what was a table there from memory, in a corrupt image even the one
+ * that is walked: so it goes by a copy. Only flags are changed, and those by no count. */
 static int walk(Qcow2 *s, uint64_t *l1, uint32_t size, Walk how)
 {
+    g_autofree uint64_t *copy = g_malloc(s->cluster_size);
+
     for (uint32_t i = 0; i < size; i++) {
         uint64_t at = l1[i] & L_OFFSET;
         Table *t;
@@ -213,8 +217,11 @@ static int walk(Qcow2 *s, uint64_t *l1, uint32_t size, Walk how)
             return qcow2_corrupt(s, "L2 table offset %#" G_GINT64_MODIFIER "x unaligned", at);
         }
         ret = qcow2_l2_load(s, at, &t);
+        if (ret == 0) {
+            memcpy(copy, t->data, s->cluster_size);
+        }
         for (unsigned k = 0; ret == 0 && k < l2_entries(s); k++) {
-            uint64_t word = be64_get(&t->data[k * s->entry_words]), old = word, off, len;
+            uint64_t word = be64_get(&copy[k * s->entry_words]), old = word, off, len;
 
             if (word & L_COMPRESSED) {
                 if (how == WALK_UNSHARE || how == WALK_FLAGS) {

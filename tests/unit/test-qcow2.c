@@ -440,6 +440,43 @@ static void test_repair(void)
     g_rand_free(r);
 }
 
+static uint64_t word_at(int fd, uint64_t at)
+{
+    uint64_t v;
+
+    g_assert_cmpint(pread(fd, &v, 8, at), ==, 8);
+    return GUINT64_FROM_BE(v);
+}
+
+/* The table of a snapshot names itself as data: deleting the snapshot frees what it walks. */
+static void test_self(void)
+{
+    g_autofree char *path = file_make("self");
+    Qcow2Create c = {.size = MIB, .version = 3, .cluster_size = 65536, .refcount_bits = 16};
+    uint8_t buf[512] = {1};
+    GError *err = NULL;
+
+    g_assert_true(qcow2_create(path, &c, &err));
+    BlockNode *n = image_open(path, false);
+    g_assert_cmpint(node_pwrite(n, 0, buf, sizeof(buf)), ==, 0);
+    g_assert_true(qcow2_snapshot_create(n, "s", &err));
+    node_close(n);
+    int fd = open(path, O_RDWR);
+    uint64_t l1 = word_at(fd, 40), l2 = word_at(fd, l1) & 0x00fffffffffffe00;
+    n = image_open(path, false);
+    g_assert_cmpint(node_pwrite(n, 0, buf, sizeof(buf)), ==, 0); /* in a table of its own */
+    node_close(n);
+    g_assert_cmphex(word_at(fd, l1) & 0x00fffffffffffe00, !=, l2);
+    uint64_t self = GUINT64_TO_BE(l2);
+    g_assert_cmpint(pwrite(fd, &self, 8, l2 + 8 * 100), ==, 8);
+    n = image_open(path, false);
+    g_assert_false(qcow2_snapshot_delete(n, "s", &err));
+    g_clear_error(&err);
+    node_close(n);
+    g_assert_cmphex(word_at(fd, 72) & 2, ==, 2); /* marked corrupt */
+    close(fd);
+}
+
 #define KILL_BLOCKS 700
 #define KILL_SIZE   4096
 
@@ -537,6 +574,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qcow2/chain", test_chain);
     g_test_add_func("/qcow2/repair", test_repair);
     g_test_add_func("/qcow2/damage", test_damage);
+    g_test_add_func("/qcow2/self", test_self);
     int ret = g_test_run();
     const char *names[] = {"image", "base", "ext", "copy", "a", "b", "raw"};
     for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
