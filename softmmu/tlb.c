@@ -19,9 +19,11 @@
 #include "rhea/log.h"
 #include "softmmu/tlb-site.h"
 
-#define TLB_MIN_BITS 8
-#define TLB_MAX_BITS 13
-#define TABLE_BYTES  (sizeof(TlbTable) + (sizeof(TlbEntry) << TLB_MAX_BITS))
+#define TLB_MIN_BITS  8
+#define TLB_MAX_BITS  16
+/* A table of another address space keeps the memory of so many entries. */
+#define TLB_KEEP_BITS 13
+#define TABLE_BYTES   (sizeof(TlbTable) + (sizeof(TlbEntry) << TLB_MAX_BITS))
 
 static unsigned table_entries(const TlbTable *t)
 {
@@ -186,6 +188,11 @@ static unsigned slot_find(CPU *cpu, uint64_t key, uint32_t asid)
     s->asid = asid;
     s->stamp = ++tc->stamp;
     s->valid = true;
+    if (table_entries(s->table) > 1u << TLB_KEEP_BITS) {
+        madvise(&s->table->entries[1u << TLB_KEEP_BITS],
+                (table_entries(s->table) - (1u << TLB_KEEP_BITS)) * sizeof(TlbEntry),
+                MADV_DONTNEED);
+    }
     slot_clear(cpu, s, TLB_MIN_BITS);
     return oldest;
 }
