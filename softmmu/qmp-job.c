@@ -110,7 +110,10 @@ static QmpJob *job_at(Qmp *q, const char *id)
     return NULL;
 }
 
-static bool cmd_query_block_jobs(Qmp *q, OptDict *a, GString *out, GError **err)
+/* A list of jobs (block: only of such), whose members `add` begins, up to what is the same of all.
+ */
+static bool jobs_list(Qmp *q, bool block, GString *out,
+                      void (*add)(GString *out, const QmpJob *j, const JobInfo *i))
 {
     GPtrArray *jobs = qmp_jobs(q);
 
@@ -119,24 +122,12 @@ static bool cmd_query_block_jobs(Qmp *q, OptDict *a, GString *out, GError **err)
         QmpJob *j = g_ptr_array_index(jobs, k);
         JobInfo i;
 
-        if (!j->job) {
+        if (block && !j->job) {
             continue;
         }
         info_of(j, &i);
         json_comma(out);
-        json_add(out,
-                 "{'auto-finalize': %b, 'io-status': %s, 'device': %s, 'auto-dismiss': %b, 'busy': "
-                 "%b, 'len': %u, 'offset': %u, 'status': %s, 'paused': %b, 'speed': %u, 'ready': "
-                 "%b, 'type': %s",
-                 j->auto_finalize,
-                 !i.error            ? "ok"
-                 : i.error == ENOSPC ? "nospace"
-                                     : "failed",
-                 j->id, j->auto_dismiss, i.status == JOB_RUNNING, i.total, i.done, j->status,
-                 j->paused, i.speed, j->ready, j->type);
-        if (!strcmp(j->type, "mirror")) {
-            json_add(out, ", 'actively-synced': %b", i.synced);
-        }
+        add(out, j, &i);
         if (error_of(j)) {
             json_add(out, ", 'error': %s", error_of(j));
         }
@@ -146,28 +137,38 @@ static bool cmd_query_block_jobs(Qmp *q, OptDict *a, GString *out, GError **err)
     return true;
 }
 
+static void add_block_job(GString *out, const QmpJob *j, const JobInfo *i)
+{
+    json_add(out,
+             "{'auto-finalize': %b, 'io-status': %s, 'device': %s, 'auto-dismiss': %b, 'busy': "
+             "%b, 'len': %u, 'offset': %u, 'status': %s, 'paused': %b, 'speed': %u, 'ready': "
+             "%b, 'type': %s",
+             j->auto_finalize,
+             !i->error            ? "ok"
+             : i->error == ENOSPC ? "nospace"
+                                  : "failed",
+             j->id, j->auto_dismiss, i->status == JOB_RUNNING, i->total, i->done, j->status,
+             j->paused, i->speed, j->ready, j->type);
+    if (!strcmp(j->type, "mirror")) {
+        json_add(out, ", 'actively-synced': %b", i->synced);
+    }
+}
+
+static bool cmd_query_block_jobs(Qmp *q, OptDict *a, GString *out, GError **err)
+{
+    return jobs_list(q, true, out, add_block_job);
+}
+
+static void add_job(GString *out, const QmpJob *j, const JobInfo *i)
+{
+    json_add(out,
+             "{'current-progress': %u, 'status': %s, 'total-progress': %u, 'type': %s, 'id': %s",
+             i->done, j->status, i->total, j->type, j->id);
+}
+
 static bool cmd_query_jobs(Qmp *q, OptDict *a, GString *out, GError **err)
 {
-    GPtrArray *jobs = qmp_jobs(q);
-
-    g_string_append_c(out, '[');
-    for (unsigned k = 0; k < jobs->len; k++) {
-        QmpJob *j = g_ptr_array_index(jobs, k);
-        JobInfo i;
-
-        info_of(j, &i);
-        json_comma(out);
-        json_add(
-            out,
-            "{'current-progress': %u, 'status': %s, 'total-progress': %u, 'type': %s, 'id': %s",
-            i.done, j->status, i.total, j->type, j->id);
-        if (error_of(j)) {
-            json_add(out, ", 'error': %s", error_of(j));
-        }
-        g_string_append_c(out, '}');
-    }
-    g_string_append_c(out, ']');
-    return true;
+    return jobs_list(q, false, out, add_job);
 }
 
 /* ---- jobs: their ends ---- */

@@ -73,6 +73,7 @@ typedef struct BlockDriver {
     int (*discard)(BlockNode *n, uint64_t off, uint64_t len);
     int (*flush)(BlockNode *n);
     int (*status)(BlockNode *n, uint64_t off, uint64_t len, NodeExtent *e);
+    /* NULL: its size cannot be changed. */
     bool (*truncate)(BlockNode *n, uint64_t size, NodePrealloc how, GError **err);
     /* One whole cluster; NULL: the format has no compression. */
     int (*write_compressed)(BlockNode *n, uint64_t off, const void *buf, size_t len);

@@ -98,12 +98,6 @@ static int blkverify_status(BlockNode *n, uint64_t off, uint64_t len, NodeExtent
     return 0; /* data, of which nothing is known */
 }
 
-static bool blkverify_truncate(BlockNode *n, uint64_t size, NodePrealloc how, GError **err)
-{
-    rhea_error_set(err, "Image format driver does not support resize");
-    return false;
-}
-
 static void blkverify_close(BlockNode *n)
 {
     BlkVerify *s = n->state;
@@ -121,7 +115,6 @@ static const BlockDriver block_driver_blkverify = {
     .discard = blkverify_discard,
     .flush = blkverify_flush,
     .status = blkverify_status,
-    .truncate = blkverify_truncate,
     .close = blkverify_close,
 };
 

@@ -235,6 +235,10 @@ bool node_truncate(BlockNode *n, uint64_t size, NodePrealloc how, GError **err)
         rhea_error_set(err, "'%s' is read-only", n->filename);
         return false;
     }
+    if (!n->drv->truncate) {
+        rhea_error_set(err, "Image format driver does not support resize");
+        return false;
+    }
     if (!n->drv->truncate(n, size, how, err)) {
         return false;
     }

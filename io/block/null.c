@@ -65,12 +65,6 @@ static int null_status(BlockNode *n, uint64_t off, uint64_t len, NodeExtent *e)
     return 0;
 }
 
-static bool null_truncate(BlockNode *n, uint64_t size, NodePrealloc how, GError **err)
-{
-    rhea_error_set(err, "Image format driver does not support resize");
-    return false;
-}
-
 static void null_close(BlockNode *n)
 {
     g_free(n->state);
@@ -80,8 +74,7 @@ static void null_close(BlockNode *n)
 #define NULL_DRIVER(text)                                                                          \
     {                                                                                              \
         .name = text, .preadv = null_preadv, .pwritev = null_pwritev, .zero = null_zero,           \
-        .discard = null_discard, .flush = null_flush, .status = null_status,                       \
-        .truncate = null_truncate, .close = null_close,                                            \
+        .discard = null_discard, .flush = null_flush, .status = null_status, .close = null_close,  \
     }
 
 static const BlockDriver block_driver_null_co = NULL_DRIVER("null-co");

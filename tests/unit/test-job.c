@@ -7,9 +7,9 @@
  */
 #include "io/job.h"
 #include "io/qcow2.h"
+#include "tests/unit/folder.h"
 
 #include <errno.h>
-#include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,22 +31,14 @@ static char *file_of(Disk *d, const char *name)
 
 static void disk_open(Disk *d)
 {
-    d->dir = g_dir_make_tmp("rhea-job-XXXXXX", NULL);
+    d->dir = folder_make();
     d->model = g_malloc0(SIZE);
     d->r = g_rand_new_with_seed(11);
 }
 
 static void disk_close(Disk *d)
 {
-    static const char *const names[] = {"base", "mid", "top", "out"};
-
-    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
-        g_autofree char *path = file_of(d, names[i]);
-
-        g_unlink(path);
-    }
-    g_rmdir(d->dir);
-    g_free(d->dir);
+    folder_remove(d->dir);
     g_free(d->model);
     g_rand_free(d->r);
 }

@@ -8,10 +8,10 @@
 #include "io/node.h"
 #include "io/qcow2.h"
 #include "softmmu/opts.h"
+#include "tests/unit/folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -516,7 +516,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     bool own = !g_getenv("RHEA_TEST_NODES"); /* else of a test's subprocess */
-    dir = own ? g_dir_make_tmp("rhea-nodes-XXXXXX", NULL) : g_strdup(g_getenv("RHEA_TEST_NODES"));
+    dir = own ? folder_make() : g_strdup(g_getenv("RHEA_TEST_NODES"));
     g_setenv("RHEA_TEST_NODES", dir, true);
     g_test_add_func("/nodes/json", test_json);
     g_test_add_func("/nodes/json-backing", test_json_backing);
@@ -531,15 +531,10 @@ int main(int argc, char **argv)
     g_test_add_func("/nodes/copy-on-read", test_copy_on_read);
     g_test_add_func("/nodes/locks", test_locks);
     int ret = g_test_run();
-    g_autoptr(GDir) d = own ? g_dir_open(dir, 0, NULL) : NULL;
-    const char *name;
-    while (d && (name = g_dir_read_name(d))) {
-        g_autofree char *path = g_build_filename(dir, name, NULL);
-        g_unlink(path);
-    }
     if (own) {
-        g_rmdir(dir);
+        folder_remove(dir);
+    } else {
+        g_free(dir);
     }
-    g_free(dir);
     return ret;
 }

@@ -6,10 +6,10 @@
  * damaged; backing chains; locks.
  */
 #include "io/qcow2.h"
+#include "tests/unit/folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -557,7 +557,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_set_printerr_handler(quiet);
-    dir = g_dir_make_tmp("rhea-qcow2-XXXXXX", NULL);
+    dir = folder_make();
     for (unsigned i = 0; i < G_N_ELEMENTS(variants); i++) {
         g_autofree char *name = g_strconcat("/qcow2/model/", variants[i].name, NULL);
         g_autofree char *crash = g_strconcat("/qcow2/crash/", variants[i].name, NULL);
@@ -576,11 +576,6 @@ int main(int argc, char **argv)
     g_test_add_func("/qcow2/damage", test_damage);
     g_test_add_func("/qcow2/self", test_self);
     int ret = g_test_run();
-    const char *names[] = {"image", "base", "ext", "copy", "a", "b", "raw"};
-    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
-        g_autofree char *path = path_of(names[i]);
-        g_unlink(path);
-    }
-    g_rmdir(dir);
+    folder_remove(dir);
     return ret;
 }
