@@ -13,10 +13,12 @@
 #include <string.h>
 #include "rhea/error.h"
 
+#define PART 4096ull /* clusters that are counted together */
+
 typedef struct Count {
     Qcow2 *s;
     Qcow2Check *c;
-    uint32_t *refs;
+    uint32_t **refs; /* PART of them each; NULL: none is referred to */
     uint64_t n;      /* clusters of the file */
     uint64_t expect; /* where the next data cluster would be contiguous */
     bool fix;
@@ -39,6 +41,21 @@ static void say(Qcow2Check *c, const char *fmt, ...)
 #define X "%" G_GINT64_MODIFIER "x"
 #define U "%" G_GUINT64_FORMAT
 
+static uint32_t count_of(const Count *k, uint64_t c)
+{
+    const uint32_t *part = c < k->n ? k->refs[c / PART] : NULL;
+
+    return part ? part[c % PART] : 0;
+}
+
+static uint32_t *count_at(Count *k, uint64_t c)
+{
+    uint32_t **part = &k->refs[c / PART];
+
+    *part = *part ? *part : g_new0(uint32_t, PART);
+    return &(*part)[c % PART];
+}
+
 static void refer(Count *k, uint64_t off, uint64_t len, const char *what)
 {
     if (len == 0) {
@@ -50,9 +67,8 @@ static void refer(Count *k, uint64_t off, uint64_t len, const char *what)
             k->c->corruptions++;
             return;
         }
-        if (k->refs[c] < UINT32_MAX) {
-            k->refs[c]++;
-        }
+        uint32_t *count = count_at(k, c);
+        *count += *count < UINT32_MAX;
     }
 }
 
@@ -198,7 +214,7 @@ static void count_blocks(Count *k)
         bool odd = !cluster_aligned(s, at), far = at / s->cluster_size >= k->n;
         if (!odd && !far) {
             refer(k, at, s->cluster_size, "refcount block");
-            if (k->refs[at / s->cluster_size] == 1) {
+            if (count_of(k, at / s->cluster_size) == 1) {
                 continue;
             }
         }
@@ -210,7 +226,7 @@ static void count_blocks(Count *k)
         k->c->corruptions++;
         if (k->fix) {
             if (!odd && !far) {
-                k->refs[at / s->cluster_size]--;
+                --*count_at(k, at / s->cluster_size);
             }
             s->reftable[i] = 0; /* made anew by blocks_complete() */
             s->reftable_dirty = true;
@@ -224,15 +240,33 @@ static uint64_t per_block(const Qcow2 *s)
     return s->cluster_size * 8 >> s->refcount_order;
 }
 
+/* The first from c on, up to `end`, that is referred to or has a block that counts it: a file may
+ * be nearly all holes. */
+static uint64_t next_used(const Count *k, uint64_t c, uint64_t end)
+{
+    const Qcow2 *s = k->s;
+
+    while (c < end) {
+        uint64_t i = c / per_block(s), part = c / PART;
+
+        if ((c < k->n && k->refs[part]) || (i < s->reftable_size && s->reftable[i])) {
+            return c;
+        }
+        c = MIN(c < k->n ? (part + 1) * PART : end,
+                i < s->reftable_size ? (i + 1) * per_block(s) : end);
+    }
+    return end;
+}
+
 /* Every cluster that is used has a block to count it: new ones at the end of the file. */
 static int blocks_complete(Count *k)
 {
     Qcow2 *s = k->s;
 
-    for (uint64_t c = 0; c < k->n; c++) {
+    for (uint64_t c = 0; (c = next_used(k, c, k->n)) < k->n; c++) {
         uint64_t i = c / per_block(s);
 
-        if (!k->refs[c] || (i < s->reftable_size && s->reftable[i])) {
+        if (!count_of(k, c) || (i < s->reftable_size && s->reftable[i])) {
             continue;
         }
         if (i >= s->reftable_size) {
@@ -243,8 +277,11 @@ static int blocks_complete(Count *k)
         if (ret < 0) {
             return ret;
         }
-        k->refs = g_renew(uint32_t, k->refs, k->n + 1);
-        k->refs[k->n++] = 1;
+        if (k->n % PART == 0) {
+            k->refs = g_renew(uint32_t *, k->refs, k->n / PART + 1);
+            k->refs[k->n / PART] = NULL;
+        }
+        *count_at(k, k->n++) = 1;
     }
     return 0;
 }
@@ -254,13 +291,8 @@ static int compare_counts(Count *k, bool fix_leaks)
     Qcow2 *s = k->s;
     uint64_t all = MAX(k->n, s->reftable_size * per_block(s));
 
-    for (uint64_t c = 0; c < all; c++) {
-        uint64_t want = c < k->n ? k->refs[c] : 0, have = 0;
-
-        if (c >= k->n && !s->reftable[c / per_block(s)]) {
-            c += per_block(s) - c % per_block(s) - 1;
-            continue;
-        }
+    for (uint64_t c = 0; (c = next_used(k, c, all)) < all; c++) {
+        uint64_t want = count_of(k, c), have = 0;
         uint64_t block = c / per_block(s) < s->reftable_size ? s->reftable[c / per_block(s)] : 0;
         if (block && cluster_aligned(s, block) && block / s->cluster_size < k->n) {
             int ret = qcow2_refcount_get(s, c, &have);
@@ -296,13 +328,14 @@ static int compare_counts(Count *k, bool fix_leaks)
 
 static bool flag_wrong(Count *k, uint64_t *word, uint64_t off, const char *what)
 {
-    bool own = off / k->s->cluster_size < k->n && k->refs[off / k->s->cluster_size] == 1;
+    uint32_t count = count_of(k, off / k->s->cluster_size);
+    bool own = count == 1;
 
     if (own == !!(*word & L_COPIED)) {
         return false;
     }
     say(k->c, "%s OFLAG_COPIED %s=" X " refcount=%u", k->fix ? "Repairing" : "ERROR", what, *word,
-        off / k->s->cluster_size < k->n ? k->refs[off / k->s->cluster_size] : 0);
+        count);
     k->c->corruptions++;
     k->c->corruptions_fixed += k->fix;
     *word ^= L_COPIED;
@@ -357,8 +390,7 @@ bool qcow2_check(BlockNode *n, Qcow2Check *c, bool fix_leaks, bool fix_all, GErr
         ret = -EFBIG;
     }
     if (ret == 0) {
-        k.refs = g_try_new0(uint32_t, k.n);
-        ret = k.refs ? 0 : -ENOMEM;
+        k.refs = g_new0(uint32_t *, k.n / PART + 1);
     }
     if (ret < 0) {
         rhea_error_set(err, "'%s': Check failed: %s", n->filename, g_strerror(-ret));
@@ -400,6 +432,9 @@ bool qcow2_check(BlockNode *n, Qcow2Check *c, bool fix_leaks, bool fix_all, GErr
         if (ret == 0 && before != s->incompat) {
             ret = qcow2_header_write(s);
         }
+    }
+    for (uint64_t i = 0; i * PART < k.n; i++) {
+        g_free(k.refs[i]);
     }
     g_free(k.refs);
     if (ret < 0) {
