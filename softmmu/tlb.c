@@ -119,15 +119,27 @@ static void slot_renew(CPU *cpu, TlbSlot *s)
     cpu->tcg->relink_next = RELINK_FIRST;
 }
 
-/* Filters: what was added is found, and little else. */
+/* Filters: what was added is found, and little else. Others may look while one thread adds. */
+static void filter_set(uint64_t *bits, unsigned n)
+{
+    uint64_t old = __atomic_load_n(&bits[n / 64], __ATOMIC_RELAXED);
+
+    __atomic_store_n(&bits[n / 64], old | (uint64_t)1 << (n % 64), __ATOMIC_RELAXED);
+}
+
+static bool filter_get(const uint64_t *bits, unsigned n)
+{
+    return __atomic_load_n(&bits[n / 64], __ATOMIC_RELAXED) >> (n % 64) & 1;
+}
+
 static void filter_add(uint64_t *bits, uint64_t n)
 {
     uint64_t h = n * 0x9e3779b97f4a7c15ull;
     unsigned a = h >> (64 - TLB_FILTER_BITS), b = h >> (64 - 2 * TLB_FILTER_BITS);
 
     b &= (1u << TLB_FILTER_BITS) - 1;
-    bits[a / 64] |= (uint64_t)1 << (a % 64);
-    bits[b / 64] |= (uint64_t)1 << (b % 64);
+    filter_set(bits, a);
+    filter_set(bits, b);
 }
 
 static bool filter_has(const uint64_t *bits, uint64_t n)
@@ -136,7 +148,7 @@ static bool filter_has(const uint64_t *bits, uint64_t n)
     unsigned a = h >> (64 - TLB_FILTER_BITS), b = h >> (64 - 2 * TLB_FILTER_BITS);
 
     b &= (1u << TLB_FILTER_BITS) - 1;
-    return (bits[a / 64] >> (a % 64) & 1) && (bits[b / 64] >> (b % 64) & 1);
+    return filter_get(bits, a) && filter_get(bits, b);
 }
 
 static void slot_clear(CPU *cpu, TlbSlot *s, unsigned bits)
@@ -144,6 +156,7 @@ static void slot_clear(CPU *cpu, TlbSlot *s, unsigned bits)
     table_clear(s->table, bits);
     slot_renew(cpu, s);
     memset(s->fetched, 0, sizeof(s->fetched));
+    memset(s->stored, 0, sizeof(s->stored));
     s->fills = 0;
     s->n_large = 0;
     s->globals = 0;
@@ -390,8 +403,9 @@ static void entry_install(CPU *cpu, TlbSlot *s, TlbAccess access, uint64_t vaddr
     TlbEntry *e = table_entry(t, vaddr), data;
     const uint8_t *code = entry_code_byte(cpu, n);
 
-    if (code && __atomic_load_n(code, __ATOMIC_SEQ_CST)) {
-        n->tag_w |= TLB_CODE;
+    if (code) {
+        filter_add(s->stored, ((n->tag_w & TLB_PAGE_MASK) + n->addend) >> TLB_PAGE_BITS);
+        n->tag_w |= __atomic_load_n(code, __ATOMIC_SEQ_CST) ? TLB_CODE : 0;
     }
     if (access == TLB_FETCH) {
         /* From here on jump_cache_find() may find units of this page. */
@@ -664,7 +678,7 @@ void tlb_protect_code(CPU *cpu, const uint8_t *host_page)
 
     for (unsigned i = 0; i < TLB_SLOTS; i++) {
         TlbTable *t = __atomic_load_n(&tc->slots[i].table, __ATOMIC_ACQUIRE);
-        if (!t) {
+        if (!t || !filter_has(tc->slots[i].stored, (uintptr_t)host_page >> TLB_PAGE_BITS)) {
             continue;
         }
         uint64_t n = (__atomic_load_n(&t->mask, __ATOMIC_RELAXED) >> TLB_ENTRY_BITS) + 1;

@@ -175,6 +175,8 @@ typedef struct TlbSlot {
     TlbTable *table; /* reserved at full size, used as far as its mask says */
     /* Pages that the jump cache and links may know of under the table's generation. */
     uint64_t fetched[(1 << TLB_FILTER_BITS) / 64];
+    /* Host pages that the table may have entries for stores of. */
+    uint64_t stored[(1 << TLB_FILTER_BITS) / 64];
 } TlbSlot;
 
 /* Second level: 4 ways, set chosen by page. */
