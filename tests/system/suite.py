@@ -9,6 +9,7 @@ when they are named: `tests/run -j 1 system` (docs/testing.md).
   system/ARCH/work                 one boot, and a list of commands that have to print what they should
   system/ARCH/ssh                  ssh by a forward, data both ways with equal checksums
   system/ARCH/offline              a package from the archive and a source, by a shared folder
+  system/ARCH/devices              every controller, card, port and switch at once; the kernel's log has no warning
   system/ARCH/apt                  a package is installed from the distribution's mirror, where the guest reaches it
 
 The environment: RHEA_SYSTEM_MIB is how much goes each way by ssh (64); RHEA_RECORD=1 makes system/ARCH/work write
@@ -324,12 +325,71 @@ def offline(arch):
         g.off()
 
 
+# ---- every device at once ---------------------------------------------------------------------------
+
+# Lines of level warning or worse that the reference's machine with the same devices shows as well.
+KNOWN = (
+    'pci-host-generic .*Memory resource size exceeds max for 32 bits',
+    r's[dr] 0:0:\d:0: Power-on or device reset occurred',
+    'Unsupported value for CONFIG_DRM_PANIC_SCREEN',
+    r'regulatory: Direct firmware load for regulatory\.db failed',
+)
+
+
+def device_args(folder):
+    """Controllers, cards, ports and a switch; two disks are behind them. What the guest has a driver for."""
+    args = []
+    for name in 'blk', 'scsi', 'nvme':
+        with open(f'{folder}/{name}', 'wb') as f:
+            f.truncate(64 << 20)
+        args += ['-drive', f'file={folder}/{name},format=raw,if=none,id={name},discard=unmap']
+    for kind, *values in (
+            ('object', 'iothread,id=t'), ('netdev', 'user,id=n1', 'user,id=n2'), ('chardev', 'null,id=c1', 'null,id=c2'),
+            ('fsdev', f'local,id=f,path={folder},security_model=none,readonly=on'),
+            ('device', 'pcie-root-port,id=rp,chassis=1,slot=1', 'ioh3420,id=ioh,chassis=1,slot=2', 'x3130-upstream,id=up,bus=ioh',
+             'xio3130-downstream,id=d0,bus=up,chassis=2,slot=1', 'xio3130-downstream,id=d1,bus=up,chassis=2,slot=2',
+             'pcie-pci-bridge,id=br', 'virtio-blk-pci,drive=blk,serial=blk,iothread=t,num-queues=2,bus=d0', 'virtio-scsi-pci,id=s',
+             'scsi-hd,drive=scsi,serial=scsi', 'scsi-cd', 'nvme,serial=nvme,drive=nvme,bus=rp', 'virtio-net-pci,netdev=n1', 'e1000e,netdev=n2',
+             'virtio-rng-pci,bus=br,addr=1', 'virtio-balloon-pci', 'virtio-keyboard-pci', 'virtio-tablet-pci', 'virtio-serial-pci',
+             'virtserialport,chardev=c1,name=org.test.0', 'virtconsole,chardev=c2', 'virtio-9p-pci,fsdev=f,mount_tag=share', 'i6300esb',
+             'pvpanic-pci')):
+        args += [x for v in values for x in ('-' + kind, v)]
+    return args
+
+
+def devices(arch):
+    """Linux' drivers work all of them, and its log has no line at level warning or worse."""
+    folder = os.path.join(h.work_dir(), f'{arch}-devices')
+    os.makedirs(folder)
+    machine = {'riscv64': 'virt,aia=aplic-imsic', 'arm64': 'virt,gic-version=3'}[arch]
+    with System(arch, 'devices', '-M', machine, *device_args(folder)) as g:
+        g.login()
+        for name in ('virtio-blk', 'scsi-0QEMU_QEMU_HARDDISK_scsi', 'nvme-QEMU_NVMe_Ctrl_nvme_1'):
+            d = f'/dev/disk/by-id/{name}'
+            g.check(f'ls /dev/disk/by-id; mkfs.ext4 -q -F {d} && mount -o discard {d} /mnt && dd if=/dev/urandom of=/mnt/a bs=1M count=20 '
+                    'conv=fsync 2>&1 && sha256sum /mnt/a >/tmp/sum && echo 3 >/proc/sys/vm/drop_caches && sha256sum -c /tmp/sum && '
+                    'rm /mnt/a && fstrim /mnt; umount /mnt', '/mnt/a: OK', limit=200)
+        g.check('for i in /sys/class/net/e*; do ip link set ${i##*/} up; done; sleep 6; ip -br link', limit=60)
+        g.check('mkdir -p /s && mount -t 9p -o ro,trans=virtio,version=9p2000.L share /s && ls /s', 'nvme', limit=60)
+        # Some of these kernels have no driver for the watchdog.
+        g.check('modprobe -q i6300esb; dd if=/dev/hwrng of=/dev/null bs=64 count=1; echo hello >/dev/virtio-ports/org.test.0 && '
+                'echo hello >/dev/hvc0', limit=60)
+        g.check('lspci -nn 2>/dev/null; for i in /sys/bus/pci/devices/*; do d=$(readlink $i/driver); echo ${i##*/} ${d##*/}; done', limit=60)
+        bad = [line for line in g.run('dmesg -l emerg,alert,crit,err,warn', 60)[1].splitlines()
+               if line.strip() and not any(re.search(k, line) for k in KNOWN)]
+        if bad or os.environ.get('RHEA_RECORD'):
+            print('\n'.join(bad), flush=True)
+        g.off()
+    if bad:
+        raise Failure('the kernel reported\n' + '\n'.join(bad))
+
+
 tests = []
 for _arch in SYSTEMS:
     for _boot in ('kernel', 'firmware'):
         for _controller in CONTROLLERS:
             tests.append(Test(f'system/{_arch}/{_boot}-{_controller}', lambda a=_arch, b=_boot, c=_controller: start(a, b, c), 2, 120, asked=True))
-    for _name, _func in (('work', work), ('ssh', ssh), ('apt', apt), ('offline', offline)):
+    for _name, _func in (('work', work), ('ssh', ssh), ('apt', apt), ('offline', offline), ('devices', devices)):
         tests.append(Test(f'system/{_arch}/{_name}', lambda a=_arch, f=_func: f(a), 2, 300, asked=True))
 
 
