@@ -327,12 +327,15 @@ def offline(arch):
 
 # ---- every device at once ---------------------------------------------------------------------------
 
-# Lines of level warning or worse that the reference's machine with the same devices shows as well.
+# Lines of level warning or worse that the reference's machine with the same devices shows as well, or that are about what these
+# kernels were configured with and the files that their disks lack.
 KNOWN = (
     'pci-host-generic .*Memory resource size exceeds max for 32 bits',
     r's[dr] 0:0:\d:0: Power-on or device reset occurred',
     'Unsupported value for CONFIG_DRM_PANIC_SCREEN',
-    r'regulatory: Direct firmware load for regulatory\.db failed',
+    r'regulatory.*(firmware: failed to load|Direct firmware load for) regulatory\.db',
+    'firmware_class: See https://wiki.debian.org/Firmware',
+    'CONFIG_IMA_DISABLE_HTABLE is disabled',
 )
 
 
