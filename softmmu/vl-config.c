@@ -291,6 +291,7 @@ static bool accel_parse(OptDict *d, AccelOptions *o, GError **err)
         !opt_take_enum(d, "engine", engines, &engine, err) ||
         !opt_take_bool(d, "one-insn-per-tb", &o->one_insn_per_unit, err) ||
         !opt_take_bool(d, "check", &o->check, err) ||
+        !opt_take_bool(d, "superblocks", &o->superblocks, err) ||
         !opt_take_bool(d, "split-wx", &split_wx, err) || !opt_take_u64(d, "tb-size", &mib, err)) {
         return false;
     }
@@ -323,8 +324,9 @@ static bool accel_parse(OptDict *d, AccelOptions *o, GError **err)
         o->opt_passes &= ~accel_passes[i].bit;
     }
     const char *key, *value;
-    static const char *const known[] = {"accel",  "thread",   "engine",  "one-insn-per-tb", "check",
-                                        "no-opt", "split-wx", "tb-size", "cache",           NULL};
+    static const char *const known[] = {"accel", "thread",      "engine",   "one-insn-per-tb",
+                                        "check", "no-opt",      "split-wx", "tb-size",
+                                        "cache", "superblocks", NULL};
     for (unsigned i = 0; opt_at(d, i, &key, &value); i++) {
         if (!g_strv_contains(known, key)) {
             rhea_error_set(err, "Property 'tcg-accel.%s' not found", key);
@@ -337,7 +339,7 @@ static bool accel_parse(OptDict *d, AccelOptions *o, GError **err)
 bool config_accel(CommandLine *c, GError **err)
 {
     Machine *m = c->m;
-    AccelOptions o = {.icount_shift = -1};
+    AccelOptions o = {.icount_shift = -1, .superblocks = true};
     bool found = c->accel_names->len == 0;
     for (unsigned i = 0; i < c->accel_names->len && !found; i++) {
         const char *name = g_ptr_array_index(c->accel_names, i);

@@ -793,6 +793,7 @@ static const Option options[] = {
      "tb-size=n (MiB of translated code)\n"
      "cache=dir (translations are kept there for the next run)\n"
      "engine=jit|interp (generated code, or the interpreter)\n"
+     "superblocks=on|off (hot loops are compiled again as one piece)\n"
      "check=on|off (both engines in lock step; stops at the first difference)\n"
      "no-opt=fold|dce|all[:...] (switch optimisations off)"},
     {"perfmap", on_perfmap, NULL, "name translated code in /tmp/perf-PID.map, for perf"},

@@ -78,6 +78,7 @@ void tcg_begin(TCGBuilder *b, TCGUnit *u)
     b->n = 1;
     b->dead = false;
     b->fp_barrier = 0;
+    b->goes_on_at = -1;
     if (b->facts_cap < u->ops_cap) {
         b->facts_cap = u->ops_cap;
         b->facts = g_renew(TCGFacts, b->facts, b->facts_cap);
@@ -844,6 +845,24 @@ void tcg_gen_label(TCGBuilder *b, TCGLabel l)
     emit(b, TCG_OP_label, TCG_VOID, l.i, NO, NO, NO, 0);
 }
 
+void tcg_gen_block(TCGBuilder *b, int64_t page_offset)
+{
+    TCGUnit *u = b->u;
+    if (u->overflow) {
+        return;
+    }
+    b->n = u->nops;
+    b->dead = false;
+    forget(b);
+    emit(b, TCG_OP_block, TCG_VOID, 0, NO, NO, NO, page_offset);
+    u->nblocks++;
+}
+
+void tcg_gen_goes_on_at(TCGBuilder *b, int64_t rel)
+{
+    b->goes_on_at = rel;
+}
+
 void tcg_gen_br(TCGBuilder *b, TCGLabel l)
 {
     check_label(b, l, "branching back to");
@@ -886,11 +905,18 @@ void tcg_gen_br_if(TCGBuilder *b, TCGv cond, TCGLabel l)
     }
 }
 
-void tcg_gen_exit_direct(TCGBuilder *b, int64_t rel)
+static void exit_direct(TCGBuilder *b, int64_t rel)
 {
     emit(b, TCG_OP_exit_direct, TCG_VOID, 0, NO, NO, (TCGv){b->u->nexits}, rel);
     b->u->nexits += !b->dead;
     b->dead = true;
+}
+
+void tcg_gen_exit_direct(TCGBuilder *b, int64_t rel)
+{
+    if (rel != b->goes_on_at) {
+        exit_direct(b, rel);
+    }
 }
 
 void tcg_gen_exit_if(TCGBuilder *b, TCGv cond, int64_t rel, bool likely)
@@ -899,7 +925,7 @@ void tcg_gen_exit_if(TCGBuilder *b, TCGv cond, int64_t rel, bool likely)
     cond = simple_cond(b, cond);
     if ((b->passes & TCG_OPT_FOLD) && tcg_is_const(b, cond, &k)) {
         if (k) {
-            tcg_gen_exit_direct(b, rel);
+            exit_direct(b, rel);
         }
         return;
     }
@@ -938,6 +964,9 @@ static TCGv rebuild_op(TCGBuilder *b, const TCGOp *old, const TCGOp *o)
         return TCG_NONE;
     case TCG_OP_label:
         tcg_gen_label(b, (TCGLabel){o->aux});
+        return TCG_NONE;
+    case TCG_OP_block:
+        tcg_gen_block(b, o->imm);
         return TCG_NONE;
     case TCG_OP_br:
         tcg_gen_br(b, (TCGLabel){o->aux});

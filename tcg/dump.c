@@ -306,6 +306,9 @@ void tcg_dump(const TCGUnit *u, FILE *f)
         case TCG_OP_label:
             fprintf(f, "L%u:\n", op->aux);
             continue;
+        case TCG_OP_block:
+            fprintf(f, "page+%#" PRIx64 ":\n", op->imm);
+            continue;
         default:
             break;
         }

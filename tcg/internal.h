@@ -44,7 +44,7 @@ struct TCGBuilder {
      * Common subexpressions: a hash slot names an op that may be the same. It counts only if it
      * lies between the barrier and b->n and its contents agree, so nothing is ever cleared.
      */
-    uint32_t cse_barrier; /* index of the last label */
+    uint32_t cse_barrier; /* index of the last label or block */
     uint32_t fp_barrier;  /* index of the last op that may read FP flags or change the rounding */
     uint16_t cse[1 << TCG_CSE_BITS];
 
@@ -54,6 +54,8 @@ struct TCGBuilder {
         uint32_t gen;
         TCGv v;
     } cell[TCG_MAX_CELLS];
+
+    int64_t goes_on_at; /* tcg_gen_goes_on_at(), or -1 */
 
     TCGSignature sig[TCG_OP_COUNT];
 

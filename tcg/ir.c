@@ -80,11 +80,24 @@ void tcg_unit_reset(TCGUnit *u)
     memset(&u->ops[0], 0, sizeof(u->ops[0]));
     u->nops = 1;
     u->ncalls = 0;
-    u->nlabels = u->ninsns = u->nexits = 0;
+    u->nlabels = u->nblocks = u->ninsns = u->nexits = 0;
     u->start = 0;
     u->guest_bytes = 0;
     u->overflow = false;
     u->folded = u->counted = false;
+}
+
+uint32_t tcg_inner_block(const TCGUnit *u, int64_t target, int64_t pc)
+{
+    for (uint32_t i = 1, n = 0; n < u->nblocks && i < u->nops && target != pc; i++) {
+        if (u->ops[i].opc == TCG_OP_block) {
+            if (u->ops[i].imm == target) {
+                return i;
+            }
+            n++;
+        }
+    }
+    return 0;
 }
 
 TCGUnit *tcg_unit_copy(const TCGUnit *u)

@@ -166,6 +166,7 @@ static void sweep(TCGUnit *u)
             observe_call(&o, u->calls[op->imm].helper, i);
             break;
         case TCG_OP_label:
+        case TCG_OP_block:
         case TCG_OP_br:
         case TCG_OP_br_if:
             o.all = i;

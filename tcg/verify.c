@@ -437,6 +437,7 @@ typedef struct Verifier {
     uint32_t *meet; /* per label: common dominator of the branches to it so far */
     bool *placed;   /* per label */
     bool reachable; /* the present op can be reached */
+    unsigned nblocks;
 } Verifier;
 
 static uint32_t common_dominator(const Verifier *v, uint32_t x, uint32_t y)
@@ -508,6 +509,25 @@ static char *check_label_op(Verifier *v, uint32_t i)
     return NULL;
 }
 
+static char *check_block_op(Verifier *v, uint32_t i)
+{
+    const TCGUnit *u = v->u;
+    if (u->ops[i].imm < 0 || u->ops[i].imm >= 1 << 16) {
+        return g_strdup("not an offset in a page");
+    }
+    if (tcg_inner_block(u, u->ops[i].imm, -1) != i) {
+        return g_strdup("the second block of that offset");
+    }
+    if (++v->nblocks > u->nblocks) {
+        return g_strdup_printf("block %u of %u", v->nblocks, u->nblocks);
+    }
+    /* It may come from any exit: nothing before it dominates it. */
+    v->stretches[++v->nstretches] = (Stretch){.begin = i, .idom = 0};
+    v->stretch_of[i] = v->nstretches;
+    v->reachable = true;
+    return NULL;
+}
+
 static char *verify_op(Verifier *v, uint32_t i, unsigned *exits, int *insn)
 {
     const TCGUnit *u = v->u;
@@ -516,12 +536,15 @@ static char *verify_op(Verifier *v, uint32_t i, unsigned *exits, int *insn)
     if (wrong) {
         return wrong;
     }
-    if (!v->reachable && op->opc != TCG_OP_label) {
+    if (!v->reachable && op->opc != TCG_OP_label && op->opc != TCG_OP_block) {
         return g_strdup("cannot be reached");
     }
     v->stretch_of[i] = v->nstretches;
     if (op->opc == TCG_OP_label) {
         return check_label_op(v, i);
+    }
+    if (op->opc == TCG_OP_block) {
+        return check_block_op(v, i);
     }
     wrong = check_uses(v, i);
     if (wrong) {
@@ -571,7 +594,7 @@ char *tcg_verify(const TCGUnit *u)
     if (u->nops < 1 || u->nops > u->ops_cap || u->ops[0].opc != TCG_OP_nop || u->ops[0].type) {
         return g_strdup("op 0 is not the nop");
     }
-    v.stretches = g_new0(Stretch, u->nlabels + 1);
+    v.stretches = g_new0(Stretch, u->nlabels + u->nblocks + 1);
     v.stretch_of = g_new0(uint16_t, u->nops);
     v.meet = g_new(uint32_t, u->nlabels + 1);
     memset(v.meet, 0xff, (u->nlabels + 1) * sizeof(*v.meet));
@@ -593,6 +616,9 @@ char *tcg_verify(const TCGUnit *u)
         if (v.meet[l] != NOWHERE && !v.placed[l]) {
             wrong = g_strdup_printf("label %u is branched to and stands nowhere", l);
         }
+    }
+    if (!wrong && v.nblocks != u->nblocks) {
+        wrong = g_strdup_printf("%u blocks, not %u", v.nblocks, u->nblocks);
     }
     if (!wrong && exits != u->nexits) {
         wrong = g_strdup_printf("%u direct exits, not %u", exits, u->nexits);

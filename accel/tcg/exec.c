@@ -196,6 +196,7 @@ void tcg_exec(CPU *cpu)
     tc->interp_unit = NULL;
     /* A full barrier: from here on others see that this vCPU may be in generated code. */
     __atomic_store_n(&tc->epoch, __atomic_load_n(&a->epoch, __ATOMIC_ACQUIRE), __ATOMIC_SEQ_CST);
+    region_wake_sampler(a);
     if (tc->excp >= 0) {
         int32_t excp = tc->excp;
         tc->excp = -1;
@@ -245,6 +246,10 @@ void tcg_exec(CPU *cpu)
             }
             /* fall through */
         case TCG_LEAVE_POLL:
+            if (G_UNLIKELY(__atomic_load_n(&tc->sampled, __ATOMIC_ACQUIRE))) {
+                region_sample(cpu);
+            }
+            /* fall through */
         case TCG_LEAVE_MAIN:
             if (!handle_interrupts(cpu)) {
                 exec_leave(cpu);

@@ -40,12 +40,14 @@ struct Unit {
     uint32_t guest_bytes;
     uint16_t ninsns;
     uint16_t source_bytes; /* of its guest bytes, kept behind its code; 0: not to be saved */
-    uint8_t tag;           /* low bits of its pc that are no part of the address */
-    bool dead;             /* atomic */
-    TcgCode code;          /* up to its first field a look-up needs one cache line */
-    Unit *page_next[2];    /* lists of the page(s) it was translated from */
-    TcgExit *in;           /* exits linked to this unit */
-    TCGUnit *ir;           /* interpreter and lock-step: the optimised IR; else NULL */
+    uint16_t before;       /* region: bytes that it has before its first */
+    bool region;
+    uint8_t tag;        /* low bits of its pc that are no part of the address */
+    bool dead;          /* atomic */
+    TcgCode code;       /* up to its first field a look-up needs one cache line */
+    Unit *page_next[2]; /* lists of the page(s) it was translated from */
+    TcgExit *in;        /* exits linked to this unit */
+    TCGUnit *ir;        /* interpreter and lock-step: the optimised IR; else NULL */
 };
 G_STATIC_ASSERT(offsetof(Unit, code) + sizeof(void *) <= 64);
 
@@ -123,6 +125,14 @@ typedef struct Young {
 #define PAGE_LEAF_BITS 10
 #define PAGE_ROOT_BITS 20
 
+/* How often a loop was found running: see region.c. */
+typedef struct RegionHeat {
+    ram_addr ra;
+    uint32_t mode;
+    uint8_t count, made;
+} RegionHeat;
+typedef struct Sampler Sampler;
+
 struct Accel {
     AccelOptions opt;
     MemSystem *ms;
@@ -155,8 +165,9 @@ struct Accel {
     CPU *icount_cpu;      /* vCPU that runs the slice */
 
     Saved saved;
+    Sampler *sampler;       /* NULL: no regions */
     struct PerfNames *perf; /* NULL: nobody asked */
-    uint64_t stat_units, stat_loaded, stat_checked, stat_unchecked;
+    uint64_t stat_regions, stat_units, stat_loaded, stat_checked, stat_unchecked;
 };
 
 /* Filters of pages and of leaves: so many bits, of which each page has two. */
@@ -245,6 +256,9 @@ struct TcgCpu {
     int32_t relink_next;
 #define RELINK_FIRST 64
 #define RELINK_MOST  (1 << 16)
+    RegionHeat heat[128];
+    bool sampled;                  /* atomic: region_sample() at the next poll */
+    bool sampled_new;              /* atomic: which found a place that may become a region */
     bool fetch_sub, fetch_guarded; /* the last tlb_fetch() hit a page with TLB_SUB, TLB_GUARDED */
 
     uint64_t insns;                        /* executed before the running slice (icount) */
@@ -340,6 +354,14 @@ static inline const uint8_t *unit_source(const Unit *u)
 #define UNIT_MODE_SUB     (1u << 24)
 #define UNIT_MODE_GUARDED (1u << 25)
 Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page, uint32_t mode);
+
+/* region.c */
+void region_start(Accel *a); /* the machine is complete */
+void region_stop(Accel *a);  /* no vCPU runs any more */
+/* cpu begins to run. */
+void region_wake_sampler(Accel *a);
+/* cpu has polled at env->pc for the sampler. */
+void region_sample(CPU *cpu);
 
 /* exec.c */
 void tcg_exec(CPU *cpu);

@@ -28,6 +28,7 @@ void accel_options_default(AccelOptions *o)
         .engine = ACCEL_JIT,
         .cache_size = 64ull << 20,
         .cache_most = 1ull << 30,
+        .superblocks = true,
         .opt_passes = TCG_OPT_ALL,
         .icount_shift = -1,
         .icount_sleep = true,
@@ -589,6 +590,7 @@ void accel_start(Accel *a)
 {
     a->started = true;
     saved_start(a);
+    region_start(a);
     if (a->opt.single_thread) {
         a->single = g_thread_new("CPU 0/TCG", single_thread, a);
         return;
@@ -620,6 +622,7 @@ void accel_stop(Accel *a)
         }
     }
     a->started = false;
+    region_stop(a);
     saved_finish(a);
 }
 
@@ -653,6 +656,9 @@ void accel_print_stats(Accel *a, FILE *f)
         used += a->cache.chunks[i].used;
     }
     fprintf(f, "units translated    %" PRIu64 "\n", a->stat_units);
+    if (a->sampler) {
+        fprintf(f, "regions             %" PRIu64 "\n", a->stat_regions);
+    }
     if (a->saved.dir >= 0) {
         fprintf(f, "units loaded        %" PRIu64 "\n", a->stat_loaded);
     }

@@ -307,7 +307,7 @@ static uint64_t unit_granules(const Unit *u, int i)
     unsigned end = off + u->guest_bytes;
 
     if (i == 0) {
-        return granules(off, MIN(end, TLB_PAGE_SIZE));
+        return granules(off - u->before, MIN(end, TLB_PAGE_SIZE));
     }
     return granules(0, end - TLB_PAGE_SIZE);
 }
@@ -639,6 +639,14 @@ void unit_publish(CPU *cpu, Unit *u, size_t bytes, const uint32_t writes[2], con
     if (stale || (young && !unit_is_as_translated(a, u, *young))) {
         u->source_bytes = 0; /* nobody knows which bytes it was made from */
         unit_kill_locked(a, u);
+    } else if (u->region) {
+        /* It takes the place of the unit. */
+        for (Unit *v = u->hash_next, *next; v; v = next) {
+            next = v->hash_next;
+            if (v->ra == u->ra && v->mode == u->mode) {
+                unit_kill_locked(a, v);
+            }
+        }
     } else if (young) {
         Young y = {.unit = u, .sum = *young};
         g_array_append_val(a->young, y);
@@ -757,6 +765,10 @@ void unit_link(CPU *cpu, TcgExit *e, Unit *u)
 static void unit_kill_locked(Accel *a, Unit *u)
 {
     __atomic_store_n(&u->dead, true, __ATOMIC_RELEASE);
+    for (unsigned i = 0; i < a->n_cpus && u->region; i++) {
+        /* Its loops do not pass the entry. */
+        cpu_kick(a->cpus[i], 0);
+    }
     if (u->code.code) {
         a->host->patch_dead(&u->code, a->cache.rw - a->cache.rx);
         while (u->in) {

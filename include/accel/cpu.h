@@ -147,6 +147,11 @@ struct TargetDesc {
      * tcg_gen_insn_start(); the unit always ends in an op with TCG_OPF_END. */
     void (*translate)(UnitContext *c);
     /*
+     * In this mode direct exits to the unit's own page keep the mode, and translate() may be called
+     * again to go on at another offset: units may become blocks of one. NULL: never.
+     */
+    bool (*joins)(uint32_t mode);
+    /*
      * Walk for vaddr. If it is allowed: call tlb_set() and return true. If not: when probe, return
      * false; else set up the exception and leave by cpu_loop_exit_restore(cpu, ra).
      */

@@ -165,6 +165,10 @@ TCGv tcg_gen_call(TCGBuilder *b, const TCGHelper *h, unsigned nargs, const TCGv 
 
 TCGLabel tcg_new_label(TCGBuilder *b);
 void tcg_gen_label(TCGBuilder *b, TCGLabel l);
+/* The block of a region that begins at this page offset. */
+void tcg_gen_block(TCGBuilder *b, int64_t page_offset);
+/* What comes next goes on at page offset rel: a direct exit that leads there is left out. */
+void tcg_gen_goes_on_at(TCGBuilder *b, int64_t rel);
 void tcg_gen_br(TCGBuilder *b, TCGLabel l);
 void tcg_gen_br_if(TCGBuilder *b, TCGv cond, TCGLabel l);
 void tcg_gen_exit_direct(TCGBuilder *b, int64_t rel);

@@ -25,6 +25,10 @@
  *      page the unit lies in (pcrel, exit targets), so that code is position independent in guest
  *      virtual addresses; env->pc_page holds the current virtual page.
  *   6. Labels are forward only. At a label every cell is in its home.
+ *      A region is a unit of several blocks. `block` begins one: a direct exit of the unit whose
+ *      target has a block goes there without leaving, after a poll if it goes backwards in guest
+ *      addresses. No value lives across a block's begin. An exit to the instruction it belongs to
+ *      always leaves: something else has to look at it (tcg_inner_block()).
  *   7. All integer ops are total: shifts take their count modulo the width, division follows the
  *      rules in ops.def. No IR op traps the host.
  *
@@ -336,6 +340,7 @@ typedef struct TCGUnit {
     TCGCall *calls;
     uint32_t ncalls, calls_cap;
     uint16_t nlabels;
+    uint16_t nblocks; /* 0: no region */
     uint16_t ninsns;
     uint16_t nexits; /* exit_direct and exit_if, numbered by their c.i in order of appearance */
     const TCGCell *cells;
@@ -353,6 +358,9 @@ typedef struct TCGUnit {
 /* ---- units ---- */
 TCGUnit *tcg_unit_new(const TCGCell *cells, unsigned ncells);
 void tcg_unit_reset(TCGUnit *u); /* empty it for the next translation; memory is kept */
+/* Op of the block that an exit to page offset target leads to, from the instruction at pc; 0: it
+ * leaves. */
+uint32_t tcg_inner_block(const TCGUnit *u, int64_t target, int64_t pc);
 /* A copy as small as can be, to be read, passed to tcg_interp_run() and freed only. */
 TCGUnit *tcg_unit_copy(const TCGUnit *u);
 void tcg_unit_free(TCGUnit *u);

@@ -85,11 +85,17 @@ static void identify(const CPU *cpu, GChecksum *sum)
     g_checksum_update(sum, (const guchar *)calls, sizeof(calls));
 }
 
+/* AArch32 changes ITSTATE and T at direct exits; with the others each instruction is looked at. */
+static bool joins(uint32_t mode)
+{
+    return !(mode & (ARM_MODE_AARCH32 | ARM_MODE_SS | ARM_MODE_BREAK | ARM_MODE_IL));
+}
+
 #define ARM_TARGET_DESC(cell_table)                                                                \
     {                                                                                              \
         .name = "arm", .log_name = "aarch64", .env_size = sizeof(ARMEnv),                          \
         .check_size = offsetof(ARMEnv, check_end), .ncells = ARM_CELL_COUNT, .va_tag_bits = 8,     \
-        .reset = arm_reset, .translate = translate, .tlb_fill = arm_tlb_fill,                      \
+        .reset = arm_reset, .translate = translate, .joins = joins, .tlb_fill = arm_tlb_fill,      \
         .bus_error = arm_bus_error, .unaligned = arm_unaligned,                                    \
         .device_unaligned = arm_device_unaligned, .do_exception = arm_do_exception,                \
         .do_interrupt = arm_do_interrupt, .has_work = arm_has_work, .dump_state = arm_dump_state,  \

@@ -328,6 +328,7 @@ do_insn_start:
     env->pc = (page + op->imm) & pc_mask;
     NEXT;
 do_label:
+do_block:
     NEXT;
 do_const:
 do_fconst:
@@ -696,6 +697,14 @@ do_exit_if:
         NEXT;
     }
 do_exit_direct:
+    if (u->nblocks) {
+        int64_t pc = (int64_t)(env->pc - page);
+        uint32_t block = tcg_inner_block(u, op->imm, pc);
+        if (block && (op->imm > pc || !__atomic_load_n(&env->exit_request, __ATOMIC_RELAXED))) {
+            op = ops + block;
+            NEXT;
+        }
+    }
     /* The unit was charged with all its instructions. */
     env->icount_left += u->ninsns - in->insn - 1;
     env->pc = (page + op->imm) & pc_mask;

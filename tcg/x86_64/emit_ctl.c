@@ -35,6 +35,7 @@ void x86_emit_entry(X86Gen *s)
         st->jump = asm_jcc(as, CC_S);
         asm_rm(as, I_MOV_MR | OP_W, RAX, ENV(icount_left));
     }
+    x86_enter_region(s);
 }
 
 /* Taken exits give back the instructions behind them. */
@@ -199,14 +200,38 @@ static bool loops_here(const X86Gen *s)
     return !s->t->check && s->u->start + s->u->guest_bytes <= TLB_PAGE_SIZE;
 }
 
-/* Leave by direct exit number n to page offset target from instruction (pc, insn). */
-static void emit_exit(X86Gen *s, unsigned n, int64_t target, int32_t pc, unsigned insn)
+/* Direct exit number n stays in the region. */
+static void emit_inner_jump(X86Gen *s, unsigned n, int block, int64_t target, int32_t pc, bool last)
+{
+    Asm *as = &s->a;
+    s->exits[n] = (TcgExit){.target = target};
+    if (target <= pc) {
+        asm_alu_mi(as, 0, ALU_CMP, ENV(exit_request), 0);
+        Stub *st = x86_stub_new(s, STUB_POLL);
+        st->imm = n;
+        st->inner = true;
+        x86_jump_to_block(s, block, asm_jcc(as, CC_E));
+        st->jump = asm_jmp(as);
+    } else if (!last || x86_list_at(&s->blocks, X86Block, block).op != s->i + 1) {
+        x86_jump_to_block(s, block, asm_jmp(as));
+    }
+}
+
+/* Leave by direct exit number n to page offset target from instruction (pc, insn). last: nothing
+ * but the next op comes behind it. */
+static void emit_exit(X86Gen *s, unsigned n, int64_t target, int32_t pc, unsigned insn, bool last)
 {
     Asm *as = &s->a;
     TcgExit *e = &s->exits[n];
     bool same_page = target >= 0 && target < (int64_t)TLB_PAGE_SIZE;
+    int block = x86_inner_block(s, target, pc);
+    if (block >= 0) {
+        emit_inner_jump(s, n, block, target, pc, last);
+        return;
+    }
     *e = (TcgExit){.target = target};
     give_back(s, insn);
+    x86_leave_region(s);
     if (!same_page) {
         int64_t delta = target & (int64_t)TLB_PAGE_MASK;
         unsigned w = s->u->pc32 ? 0 : OP_W;
@@ -261,10 +286,17 @@ static void emit_exit_if(X86Gen *s, const TCGOp *op)
     x86_advance(s);
     uint32_t snap, nsnap;
     x86_snapshot(s, &snap, &nsnap);
-    if (op->aux == 1 && !parity && nsnap <= 8) {
+    int block = x86_inner_block(s, op->imm, s->pc);
+    bool back = op->imm <= s->pc;
+    if (block >= 0 && !back && !parity && nsnap == 0) {
+        s->exits[op->c.i] = (TcgExit){.target = op->imm};
+        x86_jump_to_block(s, block, asm_jcc(as, cc));
+        return;
+    }
+    if ((block >= 0 ? back : op->aux == 1) && !parity && nsnap <= 8) {
         uint32_t over = asm_jcc(as, cc ^ 1);
         x86_store_snapshot(s, snap, nsnap);
-        emit_exit(s, op->c.i, op->imm, s->pc, s->insn);
+        emit_exit(s, op->c.i, op->imm, s->pc, s->insn, false);
         asm_link(as, over, asm_pos(as));
         return;
     }
@@ -285,6 +317,7 @@ static void emit_exit_lookup(X86Gen *s, const TCGOp *op)
     x86_flush_sunk(s);
     x86_load(s, x86_root(s, op->a), RAX);
     give_back(s, s->insn);
+    x86_leave_region(s);
     asm_alu_mi(as, 0, ALU_CMP, ENV(exit_request), 0);
     asm_8(as, 0x0f);
     x86_jump_thunk(s, 0x80 | CC_NE, t->lookup_poll);
@@ -314,6 +347,16 @@ void x86_emit_ctl(X86Gen *s, const TCGOp *op)
     case TCG_OP_label:
         emit_label(s, op);
         break;
+    case TCG_OP_block:
+        x86_at_label(s);
+        s->unreachable = false;
+        for (unsigned k = 0; k < s->blocks.len; k++) {
+            X86Block *block = &x86_list_at(&s->blocks, X86Block, k);
+            if (block->op == s->i) {
+                block->at = asm_pos(as);
+            }
+        }
+        break;
     case TCG_OP_br:
         x86_spill_for_label(s, op->aux);
         label_ref(s, op->aux, asm_jmp(as));
@@ -324,7 +367,7 @@ void x86_emit_ctl(X86Gen *s, const TCGOp *op)
         break;
     case TCG_OP_exit_direct:
         x86_flush_sunk(s);
-        emit_exit(s, op->c.i, op->imm, s->pc, s->insn);
+        emit_exit(s, op->c.i, op->imm, s->pc, s->insn, true);
         s->unreachable = true;
         break;
     case TCG_OP_exit_if:
@@ -338,6 +381,7 @@ void x86_emit_ctl(X86Gen *s, const TCGOp *op)
         x86_flush_sunk(s);
         x86_load(s, x86_root(s, op->a), RAX);
         give_back(s, s->insn);
+        x86_leave_region(s);
         x86_jump_thunk(s, 0xe9, s->t->main);
         s->unreachable = true;
         break;
@@ -394,7 +438,7 @@ void x86_emit_stub(X86Gen *s, Stub *st)
     case STUB_EXIT: {
         const TCGOp *op = &s->u->ops[st->op];
         x86_store_snapshot(s, st->snap, st->nsnap);
-        emit_exit(s, op->c.i, op->imm, st->pc, st->insn);
+        emit_exit(s, op->c.i, op->imm, st->pc, st->insn, false);
         break;
     }
     case STUB_UNLINKED:
@@ -407,6 +451,9 @@ void x86_emit_stub(X86Gen *s, Stub *st)
         x86_jump_thunk(s, 0xe9, s->t->xlink);
         break;
     case STUB_POLL:
+        if (st->inner) {
+            x86_leave_region(s);
+        }
         lea_exit(s, RAX, st->imm);
         x86_jump_thunk(s, 0xe9, s->t->poll);
         break;

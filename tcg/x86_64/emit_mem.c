@@ -66,7 +66,7 @@ static void capture_hosts(X86Gen *s, Stub *st)
 {
     uint32_t nops = s->u->nops;
     st->hosts = 0;
-    for (uint32_t m = s->busy & s->t->temps & GPRS; m; m &= m - 1) {
+    for (uint32_t m = s->busy & s->pins->temps & GPRS; m; m &= m - 1) {
         unsigned r = __builtin_ctz(m);
         if (s->regval[r] >= nops) {
             st->hosts |= 1u << r;
@@ -222,6 +222,7 @@ void x86_form_groups(X86Gen *s)
             }
             /* fall through */
         case TCG_OP_label:
+        case TCG_OP_block:
             nopen = 0;
             continue;
         case TCG_OP_br_if:

@@ -962,7 +962,7 @@ static bool zeros_above(const X86Gen *s, TCGv v)
     const TCGOp *op = &s->u->ops[x86_root(s, v)];
     switch (op->opc) {
     case TCG_OP_getcell:
-        return op->type == s->u->ops[v.i].type && s->t->pin_of_cell[op->aux] == REG_NONE;
+        return op->type == s->u->ops[v.i].type && s->pins->of_cell[op->aux] == REG_NONE;
     case TCG_OP_ld:
     case TCG_OP_ldenv:
         return op->type == s->u->ops[v.i].type && !(op->aux & TCG_MO_SIGN);

@@ -77,6 +77,9 @@ static void scratch_free(void *scratch)
     g_free(s->outs.data);
     g_free(s->rows.data);
     g_free(s->label_fixes.data);
+    g_free(s->blocks.data);
+    g_free(s->block_fixes.data);
+    g_free(s->loops.data);
     g_free(s->val);
     g_free(s->nxt);
     g_free(s->opv);
@@ -126,6 +129,7 @@ static void emit_op(X86Gen *s, const TCGOp *op)
         break;
     case TCG_OP_call ... TCG_OP_exit_main:
     case TCG_OP_label:
+    case TCG_OP_block:
         x86_emit_ctl(s, op);
         break;
     default:
@@ -175,6 +179,7 @@ static bool compile(void *scratch, void *thunks, const TCGUnit *u, uint8_t *rw, 
     s->outs.len = 0;
     s->rows.len = 0;
     s->label_fixes.len = 0;
+    s->block_fixes.len = 0;
     if (!x86_prepare(s)) {
         return false;
     }
@@ -184,8 +189,8 @@ static bool compile(void *scratch, void *thunks, const TCGUnit *u, uint8_t *rw, 
     x86_emit_entry(s);
     for (uint32_t i = 1; i < u->nops; i++) {
         const TCGOp *op = &u->ops[i];
-        if (s->val[i].dead ||
-            (s->unreachable && op->opc != TCG_OP_label && op->opc != TCG_OP_insn_start)) {
+        if (s->val[i].dead || (s->unreachable && op->opc != TCG_OP_label &&
+                               op->opc != TCG_OP_block && op->opc != TCG_OP_insn_start)) {
             continue;
         }
         if (!room_left(s)) {
@@ -205,6 +210,10 @@ static bool compile(void *scratch, void *thunks, const TCGUnit *u, uint8_t *rw, 
         return false;
     }
     Asm *as = &s->a;
+    for (unsigned k = 0; k < s->block_fixes.len; k++) {
+        const LabelFix *f = &x86_list_at(&s->block_fixes, LabelFix, k);
+        asm_link(as, f->end, x86_list_at(&s->blocks, X86Block, f->label).at);
+    }
     uint32_t dead = asm_pos(as);
     asm_mov_ri(as, RAX, u->start);
     x86_jump_thunk(s, 0xe9, s->t->dead);

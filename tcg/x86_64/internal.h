@@ -12,7 +12,8 @@
  *   rax, rdx   scratch inside one IR op
  *   xmm14, 15  scratch inside one IR op
  *   pins       the hottest cells of the target, fixed across units: rbx r12 r13 r14 r15, which
- *              C calls keep, then r8 r9 r10
+ *              C calls keep, then r8 r9 r10. A region has pins of its own (region.c) and holds
+ *              to these at its entry and exits
  *   rest       values of the unit
  *
  * Allocation is one forward pass with emission. Before it one backward pass links each operand to
@@ -23,8 +24,8 @@
  *      architectural value of its cell;
  *   3. the home of a cell that is not pinned holds the architectural value unless the cell is sunk;
  *      then the value in `sunk` is it, and that value is in a register, a slot, or constant;
- *   4. i32 values have arbitrary upper halves in their registers; trunc costs nothing, nor does extu
- *      of what a 32-bit instruction computed (zero_extends()); once there is an extended value, its
+ *   4. i32 values have arbitrary upper halves in their registers; trunc costs nothing, nor does
+ * extu of what a 32-bit instruction computed (zero_extends()); once there is an extended value, its
  *      low half is used instead of what it was made from, so that a guest register takes one;
  *   5. accesses off one base value share one check (x86_form_groups()): the first one leaves the
  *      base's host address, or 0 if the check failed, in a value of its own, numbered from nops;
@@ -83,16 +84,22 @@ typedef enum X86Slow {
     SLOW_COUNT
 } X86Slow;
 
+/* Which cells are in which registers. */
+typedef struct X86PinSet {
+    unsigned n;
+    uint32_t pinned; /* registers that hold cells */
+    uint32_t temps;  /* registers that values of units may use */
+    X86Pin pins[X86_MAX_PINS];
+    uint8_t of_cell[TCG_MAX_CELLS]; /* register, or REG_NONE */
+} X86PinSet;
+
 typedef struct X86Thunks {
     X86Features have;
     bool icount, pc32, check;
     int32_t bias;       /* rbp = env + bias */
     ptrdiff_t rw_delta; /* writable - executable address */
-    uint32_t temps;     /* registers that values of units may use */
-    uint32_t pinned;    /* registers that hold cells */
-    unsigned npins, ncells;
-    X86Pin pins[X86_MAX_PINS];
-    uint8_t pin_of_cell[TCG_MAX_CELLS]; /* register, or REG_NONE */
+    unsigned ncells;
+    X86PinSet fixed; /* between units */
     /* executable addresses: of all of it, of thunks */
     const uint8_t *rx;
     const uint8_t *link, *xlink, *poll, *dead, *icount_stop, *miss, *lookup_poll, *main, *other;
@@ -155,6 +162,7 @@ typedef struct Stub {
     uint8_t kind;
     uint8_t r[6];
     bool xmm;             /* slow path: XMM registers are in use */
+    bool inner;           /* STUB_POLL: of a jump inside a region */
     uint32_t jump;        /* position after the displacement of the jump that leads here; 0: none */
     uint32_t jump2;       /* another */
     uint32_t back;        /* position to return to */
@@ -189,6 +197,8 @@ typedef struct X86Gen {
     Asm a;
     const X86Thunks *t;
     const TCGUnit *u;
+    const X86PinSet *pins;
+    X86PinSet own;  /* of a region */
     uint8_t *limit; /* emission past it: too big */
     bool failed;
 
@@ -237,6 +247,9 @@ typedef struct X86Gen {
     X86List label_fixes;  /* LabelFix */
     uint32_t *label_refs; /* branches emitted to it */
     uint32_t labels_cap;
+    X86List blocks;      /* X86Block, of a region */
+    X86List block_fixes; /* LabelFix */
+    X86List loops;       /* X86Loop, wider ones first */
     TcgExit *exits;
     uint32_t exits_cap;
     uint32_t dead_stub;
@@ -246,6 +259,16 @@ typedef struct X86Gen {
 typedef struct X86Const {
     uint64_t lo, hi;
 } X86Const;
+
+typedef struct X86Block {
+    uint32_t op, at; /* of its begin; code position */
+    int64_t offset;
+} X86Block;
+
+/* A loop of a region: the guest code from the destination of a backward branch to the last one. */
+typedef struct X86Loop {
+    int32_t lo, hi;
+} X86Loop;
 
 typedef struct LabelFix {
     uint16_t label;
@@ -368,6 +391,17 @@ void x86_mov(X86Gen *s, unsigned w, unsigned d, unsigned r);
 void x86_mov_const(X86Gen *s, unsigned d, int64_t imm);
 void x86_alu(X86Gen *s, unsigned w, unsigned alu, unsigned d, Opnd o);
 void x86_rm(X86Gen *s, unsigned opc, unsigned d, Opnd o);
+
+/* ---- region.c ---- */
+/* Blocks, loops and pins of the unit. */
+void x86_find_region(X86Gen *s);
+/* From the fixed pins to the region's, and back. */
+void x86_enter_region(X86Gen *s);
+void x86_leave_region(X86Gen *s);
+/* Index of the block that an exit to target from pc leads to, or -1. */
+int x86_inner_block(const X86Gen *s, int64_t target, int64_t pc);
+/* The jump whose displacement ends at `end` leads to this block. */
+void x86_jump_to_block(X86Gen *s, int block, uint32_t end);
 
 /* ---- loop.c ---- */
 void x86_find_sites(X86Gen *s);

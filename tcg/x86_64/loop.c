@@ -2,9 +2,9 @@
 /* SPDX-FileCopyrightText: The rhea authors */
 /*
  * Which loads of a loop get a site (softmmu/tlb.h): those whose address is on the same page for
- * many turns, as far as the unit's code tells. A unit with an exit to its own start is a loop. Its
- * address is slow if it is made of cells that the loop does not set or only advances, and of small
- * numbers.
+ * many turns, as far as the unit's code tells. A unit with an exit to its own start is a loop; a
+ * region has several, and each load is looked at in the innermost. Its address is slow if it is
+ * made of cells that the loop does not set or only advances, and of small numbers.
  *
  * A wrong guess costs time only: the load then goes through its stub each time.
  *
@@ -78,7 +78,10 @@ static unsigned pace_of(const X86Gen *s, const uint16_t *set, uint16_t v)
     case TCG_OP_pcrel:
         return PACE_SLOW;
     case TCG_OP_getcell:
-        return !set[op->aux] || advances(s, set, set[op->aux], op->aux) ? PACE_SLOW : 0;
+        return !set[op->aux] || advances(s, set, set[op->aux], op->aux) ||
+                       s->val[set[op->aux]].pace == PACE_SLOW
+                   ? PACE_SLOW
+                   : 0;
     case TCG_OP_ld:
         return tcg_mo_size(op->aux) == TCG_MO_8 && !(op->aux & TCG_MO_SIGN) ? 8 : 0;
     case TCG_OP_ext8u:
@@ -113,26 +116,57 @@ static unsigned pace_of(const X86Gen *s, const uint16_t *set, uint16_t v)
     }
 }
 
+/* Paces of the values that ops [1, end) of guest code [lo, hi] compute. */
+static void look_at_loop(X86Gen *s, int32_t lo, int32_t hi, uint32_t end)
+{
+    const TCGUnit *u = s->u;
+    /* The value each cell gets last; a cell that is set twice counts as advancing only if it is
+     * each time. */
+    uint16_t *set = g_newa0(uint16_t, u->ncells + 1);
+    bool in = s->u->nblocks == 0;
+    for (uint32_t i = 1; i < end; i++) {
+        const TCGOp *op = &u->ops[i];
+        if (op->opc == TCG_OP_insn_start) {
+            in = lo <= op->imm && op->imm <= hi;
+        } else if (op->opc == TCG_OP_setcell && in) {
+            unsigned cell = op->aux & TCG_CELL_MASK;
+            if (!set[cell] || advances(s, set, set[cell], cell)) {
+                set[cell] = x86_root(s, op->a);
+            }
+        }
+    }
+    /* The second time it is known of cells that are set to something slow. */
+    for (uint32_t i = 1, pass = 0; pass < 2; i = 1, pass++) {
+        in = s->u->nblocks == 0;
+        for (; i < end; i++) {
+            const TCGOp *op = &u->ops[i];
+            if (op->opc == TCG_OP_insn_start) {
+                in = lo <= op->imm && op->imm <= hi;
+            } else if (in) {
+                s->val[i].pace = pace_of(s, set, i);
+            }
+        }
+    }
+}
+
 void x86_find_sites(X86Gen *s)
 {
     const TCGUnit *u = s->u;
-    uint32_t end = loop_end(u);
+    uint32_t end = u->nblocks ? u->nops : loop_end(u);
     unsigned site = (u->start * 0x9e37u >> 8) % TLB_SITES;
 
     if (!end) {
         return;
     }
-    /* The value each cell gets last. */
-    uint16_t *set = g_newa0(uint16_t, u->ncells + 1);
-    for (uint32_t i = 1; i < end; i++) {
-        const TCGOp *op = &u->ops[i];
-        if (op->opc == TCG_OP_setcell) {
-            set[op->aux & TCG_CELL_MASK] = x86_root(s, op->a);
-        }
+    if (!u->nblocks) {
+        look_at_loop(s, INT32_MIN, INT32_MAX, end);
+    }
+    for (unsigned k = 0; k < s->loops.len; k++) {
+        const X86Loop *l = &x86_list_at(&s->loops, X86Loop, k);
+        look_at_loop(s, l->lo, l->hi, end);
     }
     for (uint32_t i = 1; i < end; i++) {
         const TCGOp *op = &u->ops[i];
-        s->val[i].pace = pace_of(s, set, i);
         if (op->opc == TCG_OP_ld && tcg_mo_mmu(op->aux) == 0 && tcg_mo_size(op->aux) <= TCG_MO_64 &&
             !s->group_of[i] && s->val[x86_root(s, op->a)].pace) {
             s->val[i].site = site + 1;

@@ -123,6 +123,7 @@ static bool op_is_barrier(const TCGOp *op)
 {
     switch (op->opc) {
     case TCG_OP_label:
+    case TCG_OP_block:
     case TCG_OP_br:
     case TCG_OP_br_if:
         return true;
@@ -200,6 +201,8 @@ static void scan_forward(X86Gen *s)
         if (op->opc == TCG_OP_label) {
             s->label_at[op->aux] = i;
             last_call = last_label = i;
+        } else if (op->opc == TCG_OP_block) {
+            last_call = last_label = i;
         } else if (op->opc == TCG_OP_call) {
             last_call = i;
         } else if (op->opc == TCG_OP_divu || op->opc == TCG_OP_divs) {
@@ -267,7 +270,7 @@ static void scan_backward(X86Gen *s)
         if (op->opc == TCG_OP_setcell || op->opc == TCG_OP_getcell) {
             unsigned cell = op->aux & TCG_CELL_MASK;
             cell_next[cell] = i;
-            unsigned pin = s->t->pin_of_cell[cell];
+            unsigned pin = s->pins->of_cell[cell];
             if (op->opc == TCG_OP_setcell && pin != REG_NONE) {
                 uint16_t r = x86_root(s, op->a);
                 if (!x86_is_const(s, r) && u->ops[r].opc != TCG_OP_getcell) {
@@ -349,6 +352,7 @@ bool x86_prepare(X86Gen *s)
     s->busy = s->locked = 0;
     s->flags_live = s->unreachable = false;
     scan_forward(s);
+    x86_find_region(s);
     x86_form_groups(s);
     x86_find_sites(s);
     for (uint32_t k = 0; k < s->ngroups; k++) {
@@ -508,12 +512,12 @@ static unsigned alloc_in(X86Gen *s, uint32_t mask, uint32_t prefer)
 
 static uint32_t class_temps(const X86Gen *s, TCGType t)
 {
-    return s->t->temps & (type_is_int(t) ? GPRS : XMMS);
+    return s->pins->temps & (type_is_int(t) ? GPRS : XMMS);
 }
 
 unsigned x86_temp(X86Gen *s, bool xmm)
 {
-    unsigned r = alloc_in(s, s->t->temps & (xmm ? XMMS : GPRS), 0);
+    unsigned r = alloc_in(s, s->pins->temps & (xmm ? XMMS : GPRS), 0);
     g_assert(r != REG_NONE);
     s->locked |= bit(r);
     s->taken |= bit(r);
@@ -664,7 +668,7 @@ static bool evacuate(X86Gen *s, unsigned p)
     uint16_t w = s->regval[p];
     if (w && x86_live(s, w)) {
         if (s->val[w].regs == bit(p) && !in_memory(s, w)) {
-            uint32_t mask = s->t->temps & (p < XMM0 ? GPRS : XMMS) & ~s->locked;
+            uint32_t mask = s->pins->temps & (p < XMM0 ? GPRS : XMMS) & ~s->locked;
             if (!mask) {
                 return false;
             }
@@ -838,7 +842,7 @@ void x86_flush_sunk(X86Gen *s)
 void x86_getcell(X86Gen *s, const TCGOp *op)
 {
     unsigned cell = op->aux & TCG_CELL_MASK;
-    unsigned pin = s->t->pin_of_cell[cell];
+    unsigned pin = s->pins->of_cell[cell];
     if (pin != REG_NONE) {
         uint16_t w = s->regval[pin];
         if (w && x86_live(s, w)) {
@@ -872,7 +876,7 @@ void x86_getcell(X86Gen *s, const TCGOp *op)
 void x86_setcell(X86Gen *s, const TCGOp *op)
 {
     unsigned cell = op->aux & TCG_CELL_MASK;
-    unsigned pin = s->t->pin_of_cell[cell];
+    unsigned pin = s->pins->of_cell[cell];
     uint16_t v = x86_root(s, op->a);
     Val *x = &s->val[v];
     s->locked |= x->regs;
@@ -1006,7 +1010,6 @@ static bool pin_loses_value(const X86Gen *s, const X86Pin *p)
 void x86_call_begin(X86Gen *s, const TCGCall *c)
 {
     const TCGHelper *h = c->helper;
-    const X86Thunks *t = s->t;
     bool pure = h->flags & TCG_HELPER_PURE;
     bool reads_all = h->flags & (TCG_HELPER_READS_ALL | TCG_HELPER_FAULTS | TCG_HELPER_NORETURN);
     bool writes_all = h->flags & TCG_HELPER_WRITES_ALL;
@@ -1019,7 +1022,7 @@ void x86_call_begin(X86Gen *s, const TCGCall *c)
         pure = true; /* nothing is needed afterwards */
         writes_all = false;
     } else {
-        for (uint32_t m = s->busy & t->temps; m; m &= m - 1) {
+        for (uint32_t m = s->busy & s->pins->temps; m; m &= m - 1) {
             uint16_t v = s->regval[__builtin_ctz(m)];
             const Val *x = &s->val[v];
             bool kept = x->home && (pure || !(writes_all || in_set(&h->writes, x->home - 1)));
@@ -1028,8 +1031,8 @@ void x86_call_begin(X86Gen *s, const TCGCall *c)
             }
         }
     }
-    for (unsigned k = 0; k < t->npins; k++) {
-        const X86Pin *p = &t->pins[k];
+    for (unsigned k = 0; k < s->pins->n; k++) {
+        const X86Pin *p = &s->pins->pins[k];
         bool written = !pure && (writes_all || in_set(&h->writes, p->cell));
         bool read = !(h->flags & TCG_HELPER_PURE) && (reads_all || in_set(&h->reads, p->cell));
         bool lost = !(bit(p->reg) & X86_CALLEE_SAVED) && !(h->flags & TCG_HELPER_NORETURN);
@@ -1058,14 +1061,13 @@ void x86_call_begin(X86Gen *s, const TCGCall *c)
 void x86_call_end(X86Gen *s, const TCGCall *c)
 {
     const TCGHelper *h = c->helper;
-    const X86Thunks *t = s->t;
     bool pure = h->flags & TCG_HELPER_PURE;
     bool writes_all = h->flags & TCG_HELPER_WRITES_ALL;
-    for (uint32_t m = s->busy & t->temps; m; m &= m - 1) {
+    for (uint32_t m = s->busy & s->pins->temps; m; m &= m - 1) {
         reg_clear(s, __builtin_ctz(m));
     }
-    for (unsigned k = 0; k < t->npins; k++) {
-        const X86Pin *p = &t->pins[k];
+    for (unsigned k = 0; k < s->pins->n; k++) {
+        const X86Pin *p = &s->pins->pins[k];
         bool written = !pure && (writes_all || in_set(&h->writes, p->cell));
         if (written || pin_loses_value(s, p)) {
             reg_clear(s, p->reg);

@@ -5,6 +5,9 @@
  * may fault or ask for the guest's state, the guest instruction and where the sunk cells' values
  * are. Relocations: see the end.
  *
+ * First comes the number of pins of a region and, for each, its register and cell; 0: the pins are
+ * the fixed ones.
+ *
  * A row, in ascending order of return addresses: return address minus the one before (unsigned),
  * pc offset and instruction number minus those before (signed), kind | count << 2 (unsigned), then
  * for each sunk cell its number and its place: register << 2, slot << 2 | 1, or 2 followed by a
@@ -57,6 +60,14 @@ size_t x86_side_encode(const X86Gen *s, uint8_t *out, size_t room)
     uint8_t *p = out;
     uint32_t ret = 0;
     int32_t pc = 0, insn = 0;
+    if (room < 1 + 4 * X86_MAX_PINS) {
+        return SIZE_MAX;
+    }
+    p = put_u(p, s->pins == &s->own ? s->own.n : 0);
+    for (unsigned k = 0; k < s->own.n && s->pins == &s->own; k++) {
+        p = put_u(p, s->own.pins[k].reg);
+        p = put_u(p, s->own.pins[k].cell);
+    }
     for (unsigned k = 0; k < s->rows.len; k++) {
         const SideRow *r = &x86_list_at(&s->rows, SideRow, k);
         if ((size_t)(p - out) + MAX_ROW + r->nsnap * MAX_SUNK > room) {
@@ -97,6 +108,9 @@ static bool find_row(const TcgCode *c, uintptr_t ra, Row *row)
     const uint8_t *p = c->side, *end = p + c->side_size;
     uint64_t want = ra - (uintptr_t)c->code;
     *row = (Row){0};
+    for (uint64_t k = 2 * get_u(&p); k > 0; k--) {
+        get_u(&p);
+    }
     while (p < end) {
         row->ret += get_u(&p);
         row->pc += get_s(&p);
@@ -132,6 +146,27 @@ static void store_cell(CPUEnv *env, unsigned type, uint32_t offset, const uint64
     default:
         memcpy(home, v, 8);
         break;
+    }
+}
+
+static void restore_pin(const X86Thunks *t, CPUEnv *env, unsigned reg, unsigned cell)
+{
+    uint64_t v[2] = {reg < XMM0 ? env->host_gpr[reg] : env->host_vec[reg - XMM0][0], 0};
+
+    store_cell(env, t->cells[cell].type, t->cells[cell].offset, v);
+}
+
+static void restore_pins(const X86Thunks *t, CPUEnv *env, const TcgCode *c)
+{
+    const uint8_t *p = c->side;
+    uint64_t n = get_u(&p);
+
+    for (uint64_t k = 0; k < n; k++) {
+        unsigned reg = get_u(&p);
+        restore_pin(t, env, reg, get_u(&p));
+    }
+    for (unsigned k = 0; k < t->fixed.n && n == 0; k++) {
+        restore_pin(t, env, t->fixed.pins[k].reg, t->fixed.pins[k].cell);
     }
 }
 
@@ -177,17 +212,7 @@ bool x86_side_restore(void *thunks, const TcgCode *c, CPUEnv *env, uintptr_t ra,
     *rel = row.pc;
     *insn = row.insn;
     if (row.kind == SIDE_SLOW) {
-        for (unsigned k = 0; k < t->npins; k++) {
-            const X86Pin *pin = &t->pins[k];
-            uint64_t v[2];
-            if (pin->reg < XMM0) {
-                v[0] = env->host_gpr[pin->reg];
-            } else {
-                v[0] = env->host_vec[pin->reg - XMM0][0];
-            }
-            v[1] = 0;
-            store_cell(env, pin->type, pin->offset, v);
-        }
+        restore_pins(t, env, c);
         restore_sunk(t, env, &row);
     } else if (row.kind == SIDE_CALL) {
         env->mxcsr = _mm_getcsr();
@@ -283,7 +308,11 @@ static bool take_u(const uint8_t **p, const uint8_t *end, uint64_t max, uint64_t
 static bool side_is_sound(const X86Thunks *t, const TcgCode *c, unsigned ninsns)
 {
     const uint8_t *p = c->side, *end = p + c->side_size;
-    uint64_t ret = 0, pc = 0, insn = 0;
+    uint64_t ret = 0, pc = 0, insn = 0, own;
+    /* Regions are not saved. */
+    if (!take_u(&p, end, 0, &own)) {
+        return false;
+    }
     while (p < end) {
         uint64_t d[3], k, v;
         if (!take_u(&p, end, c->code_size, &d[0]) || !take_u(&p, end, UINT32_MAX, &d[1]) ||

@@ -61,7 +61,8 @@ static void choose_pins(X86Thunks *t, const TargetDesc *target)
     static const uint8_t gprs[PIN_INTEGERS] = {RBX, R12, R13, R14, R15, R8, R9, R10};
     unsigned n[2] = {0, 0};
     const unsigned max[2] = {PIN_INTEGERS, PIN_FLOATS};
-    memset(t->pin_of_cell, REG_NONE, sizeof(t->pin_of_cell));
+    X86PinSet *f = &t->fixed;
+    memset(f->of_cell, REG_NONE, sizeof(f->of_cell));
     for (unsigned rank = 1; rank < 256; rank++) {
         for (unsigned k = 0; k < target->ncells; k++) {
             const TCGCell *c = &target->cells[k];
@@ -74,13 +75,12 @@ static void choose_pins(X86Thunks *t, const TargetDesc *target)
             }
             unsigned r = cls ? XMM0 + n[cls] : gprs[n[cls]];
             n[cls]++;
-            t->pins[t->npins++] =
-                (X86Pin){.reg = r, .type = c->type, .cell = k, .offset = c->offset};
-            t->pin_of_cell[k] = r;
-            t->pinned |= 1u << r;
+            f->pins[f->n++] = (X86Pin){.reg = r, .type = c->type, .cell = k, .offset = c->offset};
+            f->of_cell[k] = r;
+            f->pinned |= 1u << r;
         }
     }
-    t->temps = ~t->pinned & ~(1u << RAX | 1u << RDX | 1u << RSP | 1u << RBP | 1u << R11 |
+    f->temps = ~f->pinned & ~(1u << RAX | 1u << RDX | 1u << RSP | 1u << RBP | 1u << R11 |
                               1u << XMM14 | 1u << XMM15);
     /* Where most integer cells have 8-bit displacements. */
     unsigned best = 0;
@@ -107,8 +107,8 @@ static const uint8_t *here(const ThunkGen *s)
 
 static void pin_moves(ThunkGen *s, bool store)
 {
-    for (unsigned k = 0; k < s->t->npins; k++) {
-        const X86Pin *p = &s->t->pins[k];
+    for (unsigned k = 0; k < s->t->fixed.n; k++) {
+        const X86Pin *p = &s->t->fixed.pins[k];
         unsigned opc = p->reg >= XMM0 ? (store ? I_MOVSD_MR : I_MOVSD_RM)
                                       : (store ? I_MOV_MR : I_MOV_RM) | type_w(p->type);
         asm_rm(&s->a, opc, p->reg, env_mem(s, p->offset));
@@ -251,7 +251,7 @@ static void emit_slow(ThunkGen *s, X86Slow kind, const uint8_t *table, bool xmm)
         }
     }
     for (unsigned r = 0; r < 14; r++) {
-        if (xmm || (s->t->pinned >> (XMM0 + r) & 1)) {
+        if (xmm || (s->t->fixed.pinned >> (XMM0 + r) & 1)) {
             asm_rm(a, 0x29 | OP_0F, XMM0 + r, env_mem(s, vec + r * 16));
         }
     }
@@ -310,7 +310,7 @@ static void emit_slow(ThunkGen *s, X86Slow kind, const uint8_t *table, bool xmm)
 
     ldmxcsr(s, offsetof(CPUEnv, mxcsr));
     for (unsigned r = 0; r < 14; r++) {
-        if (xmm || (s->t->pinned >> (XMM0 + r) & 1)) {
+        if (xmm || (s->t->fixed.pinned >> (XMM0 + r) & 1)) {
             asm_rm(a, I_MOVAPS, XMM0 + r, env_mem(s, vec + r * 16));
         }
     }
@@ -418,8 +418,9 @@ void x86_identify(void *thunks, GChecksum *sum)
         g_string_append_c(s, have[k] ? '1' : '0');
     }
     g_string_append_printf(s, " %d %d %d %d", t->icount, t->check, t->pc32, t->bias);
-    for (unsigned k = 0; k < t->npins; k++) {
-        g_string_append_printf(s, " %u:%u:%u", t->pins[k].reg, t->pins[k].cell, t->pins[k].offset);
+    for (unsigned k = 0; k < t->fixed.n; k++) {
+        const X86Pin *p = &t->fixed.pins[k];
+        g_string_append_printf(s, " %u:%u:%u", p->reg, p->cell, p->offset);
     }
     for (unsigned k = 0; k < G_N_ELEMENTS(entry); k++) {
         g_string_append_printf(s, " %td", entry[k] - t->rx);

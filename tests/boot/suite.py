@@ -11,6 +11,7 @@
   installer/*  the Debian installer to its first question; shell, poweroff and reboot in it
   arm/*        the Arm board: arm.py
   cache/*        saved translations: saved.py
+  loops/*        hot loops that become regions: loops.py
   perfmap/*      names of translated code: perfmap.py
   semihosting/*  semihosting on both: semihosting.py
 """
@@ -28,6 +29,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, '..', 'lib'), HERE]
 import arm  # noqa: E402
 import harness as h  # noqa: E402
+import loops  # noqa: E402
 import perfmap  # noqa: E402
 import saved  # noqa: E402
 import semihosting  # noqa: E402
@@ -627,6 +629,8 @@ def installer_keys():
     installer(answer)
 
 
+for target in loops.FLAGS:
+    test(f'loops/{target}', limit=5)(lambda t=target: loops.run(t))
 test('perfmap/map', limit=5)(lambda: perfmap.lines(bare('finish')))
 test('perfmap/jitdump', limit=5)(lambda: perfmap.dump(bare('finish')))
 

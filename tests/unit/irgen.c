@@ -167,6 +167,7 @@ void irgen_state_init(IrGenState *s, uint64_t seed)
     for (unsigned i = 0; i < G_N_ELEMENTS(s->scratch); i++) {
         s->scratch[i] = irgen_number(&r);
     }
+    s->turns = 20;
     for (unsigned i = 0; i < IRGEN_MEM; i += 8) {
         uint64_t n = irgen_number(&r);
         memcpy(&s->mem[i], &n, 8);
@@ -1146,6 +1147,9 @@ static void place(Gen *g, unsigned k, bool reachable)
 
 static int64_t exit_target(Gen *g)
 {
+    if (g->o->blocks && chance(&g->r, 70)) {
+        return IRGEN_START + IRGEN_BLOCK * below(&g->r, g->o->blocks);
+    }
     if (chance(&g->r, 10)) {
         return tcg_unit_of(g->b)->start; /* a loop */
     }
@@ -1212,16 +1216,9 @@ static void gen_control(Gen *g)
     }
 }
 
-void irgen_unit(TCGBuilder *b, TCGUnit *u, uint64_t seed, const IrGenOptions *o)
+static void gen_ops(Gen *g, unsigned n_ops)
 {
-    Gen *g = g_new0(Gen, 1);
-    *g = (Gen){.b = b, .r.s = seed, .o = o};
-    u->pc32 = o->pc32;
-    tcg_begin(b, u);
-    g->pc = 0x100;
-    u->start = g->pc;
-    gen_insn(g);
-    for (unsigned i = 0; i < o->nops; i++) {
+    for (unsigned i = 0; i < n_ops; i++) {
         unsigned n = below(&g->r, 100);
         if (n < 22) {
             gen_binary(g);
@@ -1240,25 +1237,25 @@ void irgen_unit(TCGBuilder *b, TCGUnit *u, uint64_t seed, const IrGenOptions *o)
         } else if (n < 60) {
             gen_insn(g);
         } else if (n < 62) {
-            keep(g, tcg_gen_pcrel(b, exit_target(g)));
+            keep(g, tcg_gen_pcrel(g->b, exit_target(g)));
         } else if (n < 64) {
             gen_env(g);
-        } else if (n < 72 && o->memory) {
+        } else if (n < 72 && g->o->memory) {
             gen_memory(g);
-        } else if (n < 75 && o->atomics) {
+        } else if (n < 75 && g->o->atomics) {
             gen_atomic(g);
-        } else if (n < 81 && o->fp) {
+        } else if (n < 81 && g->o->fp) {
             gen_fp_arith(g);
-        } else if (n < 84 && o->fp) {
+        } else if (n < 84 && g->o->fp) {
             gen_fp_convert(g);
-        } else if (n < 89 && o->fp) {
+        } else if (n < 89 && g->o->fp) {
             gen_fp_bits(g);
-        } else if (o->vector && (n < 92 || (n < 96 && o->fp_all))) {
+        } else if (g->o->vector && (n < 92 || (n < 96 && g->o->fp_all))) {
             gen_vector(g);
-        } else if (n < 97 && o->control) {
+        } else if (n < 97 && g->o->control) {
             gen_control(g);
-        } else if (n < 99 && o->helpers) {
-            gen_helper(g, &helpers[below(&g->r, o->faults ? HELPER_FAULTS + 1 : HELPER_FAULTS)]);
+        } else if (n < 99 && g->o->helpers) {
+            gen_helper(g, &helpers[below(&g->r, g->o->faults ? HELPER_FAULTS + 1 : HELPER_FAULTS)]);
         }
     }
     while (g->npending) {
@@ -1271,5 +1268,39 @@ void irgen_unit(TCGBuilder *b, TCGUnit *u, uint64_t seed, const IrGenOptions *o)
         gen_setcell(g);
     }
     gen_end(g);
+}
+
+/* Block number k begins. Loops end when there have been enough turns. */
+static void gen_block(Gen *g, unsigned k)
+{
+    const size_t at = offsetof(IrGenState, turns);
+
+    for (unsigned t = 0; t < TCG_TYPE_COUNT; t++) {
+        g->pool[t].n = 0;
+    }
+    g->base = 0;
+    g->pc = IRGEN_START + IRGEN_BLOCK * k;
+    tcg_gen_block(g->b, g->pc);
+    gen_insn(g);
+    TCGv left = tcg_gen_addi(g->b, tcg_gen_ldenv(g->b, TCG_I64, TCG_MO_64, at), -1);
+    tcg_gen_stenv(g->b, TCG_MO_64, left, at);
+    tcg_gen_exit_if(g->b, tcg_gen_setcondi(g->b, TCG_I32, TCG_COND_LT, left, 0), -4, false);
+}
+
+void irgen_unit(TCGBuilder *b, TCGUnit *u, uint64_t seed, const IrGenOptions *o)
+{
+    Gen *g = g_new0(Gen, 1);
+    *g = (Gen){.b = b, .r.s = seed, .o = o};
+    u->pc32 = o->pc32;
+    tcg_begin(b, u);
+    g->pc = u->start = IRGEN_START;
+    if (!o->blocks) {
+        gen_insn(g);
+        gen_ops(g, o->nops);
+    }
+    for (unsigned k = 0; k < o->blocks; k++) {
+        gen_block(g, k);
+        gen_ops(g, o->nops / o->blocks);
+    }
     g_free(g);
 }

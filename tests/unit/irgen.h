@@ -46,6 +46,7 @@ struct IrGenState {
     uint32_t s[IRGEN_NS];
     uint64_t v[IRGEN_NV][2] __attribute__((aligned(16)));
     uint64_t scratch[8]; /* ldenv and stenv */
+    int64_t turns;       /* blocks that a region may still begin */
     uint64_t log;        /* hash of what helpers saw */
     uint32_t nlog;
     uint8_t mem[IRGEN_MEM] __attribute__((aligned(64)));
@@ -76,7 +77,10 @@ typedef struct IrGenOptions {
     bool control; /* labels, branches, side exits */
     bool helpers;
     bool pc32;
+    unsigned blocks; /* of a region; 0: a unit with one entry */
 } IrGenOptions;
+#define IRGEN_START 0x100 /* page offset of the first instruction */
+#define IRGEN_BLOCK 0x200 /* between those of blocks */
 #define IRGEN_ALL                                                                                  \
     ((IrGenOptions){.nops = 60,                                                                    \
                     .memory = true,                                                                \

@@ -367,6 +367,7 @@ static bool random_unit(Fixture *f, const Config *c, uint64_t seed)
     o.control = (bits >> 18 & 3) != 0;
     o.helpers = (bits >> 20 & 3) != 0;
     o.pc32 = c->pc32;
+    o.blocks = c->icount || (bits >> 26 & 3) ? 0 : 1 + (bits >> 28 & 3);
     bool optimize = bits >> 22 & 1, poll = (bits >> 23 & 7) == 0;
     tcg_builder_set_passes(f->b, (optimize ? TCG_OPT_ALL : 0) | TCG_OPT_VERIFY);
     irgen_unit(f->b, f->u, seed, &o);
@@ -380,7 +381,9 @@ static bool random_unit(Fixture *f, const Config *c, uint64_t seed)
         irgen_state_init(f->want, seed * 3 + run);
         irgen_state_init(f->got, seed * 3 + run);
         unsigned ninsns = f->u->ninsns;
-        if (run == 2) {
+        if (run == 2 && o.blocks) {
+            g_assert_true(!c->pin_every || !host->is_sound(f->thunks, &f->code, ninsns, 0));
+        } else if (run == 2) {
             damage_unit(f, bits);
             move_unit(f, bits);
         }
@@ -399,7 +402,7 @@ static bool random_unit(Fixture *f, const Config *c, uint64_t seed)
                 e->tag_w |= TLB_CODE;
             }
         }
-        f->got->env.exit_request = poll;
+        f->want->env.exit_request = f->got->env.exit_request = poll;
         uint64_t why = irgen_interpret(f->want, f->u, f->in);
         uint64_t got = run_jit(f, f->got);
         move_back(f->got);
