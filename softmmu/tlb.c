@@ -45,15 +45,21 @@ static uint64_t new_gen(CPU *cpu)
     return __atomic_fetch_add(&cpu->tcg->accel->next_gen, 1, __ATOMIC_RELAXED);
 }
 
+/* Any thread. */
+static void sites_empty(TlbSites *sites)
+{
+    for (unsigned i = 0; i < TLB_SITES; i++) {
+        __atomic_store_n(&sites->site[i].tag, TLB_INVALID, __ATOMIC_RELAXED);
+    }
+}
+
 static void sites_clear(TlbTable *t)
 {
     TlbSites *sites = tlb_sites(t);
 
     if (sites->used) {
-        sites->used = 0;
-        for (unsigned i = 0; i < TLB_SITES; i++) {
-            sites->site[i].tag = TLB_INVALID;
-        }
+        __atomic_store_n(&sites->used, 0, __ATOMIC_RELAXED);
+        sites_empty(sites);
     }
 }
 
@@ -691,6 +697,11 @@ void tlb_protect_code(CPU *cpu, const uint8_t *host_page)
                 __atomic_compare_exchange_n(&e->tag_w, &w, w | TLB_CODE, false, __ATOMIC_SEQ_CST,
                                             __ATOMIC_RELAXED);
             }
+        }
+        /* Behind the entries: see tlb-site.h. */
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        if (__atomic_load_n(&tlb_sites(t)->used, __ATOMIC_RELAXED)) {
+            sites_empty(tlb_sites(t));
         }
     }
 }

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The rhea authors */
 /*
- * Sites of the soft TLB. A load that stays on one page for long (in a loop) asks a site before the
- * table (tlb.h). The site's place does not depend on the address, so that the addend is there early
+ * Sites of the soft TLB. An access that stays on one page for long (in a loop) asks a site before
+ * the table (tlb.h). The site's place does not depend on the address, so that the addend is there early
  * and takes few instructions:
  *     (addr & (TLB_PAGE_MASK | (s - 1) | (a - 1))) == site.tag
- * for an access of size s with required alignment a. Code fills a site after a hit of a load in the
- * table.
+ * for an access of size s with required alignment a. Code fills a site after a hit in the table.
  *
- * Invariants: each table has its sites in front of it. A site holds what a tag_r and the addend of
- * its table held since anything was last unmapped from the context: then all sites are emptied.
+ * Invariants: each table has its sites in front of it. A site holds what a tag_r (of a load) or
+ * tag_w and the addend of its table held since anything was last unmapped from the context: then
+ * all sites are emptied. One of a store also holds no page that tlb_protect_code() has taken: this
+ * marks the table's entry, then empties all sites; who fills one looks at the entry again behind a
+ * fence, and empties it if the entry has changed.
  *
- * Owner: the vCPU's thread; no other thread looks at sites. Test: tests/unit/test-x86-64-jit.c, and
+ * Owner: the vCPU's thread; other threads store TLB_INVALID to tags. Test: tests/unit/test-x86-64-jit.c, and
  * check_remap() of tests/boot/checks.c.
  */
 #ifndef RHEA_SOFTMMU_TLB_SITE_H

@@ -350,6 +350,10 @@ void x86_emit_ctl(X86Gen *s, const TCGOp *op)
     case TCG_OP_block:
         x86_at_label(s);
         s->unreachable = false;
+        if (x86_is_loop(s, op->imm)) {
+            /* As units begin, which these loops would be otherwise. */
+            asm_nop(as, -asm_pos(as) & 15);
+        }
         for (unsigned k = 0; k < s->blocks.len; k++) {
             X86Block *block = &x86_list_at(&s->blocks, X86Block, k);
             if (block->op == s->i) {

@@ -160,7 +160,7 @@ static Stub *emit_check(X86Gen *s, const Access *x)
     return st;
 }
 
-/* The same by a site, for a load. Misaligned addresses go out of line. */
+/* The same by a site. Misaligned addresses go out of line. */
 static Stub *emit_site_check(X86Gen *s, const Access *x, unsigned site)
 {
     Asm *as = &s->a;
@@ -175,8 +175,14 @@ static Stub *emit_site_check(X86Gen *s, const Access *x, unsigned site)
     Stub *st = access_stub(s, STUB_SITE, x, asm_jcc(as, CC_NE));
     m.disp = TLB_SITE_OFFSET(site, addend);
     asm_rm(as, I_MOV_RM | OP_W, RAX, m);
-    st->imm2 = asm_pos(as);
+    st->hit = asm_pos(as);
     return st;
+}
+
+static void emit_fence(X86Gen *s)
+{
+    asm_8(&s->a, LOCK_PREFIX);
+    asm_alu_mi(&s->a, 0, ALU_OR, mem_bd(RSP, 0), 0);
 }
 
 void x86_stub_site(X86Gen *s, Stub *st)
@@ -188,18 +194,30 @@ void x86_stub_site(X86Gen *s, Stub *st)
                 .disp = st->imm,
                 .size = 1u << tcg_mo_size(op->aux),
                 .align = 1u << tcg_mo_align(op->aux),
-                .tag = offsetof(TlbEntry, tag_r)};
-    Mem m, to = mem_bd(R11, TLB_SITE_OFFSET(site, tag));
+                .tag =
+                    op->opc == TCG_OP_st ? offsetof(TlbEntry, tag_w) : offsetof(TlbEntry, tag_r)};
+    Mem addend, m, tag = mem_bd(R11, TLB_SITE_OFFSET(site, tag)), to = tag;
     Stub slow = *st;
     slow.kind = STUB_SLOW;
-    slow.jump = emit_lookup(s, &x, &m);
-    asm_rm(as, I_MOV_RM | OP_W, RAX, m);
-    asm_rm(as, I_MOV_MR | OP_W, RDX, to);
-    to.disp = TLB_SITE_OFFSET(site, addend);
-    asm_rm(as, I_MOV_MR | OP_W, RAX, to);
+    slow.jump = emit_lookup(s, &x, &addend);
     to.disp = TLB_SITES_USED_OFFSET;
     asm_rm(as, I_MOV_MR, RSP, to); /* anything but 0 */
-    asm_jmp_to(as, st->imm2);
+    asm_rm(as, I_MOV_MR | OP_W, RDX, tag);
+    if (op->opc == TCG_OP_st) {
+        /* May another thread have taken the page meanwhile? The store itself is in time. */
+        emit_fence(s);
+        m = addend;
+        m.disp = x.tag;
+        asm_rm(as, (ALU_CMP * 8 + 3) | OP_W, RDX, m);
+        uint32_t same = asm_jcc8(as, CC_E);
+        asm_rm(as, 0xc7 | OP_W, 0, tag);
+        asm_32(as, TLB_INVALID);
+        asm_link8(as, same);
+    }
+    asm_rm(as, I_MOV_RM | OP_W, RAX, addend);
+    to.disp = TLB_SITE_OFFSET(site, addend);
+    asm_rm(as, I_MOV_MR | OP_W, RAX, to);
+    asm_jmp_to(as, st->hit);
     x86_list_add(&s->stubs, &slow, sizeof(slow));
 }
 
@@ -510,12 +528,6 @@ static void emit_ld(X86Gen *s, const TCGOp *op)
     x86_bind(s, d);
 }
 
-static void emit_fence(X86Gen *s)
-{
-    asm_8(&s->a, LOCK_PREFIX);
-    asm_alu_mi(&s->a, 0, ALU_OR, mem_bd(RSP, 0), 0);
-}
-
 static Opnd stored_value(X86Gen *s, const TCGOp *op)
 {
     uint16_t v = x86_root(s, op->b);
@@ -549,7 +561,8 @@ static void emit_st(X86Gen *s, const TCGOp *op)
         Access x = take_address(s, op, op->imm);
         x.tag = offsetof(TlbEntry, tag_w);
         x86_advance(s);
-        st = emit_check(s, &x);
+        unsigned site = s->val[s->i].site;
+        st = site ? emit_site_check(s, &x, site - 1) : emit_check(s, &x);
         if (size == TCG_MO_128 && op->aux & TCG_MO_BE) {
             as->p = as->start + st->jump - 6;
             st->jump = asm_jmp(as);

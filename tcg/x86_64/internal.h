@@ -124,7 +124,7 @@ typedef struct Val {
     uint8_t type;   /* TCGType */
     bool zx;        /* i32: upper half of the registers is zero */
     uint8_t pace;   /* see loop.c */
-    uint8_t site;   /* load: number of its site + 1 */
+    uint8_t site;   /* load, store: number of its site + 1 */
     uint16_t pair;  /* quotient: the remainder of the same division, if it is near */
 } Val;
 
@@ -166,6 +166,7 @@ typedef struct Stub {
     uint32_t jump;        /* position after the displacement of the jump that leads here; 0: none */
     uint32_t jump2;       /* another */
     uint32_t back;        /* position to return to */
+    uint32_t hit;         /* STUB_SITE: position behind the check, with the addend in rax */
     uint32_t snap, nsnap; /* sunk cells */
     uint32_t hosts;       /* registers with host addresses of groups, and slots: to be zeroed */
     uint32_t host_slots, nhost_slots;
@@ -398,6 +399,8 @@ void x86_find_region(X86Gen *s);
 /* From the fixed pins to the region's, and back. */
 void x86_enter_region(X86Gen *s);
 void x86_leave_region(X86Gen *s);
+/* Does a loop begin at this page offset? */
+bool x86_is_loop(const X86Gen *s, int64_t offset);
 /* Index of the block that an exit to target from pc leads to, or -1. */
 int x86_inner_block(const X86Gen *s, int64_t target, int64_t pc);
 /* The jump whose displacement ends at `end` leads to this block. */

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The rhea authors */
 /*
- * Which loads of a loop get a site (softmmu/tlb.h): those whose address is on the same page for
- * many turns, as far as the unit's code tells. A unit with an exit to its own start is a loop; a
- * region has several, and each load is looked at in the innermost. Its address is slow if it is
+ * Which accesses of a loop get a site (softmmu/tlb-site.h): those whose address is on the same page
+ * for many turns, as far as the unit's code tells. A unit with an exit to its own start is a loop;
+ * a region has several, and each load is looked at in the innermost. Its address is slow if it is
  * made of cells that the loop does not set or only advances, and of small numbers.
  *
- * A wrong guess costs time only: the load then goes through its stub each time.
+ * A wrong guess costs time only: the access then goes through its stub each time.
  *
  * Thread: any, one X86Gen each. Test: tests/unit/test-x86-64-jit.c.
  */
 #include "tcg/x86_64/internal.h"
 
-/* Val.pace: 0: anything; n: a number below 2^n; SLOW. */
-#define PACE_SMALL TLB_PAGE_BITS
-#define PACE_SLOW  (TLB_PAGE_BITS + 1)
+/* Val.pace: 0: anything; n: a number below 2^n; SLOW; STEADY: that in small steps only. */
+#define PACE_SMALL  TLB_PAGE_BITS
+#define PACE_SLOW   (TLB_PAGE_BITS + 1)
+#define PACE_STEADY (TLB_PAGE_BITS + 2)
+#define SMALL_STEP  64
 
 /* What stands before the last exit to the unit's start; 0: it is no loop. */
 static uint32_t loop_end(const TCGUnit *u)
@@ -36,25 +38,33 @@ static bool is_fixed(const X86Gen *s, const uint16_t *set, uint16_t v)
            (op->opc == TCG_OP_getcell && !set[op->aux]);
 }
 
-/* Is v what the cell held, plus or minus what is the same in each turn? */
-static bool advances(const X86Gen *s, const uint16_t *set, uint16_t v, unsigned cell)
+/* The pace of v if it is what the cell held, plus or minus what is the same in each turn. */
+static unsigned advances(const X86Gen *s, const uint16_t *set, uint16_t v, unsigned cell)
 {
+    unsigned pace = PACE_STEADY;
+
     for (;;) {
         const TCGOp *op = &s->u->ops[v];
         uint16_t a = x86_root(s, op->a);
         switch (op->opc) {
         case TCG_OP_getcell:
-            return op->aux == cell;
+            return op->aux == cell ? pace : 0;
         case TCG_OP_add:
         case TCG_OP_sub: {
             uint16_t b = x86_root(s, op->b);
-            if (is_fixed(s, set, b)) {
-                v = a;
-            } else if (op->opc == TCG_OP_add && is_fixed(s, set, a)) {
-                v = b;
-            } else {
-                return false;
+            if (!is_fixed(s, set, b) && op->opc == TCG_OP_add) {
+                uint16_t t = a;
+                a = b;
+                b = t;
             }
+            if (!is_fixed(s, set, b)) {
+                return 0;
+            }
+            int64_t step = s->u->ops[b].imm;
+            if (s->u->ops[b].opc != TCG_OP_const || step > SMALL_STEP || step < -SMALL_STEP) {
+                pace = PACE_SLOW;
+            }
+            v = a;
             break;
         }
         case TCG_OP_exts:
@@ -62,7 +72,7 @@ static bool advances(const X86Gen *s, const uint16_t *set, uint16_t v, unsigned 
             v = a;
             break;
         default:
-            return false;
+            return 0;
         }
     }
 }
@@ -76,12 +86,14 @@ static unsigned pace_of(const X86Gen *s, const uint16_t *set, uint16_t v)
     switch (op->opc) {
     case TCG_OP_const:
     case TCG_OP_pcrel:
-        return PACE_SLOW;
+        return PACE_STEADY;
     case TCG_OP_getcell:
-        return !set[op->aux] || advances(s, set, set[op->aux], op->aux) ||
-                       s->val[set[op->aux]].pace == PACE_SLOW
-                   ? PACE_SLOW
-                   : 0;
+        if (!set[op->aux]) {
+            return PACE_STEADY;
+        }
+        a = advances(s, set, set[op->aux], op->aux);
+        b = s->val[set[op->aux]].pace;
+        return a ? a : b >= PACE_SLOW ? b : 0;
     case TCG_OP_ld:
         return tcg_mo_size(op->aux) == TCG_MO_8 && !(op->aux & TCG_MO_SIGN) ? 8 : 0;
     case TCG_OP_ext8u:
@@ -99,7 +111,7 @@ static unsigned pace_of(const X86Gen *s, const uint16_t *set, uint16_t v)
         return a ? a : k && k < 1u << PACE_SMALL ? 64 - __builtin_clzll(k) : 0;
     case TCG_OP_shl:
         k = s->u->ops[op->b.i].imm;
-        if (s->u->ops[op->b.i].opc != TCG_OP_const || !a || a == PACE_SLOW) {
+        if (s->u->ops[op->b.i].opc != TCG_OP_const || !a || a >= PACE_SLOW) {
             return s->u->ops[op->b.i].opc == TCG_OP_const ? a : 0;
         }
         return k <= PACE_SMALL - a ? a + k : 0;
@@ -110,7 +122,7 @@ static unsigned pace_of(const X86Gen *s, const uint16_t *set, uint16_t v)
     case TCG_OP_sub:
     case TCG_OP_or:
         b = s->val[x86_root(s, op->b)].pace;
-        return a && b ? PACE_SLOW : 0;
+        return !a || !b ? 0 : a == PACE_SLOW || b == PACE_SLOW ? PACE_SLOW : PACE_STEADY;
     default:
         return 0;
     }
@@ -167,8 +179,10 @@ void x86_find_sites(X86Gen *s)
     }
     for (uint32_t i = 1; i < end; i++) {
         const TCGOp *op = &u->ops[i];
-        if (op->opc == TCG_OP_ld && tcg_mo_mmu(op->aux) == 0 && tcg_mo_size(op->aux) <= TCG_MO_64 &&
-            !s->group_of[i] && s->val[x86_root(s, op->a)].pace) {
+        unsigned pace = s->val[x86_root(s, op->a)].pace;
+        /* Another page costs a store's site a fence. */
+        if (((op->opc == TCG_OP_ld && pace) || (op->opc == TCG_OP_st && pace == PACE_STEADY)) &&
+            tcg_mo_mmu(op->aux) == 0 && tcg_mo_size(op->aux) <= TCG_MO_64 && !s->group_of[i]) {
             s->val[i].site = site + 1;
             site = (site + 1) % TLB_SITES;
         }

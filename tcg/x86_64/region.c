@@ -30,6 +30,16 @@ int x86_inner_block(const X86Gen *s, int64_t target, int64_t pc)
     return -1;
 }
 
+bool x86_is_loop(const X86Gen *s, int64_t offset)
+{
+    for (unsigned k = 0; k < s->loops.len; k++) {
+        if (x86_list_at(&s->loops, X86Loop, k).lo == offset) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void x86_jump_to_block(X86Gen *s, int block, uint32_t end)
 {
     LabelFix f = {.label = block, .end = end};

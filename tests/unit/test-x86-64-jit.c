@@ -1050,6 +1050,68 @@ static void test_sites(void)
     fixture_free(f);
 }
 
+/* A loop of stores: through its site, and past it when the page is taken from it. */
+static void test_store_sites(void)
+{
+    static const unsigned starts[] = {0, 8, 4, 1, TLB_PAGE_SIZE - 8, TLB_PAGE_SIZE - 4};
+    Fixture *f = fixture_new(0);
+    IrGenState *s = f->got;
+
+    ((X86Thunks *)f->thunks)->check = false;
+    f->u->start = 0x100;
+    tcg_begin(f->b, f->u);
+    tcg_gen_insn_start(f->b, 0x100);
+    TCGv p = tcg_gen_getcell(f->b, 1), v = tcg_gen_addi(f->b, tcg_gen_getcell(f->b, 2), 3);
+    tcg_gen_st(f->b, TCG_MO_64, p, 0, v);
+    tcg_gen_setcell(f->b, 2, v);
+    p = tcg_gen_addi(f->b, p, 8);
+    tcg_gen_setcell(f->b, 1, p);
+    TCGv more = tcg_gen_setcond(f->b, TCG_I32, TCG_COND_LTU, p, tcg_gen_getcell(f->b, 3));
+    tcg_gen_exit_if(f->b, more, 0x100, true);
+    tcg_gen_exit_direct(f->b, 0x200);
+    tcg_optimize(f->u, TCG_OPT_ALL);
+    tcg_live(f->u);
+    g_assert_true(compile(f));
+    for (unsigned k = 0; k < 2 * G_N_ELEMENTS(starts); k++) {
+        unsigned start = starts[k / 2], n = (IRGEN_MEM - start) / 8;
+        irgen_state_init(s, k);
+        for (unsigned i = 0; i < G_N_ELEMENTS(s->tlb.entries) && k % 2; i++) {
+            s->tlb.entries[i].tag_w |= TLB_CODE;
+        }
+        s->x[1] = IRGEN_BASE + start;
+        s->x[2] = k;
+        s->x[3] = IRGEN_BASE + start + n * 8;
+        g_assert_cmphex(run_jit(f, s) & TCG_LEAVE_MASK, ==, TCG_LEAVE_LINK);
+        move_back(s);
+        for (unsigned i = 0; i < n; i++) {
+            uint64_t got;
+            memcpy(&got, s->mem + start + i * 8, 8);
+            g_assert_cmpuint(got, ==, k + 3 * (i + 1));
+        }
+        if (start % 8 == 0 || k % 2) {
+            /* else a slow path may have moved memory */
+            g_assert_cmpuint(full_sites(s), ==, !(k % 2));
+        }
+    }
+    /* A site that another thread has emptied is asked in vain. */
+    irgen_state_init(s, 1);
+    s->x[1] = IRGEN_BASE;
+    s->x[3] = IRGEN_BASE + 8 * 16;
+    run_jit(f, s);
+    move_back(s);
+    g_assert_cmpuint(full_sites(s), ==, 1);
+    irgen_empty_sites(&s->tlb);
+    for (unsigned i = 0; i < G_N_ELEMENTS(s->tlb.entries); i++) {
+        s->tlb.entries[i].tag_w |= TLB_CODE;
+    }
+    s->x[3] += 8 * 16;
+    run_jit(f, s);
+    move_back(s);
+    g_assert_cmpuint(s->x[1], ==, s->x[3]);
+    g_assert_cmpuint(full_sites(s), ==, 0);
+    fixture_free(f);
+}
+
 static void test_lookup(void)
 {
     Fixture *f = fixture_new(0);
@@ -1145,6 +1207,7 @@ int main(int argc, char **argv)
     g_test_add_func("/x86-64/linking", test_linking);
     g_test_add_func("/x86-64/loop", test_loop);
     g_test_add_func("/x86-64/sites", test_sites);
+    g_test_add_func("/x86-64/store-sites", test_store_sites);
     g_test_add_func("/x86-64/lookup", test_lookup);
     g_test_add_func("/x86-64/icount", test_icount);
     g_test_add_func("/x86-64/room", test_room);
