@@ -78,7 +78,7 @@ void tcg_begin(TCGBuilder *b, TCGUnit *u)
     b->n = 1;
     b->dead = false;
     b->fp_barrier = 0;
-    b->goes_on_at = -1;
+    b->goes_on_at = b->loop_at = -1;
     if (b->facts_cap < u->ops_cap) {
         b->facts_cap = u->ops_cap;
         b->facts = g_renew(TCGFacts, b->facts, b->facts_cap);
@@ -858,6 +858,94 @@ void tcg_gen_block(TCGBuilder *b, int64_t page_offset)
     u->nblocks++;
 }
 
+/* What the cell held by value v is known to hold, in terms of other cells that are pinned rather
+ * than it. */
+static bool find_cell_fact(TCGBuilder *b, unsigned cell, TCGCellFact *f)
+{
+    const TCGCell *cells = b->u->cells;
+    TCGv v = b->cell[cell].v;
+    unsigned best = cells[cell].pin ? cells[cell].pin : 256;
+
+    *f = (TCGCellFact){.cell = cell};
+    if (tcg_is_const(b, v, &f->imm)) {
+        return true;
+    }
+    for (unsigned k = 0; k < b->u->ncells; k++) {
+        unsigned rank = cells[k].pin ? cells[k].pin : 255;
+        if (k != cell && b->cell[k].gen == b->cell_gen && b->cell[k].v.i == v.i &&
+            cells[k].type == cells[cell].type && rank < best) {
+            best = rank;
+            f->source = k + 1;
+        }
+    }
+    return f->source;
+}
+
+/* An exit to the loop's begin. */
+static void note_loop_exit(TCGBuilder *b)
+{
+    unsigned n = 0;
+
+    for (unsigned k = 0; k < b->u->ncells && !b->loop_exits; k++) {
+        TCGCellFact f;
+        if (b->cell[k].gen == b->cell_gen && n < TCG_MAX_CELL_FACTS && find_cell_fact(b, k, &f)) {
+            b->cell_facts[n++] = f;
+        }
+    }
+    for (unsigned k = 0; k < b->n_cell_facts && b->loop_exits; k++) {
+        TCGCellFact f, old = b->cell_facts[k];
+        if (b->cell[old.cell].gen == b->cell_gen && find_cell_fact(b, old.cell, &f) &&
+            f.source == old.source && f.imm == old.imm) {
+            b->cell_facts[n++] = f;
+        }
+    }
+    b->n_cell_facts = n;
+    b->loop_exits = true;
+}
+
+void tcg_gen_loop(TCGBuilder *b, int64_t page_offset)
+{
+    b->loop_at = page_offset;
+    b->loop_exits = false;
+    b->n_cell_facts = b->n_assumed = 0;
+}
+
+bool tcg_gen_steady_block(TCGBuilder *b)
+{
+    if (!b->loop_exits || !b->n_cell_facts || !(b->passes & TCG_OPT_FOLD) || b->u->overflow) {
+        return false;
+    }
+    tcg_gen_block(b, b->loop_at);
+    b->u->ops[b->u->nops - 1].aux = 1;
+    memcpy(b->assumed, b->cell_facts, sizeof(b->assumed));
+    b->n_assumed = b->n_cell_facts;
+    b->loop_exits = false;
+    b->n_cell_facts = 0;
+    for (unsigned k = 0; k < b->n_assumed; k++) {
+        const TCGCellFact *f = &b->assumed[k];
+        b->cell[f->cell].v = f->source ? tcg_gen_getcell(b, f->source - 1)
+                                       : tcg_const(b, b->u->cells[f->cell].type, f->imm);
+        b->cell[f->cell].gen = b->cell_gen;
+    }
+    return true;
+}
+
+bool tcg_loop_is_steady(const TCGBuilder *b)
+{
+    for (unsigned k = 0; k < b->n_assumed && b->loop_exits; k++) {
+        const TCGCellFact *a = &b->assumed[k];
+        bool found = false;
+        for (unsigned j = 0; j < b->n_cell_facts; j++) {
+            const TCGCellFact *f = &b->cell_facts[j];
+            found |= f->cell == a->cell && f->source == a->source && f->imm == a->imm;
+        }
+        if (!found) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void tcg_gen_goes_on_at(TCGBuilder *b, int64_t rel)
 {
     b->goes_on_at = rel;
@@ -905,9 +993,19 @@ void tcg_gen_br_if(TCGBuilder *b, TCGv cond, TCGLabel l)
     }
 }
 
+/* aux of an exit to rel. */
+static unsigned exit_aux(TCGBuilder *b, int64_t rel)
+{
+    if (rel < 0 || rel != b->loop_at || b->dead || b->u->overflow) {
+        return 0;
+    }
+    note_loop_exit(b);
+    return TCG_EXIT_STEADY;
+}
+
 static void exit_direct(TCGBuilder *b, int64_t rel)
 {
-    emit(b, TCG_OP_exit_direct, TCG_VOID, 0, NO, NO, (TCGv){b->u->nexits}, rel);
+    emit(b, TCG_OP_exit_direct, TCG_VOID, exit_aux(b, rel), NO, NO, (TCGv){b->u->nexits}, rel);
     b->u->nexits += !b->dead;
     b->dead = true;
 }
@@ -929,7 +1027,8 @@ void tcg_gen_exit_if(TCGBuilder *b, TCGv cond, int64_t rel, bool likely)
         }
         return;
     }
-    emit(b, TCG_OP_exit_if, tcg_type(b, cond), likely, cond, NO, (TCGv){b->u->nexits}, rel);
+    emit(b, TCG_OP_exit_if, tcg_type(b, cond), likely | exit_aux(b, rel), cond, NO,
+         (TCGv){b->u->nexits}, rel);
     b->u->nexits += !b->dead;
 }
 
@@ -947,10 +1046,19 @@ void tcg_gen_exit_main(TCGBuilder *b, TCGv pc)
 
 /* ---- building again ---- */
 
+/* The exit that o became, if there is one, behind the first nops ops. */
+static void keep_steady(TCGBuilder *b, uint32_t nops, const TCGOp *o)
+{
+    if (b->u->nops > nops) {
+        b->u->ops[b->u->nops - 1].aux |= o->aux & TCG_EXIT_STEADY;
+    }
+}
+
 /* One op of the old array into the builder; map of old to new values in the old ops' scratch. */
 static TCGv rebuild_op(TCGBuilder *b, const TCGOp *old, const TCGOp *o)
 {
     TCGOp op = *o;
+    uint32_t nops = b->u->nops;
     op.uses = 0;
     op.scratch = 0;
     op.a.i = old[o->a.i].scratch;
@@ -967,6 +1075,7 @@ static TCGv rebuild_op(TCGBuilder *b, const TCGOp *old, const TCGOp *o)
         return TCG_NONE;
     case TCG_OP_block:
         tcg_gen_block(b, o->imm);
+        b->u->ops[b->u->nops - 1].aux = o->aux;
         return TCG_NONE;
     case TCG_OP_br:
         tcg_gen_br(b, (TCGLabel){o->aux});
@@ -981,9 +1090,11 @@ static TCGv rebuild_op(TCGBuilder *b, const TCGOp *old, const TCGOp *o)
         return TCG_NONE;
     case TCG_OP_exit_direct:
         tcg_gen_exit_direct(b, o->imm);
+        keep_steady(b, nops, o);
         return TCG_NONE;
     case TCG_OP_exit_if:
-        tcg_gen_exit_if(b, op.a, o->imm, o->aux);
+        tcg_gen_exit_if(b, op.a, o->imm, o->aux & TCG_EXIT_LIKELY);
+        keep_steady(b, nops, o);
         return TCG_NONE;
     case TCG_OP_exit_lookup:
         tcg_gen_exit_lookup(b, op.a);

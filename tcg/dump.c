@@ -307,7 +307,7 @@ void tcg_dump(const TCGUnit *u, FILE *f)
             fprintf(f, "L%u:\n", op->aux);
             continue;
         case TCG_OP_block:
-            fprintf(f, "page+%#" PRIx64 ":\n", op->imm);
+            fprintf(f, "page+%#" PRIx64 "%s:\n", op->imm, op->aux ? ", steady" : "");
             continue;
         default:
             break;

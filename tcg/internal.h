@@ -33,6 +33,13 @@ enum {
     TCG_SIG_OWN = 1 << 7,   /* the op's type */
 };
 
+/* At a steady block a cell holds imm, or what cell source - 1 holds. */
+typedef struct TCGCellFact {
+    uint16_t cell, source;
+    int64_t imm;
+} TCGCellFact;
+#define TCG_MAX_CELL_FACTS 16
+
 struct TCGBuilder {
     TCGUnit *u;
     uint32_t n;      /* index of the next op; u->nops stays behind while nothing is reachable */
@@ -56,6 +63,13 @@ struct TCGBuilder {
     } cell[TCG_MAX_CELLS];
 
     int64_t goes_on_at; /* tcg_gen_goes_on_at(), or -1 */
+
+    /* tcg_gen_loop(): its offset or -1; what holds at all exits seen, if any; the first so many
+     * are what the steady block took for granted. */
+    int64_t loop_at;
+    bool loop_exits;
+    unsigned n_cell_facts, n_assumed;
+    TCGCellFact cell_facts[TCG_MAX_CELL_FACTS], assumed[TCG_MAX_CELL_FACTS];
 
     TCGSignature sig[TCG_OP_COUNT];
 

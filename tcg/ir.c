@@ -87,17 +87,19 @@ void tcg_unit_reset(TCGUnit *u)
     u->folded = u->counted = false;
 }
 
-uint32_t tcg_inner_block(const TCGUnit *u, int64_t target, int64_t pc)
+uint32_t tcg_inner_block(const TCGUnit *u, int64_t target, int64_t pc, bool steady)
 {
+    uint32_t found = 0;
+
     for (uint32_t i = 1, n = 0; n < u->nblocks && i < u->nops && target != pc; i++) {
         if (u->ops[i].opc == TCG_OP_block) {
-            if (u->ops[i].imm == target) {
-                return i;
+            if (u->ops[i].imm == target && u->ops[i].aux <= steady) {
+                found = i;
             }
             n++;
         }
     }
-    return 0;
+    return found;
 }
 
 TCGUnit *tcg_unit_copy(const TCGUnit *u)

@@ -515,8 +515,11 @@ static char *check_block_op(Verifier *v, uint32_t i)
     if (u->ops[i].imm < 0 || u->ops[i].imm >= 1 << 16) {
         return g_strdup("not an offset in a page");
     }
-    if (tcg_inner_block(u, u->ops[i].imm, -1) != i) {
-        return g_strdup("the second block of that offset");
+    for (uint32_t k = i + 1; k < u->nops; k++) {
+        if (u->ops[k].opc == TCG_OP_block && u->ops[k].imm == u->ops[i].imm &&
+            u->ops[k].aux <= u->ops[i].aux) {
+            return g_strdup("another block of that offset follows");
+        }
     }
     if (++v->nblocks > u->nblocks) {
         return g_strdup_printf("block %u of %u", v->nblocks, u->nblocks);

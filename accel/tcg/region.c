@@ -57,7 +57,8 @@ typedef struct Region {
     unsigned n_insns, n_edges;
     uint16_t falls[TLB_PAGE_SIZE / 2]; /* offset of the instruction it falls through to */
     bool seen[TLB_PAGE_SIZE / 2], keep[TLB_PAGE_SIZE / 2], leader[TLB_PAGE_SIZE / 2],
-        placed[TLB_PAGE_SIZE / 2];
+        placed[TLB_PAGE_SIZE / 2], restless[TLB_PAGE_SIZE / 2];
+    bool again;
     Edge edges[REGION_EDGES];
 } Region;
 
@@ -324,11 +325,46 @@ static uint16_t jump_from(const Region *r, uint16_t from)
     return 0;
 }
 
+/* Does an instruction between the leader at off and the one at last jump back to off? */
+static bool loops_to(const Region *r, uint16_t off, uint16_t last)
+{
+    for (unsigned k = 0; k < r->n_edges; k++) {
+        const Edge *e = &r->edges[k];
+        if (e->to == off && off < e->from && e->from <= last) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * n instructions from the leader at off on, behind its block, which is a loop by itself: once for
+ * the first turn, and once for the others, in which is known what the first has left in the cells
+ * (flags of the same kind, a constant). If it is not so after such a turn, it is restless.
+ */
+static bool translate_loop(Region *r, uint16_t off, unsigned n)
+{
+    TCGBuilder *b = r->cpu->tcg->builder;
+    bool ok;
+
+    tcg_gen_loop(b, off);
+    ok = translate_from(r, off, n);
+    if (ok && tcg_is_unreachable(b) && tcg_gen_steady_block(b)) {
+        ok = translate_from(r, off, n);
+        if (!tcg_loop_is_steady(b)) {
+            r->restless[off / 2] = r->again = true;
+        }
+    }
+    tcg_gen_loop(b, -1);
+    return ok;
+}
+
 /* Blocks from the leader at off on, as long as one follows another. */
 static bool emit_chain(Region *r, uint16_t off)
 {
     TCGBuilder *b = r->cpu->tcg->builder;
 
+    bool whole = true; /* at off a block begins */
     tcg_gen_block(b, off);
     for (;;) {
         uint16_t last = off, next;
@@ -344,7 +380,8 @@ static bool emit_chain(Region *r, uint16_t off)
         }
         bool goes_on = next && is_continuation(r, last, next);
         tcg_gen_goes_on_at(b, goes_on ? next : -1);
-        if (!translate_from(r, off, n)) {
+        bool loop = whole && !goes_on && !r->restless[off / 2] && loops_to(r, off, last);
+        if (!(loop ? translate_loop(r, off, n) : translate_from(r, off, n))) {
             return false;
         }
         goes_on = goes_on && !tcg_is_unreachable(b);
@@ -357,6 +394,7 @@ static bool emit_chain(Region *r, uint16_t off)
         if (!goes_on) {
             tcg_gen_block(b, next);
         }
+        whole = !goes_on;
         off = next;
     }
 }
@@ -368,17 +406,21 @@ static bool build(Region *r)
     unsigned lo = r->head, hi = r->head;
     bool ok;
 
-    begin_unit(r);
-    ok = emit_chain(r, r->head);
-    for (unsigned i = 0; i < TLB_PAGE_SIZE / 2 && ok; i++) {
-        if (r->keep[i]) {
-            lo = MIN(lo, 2 * i);
-            hi = MAX(hi, 2 * i);
+    do {
+        r->again = false;
+        memset(r->placed, 0, sizeof(r->placed));
+        begin_unit(r);
+        ok = emit_chain(r, r->head);
+        for (unsigned i = 0; i < TLB_PAGE_SIZE / 2 && ok; i++) {
+            if (r->keep[i]) {
+                lo = MIN(lo, 2 * i);
+                hi = MAX(hi, 2 * i);
+            }
+            if (r->leader[i] && !r->placed[i]) {
+                ok = emit_chain(r, 2 * i);
+            }
         }
-        if (r->leader[i] && !r->placed[i]) {
-            ok = emit_chain(r, 2 * i);
-        }
-    }
+    } while (ok && r->again);
     tcg_gen_goes_on_at(r->cpu->tcg->builder, -1);
     if (!ok || u->overflow) {
         return false;

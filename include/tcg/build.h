@@ -167,6 +167,16 @@ TCGLabel tcg_new_label(TCGBuilder *b);
 void tcg_gen_label(TCGBuilder *b, TCGLabel l);
 /* The block of a region that begins at this page offset. */
 void tcg_gen_block(TCGBuilder *b, int64_t page_offset);
+/*
+ * A loop that is there twice. tcg_gen_loop(b, offset) begins its code, whose exits to offset are to
+ * go to the steady block: what cells hold there, whichever of these exits is taken (constants, and
+ * what other cells hold), is taken down. tcg_gen_steady_block() begins the same code again, where
+ * this is known, if it is anything (else it returns false and emits nothing). tcg_loop_is_steady(),
+ * at the end of the latter: it is true of its exits as well. tcg_gen_loop(b, -1) ends it.
+ */
+void tcg_gen_loop(TCGBuilder *b, int64_t page_offset);
+bool tcg_gen_steady_block(TCGBuilder *b);
+bool tcg_loop_is_steady(const TCGBuilder *b);
 /* What comes next goes on at page offset rel: a direct exit that leads there is left out. */
 void tcg_gen_goes_on_at(TCGBuilder *b, int64_t rel);
 void tcg_gen_br(TCGBuilder *b, TCGLabel l);

@@ -28,7 +28,9 @@
  *      A region is a unit of several blocks. `block` begins one: a direct exit of the unit whose
  *      target has a block goes there without leaving, after a poll if it goes backwards in guest
  *      addresses. No value lives across a block's begin. An exit to the instruction it belongs to
- *      always leaves: something else has to look at it (tcg_inner_block()).
+ *      always leaves: something else has to look at it (tcg_inner_block()). A block may be there
+ *      twice: the second, steady one is for exits with TCG_EXIT_STEADY, from code where more is
+ *      known of what the cells hold.
  *   7. All integer ops are total: shifts take their count modulo the width, division follows the
  *      rules in ops.def. No IR op traps the host.
  *
@@ -268,6 +270,11 @@ typedef enum TCGRmw {
 /* aux of fence: which earlier accesses are ordered before which later ones. */
 enum { TCG_FENCE_RR = 1, TCG_FENCE_RW = 2, TCG_FENCE_WR = 4, TCG_FENCE_WW = 8 };
 
+/* aux of exit_if: likely to be taken; of that and exit_direct: to the steady block, if there is
+ * one.
+ */
+enum { TCG_EXIT_LIKELY = 1, TCG_EXIT_STEADY = 2 };
+
 /* aux of setcell. */
 enum { TCG_SET_SINK = 1 << 15, TCG_CELL_MASK = 0x7fff };
 
@@ -360,7 +367,7 @@ TCGUnit *tcg_unit_new(const TCGCell *cells, unsigned ncells);
 void tcg_unit_reset(TCGUnit *u); /* empty it for the next translation; memory is kept */
 /* Op of the block that an exit to page offset target leads to, from the instruction at pc; 0: it
  * leaves. */
-uint32_t tcg_inner_block(const TCGUnit *u, int64_t target, int64_t pc);
+uint32_t tcg_inner_block(const TCGUnit *u, int64_t target, int64_t pc, bool steady);
 /* A copy as small as can be, to be read, passed to tcg_interp_run() and freed only. */
 TCGUnit *tcg_unit_copy(const TCGUnit *u);
 void tcg_unit_free(TCGUnit *u);

@@ -699,7 +699,7 @@ do_exit_if:
 do_exit_direct:
     if (u->nblocks) {
         int64_t pc = (int64_t)(env->pc - page);
-        uint32_t block = tcg_inner_block(u, op->imm, pc);
+        uint32_t block = tcg_inner_block(u, op->imm, pc, op->aux & TCG_EXIT_STEADY);
         if (block && (op->imm > pc || !__atomic_load_n(&env->exit_request, __ATOMIC_RELAXED))) {
             op = ops + block;
             NEXT;

@@ -217,14 +217,16 @@ static void emit_inner_jump(X86Gen *s, unsigned n, int block, int64_t target, in
     }
 }
 
-/* Leave by direct exit number n to page offset target from instruction (pc, insn). last: nothing
- * but the next op comes behind it. */
-static void emit_exit(X86Gen *s, unsigned n, int64_t target, int32_t pc, unsigned insn, bool last)
+/* Leave by the direct exit op from instruction (pc, insn). last: nothing but the next op comes
+ * behind it. */
+static void emit_exit(X86Gen *s, const TCGOp *op, int32_t pc, unsigned insn, bool last)
 {
     Asm *as = &s->a;
+    unsigned n = op->c.i;
+    int64_t target = op->imm;
     TcgExit *e = &s->exits[n];
     bool same_page = target >= 0 && target < (int64_t)TLB_PAGE_SIZE;
-    int block = x86_inner_block(s, target, pc);
+    int block = x86_inner_block(s, target, pc, op->aux & TCG_EXIT_STEADY);
     if (block >= 0) {
         emit_inner_jump(s, n, block, target, pc, last);
         return;
@@ -286,17 +288,17 @@ static void emit_exit_if(X86Gen *s, const TCGOp *op)
     x86_advance(s);
     uint32_t snap, nsnap;
     x86_snapshot(s, &snap, &nsnap);
-    int block = x86_inner_block(s, op->imm, s->pc);
+    int block = x86_inner_block(s, op->imm, s->pc, op->aux & TCG_EXIT_STEADY);
     bool back = op->imm <= s->pc;
     if (block >= 0 && !back && !parity && nsnap == 0) {
         s->exits[op->c.i] = (TcgExit){.target = op->imm};
         x86_jump_to_block(s, block, asm_jcc(as, cc));
         return;
     }
-    if ((block >= 0 ? back : op->aux == 1) && !parity && nsnap <= 8) {
+    if ((block >= 0 ? back : op->aux & TCG_EXIT_LIKELY) && !parity && nsnap <= 8) {
         uint32_t over = asm_jcc(as, cc ^ 1);
         x86_store_snapshot(s, snap, nsnap);
-        emit_exit(s, op->c.i, op->imm, s->pc, s->insn, false);
+        emit_exit(s, op, s->pc, s->insn, false);
         asm_link(as, over, asm_pos(as));
         return;
     }
@@ -371,7 +373,7 @@ void x86_emit_ctl(X86Gen *s, const TCGOp *op)
         break;
     case TCG_OP_exit_direct:
         x86_flush_sunk(s);
-        emit_exit(s, op->c.i, op->imm, s->pc, s->insn, true);
+        emit_exit(s, op, s->pc, s->insn, true);
         s->unreachable = true;
         break;
     case TCG_OP_exit_if:
@@ -442,7 +444,7 @@ void x86_emit_stub(X86Gen *s, Stub *st)
     case STUB_EXIT: {
         const TCGOp *op = &s->u->ops[st->op];
         x86_store_snapshot(s, st->snap, st->nsnap);
-        emit_exit(s, op->c.i, op->imm, st->pc, st->insn, false);
+        emit_exit(s, op, st->pc, st->insn, false);
         break;
     }
     case STUB_UNLINKED:

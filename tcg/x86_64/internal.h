@@ -264,6 +264,7 @@ typedef struct X86Const {
 typedef struct X86Block {
     uint32_t op, at; /* of its begin; code position */
     int64_t offset;
+    bool steady;
 } X86Block;
 
 /* A loop of a region: the guest code from the destination of a backward branch to the last one. */
@@ -402,7 +403,7 @@ void x86_leave_region(X86Gen *s);
 /* Does a loop begin at this page offset? */
 bool x86_is_loop(const X86Gen *s, int64_t offset);
 /* Index of the block that an exit to target from pc leads to, or -1. */
-int x86_inner_block(const X86Gen *s, int64_t target, int64_t pc);
+int x86_inner_block(const X86Gen *s, int64_t target, int64_t pc, bool steady);
 /* The jump whose displacement ends at `end` leads to this block. */
 void x86_jump_to_block(X86Gen *s, int block, uint32_t end);
 

@@ -138,7 +138,7 @@ static void look_at_loop(X86Gen *s, int32_t lo, int32_t hi, uint32_t end)
     bool in = s->u->nblocks == 0;
     for (uint32_t i = 1; i < end; i++) {
         const TCGOp *op = &u->ops[i];
-        if (op->opc == TCG_OP_insn_start) {
+        if (op->opc == TCG_OP_insn_start || op->opc == TCG_OP_block) {
             in = lo <= op->imm && op->imm <= hi;
         } else if (op->opc == TCG_OP_setcell && in) {
             unsigned cell = op->aux & TCG_CELL_MASK;
@@ -152,7 +152,7 @@ static void look_at_loop(X86Gen *s, int32_t lo, int32_t hi, uint32_t end)
         in = s->u->nblocks == 0;
         for (; i < end; i++) {
             const TCGOp *op = &u->ops[i];
-            if (op->opc == TCG_OP_insn_start) {
+            if (op->opc == TCG_OP_insn_start || op->opc == TCG_OP_block) {
                 in = lo <= op->imm && op->imm <= hi;
             } else if (in) {
                 s->val[i].pace = pace_of(s, set, i);

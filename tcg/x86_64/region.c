@@ -20,14 +20,17 @@
  */
 #define PIN_WEIGHT   16
 
-int x86_inner_block(const X86Gen *s, int64_t target, int64_t pc)
+int x86_inner_block(const X86Gen *s, int64_t target, int64_t pc, bool steady)
 {
+    int found = -1;
+
     for (unsigned k = 0; k < s->blocks.len && target != pc; k++) {
-        if (x86_list_at(&s->blocks, X86Block, k).offset == target) {
-            return k;
+        const X86Block *b = &x86_list_at(&s->blocks, X86Block, k);
+        if (b->offset == target && b->steady <= steady) {
+            found = k;
         }
     }
-    return -1;
+    return found;
 }
 
 bool x86_is_loop(const X86Gen *s, int64_t offset)
@@ -73,7 +76,7 @@ static void find_blocks(X86Gen *s)
 
     for (uint32_t i = 1; i < u->nops; i++) {
         if (u->ops[i].opc == TCG_OP_block) {
-            X86Block b = {.op = i, .offset = u->ops[i].imm};
+            X86Block b = {.op = i, .offset = u->ops[i].imm, .steady = u->ops[i].aux};
             x86_list_add(&s->blocks, &b, sizeof(b));
         }
     }
@@ -82,7 +85,7 @@ static void find_blocks(X86Gen *s)
         if (op->opc == TCG_OP_insn_start) {
             pc = op->imm;
         } else if ((op->opc == TCG_OP_exit_if || op->opc == TCG_OP_exit_direct) && op->imm < pc &&
-                   x86_inner_block(s, op->imm, pc) >= 0) {
+                   x86_inner_block(s, op->imm, pc, false) >= 0) {
             add_loop(s, op->imm, pc);
         }
     }
@@ -127,6 +130,7 @@ static void weigh_cells(const X86Gen *s, uint64_t *weight)
     for (uint32_t i = 1; i < u->nops; i++) {
         const TCGOp *op = &u->ops[i];
         switch (op->opc) {
+        case TCG_OP_block:
         case TCG_OP_insn_start:
             f = frequency(s, op->imm);
             break;

@@ -1270,8 +1270,8 @@ static void gen_ops(Gen *g, unsigned n_ops)
     gen_end(g);
 }
 
-/* Block number k begins. Loops end when there have been enough turns. */
-static void gen_block(Gen *g, unsigned k)
+/* Block number k, which has begun. Loops end when there have been enough turns. */
+static void gen_block(Gen *g, unsigned k, unsigned n_ops)
 {
     const size_t at = offsetof(IrGenState, turns);
 
@@ -1280,11 +1280,43 @@ static void gen_block(Gen *g, unsigned k)
     }
     g->base = 0;
     g->pc = IRGEN_START + IRGEN_BLOCK * k;
-    tcg_gen_block(g->b, g->pc);
     gen_insn(g);
     TCGv left = tcg_gen_addi(g->b, tcg_gen_ldenv(g->b, TCG_I64, TCG_MO_64, at), -1);
     tcg_gen_stenv(g->b, TCG_MO_64, left, at);
     tcg_gen_exit_if(g->b, tcg_gen_setcondi(g->b, TCG_I32, TCG_COND_LT, left, 0), -4, false);
+    /* Cells that hold the same thing, or not, at several exits to here, and are used here. */
+    tcg_gen_setcell(
+        g->b, CELL_X + 2,
+        tcg_gen_xor(g->b, tcg_gen_getcell(g->b, CELL_X + 2), tcg_gen_getcell(g->b, CELL_X + 8)));
+    for (unsigned n = below(&g->r, 4); n > 0; n--) {
+        TCGv v = chance(&g->r, 50) ? tcg_i64(g->b, below(&g->r, 3)) : tcg_gen_getcell(g->b, CELL_X);
+        tcg_gen_setcell(g->b, CELL_X + 8 + below(&g->r, 2), v);
+        tcg_gen_exit_if(g->b, condition(g), IRGEN_START + IRGEN_BLOCK * k, chance(&g->r, 30));
+        gen_insn(g);
+    }
+    gen_ops(g, n_ops);
+}
+
+/* A region; blocks of `restless` are there once. Returns those that must be added to it. */
+static unsigned gen_region(Gen *g, unsigned restless)
+{
+    unsigned more = 0, n_ops = g->o->nops / g->o->blocks;
+
+    for (unsigned k = 0; k < g->o->blocks; k++) {
+        int64_t at = IRGEN_START + IRGEN_BLOCK * k;
+        bool loop = chance(&g->r, 60) && !(restless >> k & 1);
+        IrGenRng r = g->r;
+        tcg_gen_block(g->b, at);
+        tcg_gen_loop(g->b, loop ? at : -1);
+        gen_block(g, k, n_ops);
+        if (loop && tcg_gen_steady_block(g->b)) {
+            g->r = r;
+            gen_block(g, k, n_ops);
+            more |= !tcg_loop_is_steady(g->b) << k;
+        }
+        tcg_gen_loop(g->b, -1);
+    }
+    return more;
 }
 
 void irgen_unit(TCGBuilder *b, TCGUnit *u, uint64_t seed, const IrGenOptions *o)
@@ -1298,9 +1330,12 @@ void irgen_unit(TCGBuilder *b, TCGUnit *u, uint64_t seed, const IrGenOptions *o)
         gen_insn(g);
         gen_ops(g, o->nops);
     }
-    for (unsigned k = 0; k < o->blocks; k++) {
-        gen_block(g, k);
-        gen_ops(g, o->nops / o->blocks);
+    for (unsigned restless = 0, more = o->blocks; more;) {
+        *g = (Gen){.b = b, .r.s = seed, .o = o};
+        tcg_begin(b, u);
+        u->start = IRGEN_START;
+        more = gen_region(g, restless);
+        restless |= more;
     }
     g_free(g);
 }

@@ -655,6 +655,7 @@ static void vary(IrGenOptions *o, uint64_t seed)
     o->fp_all = seed & 2;
     o->pc32 = (seed & 12) == 4;
     o->nops = seed % 7 == 0 ? 400 : seed % 5 == 0 ? 8 : 60;
+    o->blocks = seed % 3 == 0 ? 1 + seed % 4 : 0;
 }
 
 /* u: built plainly; u2: as second makes it. */
