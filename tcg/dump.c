@@ -279,7 +279,8 @@ static void dump_op(const TCGUnit *u, const TCGOp *op, FILE *f)
     case TCG_OP_exit_if:
         fprintf(f, "v%u, ", op->a.i);
         dump_target(op->imm, f);
-        fprintf(f, "   exit %u%s", op->c.i, op->aux ? " likely" : "");
+        fprintf(f, "   exit %u%s%s", op->c.i, op->aux & TCG_EXIT_LIKELY ? " likely" : "",
+                op->aux & TCG_EXIT_STEADY ? " steady" : "");
         break;
     default:
         dump_operands(f, op);

@@ -24,7 +24,7 @@
 #include "accel/tcg/internal.h"
 #include "rhea/log.h"
 
-#define PERIOD_US    2000
+#define PERIOD_US    4000
 #define PERIOD_MOST  64000
 #define QUIET        16 /* periods without a vCPU that runs, before the sampler sleeps */
 #define HOT          3
