@@ -353,8 +353,8 @@ void x86_emit_ctl(X86Gen *s, const TCGOp *op)
         x86_at_label(s);
         s->unreachable = false;
         if (x86_is_loop(s, op->imm)) {
-            /* As units begin, which these loops would be otherwise. */
-            asm_nop(as, -asm_pos(as) & 15);
+            /* At a cache line: a loop of 100 bytes is a third faster in two lines than in three. */
+            asm_nop(as, -(uintptr_t)(as->p + as->rx) & 63);
         }
         for (unsigned k = 0; k < s->blocks.len; k++) {
             X86Block *block = &x86_list_at(&s->blocks, X86Block, k);
