@@ -992,23 +992,21 @@ static unsigned full_sites(const IrGenState *s)
     return n;
 }
 
-/* A loop that sums what lies between x[1] and x[3] + 8 * x[4] and looks bytes up by it. */
-static void test_sites(void)
+/* A unit that is a loop: its body comes next. */
+static Fixture *loop_new(void)
 {
-    static const unsigned starts[] = {0, 8, 4, 1, TLB_PAGE_SIZE - 8, TLB_PAGE_SIZE - 4};
     Fixture *f = fixture_new(0);
-    IrGenState *s = f->got;
 
     ((X86Thunks *)f->thunks)->check = false;
     f->u->start = 0x100;
     tcg_begin(f->b, f->u);
     tcg_gen_insn_start(f->b, 0x100);
-    TCGv p = tcg_gen_getcell(f->b, 1);
-    TCGv v = tcg_gen_ld(f->b, TCG_I64, TCG_MO_64, p, 0);
-    TCGv at =
-        tcg_gen_add(f->b, tcg_gen_shli(f->b, tcg_gen_ext8u(f->b, v), 2), tcg_gen_getcell(f->b, 5));
-    v = tcg_gen_add(f->b, v, tcg_gen_ld(f->b, TCG_I64, TCG_MO_32 | TCG_MO_SIGN, at, 0x10));
-    tcg_gen_setcell(f->b, 2, tcg_gen_add(f->b, tcg_gen_getcell(f->b, 2), v));
+    return f;
+}
+
+/* x[1] becomes p + 8; the loop goes on below x[3]. */
+static void loop_compile(Fixture *f, TCGv p)
+{
     p = tcg_gen_addi(f->b, p, 8);
     tcg_gen_setcell(f->b, 1, p);
     TCGv more = tcg_gen_setcond(f->b, TCG_I32, TCG_COND_LTU, p, tcg_gen_getcell(f->b, 3));
@@ -1017,6 +1015,22 @@ static void test_sites(void)
     tcg_optimize(f->u, TCG_OPT_ALL);
     tcg_live(f->u);
     g_assert_true(compile(f));
+}
+
+/* A loop that sums what lies between x[1] and x[3] + 8 * x[4] and looks bytes up by it. */
+static void test_sites(void)
+{
+    static const unsigned starts[] = {0, 8, 4, 1, TLB_PAGE_SIZE - 8, TLB_PAGE_SIZE - 4};
+    Fixture *f = loop_new();
+    IrGenState *s = f->got;
+
+    TCGv p = tcg_gen_getcell(f->b, 1);
+    TCGv v = tcg_gen_ld(f->b, TCG_I64, TCG_MO_64, p, 0);
+    TCGv at =
+        tcg_gen_add(f->b, tcg_gen_shli(f->b, tcg_gen_ext8u(f->b, v), 2), tcg_gen_getcell(f->b, 5));
+    v = tcg_gen_add(f->b, v, tcg_gen_ld(f->b, TCG_I64, TCG_MO_32 | TCG_MO_SIGN, at, 0x10));
+    tcg_gen_setcell(f->b, 2, tcg_gen_add(f->b, tcg_gen_getcell(f->b, 2), v));
+    loop_compile(f, p);
     for (unsigned k = 0; k < G_N_ELEMENTS(starts); k++) {
         uint64_t sum = 0, table = 0x2ff0;
         irgen_state_init(s, k);
@@ -1054,24 +1068,13 @@ static void test_sites(void)
 static void test_store_sites(void)
 {
     static const unsigned starts[] = {0, 8, 4, 1, TLB_PAGE_SIZE - 8, TLB_PAGE_SIZE - 4};
-    Fixture *f = fixture_new(0);
+    Fixture *f = loop_new();
     IrGenState *s = f->got;
 
-    ((X86Thunks *)f->thunks)->check = false;
-    f->u->start = 0x100;
-    tcg_begin(f->b, f->u);
-    tcg_gen_insn_start(f->b, 0x100);
     TCGv p = tcg_gen_getcell(f->b, 1), v = tcg_gen_addi(f->b, tcg_gen_getcell(f->b, 2), 3);
     tcg_gen_st(f->b, TCG_MO_64, p, 0, v);
     tcg_gen_setcell(f->b, 2, v);
-    p = tcg_gen_addi(f->b, p, 8);
-    tcg_gen_setcell(f->b, 1, p);
-    TCGv more = tcg_gen_setcond(f->b, TCG_I32, TCG_COND_LTU, p, tcg_gen_getcell(f->b, 3));
-    tcg_gen_exit_if(f->b, more, 0x100, true);
-    tcg_gen_exit_direct(f->b, 0x200);
-    tcg_optimize(f->u, TCG_OPT_ALL);
-    tcg_live(f->u);
-    g_assert_true(compile(f));
+    loop_compile(f, p);
     for (unsigned k = 0; k < 2 * G_N_ELEMENTS(starts); k++) {
         unsigned start = starts[k / 2], n = (IRGEN_MEM - start) / 8;
         irgen_state_init(s, k);
