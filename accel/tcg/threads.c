@@ -193,6 +193,7 @@ void accel_free(Accel *a)
         cpu_free(a, a->cpus[i]);
     }
     g_free(a->cpus);
+    g_free(a->thunks);
     g_mutex_clear(&a->lock);
     g_cond_clear(&a->cond);
     g_free(a);

@@ -96,7 +96,7 @@ typedef struct TcgHostOptions {
 typedef struct TcgHost {
     const char *name;
     /* Emit enter/leave/slow-path thunks at rw (executable at rx); returns bytes used. Probes host
-     * CPU features. */
+     * CPU features. *thunks: g_free() it at last. */
     size_t (*emit_thunks)(uint8_t *rw, const uint8_t *rx, size_t room, const TcgHostOptions *o,
                           const TargetDesc *t, void **thunks);
     void *(*scratch_new)(void);
