@@ -11,7 +11,7 @@
  * its entry was installed. A site holds what an entry of its table held
  * since the last flush of anything.
  *
- * Thread: the vCPU's own, but for tlb_protect_code(). Test: tests/unit/tlb_test.c and every guest.
+ * Thread: the vCPU's own, but for tlb_protect_code(). Test: tests/unit/test-code-cache.c and every guest.
  */
 #include <string.h>
 #include <sys/mman.h>

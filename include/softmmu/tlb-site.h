@@ -2,10 +2,9 @@
 /* SPDX-FileCopyrightText: The rhea authors */
 /*
  * Sites of the soft TLB. An access that stays on one page for long (in a loop) asks a site before
- * the table (tlb.h). The site's place does not depend on the address, so that the addend is there early
- * and takes few instructions:
- *     (addr & (TLB_PAGE_MASK | (s - 1) | (a - 1))) == site.tag
- * for an access of size s with required alignment a. Code fills a site after a hit in the table.
+ * the table (tlb.h). The site's place does not depend on the address, so that the addend is there
+ * early and takes few instructions: (addr & (TLB_PAGE_MASK | (s - 1) | (a - 1))) == site.tag for an
+ * access of size s with required alignment a. Code fills a site after a hit in the table.
  *
  * Invariants: each table has its sites in front of it. A site holds what a tag_r (of a load) or
  * tag_w and the addend of its table held since anything was last unmapped from the context: then
@@ -13,8 +12,8 @@
  * marks the table's entry, then empties all sites; who fills one looks at the entry again behind a
  * fence, and empties it if the entry has changed.
  *
- * Owner: the vCPU's thread; other threads store TLB_INVALID to tags. Test: tests/unit/test-x86-64-jit.c, and
- * check_remap() of tests/boot/checks.c.
+ * Owner: the vCPU's thread; other threads store TLB_INVALID to tags. Test:
+ * tests/unit/test-x86-64-jit.c, and check_remap() of tests/boot/checks.c.
  */
 #ifndef RHEA_SOFTMMU_TLB_SITE_H
 #define RHEA_SOFTMMU_TLB_SITE_H

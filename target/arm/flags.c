@@ -9,8 +9,8 @@
  * the passes. In AArch64 the cells are operands as well, so that setting them computes nothing:
  * there the flags are made of them by a call, in a unit that begins behind what set them.
  *
- * Runs on any vCPU's thread, no shared state. Tests: tests/unit/test-a64-insn.c (flags and conditions
- * in one unit and in two), tests/unit/test-a32-insn.c.
+ * Runs on any vCPU's thread, no shared state. Tests: tests/unit/test-a64-insn.c (flags and
+ * conditions in one unit and in two), tests/unit/test-a32-insn.c.
  */
 #include "target/arm/a64.h"
 
