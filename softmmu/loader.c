@@ -33,7 +33,7 @@ static AddressSpace *machine_load_as(const Machine *m)
 }
 
 #define MAP_MIN    (128u << 20)
-#define SMALL_MAX  (64u << 10)
+#define SMALL_MAX  (128u << 10) /* also a small ELF file whose segment is aligned to 64 KiB */
 #define LARGE_MIN  (1u << 20)
 #define HEADER_MAX 64u /* of a Linux Image */
 

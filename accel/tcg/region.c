@@ -23,10 +23,12 @@
 #include <string.h>
 #include "accel/tcg/internal.h"
 #include "rhea/log.h"
+#include "softmmu/timer.h"
 
 #define PERIOD_US    4000
 #define PERIOD_MOST  64000
 #define QUIET        16 /* periods without a vCPU that runs, before the sampler sleeps */
+#define FIRST_MS     10 /* what a machine does before is not worth a thread */
 #define HOT          3
 #define REGION_INSNS 384
 #define REGION_EDGES 512
@@ -34,7 +36,8 @@
 #define TRIED        UINT8_MAX
 
 struct Sampler {
-    GThread *thread;
+    GThread *thread; /* NULL: not yet */
+    Timer start;
     GMutex lock;
     GCond cond;
     bool stop;   /* lock */
@@ -129,6 +132,13 @@ void region_wake_sampler(Accel *a)
     }
 }
 
+static void sampler_begin(void *opaque)
+{
+    Accel *a = opaque;
+
+    a->sampler->thread = g_thread_new("sampler", sampler_thread, a);
+}
+
 void region_start(Accel *a)
 {
     int on = a->opt.superblocks;
@@ -143,7 +153,12 @@ void region_start(Accel *a)
     a->sampler = g_new0(Sampler, 1);
     g_mutex_init(&a->sampler->lock);
     g_cond_init(&a->sampler->cond);
-    a->sampler->thread = g_thread_new("sampler", sampler_thread, a);
+    if (!a->clocks) {
+        sampler_begin(a);
+        return;
+    }
+    timer_init(&a->sampler->start, a->clocks, CLK_REALTIME, sampler_begin, a);
+    timer_mod(&a->sampler->start, clock_get_ns(a->clocks, CLK_REALTIME) + FIRST_MS * NS_PER_MS);
 }
 
 void region_stop(Accel *a)
@@ -151,11 +166,16 @@ void region_stop(Accel *a)
     Sampler *s = a->sampler;
 
     if (s) {
-        g_mutex_lock(&s->lock);
-        s->stop = true;
-        g_cond_broadcast(&s->cond);
-        g_mutex_unlock(&s->lock);
-        g_thread_join(s->thread);
+        if (a->clocks) {
+            timer_del_sync(&s->start);
+        }
+        if (s->thread) {
+            g_mutex_lock(&s->lock);
+            s->stop = true;
+            g_cond_broadcast(&s->cond);
+            g_mutex_unlock(&s->lock);
+            g_thread_join(s->thread);
+        }
         g_mutex_clear(&s->lock);
         g_cond_clear(&s->cond);
         g_free(s);
