@@ -406,7 +406,7 @@ static void report(CPU *cpu, const Unit *u, const char *what)
     tcg_dump(u->ir, f);
     fprintf(f, "\nhost code at %p, %u bytes:\n", u->code.code, u->code.code_size);
     if (cpu->tcg->accel->host->disas) {
-        cpu->tcg->accel->host->disas(&u->code, f);
+        cpu->tcg->accel->host->disas(cpu->tcg->accel->thunks, &u->code, f);
     }
     if (cpu->target->dump_state) {
         fprintf(f, "\nstate before:\n");
@@ -438,6 +438,9 @@ uint64_t check_run(CPU *cpu, Unit *u)
         excp_j = tc->excp >= 0 ? tc->excp : -2;
     } else {
         ret = a->host->enter(a->thunks, cpu->env, u->code.code);
+        if ((ret & TCG_LEAVE_MASK) == TCG_LEAVE_LINK) {
+            cpu->env->pc = cpu->env->pc_page + tcg_exit_of(&u->code, ret)->offset;
+        }
     }
     memcpy(tc->jmp, outer, sizeof(outer));
     if (!comparable || (ret & TCG_LEAVE_MASK) == TCG_LEAVE_ICOUNT) {

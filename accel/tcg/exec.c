@@ -257,7 +257,9 @@ void tcg_exec(CPU *cpu)
             }
             break;
         case TCG_LEAVE_LINK: {
-            TcgExit *e = (TcgExit *)(ret & ~(uint64_t)TCG_LEAVE_MASK);
+            Unit *src = unit_from_host(a, ret);
+            TcgExit *e = tcg_exit_of(&src->code, ret);
+            env->pc = env->pc_page + e->offset;
             if (__atomic_load_n(&env->exit_request, __ATOMIC_RELAXED)) {
                 if (!handle_interrupts(cpu)) {
                     exec_leave(cpu);
@@ -271,8 +273,8 @@ void tcg_exec(CPU *cpu)
             if (a->cache.emptied == emptied && !(dest->mode & UNIT_MODE_SUB)) {
                 /* A link that another context needs, too, is left to it most of the time. */
                 if (env->relink <= 0 ||
-                    __atomic_load_n((Unit **)&e->dest, __ATOMIC_RELAXED) != dest) {
-                    unit_link(cpu, e, dest);
+                    __atomic_load_n(&e->dest, __ATOMIC_RELAXED) != unit_ref(a, dest)) {
+                    unit_link(cpu, src, e, dest);
                 }
                 if (env->relink <= 0) {
                     env->relink = tc->relink_next;

@@ -46,7 +46,7 @@ struct Unit {
     bool dead;          /* atomic */
     TcgCode code;       /* up to its first field a look-up needs one cache line */
     Unit *page_next[2]; /* lists of the page(s) it was translated from */
-    TcgExit *in;        /* exits linked to this unit */
+    uint32_t in;        /* exits linked to this unit: exit_of_ref() */
     TCGUnit *ir;        /* interpreter and lock-step: the optimised IR; else NULL */
 };
 G_STATIC_ASSERT(offsetof(Unit, code) + sizeof(void *) <= 64);
@@ -282,9 +282,9 @@ void unit_publish(CPU *cpu, Unit *u, size_t bytes, const uint32_t writes[2], con
 Unit *unit_from_host(Accel *a, uintptr_t ra);
 /* True if every vCPU but `self` has been outside of generated code since the given epoch began. */
 bool epochs_passed(Accel *a, const CPU *self, uint64_t epoch);
-/* Link exit e to u unless u is dead, e has a link already that holds, or e was linked elsewhere
- * until just now. cpu is between units. */
-void unit_link(CPU *cpu, TcgExit *e, Unit *u);
+/* Link exit e of src to u unless u is dead, e has a link already that holds, or e was linked
+ * elsewhere until just now. cpu is between units. */
+void unit_link(CPU *cpu, Unit *src, TcgExit *e, Unit *u);
 /* From here to page_end_read() stores to the page at ra are noticed; *writes is for the latter. */
 void page_begin_read(Accel *a, ram_addr ra, uint32_t *writes);
 /* False if the page was written meanwhile. unit_lock is held. */
@@ -319,6 +319,20 @@ void cache_forget_retired(CPU *cpu);
 static inline Unit *unit_of_code(const Accel *a, const void *code)
 {
     return (Unit *)(a->cache.rw + ((const uint8_t *)code - a->cache.rx) - UNIT_HEAD);
+}
+
+/* Units, and the exits in them, refer to each other by where they lie in the cache. 0: to none. */
+static inline uint32_t unit_ref(const Accel *a, const Unit *u)
+{
+    return ((const uint8_t *)u - a->cache.rw) / 16;
+}
+static inline Unit *unit_of_ref(const Accel *a, uint32_t ref)
+{
+    return ref ? (Unit *)(a->cache.rw + (uint64_t)ref * 16) : NULL;
+}
+static inline TcgExit *exit_of_ref(const Accel *a, uint32_t ref)
+{
+    return ref ? (TcgExit *)(a->cache.rw + (uint64_t)ref * 8) : NULL;
 }
 
 /* perf.c */

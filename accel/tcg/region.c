@@ -505,7 +505,7 @@ static void log_region(const Region *r, const Unit *u)
     }
     if (rhea_log_on(LOG_OUT_ASM) && a->host->disas) {
         fprintf(f, "OUT: [size=%u]\n", u->code.code_size);
-        a->host->disas(&u->code, f);
+        a->host->disas(a->thunks, &u->code, f);
     }
     fprintf(f, "\n");
     rhea_log_unlock(f);
@@ -531,9 +531,6 @@ static bool region_make(CPU *cpu, ram_addr ra, const uint8_t *page)
         u = make_code(r, ra, &total);
     }
     if (u) {
-        for (unsigned i = 0; i < u->code.nexits; i++) {
-            u->code.exits[i].unit = u;
-        }
         log_region(r, u);
         perf_name_unit(a, env->pc, u);
         unit_publish(cpu, u, total, writes, NULL);

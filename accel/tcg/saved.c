@@ -129,17 +129,23 @@ static void saved_damaged(Accel *a)
     }
 }
 
+static uint64_t tables_at(const SavedUnit *s)
+{
+    return s->code_size + s->nexits * sizeof(TcgExit) + (uint64_t)s->nlinks * sizeof(TcgLink);
+}
+
 /* A unit of the file as code, its body at rw. */
 static TcgCode code_of(Accel *a, const SavedUnit *s, uint8_t *rw)
 {
-    uint8_t *side = rw + s->code_size + s->nexits * sizeof(TcgExit);
+    uint8_t *side = rw + tables_at(s);
 
     return (TcgCode){
         .code = a->cache.rx, /* as if it lay there */
         .code_size = s->code_size,
         .total_size = s->total_size,
-        .dead_stub = s->dead_stub,
+        .text_size = s->text_size,
         .nexits = s->nexits,
+        .nlinks = s->nlinks,
         .exits = (TcgExit *)(rw + s->code_size),
         .side = side,
         .side_size = s->side_size,
@@ -162,9 +168,7 @@ bool saved_load(CPU *cpu, int64_t n, SavedUnit *s, uint8_t *rw, size_t room)
 bool saved_make_code(Accel *a, int64_t n, const SavedUnit *s, uint8_t *rw, TcgCode *out)
 {
     /* Before pointers are made of the numbers. */
-    bool sound =
-        s->code_size + (uint64_t)s->nexits * sizeof(TcgExit) + s->side_size + s->relocs_size ==
-        s->total_size;
+    bool sound = tables_at(s) + s->side_size + s->relocs_size == s->total_size;
     TcgCode c = sound ? code_of(a, s, rw) : (TcgCode){0};
 
     if (!sound || !a->host->is_sound(a->thunks, &c, s->ninsns, PROGRAM)) {
@@ -172,7 +176,7 @@ bool saved_make_code(Accel *a, int64_t n, const SavedUnit *s, uint8_t *rw, TcgCo
         saved_damaged(a);
         return false;
     }
-    a->host->relocate(&c, rw, a->cache.rx + (rw - a->cache.rw), PROGRAM, out);
+    a->host->relocate(a->thunks, &c, rw, a->cache.rx + (rw - a->cache.rw), PROGRAM, out);
     return true;
 }
 
@@ -222,14 +226,15 @@ static void write_unit(Accel *a, const Unit *u, void *data)
         .straddles = u->ra2 != RAM_ADDR_NONE,
         .code_size = c->code_size,
         .total_size = c->total_size,
-        .dead_stub = c->dead_stub,
+        .text_size = c->text_size,
         .nexits = c->nexits,
+        .nlinks = c->nlinks,
         .side_size = c->side_size,
         .relocs_size = c->relocs_size,
     };
     TcgCode out;
 
-    a->host->relocate(c, to->copy, a->cache.rx, -PROGRAM, &out);
+    a->host->relocate(a->thunks, c, to->copy, a->cache.rx, -PROGRAM, &out);
     if (a->host->is_sound(a->thunks, &out, u->ninsns, PROGRAM)) {
         saved_writer_add(to->w, &s, to->copy, source);
     }

@@ -91,12 +91,12 @@ static void log_ir(const char *title, const TCGUnit *ir)
     rhea_log_unlock(f);
 }
 
-static void log_out_asm(const TcgHost *host, const Unit *u)
+static void log_out_asm(const Accel *a, const Unit *u)
 {
     FILE *f = rhea_log_lock();
 
     fprintf(f, "OUT: [size=%u]\n", u->code.code_size);
-    host->disas(&u->code, f);
+    a->host->disas(a->thunks, &u->code, f);
     fprintf(f, "\n");
     rhea_log_unlock(f);
 }
@@ -241,7 +241,7 @@ static size_t make_code(TranslateState *t, const TCGUnit *ir, Unit *u, size_t ro
         return 0;
     }
     if (a->host->disas && rhea_log_on(LOG_OUT_ASM) && rhea_log_in_filter(cpu->env->pc)) {
-        log_out_asm(a->host, u);
+        log_out_asm(a, u);
     }
     return keep ? keep_source(t, u, u->ra & ~TLB_PAGE_MASK) : UNIT_HEAD + u->code.total_size;
 }
@@ -295,9 +295,6 @@ Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page, uint32_t mode)
         }
         if (total) {
             u->ir = keep_ir ? tcg_unit_copy(ir) : NULL;
-            for (unsigned i = 0; i < u->code.nexits; i++) {
-                u->code.exits[i].unit = u;
-            }
             if (t.c.next_page && !t.c.straddles) {
                 g_mutex_lock(&a->unit_lock);
                 page_end_read_locked(a, t.ra2, t.writes[1]);

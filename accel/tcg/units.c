@@ -609,6 +609,10 @@ void unit_publish(CPU *cpu, Unit *u, size_t bytes, const uint32_t writes[2], con
     Unit **head = &a->hash[unit_hash(u->ra, u->mode)];
     bool stale = false;
 
+    for (unsigned i = 0; i < u->code.nexits; i++) {
+        TcgExit *e = &u->code.exits[i];
+        e->back = ((uint8_t *)e - (uint8_t *)u) / 8;
+    }
     g_mutex_lock(&a->unit_lock);
     if (n == k->cap) {
         k->cap = k->cap ? 2 * k->cap : 64;
@@ -707,56 +711,64 @@ static uint64_t epoch_next(Accel *a)
     return __atomic_add_fetch(&a->epoch, 1, __ATOMIC_SEQ_CST);
 }
 
-static bool exit_stays_on_page(const TcgExit *e)
+static uint32_t exit_ref(const Accel *a, const TcgExit *e)
 {
-    return (uint64_t)e->target < TLB_PAGE_SIZE;
+    return ((const uint8_t *)e - a->cache.rw) / 8;
+}
+
+static Unit *unit_of_exit(const TcgExit *e)
+{
+    return (Unit *)((uint8_t *)e - e->back * 8);
 }
 
 static void exit_unlink_locked(Accel *a, TcgExit *e)
 {
-    Unit *src = e->unit, *dest = e->dest;
-    TcgExit **p = &dest->in;
+    Unit *src = unit_of_exit(e), *dest = unit_of_ref(a, e->dest);
+    uint32_t *p = &dest->in, ref = exit_ref(a, e);
 
-    while (*p != e) {
-        p = (TcgExit **)&(*p)->next_in;
+    while (*p != ref) {
+        p = &exit_of_ref(a, *p)->next_in;
     }
     *p = e->next_in;
-    e->dest = NULL;
-    e->unlinked = 0;
-    __atomic_store_n(&e->link_ctx, 0, __ATOMIC_RELEASE);
-    a->host->patch_exit(&src->code, e, NULL);
-    if (!exit_stays_on_page(e)) {
-        e->unlinked = epoch_next(a);
+    e->dest = 0;
+    if (e->link) {
+        __atomic_store_n(&tcg_exit_link(&src->code, e)->ctx, 0, __ATOMIC_RELEASE);
+    }
+    a->host->patch_exit(a->thunks, &src->code, e, NULL);
+    if (e->link) {
+        tcg_exit_link(&src->code, e)->unlinked = epoch_next(a);
     }
 }
 
-void unit_link(CPU *cpu, TcgExit *e, Unit *u)
+void unit_link(CPU *cpu, Unit *src, TcgExit *e, Unit *u)
 {
     Accel *a = cpu->tcg->accel;
     CPUEnv *env = cpu->env;
-    Unit *src = e->unit;
-    bool same_page = exit_stays_on_page(e);
+    uint64_t page = env->pc & TLB_PAGE_MASK;
+    TcgLink *link = e->link ? tcg_exit_link(&src->code, e) : NULL;
 
     /* A straddling unit depends on the mapping of the next page, which a plain jump does not check.
      */
-    if ((same_page && u->ra2 != RAM_ADDR_NONE) || a->opt.check) {
+    if ((!link && u->ra2 != RAM_ADDR_NONE) || a->opt.check) {
         return;
     }
     g_mutex_lock(&a->unit_lock);
     if (!u->dead && !src->dead) {
         /* Another vCPU may still stand between the check of the two words and the jump, on its way
          * to what was linked before. On the same page every destination is right for everybody. */
-        if (!e->dest && (same_page || epochs_passed(a, cpu, e->unlinked))) {
-            e->dest = u;
+        if (!e->dest && (!link || epochs_passed(a, cpu, link->unlinked))) {
+            e->dest = unit_ref(a, u);
             e->next_in = u->in;
-            u->in = e;
-            e->link_page = env->pc & TLB_PAGE_MASK;
-            a->host->patch_exit(&src->code, e, u->code.code);
+            u->in = exit_ref(a, e);
+            if (link) {
+                link->page = page;
+            }
+            a->host->patch_exit(a->thunks, &src->code, e, u->code.code);
         }
         /* For the same reason neither the page nor the destination of a link that exists may
          * change; the context may. */
-        if (e->dest == u && e->link_page == (env->pc & TLB_PAGE_MASK)) {
-            __atomic_store_n(&e->link_ctx, env->ctx, __ATOMIC_RELEASE);
+        if (link && e->dest == unit_ref(a, u) && link->page == page) {
+            __atomic_store_n(&link->ctx, env->ctx, __ATOMIC_RELEASE);
         }
     }
     g_mutex_unlock(&a->unit_lock);
@@ -770,9 +782,9 @@ static void unit_kill_locked(Accel *a, Unit *u)
         cpu_kick(a->cpus[i], 0);
     }
     if (u->code.code) {
-        a->host->patch_dead(&u->code, a->cache.rw - a->cache.rx);
+        a->host->patch_dead(a->thunks, &u->code);
         while (u->in) {
-            exit_unlink_locked(a, u->in);
+            exit_unlink_locked(a, exit_of_ref(a, u->in));
         }
         for (unsigned i = 0; i < u->code.nexits; i++) {
             if (u->code.exits[i].dest) {

@@ -14,11 +14,11 @@
  * homes, switches the FP status to the guest's, jumps to code. env->pc_page, env->ctx, env->tlb[]
  * are set.
  *   - generated code comes back through the leave thunk: pinned cells are in their homes again,
- * env->pc is set, FP status is the host's; the return value says why: TCG_LEAVE_* in the low 3
- * bits, a TcgExit pointer (or 0) above.
+ * FP status is the host's; the return value says why: TCG_LEAVE_* in the low 3 bits. env->pc is
+ * set, but for TCG_LEAVE_LINK: there the upper bits say by which exit (tcg_exit_of()), and where it
+ * leads to is env->pc_page + TcgExit.offset.
  *   - every unit starts with a patchable aligned 8-byte word that holds a single instruction of at
- *     least 5 bytes; writing "jmp dead stub" over it makes all later entries leave with
- * TCG_LEAVE_LOOKUP.
+ *     least 5 bytes; patch_dead() makes all later entries leave with TCG_LEAVE_LOOKUP.
  *   - with icount, a unit entry subtracts ninsns from env->icount_left and leaves with
  * TCG_LEAVE_ICOUNT, state as before the unit and the count undone, if it would become negative.
  *   - polls (exit_request, or icount_left) happen on direct exits that go backwards or to the unit
@@ -32,7 +32,7 @@
 
 enum {
     TCG_LEAVE_LOOKUP = 0, /* find the unit for env->pc in the present context and go on */
-    TCG_LEAVE_LINK = 1,   /* the same, and link the TcgExit in the upper bits to it */
+    TCG_LEAVE_LINK = 1,   /* the same, and link the exit that the upper bits name to it */
     TCG_LEAVE_POLL = 2,   /* exit_request or timer: see to it, then env->pc */
     TCG_LEAVE_MAIN = 3,   /* exit_main */
     TCG_LEAVE_ICOUNT = 4, /* budget used up before this unit */
@@ -42,40 +42,61 @@ enum {
 /*
  * A direct exit. Lives beside the unit's code in the cache (aligned to 8); the accelerator changes
  * it through the writable mapping only. An exit whose target lies on the unit's own page is a plain
- * patched jump. One whose target lies on another page updates env->pc_page, and then goes through
- * only if env->ctx == link_ctx and the new pc_page == link_page, so that a link is never followed
- * after a remap or from another alias of the page.
+ * patched jump. One whose target lies on another page has a TcgLink: it updates env->pc_page, and
+ * then goes through only if the link's words are env->ctx and the new pc_page, so that a link is
+ * never followed after a remap or from another alias of the page.
  */
 typedef struct TcgExit {
-    uint64_t link_ctx; /* cross-page only; 0 (never a valid ctx): not linked */
-    uint64_t link_page;
-    int64_t target; /* relative to the unit's page */
-    uint32_t patch; /* offset from the unit's code to the aligned 8-byte word that holds the jump;
-                       0: a loop to the unit's own entry, never linked */
-    uint32_t
-        stub; /* offset to the stub that leaves with TCG_LEAVE_LINK: where the jump goes unlinked */
-    void *unit; /* accelerator's: the source unit */
-    void *dest; /* accelerator's: the unit linked to, or NULL */
-    union {
-        void *next_in;     /* accelerator's: next exit linked to the same unit */
-        uint64_t unlinked; /* accelerator's, while dest is NULL: the epoch of the last unlinking */
-    };
+    uint32_t patch : 20;  /* offset from the unit's code of the jump, which lies in one aligned
+                             8-byte word; 0: a loop to the unit's own entry, never linked */
+    uint32_t offset : 12; /* of the target in its page */
+    uint16_t link;        /* number of its TcgLink + 1; 0: the target lies on the unit's own page */
+    uint16_t back;        /* accelerator's: from the unit to here */
+    uint32_t dest;        /* accelerator's: the unit linked to, 0: none */
+    uint32_t next_in;     /* accelerator's: next exit linked to the same unit */
 } TcgExit;
+#define TCG_CODE_LIMIT ((size_t)1 << 20) /* bytes of a unit: see patch */
+
+typedef struct TcgLink {
+    uint64_t ctx; /* 0 (never a valid ctx): not linked */
+    union {
+        uint64_t page;
+        uint64_t unlinked; /* accelerator's, while it is not linked */
+    };
+} TcgLink;
 
 /* Result of compiling a unit; arrays lie in the code cache behind the code. */
 typedef struct TcgCode {
     const void *code;    /* executable address of the entry, aligned to 16 */
-    uint32_t code_size;  /* machine code bytes */
-    uint32_t total_size; /* with exits and side table */
-    uint32_t dead_stub;  /* offset: leaves with TCG_LEAVE_LOOKUP and env->pc = the unit's first
-                            instruction */
-    uint32_t nexits;
-    TcgExit *exits;      /* writable mapping */
+    uint32_t code_size;  /* machine code bytes, with constants */
+    uint32_t total_size; /* with exits and tables */
+    uint32_t text_size;  /* without constants, for disas() */
+    uint16_t nexits, nlinks;
+    TcgExit *exits;      /* writable mapping; behind it nlinks TcgLinks */
     const uint8_t *side; /* side table, host's format */
     uint32_t side_size;
     uint32_t relocs_size;
     const uint8_t *relocs; /* places that refer to the outside, host's format */
 } TcgCode;
+
+/* Link words of an exit to another page. */
+static inline TcgLink *tcg_exit_link(const TcgCode *c, const TcgExit *e)
+{
+    return (TcgLink *)(c->exits + c->nexits) + e->link - 1;
+}
+
+/* The exit by which enter() came back with TCG_LEAVE_LINK; NULL: none of this unit. */
+static inline TcgExit *tcg_exit_of(const TcgCode *c, uint64_t left)
+{
+    uint64_t word = (left & ~UINT64_C(7)) - (uintptr_t)c->code;
+
+    for (unsigned k = 0; k < c->nexits; k++) {
+        if (c->exits[k].patch && (c->exits[k].patch & ~7u) == word) {
+            return &c->exits[k];
+        }
+    }
+    return NULL;
+}
 
 typedef struct TcgHostOptions {
     bool icount;
@@ -105,12 +126,12 @@ typedef struct TcgHost {
     bool (*compile)(void *scratch, void *thunks, const TCGUnit *u, uint8_t *rw, const uint8_t *rx,
                     size_t room, TcgCode *out);
     uint64_t (*enter)(void *thunks, CPUEnv *env, const void *code);
-    /* Point the exit's jump at code (executable address), or back at its stub (NULL). Any thread;
-     * one aligned 8-byte store. */
-    void (*patch_exit)(const TcgCode *c, TcgExit *e, const void *target);
-    /* Make the unit's entry go to its dead stub. Any thread; one aligned 8-byte store. rw_delta =
-     * rw - rx. */
-    void (*patch_dead)(const TcgCode *c, ptrdiff_t rw_delta);
+    /* Point the exit's jump at code (executable address), or let it leave with TCG_LEAVE_LINK
+     * (NULL). Any thread; one aligned 8-byte store. */
+    void (*patch_exit)(void *thunks, const TcgCode *c, const TcgExit *e, const void *target);
+    /* Make the unit's entry leave with TCG_LEAVE_LOOKUP and env->pc = its first instruction. Any
+     * thread; one aligned 8-byte store. */
+    void (*patch_dead)(void *thunks, const TcgCode *c);
     /*
      * Copy a unit to rw (executable at rx, aligned to 16, with room for total_size bytes), where it
      * runs as it did at `from`: what refers to the thunks and to addresses in the program follows
@@ -118,8 +139,8 @@ typedef struct TcgHost {
      * that compiled the unit. The copy's exits are not linked, and it is alive even if `from` is
      * dead. rw may be where `from` lies: then only its address of execution changes.
      */
-    void (*relocate)(const TcgCode *from, uint8_t *rw, const uint8_t *rx, ptrdiff_t program_moved,
-                     TcgCode *out);
+    void (*relocate)(void *thunks, const TcgCode *from, uint8_t *rw, const uint8_t *rx,
+                     ptrdiff_t program_moved, TcgCode *out);
     /* Feed sum all that code depends on beside the unit and the program: host CPU features,
      * options, register assignment, layout of the thunks. */
     void (*identify)(void *thunks, GChecksum *sum);
@@ -139,7 +160,7 @@ typedef struct TcgHost {
     /* Instructions of the unit before the one at ra, env untouched; false if there is no row. */
     bool (*insn_of)(const TcgCode *c, uintptr_t ra, unsigned *insn);
     /* Disassemble the unit's code for -d out_asm and lock-step reports; may be NULL. */
-    void (*disas)(const TcgCode *c, FILE *f);
+    void (*disas)(void *thunks, const TcgCode *c, FILE *f);
 } TcgHost;
 extern const TcgHost tcg_host_x86_64;
 

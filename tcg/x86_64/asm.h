@@ -151,6 +151,11 @@ static inline void asm_8(Asm *a, uint8_t v)
 {
     *a->p++ = v;
 }
+static inline void asm_16(Asm *a, uint16_t v)
+{
+    memcpy(a->p, &v, 2);
+    a->p += 2;
+}
 static inline void asm_32(Asm *a, uint32_t v)
 {
     memcpy(a->p, &v, 4);

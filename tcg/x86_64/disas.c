@@ -51,10 +51,19 @@ static bool capstone_open(Capstone *c)
     return false;
 }
 
-void x86_disas(const TcgCode *code, FILE *f)
+/* Is p the call of a thunk with an offset behind it? */
+static bool calls_thunk(const X86Thunks *t, const uint8_t *p)
+{
+    int32_t disp;
+    memcpy(&disp, p + 1, sizeof(disp));
+    const uint8_t *to = p + 5 + disp;
+    return p[0] == 0xe8 && (to == t->xlink || to == t->poll || to == t->icount_stop);
+}
+
+void x86_disas(void *thunks, const TcgCode *code, FILE *f)
 {
     Capstone c;
-    const uint8_t *p = code->code, *end = p + code->dead_stub;
+    const uint8_t *p = code->code, *end = p + code->text_size;
     bool have = capstone_open(&c);
     while (p < end) {
         unsigned len = MIN(16, end - p);
@@ -65,6 +74,12 @@ void x86_disas(const TcgCode *code, FILE *f)
             memcpy(&n, insn + c.size_at, 2);
             fprintf(f, "  %-8s %s\n", (char *)insn + c.text_at, (char *)insn + c.text_at + 32);
             c.free_insns(insn, 1);
+            if (calls_thunk(thunks, p)) {
+                uint16_t offset;
+                memcpy(&offset, p + n, sizeof(offset));
+                fprintf(f, "  %p:  .word    %#x\n", (const void *)(p + n), offset);
+                n += sizeof(offset);
+            }
             p += n;
             continue;
         }

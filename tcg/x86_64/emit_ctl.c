@@ -5,8 +5,11 @@
  * the stubs behind the code. The contract is in tcg/backend.h.
  *
  * A direct exit ends in a 5-byte jump inside an aligned 8-byte word, which the accelerator patches;
- * at first it leads to a stub that leaves through the link thunk. An exit to the unit's own start
- * needs no link: it goes to the entry, where a dead unit is left.
+ * at first it is a call of the link thunk, which knows the exit by the return address. An exit to
+ * the unit's own start needs no link: it goes to the entry, where a dead unit is left. Ways out
+ * that are rare call a thunk, too, and have the offset of the pc in its page behind the call
+ * (x86_call_thunk()). They lie behind the jump, in reach of short jumps: the call is as long as
+ * what a jump to somewhere else would be longer.
  *
  * Thread: any, one X86Gen each. Test: tests/unit/test-x86-64-jit.c.
  */
@@ -27,7 +30,7 @@ static bool counts(const X86Gen *s)
 void x86_emit_entry(X86Gen *s)
 {
     Asm *as = &s->a;
-    asm_nop(as, X86_ENTRY_NOP);
+    x86_entry_nop(as, s->u->start);
     if (counts(s)) {
         asm_rm(as, I_MOV_RM | OP_W, RAX, ENV(icount_left));
         asm_alu_ri(as, OP_W, ALU_SUB, RAX, s->u->ninsns);
@@ -204,12 +207,11 @@ static bool loops_here(const X86Gen *s)
 static void emit_inner_jump(X86Gen *s, unsigned n, int block, int64_t target, int32_t pc, bool last)
 {
     Asm *as = &s->a;
-    s->exits[n] = (TcgExit){.target = target};
+    s->exits[n] = (TcgExit){.offset = target};
     if (target <= pc) {
         asm_alu_mi(as, 0, ALU_CMP, ENV(exit_request), 0);
         Stub *st = x86_stub_new(s, STUB_POLL);
-        st->imm = n;
-        st->inner = true;
+        st->imm = target;
         x86_jump_to_block(s, block, asm_jcc(as, CC_E));
         st->jump = asm_jmp(as);
     } else if (!last || x86_list_at(&s->blocks, X86Block, block).op != s->i + 1) {
@@ -231,7 +233,7 @@ static void emit_exit(X86Gen *s, const TCGOp *op, int32_t pc, unsigned insn, boo
         emit_inner_jump(s, n, block, target, pc, last);
         return;
     }
-    *e = (TcgExit){.target = target};
+    *e = (TcgExit){.offset = target & (TLB_PAGE_SIZE - 1)};
     give_back(s, insn);
     x86_leave_region(s);
     if (!same_page) {
@@ -246,38 +248,44 @@ static void emit_exit(X86Gen *s, const TCGOp *op, int32_t pc, unsigned insn, boo
         }
         asm_rm(as, I_MOV_MR | OP_W, RAX, ENV(pc_page));
     }
+    uint32_t polled = 0, other[2];
     if (target <= pc) {
         asm_alu_mi(as, 0, ALU_CMP, ENV(exit_request), 0);
-        Stub *st = x86_stub_new(s, STUB_POLL);
-        st->imm = n;
         if (target == s->u->start && loops_here(s)) {
             asm_link(as, asm_jcc(as, CC_E), 0);
-            st->jump = asm_jmp(as);
+            x86_call_thunk(s, s->t->poll, target);
             return;
         }
-        st->jump = asm_jcc(as, CC_NE);
+        polled = asm_jcc8(as, CC_NE);
     }
     if (!same_page) {
-        Stub *st = x86_stub_new(s, STUB_XLINK);
-        st->imm = n;
+        e->link = ++s->nlinks;
         Mem m = mem_rip();
-        m.disp = offsetof(TcgExit, link_page);
+        m.disp = offsetof(TcgLink, page);
         asm_rm(as, (ALU_CMP * 8 + 3) | OP_W, RAX, m);
-        x86_fix(s, FIX_EXIT, n);
-        st->jump = asm_jcc(as, CC_NE);
+        x86_fix(s, FIX_LINK, e->link - 1);
+        other[0] = asm_jcc8(as, CC_NE);
         asm_rm(as, I_MOV_RM | OP_W, RDX, ENV(ctx));
-        m.disp = offsetof(TcgExit, link_ctx);
+        m.disp = offsetof(TcgLink, ctx);
         asm_rm(as, (ALU_CMP * 8 + 3) | OP_W, RDX, m);
-        x86_fix(s, FIX_EXIT, n);
-        st->jump2 = asm_jcc(as, CC_NE);
+        x86_fix(s, FIX_LINK, e->link - 1);
+        other[1] = asm_jcc8(as, CC_NE);
     }
     if ((asm_pos(as) & 7) > 3) {
         asm_nop(as, 8 - (asm_pos(as) & 7));
     }
     e->patch = asm_pos(as);
-    Stub *st = x86_stub_new(s, STUB_UNLINKED);
-    st->imm = n;
-    st->jump = asm_jmp(as);
+    asm_rel_rx(as, 0xe8, s->t->link);
+    if (!same_page) {
+        /* Right behind the jump, which the thunk finds by this. */
+        asm_link8(as, other[0]);
+        asm_link8(as, other[1]);
+        x86_call_thunk(s, s->t->xlink, target);
+    }
+    if (polled) {
+        asm_link8(as, polled);
+        x86_call_thunk(s, s->t->poll, target);
+    }
 }
 
 static void emit_exit_if(X86Gen *s, const TCGOp *op)
@@ -291,7 +299,7 @@ static void emit_exit_if(X86Gen *s, const TCGOp *op)
     int block = x86_inner_block(s, op->imm, s->pc, op->aux & TCG_EXIT_STEADY);
     bool back = op->imm <= s->pc;
     if (block >= 0 && !back && !parity && nsnap == 0) {
-        s->exits[op->c.i] = (TcgExit){.target = op->imm};
+        s->exits[op->c.i] = (TcgExit){.offset = op->imm};
         x86_jump_to_block(s, block, asm_jcc(as, cc));
         return;
     }
@@ -416,12 +424,6 @@ static void stub_div(X86Gen *s, const Stub *st)
     asm_jmp_to(as, st->back);
 }
 
-static void lea_exit(X86Gen *s, unsigned r, unsigned n)
-{
-    asm_rm(&s->a, I_LEA | OP_W, r, mem_rip());
-    x86_fix(s, FIX_EXIT, n);
-}
-
 void x86_emit_stub(X86Gen *s, Stub *st)
 {
     Asm *as = &s->a;
@@ -447,25 +449,12 @@ void x86_emit_stub(X86Gen *s, Stub *st)
         emit_exit(s, op, st->pc, st->insn, false);
         break;
     }
-    case STUB_UNLINKED:
-        s->exits[st->imm].stub = asm_pos(as);
-        lea_exit(s, RAX, st->imm);
-        x86_jump_thunk(s, 0xe9, s->t->link);
-        break;
-    case STUB_XLINK:
-        lea_exit(s, RCX, st->imm);
-        x86_jump_thunk(s, 0xe9, s->t->xlink);
-        break;
     case STUB_POLL:
-        if (st->inner) {
-            x86_leave_region(s);
-        }
-        lea_exit(s, RAX, st->imm);
-        x86_jump_thunk(s, 0xe9, s->t->poll);
+        x86_leave_region(s);
+        x86_call_thunk(s, s->t->poll, st->imm);
         break;
     case STUB_ICOUNT:
-        asm_mov_ri(as, RAX, s->u->start);
-        x86_jump_thunk(s, 0xe9, s->t->icount_stop);
+        x86_call_thunk(s, s->t->icount_stop, s->u->start);
         break;
     case STUB_DIV:
         stub_div(s, st);

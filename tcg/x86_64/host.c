@@ -2,7 +2,7 @@
 /* SPDX-FileCopyrightText: The rhea authors */
 /*
  * The x86-64 host: compiles a unit (tcg/backend.h). Layout in the code cache: entry, code, stubs,
- * constant pool, addresses in the program, exits, side table, relocations.
+ * constant pool, addresses in the program, exits, links, side table, relocations.
  *
  * Thread: any, one scratch each. Test: tests/unit/test-x86-64-jit.c.
  */
@@ -53,6 +53,20 @@ void x86_jump_thunk(X86Gen *s, uint8_t opc, const uint8_t *thunk)
     asm_rel_rx(&s->a, opc, thunk);
     uint32_t at = asm_pos(&s->a) - 4;
     x86_list_add(&s->outs, &at, sizeof(at));
+}
+
+void x86_call_thunk(X86Gen *s, const uint8_t *thunk, uint32_t offset)
+{
+    x86_jump_thunk(s, 0xe8, thunk);
+    asm_16(&s->a, offset & (TLB_PAGE_SIZE - 1));
+}
+
+void x86_entry_nop(Asm *as, uint32_t start)
+{
+    asm_8(as, 0x0f);
+    asm_8(as, 0x1f);
+    asm_8(as, 0x80);
+    asm_32(as, start << 16);
 }
 
 static void *scratch_new(void)
@@ -143,14 +157,14 @@ static bool room_left(const X86Gen *s)
     return !s->failed && s->a.p <= s->limit;
 }
 
-static void apply_fixes(X86Gen *s, uint32_t pool, uint32_t addrs, uint32_t exits)
+static void apply_fixes(X86Gen *s, uint32_t pool, uint32_t addrs, uint32_t links)
 {
     for (unsigned k = 0; k < s->fixes.len; k++) {
         const Fix *f = &x86_list_at(&s->fixes, Fix, k);
         int32_t addend;
         uint32_t to = f->kind == FIX_POOL   ? pool + f->index * sizeof(X86Const)
                       : f->kind == FIX_ADDR ? addrs + f->index * sizeof(uint64_t)
-                                            : exits + f->index * sizeof(TcgExit);
+                                            : links + f->index * sizeof(TcgLink);
         memcpy(&addend, s->a.start + f->end - 4, 4);
         asm_link(&s->a, f->end, to + addend);
     }
@@ -160,6 +174,7 @@ static bool compile(void *scratch, void *thunks, const TCGUnit *u, uint8_t *rw, 
                     size_t room, TcgCode *out)
 {
     X86Gen *s = scratch;
+    room = MIN(room, TCG_CODE_LIMIT);
     if (room < 3 * X86_OP_MARGIN) {
         return false;
     }
@@ -170,6 +185,7 @@ static bool compile(void *scratch, void *thunks, const TCGUnit *u, uint8_t *rw, 
     s->failed = false;
     s->pc = u->start;
     s->insn = 0;
+    s->nlinks = 0;
     s->snaps.len = 0;
     s->host_slots.len = 0;
     s->stubs.len = 0;
@@ -214,19 +230,18 @@ static bool compile(void *scratch, void *thunks, const TCGUnit *u, uint8_t *rw, 
         const LabelFix *f = &x86_list_at(&s->block_fixes, LabelFix, k);
         asm_link(as, f->end, x86_list_at(&s->blocks, X86Block, f->label).at);
     }
-    uint32_t dead = asm_pos(as);
-    asm_mov_ri(as, RAX, u->start);
-    x86_jump_thunk(s, 0xe9, s->t->dead);
-    while (asm_pos(as) & 15) {
+    uint32_t text = asm_pos(as), align = s->pool.len ? 15 : 7;
+    while (asm_pos(as) & align) {
         asm_8(as, 0xcc);
     }
     uint32_t pool = asm_pos(as), addrs = pool + s->pool.len * sizeof(X86Const);
     uint32_t exits = addrs + s->addrs.len * sizeof(uint64_t);
-    uint32_t side = exits + u->nexits * sizeof(TcgExit);
+    uint32_t links = exits + u->nexits * sizeof(TcgExit);
+    uint32_t side = links + s->nlinks * sizeof(TcgLink);
     if (side > room) {
         return false;
     }
-    apply_fixes(s, pool, addrs, exits);
+    apply_fixes(s, pool, addrs, links);
     /* A list without elements has no data, and null may not be copied, however little of it. */
     if (addrs > pool) {
         memcpy(rw + pool, s->pool.data, addrs - pool);
@@ -234,9 +249,10 @@ static bool compile(void *scratch, void *thunks, const TCGUnit *u, uint8_t *rw, 
     if (exits > addrs) {
         memcpy(rw + addrs, s->addrs.data, exits - addrs);
     }
-    if (side > exits) {
-        memcpy(rw + exits, s->exits, side - exits);
+    if (links > exits) {
+        memcpy(rw + exits, s->exits, links - exits);
     }
+    memset(rw + links, 0, side - links);
     size_t side_size = x86_side_encode(s, rw + side, room - side);
     if (side_size == SIZE_MAX) {
         return false;
@@ -249,8 +265,9 @@ static bool compile(void *scratch, void *thunks, const TCGUnit *u, uint8_t *rw, 
     *out = (TcgCode){.code = rx,
                      .code_size = exits,
                      .total_size = relocs + relocs_size,
-                     .dead_stub = dead,
+                     .text_size = text,
                      .nexits = u->nexits,
+                     .nlinks = s->nlinks,
                      .exits = (TcgExit *)(rw + exits),
                      .side = rw + side,
                      .side_size = side_size,
@@ -266,36 +283,36 @@ static uint64_t enter(void *thunks, CPUEnv *env, const void *code)
     return t->enter(env, code);
 }
 
-/* Replace the displacement of the jump at offset jump of the code by that to target. */
-static void patch_word(uint8_t *rw, const uint8_t *rx, uint32_t jump, unsigned opcode_bytes,
-                       const uint8_t *bytes, const void *target)
+/* Let the instruction at offset at of the code be a jump or call (opc) to target. */
+static void patch_word(const TcgCode *c, uint32_t at, uint8_t opc, const void *target)
 {
-    uint64_t *word = (uint64_t *)(rw + (jump & ~7u)), v;
-    uint8_t *b = (uint8_t *)&v + (jump & 7);
-    int32_t d = (int32_t)((const uint8_t *)target - (rx + jump + opcode_bytes + 4));
+    uint8_t *rw = (uint8_t *)c->exits - c->code_size;
+    uint64_t *word = (uint64_t *)(rw + (at & ~7u)), v;
+    uint8_t *b = (uint8_t *)&v + (at & 7);
+    int32_t d = (int32_t)((const uint8_t *)target - ((const uint8_t *)c->code + at + 5));
     v = __atomic_load_n(word, __ATOMIC_RELAXED);
-    if (bytes) {
-        memcpy(b, bytes, opcode_bytes);
-    }
-    memcpy(b + opcode_bytes, &d, 4);
+    b[0] = opc;
+    memcpy(b + 1, &d, 4);
     __atomic_store_n(word, v, __ATOMIC_RELEASE);
 }
 
-static void patch_exit(const TcgCode *c, TcgExit *e, const void *target)
+static void patch_exit(void *thunks, const TcgCode *c, const TcgExit *e, const void *target)
 {
-    const uint8_t *rx = c->code;
-    uint8_t *rw = (uint8_t *)c->exits - c->code_size;
+    const X86Thunks *t = thunks;
     if (!e->patch) {
         return; /* a loop */
     }
-    patch_word(rw, rx, e->patch, 1, NULL, target ? target : rx + e->stub);
+    if (target) {
+        patch_word(c, e->patch, 0xe9, target);
+    } else {
+        patch_word(c, e->patch, 0xe8, t->link);
+    }
 }
 
-static void patch_dead(const TcgCode *c, ptrdiff_t rw_delta)
+static void patch_dead(void *thunks, const TcgCode *c)
 {
-    static const uint8_t jmp[1] = {0xe9};
-    const uint8_t *rx = c->code;
-    patch_word((uint8_t *)rx + rw_delta, rx, 0, 1, jmp, rx + c->dead_stub);
+    const X86Thunks *t = thunks;
+    patch_word(c, 0, 0xe8, t->dead);
 }
 
 const TcgHost tcg_host_x86_64 = {

@@ -53,8 +53,8 @@
 #define X86_FRAME_BYTES  (X86_FRAME_ARGS + X86_FRAME_SLOTS * 16)
 /* Room kept free for one IR op with its constant loads, evictions and stores of sunk cells. */
 #define X86_OP_MARGIN    4096
-/* The unit's entry: one instruction that does nothing, as long as a jump. */
-#define X86_ENTRY_NOP    5
+/* The unit's entry: one instruction that does nothing, as long as a call of a thunk. */
+#define X86_ENTRY_NOP    7
 #define GPRS             0x0000ffffu
 #define XMMS             0xffff0000u
 #define X86_CALLEE_SAVED (1u << RBX | 1u << RBP | 1u << R12 | 1u << R13 | 1u << R14 | 1u << R15)
@@ -96,8 +96,7 @@ typedef struct X86PinSet {
 typedef struct X86Thunks {
     X86Features have;
     bool icount, pc32, check;
-    int32_t bias;       /* rbp = env + bias */
-    ptrdiff_t rw_delta; /* writable - executable address */
+    int32_t bias; /* rbp = env + bias */
     unsigned ncells;
     X86PinSet fixed; /* between units */
     /* executable addresses: of all of it, of thunks */
@@ -146,23 +145,20 @@ typedef struct Sunk {
 } Sunk;
 
 typedef enum StubKind {
-    STUB_SLOW,     /* memory slow path */
-    STUB_SITE,     /* load whose site holds another page */
-    STUB_COLD,     /* access of a group whose check has failed: on its own */
-    STUB_EXIT,     /* exit_if taken */
-    STUB_UNLINKED, /* direct exit not linked */
-    STUB_POLL,     /* direct exit polled */
-    STUB_DIV,      /* divisor 0 or -1 */
-    STUB_FP,       /* FP off the common path */
-    STUB_XLINK,    /* cross-page exit that is not linked to this context */
-    STUB_ICOUNT,   /* budget used up at entry */
+    STUB_SLOW,   /* memory slow path */
+    STUB_SITE,   /* load whose site holds another page */
+    STUB_COLD,   /* access of a group whose check has failed: on its own */
+    STUB_EXIT,   /* exit_if taken */
+    STUB_POLL,   /* jump inside a region polled */
+    STUB_DIV,    /* divisor 0 or -1 */
+    STUB_FP,     /* FP off the common path */
+    STUB_ICOUNT, /* budget used up at entry */
 } StubKind;
 
 typedef struct Stub {
     uint8_t kind;
     uint8_t r[6];
     bool xmm;             /* slow path: XMM registers are in use */
-    bool inner;           /* STUB_POLL: of a jump inside a region */
     uint32_t jump;        /* position after the displacement of the jump that leads here; 0: none */
     uint32_t jump2;       /* another */
     uint32_t back;        /* position to return to */
@@ -178,7 +174,7 @@ typedef struct Stub {
 } Stub;
 
 typedef enum FixKind {
-    FIX_EXIT, /* rip-relative to TcgExit index; addend in disp32 already */
+    FIX_LINK, /* rip-relative to TcgLink index; addend in disp32 already */
     FIX_POOL, /* rip-relative to constant pool entry index */
     FIX_ADDR, /* rip-relative to the word of program address index */
 } FixKind;
@@ -253,7 +249,7 @@ typedef struct X86Gen {
     X86List loops;       /* X86Loop, wider ones first */
     TcgExit *exits;
     uint32_t exits_cap;
-    uint32_t dead_stub;
+    uint32_t nlinks;
     uint8_t nargs[TCG_OP_COUNT];
 } X86Gen;
 
@@ -451,9 +447,14 @@ void x86_rm_const(X86Gen *s, unsigned opc, unsigned reg, uint64_t lo, uint64_t h
 void x86_call_program(X86Gen *s, uintptr_t addr);
 /* A jump or call (opc; 0x80 | condition: behind a 0x0f) to a thunk. */
 void x86_jump_thunk(X86Gen *s, uint8_t opc, const uint8_t *thunk);
+/* A call of a thunk that does not come back, for the pc at this offset in its page. */
+void x86_call_thunk(X86Gen *s, const uint8_t *thunk, uint32_t offset);
+/* The entry of a unit that is alive: its upper half of a displacement stays when it is patched to
+ * be such a call. */
+void x86_entry_nop(Asm *as, uint32_t start);
 
 /* ---- disas.c ---- */
-void x86_disas(const TcgCode *c, FILE *f);
+void x86_disas(void *thunks, const TcgCode *c, FILE *f);
 
 /* ---- thunks.c ---- */
 size_t x86_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t room, const TcgHostOptions *o,
@@ -467,8 +468,8 @@ bool x86_side_restore(void *thunks, const TcgCode *c, CPUEnv *env, uintptr_t ra,
 bool x86_side_insn_of(const TcgCode *c, uintptr_t ra, unsigned *insn);
 
 size_t x86_relocs_encode(const X86Gen *s, uint8_t *out, size_t room);
-void x86_relocate(const TcgCode *from, uint8_t *rw, const uint8_t *rx, ptrdiff_t program_moved,
-                  TcgCode *out);
+void x86_relocate(void *thunks, const TcgCode *from, uint8_t *rw, const uint8_t *rx,
+                  ptrdiff_t program_moved, TcgCode *out);
 bool x86_is_sound(void *thunks, const TcgCode *c, unsigned ninsns, ptrdiff_t program_moved);
 
 #endif

@@ -234,6 +234,7 @@ bool x86_side_insn_of(const TcgCode *c, uintptr_t ra, unsigned *insn)
 /*
  * Relocations: the number of addresses in the program, which lie at the end of the code, then the
  * positions of the displacements that lead to thunks, each as the distance from the one before.
+ * Exits and the entry are not among them.
  */
 size_t x86_relocs_encode(const X86Gen *s, uint8_t *out, size_t room)
 {
@@ -251,8 +252,8 @@ size_t x86_relocs_encode(const X86Gen *s, uint8_t *out, size_t room)
     return p - out;
 }
 
-void x86_relocate(const TcgCode *from, uint8_t *rw, const uint8_t *rx, ptrdiff_t program_moved,
-                  TcgCode *out)
+void x86_relocate(void *thunks, const TcgCode *from, uint8_t *rw, const uint8_t *rx,
+                  ptrdiff_t program_moved, TcgCode *out)
 {
     const uint8_t *old_rw = (const uint8_t *)from->exits - from->code_size;
     ptrdiff_t moved = rx - (const uint8_t *)from->code;
@@ -265,7 +266,9 @@ void x86_relocate(const TcgCode *from, uint8_t *rw, const uint8_t *rx, ptrdiff_t
         memcpy(rw, old_rw, from->total_size);
     }
     *out = c;
-    asm_nop(&(Asm){.p = rw}, X86_ENTRY_NOP);
+    uint16_t start;
+    memcpy(&start, rw + X86_ENTRY_NOP - sizeof(start), sizeof(start));
+    x86_entry_nop(&(Asm){.p = rw}, start);
 
     const uint8_t *p = out->relocs, *end = p + out->relocs_size;
     for (uint64_t k = get_u(&p); k > 0; k--) {
@@ -284,9 +287,10 @@ void x86_relocate(const TcgCode *from, uint8_t *rw, const uint8_t *rx, ptrdiff_t
     }
     for (unsigned k = 0; k < out->nexits; k++) {
         TcgExit *e = &out->exits[k];
-        *e = (TcgExit){.target = e->target, .patch = e->patch, .stub = e->stub};
-        tcg_host_x86_64.patch_exit(out, e, NULL);
+        *e = (TcgExit){.offset = e->offset, .patch = e->patch, .link = e->link};
+        tcg_host_x86_64.patch_exit(thunks, out, e, NULL);
     }
+    memset(out->exits + out->nexits, 0, out->nlinks * sizeof(TcgLink));
 }
 
 /* ---- units from outside ---- */
@@ -416,11 +420,14 @@ static bool exits_are_sound(const TcgCode *c, const uint8_t *rw)
 {
     for (unsigned k = 0; k < c->nexits; k++) {
         const TcgExit *e = &c->exits[k];
+        if (e->link > c->nlinks) {
+            return false;
+        }
         if (e->patch == 0) {
             continue; /* a loop, never linked */
         }
         if (e->patch < X86_ENTRY_NOP || e->patch > c->code_size - 5 || (e->patch & 7) > 3 ||
-            rw[e->patch] != 0xe9 || e->stub < X86_ENTRY_NOP || e->stub >= c->code_size) {
+            (rw[e->patch] & 0xfe) != 0xe8) {
             return false;
         }
     }
@@ -430,10 +437,10 @@ static bool exits_are_sound(const TcgCode *c, const uint8_t *rw)
 bool x86_is_sound(void *thunks, const TcgCode *c, unsigned ninsns, ptrdiff_t program_moved)
 {
     const uint8_t *rw = (const uint8_t *)c->exits - c->code_size;
-    uint64_t size = c->code_size + (uint64_t)c->nexits * sizeof(TcgExit);
+    uint64_t size =
+        c->code_size + c->nexits * sizeof(TcgExit) + (uint64_t)c->nlinks * sizeof(TcgLink);
     return c->code_size >= 16 && c->code_size % sizeof(uint64_t) == 0 && c->side == rw + size &&
-           c->relocs == c->side + c->side_size &&
-           size + c->side_size + c->relocs_size == c->total_size && c->dead_stub >= X86_ENTRY_NOP &&
-           c->dead_stub < c->code_size && exits_are_sound(c, rw) &&
+           c->relocs == c->side + c->side_size && c->text_size <= c->code_size &&
+           size + c->side_size + c->relocs_size == c->total_size && exits_are_sound(c, rw) &&
            side_is_sound(thunks, c, ninsns) && relocs_are_sound(thunks, c, rw, program_moved);
 }

@@ -124,6 +124,11 @@ static void ldmxcsr(ThunkGen *s, size_t off)
     asm_rm(&s->a, 0xae | OP_0F, 2, env_mem(s, off));
 }
 
+static void pop(ThunkGen *s, unsigned r)
+{
+    asm_opcode(&s->a, 0x58 | (r & 7), 0, 0, r, false);
+}
+
 static const uint8_t saved[] = {RBP, RBX, R12, R13, R14, R15};
 
 static void emit_enter(ThunkGen *s)
@@ -151,19 +156,19 @@ static void emit_leave(ThunkGen *s)
     ldmxcsr(s, offsetof(CPUEnv, host_mxcsr));
     asm_alu_ri(a, OP_W, ALU_ADD, RSP, X86_FRAME_BYTES + 8);
     for (unsigned k = G_N_ELEMENTS(saved); k-- > 0;) {
-        asm_opcode(a, 0x58 | (saved[k] & 7), 0, 0, saved[k], false);
+        pop(s, saved[k]);
     }
     asm_8(a, 0xc3);
 }
 
-/* env->pc = env->pc_page + target of the exit at rax, within its page; rdx is lost. */
-static void emit_pc_of_exit(ThunkGen *s)
+/* Called by x86_call_thunk(): rax = env->pc_page + the offset behind the call; the stack is as
+ * before, and rcx is where the offset is. */
+static void emit_pc_of_call(ThunkGen *s)
 {
     Asm *a = &s->a;
-    asm_rm(a, I_MOV_RM, RDX, mem_bd(RAX, offsetof(TcgExit, target)));
-    asm_alu_ri(a, 0, ALU_AND, RDX, TLB_PAGE_SIZE - 1);
-    asm_rm(a, (ALU_ADD * 8 + 3) | OP_W, RDX, ENV(pc_page));
-    asm_rm(a, I_MOV_MR | OP_W, RDX, ENV(pc));
+    pop(s, RCX);
+    asm_rm(a, I_MOVZX16, RAX, mem_bd(RCX, 0));
+    asm_rm(a, (ALU_ADD * 8 + 3) | OP_W, RAX, ENV(pc_page));
 }
 
 static void emit_leave_with(ThunkGen *s, unsigned why, const uint8_t *leave)
@@ -213,13 +218,22 @@ static void emit_jump_by_page(ThunkGen *s)
     }
 }
 
-/* A cross-page exit that is not linked for this context: rcx is the exit, pc_page is new. */
-static void emit_xlink(ThunkGen *s, const uint8_t *link)
+/* rcx lies behind the jump of an exit that is not linked. */
+static void emit_link(ThunkGen *s, const uint8_t *leave)
 {
     Asm *a = &s->a;
-    asm_rm(a, I_MOV_RM, RAX, mem_bd(RCX, offsetof(TcgExit, target)));
-    asm_alu_ri(a, 0, ALU_AND, RAX, TLB_PAGE_SIZE - 1);
-    asm_rm(a, (ALU_ADD * 8 + 3) | OP_W, RAX, ENV(pc_page));
+    asm_rm(a, I_LEA | OP_W, RAX, mem_bd(RCX, -5));
+    asm_alu_ri(a, OP_W, ALU_AND, RAX, -8);
+    asm_alu_ri(a, OP_W, ALU_OR, RAX, TCG_LEAVE_LINK);
+    asm_rel_rx(a, 0xe9, leave);
+}
+
+/* A cross-page exit that is not linked for this context, called by x86_call_thunk() right behind
+ * its jump: pc_page is new. */
+static void emit_xlink(ThunkGen *s, const uint8_t *leave)
+{
+    Asm *a = &s->a;
+    emit_pc_of_call(s);
     asm_mov_rr(a, 0, RDX, RAX);
     asm_shift_ri(a, 0, SH_SHL, RDX, 4);
     asm_alu_ri(a, 0, ALU_AND, RDX, ((1 << JUMP_CACHE_BITS) - 1) * (int)sizeof(JumpCacheEntry));
@@ -236,8 +250,8 @@ static void emit_xlink(ThunkGen *s, const uint8_t *link)
     emit_jump_by_page(s);
     asm_link(a, miss, asm_pos(a));
     asm_link(a, again, asm_pos(a));
-    asm_mov_rr(a, OP_W, RAX, RCX);
-    asm_rel_rx(a, 0xe9, link);
+    asm_alu_ri(a, OP_W, ALU_SUB, RCX, 5);
+    emit_link(s, leave);
 }
 
 static void emit_slow(ThunkGen *s, X86Slow kind, const uint8_t *table, bool xmm)
@@ -348,7 +362,6 @@ size_t x86_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t room, const TcgHos
     t->pc32 = target->pc32;
     t->cells = target->cells;
     t->ncells = target->ncells;
-    t->rw_delta = rw - rx;
     t->rx = rx;
     choose_pins(t, target);
     *thunks = t;
@@ -367,26 +380,22 @@ size_t x86_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t room, const TcgHos
     emit_leave(s);
 
     t->link = align_here(s);
-    emit_pc_of_exit(s);
-    /* Of fixed length: units in a file know the thunks by their distances. */
-    asm_opcode(&s->a, 0xb8 | RDX | OP_W, 0, 0, RDX, false);
-    asm_64(&s->a, t->rw_delta | TCG_LEAVE_LINK);
-    asm_alu_rr(&s->a, OP_W, ALU_ADD, RAX, RDX);
-    asm_rel_rx(&s->a, 0xe9, leave);
+    pop(s, RCX);
+    emit_link(s, leave);
     t->xlink = align_here(s);
-    emit_xlink(s, t->link);
+    emit_xlink(s, leave);
     t->poll = align_here(s);
-    emit_pc_of_exit(s);
-    emit_leave_with(s, TCG_LEAVE_POLL, leave);
+    emit_pc_of_call(s);
+    emit_set_pc_leave(s, TCG_LEAVE_POLL, leave);
     t->other = align_here(s);
     emit_jump_by_page(s);
     emit_set_pc_leave(s, TCG_LEAVE_LOOKUP, leave);
     t->dead = align_here(s);
-    asm_rm(&s->a, (ALU_ADD * 8 + 3) | OP_W, RAX, ENV(pc_page));
+    emit_pc_of_call(s);
     t->miss = here(s);
     emit_set_pc_leave(s, TCG_LEAVE_LOOKUP, leave);
     t->icount_stop = align_here(s);
-    asm_rm(&s->a, (ALU_ADD * 8 + 3) | OP_W, RAX, ENV(pc_page));
+    emit_pc_of_call(s);
     emit_set_pc_leave(s, TCG_LEAVE_ICOUNT, leave);
     t->lookup_poll = align_here(s);
     emit_set_pc_leave(s, TCG_LEAVE_POLL, leave);

@@ -200,26 +200,27 @@ static void test_relink(Fixture *f, gconstpointer data)
 
     put(f, PAGE(1), GO_NEXT);
     hold_second(f, PAGE(4));
-    TcgExit *e = &unit_at(f, PAGE(1))->code.exits[0];
+    Unit *src = unit_at(f, PAGE(1));
+    TcgExit *e = &src->code.exits[0];
     Unit *u = unit_at(f, PAGE(MOVED_PAGE));
-    unit_link(cpu, e, u);
-    g_assert_true(e->dest == u);
+    unit_link(cpu, src, e, u);
+    g_assert_true(unit_of_ref(f->a, e->dest) == u);
 
     units_invalidate(f->a, PAGE(MOVED_PAGE), 4);
     g_assert_true(u->dead);
-    g_assert_null(e->dest);
+    g_assert_cmpuint(e->dest, ==, 0);
     env->space = 1;
     tlb_select_fetch(cpu, 1, 1, 0);
     Unit *other = unit_at(f, PAGE(MOVED_PAGE));
     g_assert_cmphex(other->ra, !=, u->ra);
-    unit_link(cpu, e, other);
-    g_assert_null(e->dest);
-    g_assert_cmphex(e->link_ctx, ==, 0);
+    unit_link(cpu, src, e, other);
+    g_assert_cmpuint(e->dest, ==, 0);
+    g_assert_cmphex(tcg_exit_link(&src->code, e)->ctx, ==, 0);
 
     let_second_go(f);
-    unit_link(cpu, e, other);
-    g_assert_true(e->dest == other);
-    g_assert_cmphex(e->link_ctx, ==, cpu->env->ctx);
+    unit_link(cpu, src, e, other);
+    g_assert_true(unit_of_ref(f->a, e->dest) == other);
+    g_assert_cmphex(tcg_exit_link(&src->code, e)->ctx, ==, cpu->env->ctx);
 }
 
 static void store_word(Fixture *f)

@@ -26,7 +26,7 @@ typedef struct Fixture {
     void *thunks;
     size_t thunk_bytes;
     void *scratch;
-    TcgCode code;
+    TcgCode code, second; /* second: another unit, which the first one leads to */
     JumpCacheEntry *jump_cache;
 } Fixture;
 
@@ -279,7 +279,7 @@ static void move_unit(Fixture *f, uint64_t bits)
     TcgCode c;
 
     g_assert_true(host->is_sound(f->thunks, &f->code, f->u->ninsns, 0));
-    host->relocate(&f->code, f->rw + at, f->rx + at, away, &c);
+    host->relocate(f->thunks, &f->code, f->rw + at, f->rx + at, away, &c);
     g_assert_true(host->is_sound(f->thunks, &c, f->u->ninsns, -away));
     g_assert_true(f->u->ncalls == 0 || c.relocs[0] == 0 ||
                   !host->is_sound(f->thunks, &c, f->u->ninsns, 0));
@@ -288,7 +288,7 @@ static void move_unit(Fixture *f, uint64_t bits)
         void *fn = f->u->calls[k].helper->fn;
         g_assert_null(memmem(f->rw + at, c.total_size, &fn, sizeof(fn)));
     }
-    host->relocate(&c, f->rw + back, f->rx + back, -away, &f->code);
+    host->relocate(f->thunks, &c, f->rw + back, f->rx + back, -away, &f->code);
     memset(f->rw + at, 0xcc, c.total_size);
 }
 
@@ -301,28 +301,30 @@ static void damage_unit(Fixture *f, uint64_t bits)
     for (unsigned i = 0; i < 4; i++) {
         g_autofree uint8_t *copy = g_malloc(f->code.total_size);
         TcgCode c = f->code, out;
-        uint32_t *const sizes[] = {&c.code_size, &c.total_size, &c.dead_stub,
-                                   &c.nexits,    &c.side_size,  &c.relocs_size};
+        uint32_t *const sizes[] = {&c.code_size, &c.total_size, &c.text_size, &c.side_size,
+                                   &c.relocs_size};
+        uint16_t *const counts[] = {&c.nexits, &c.nlinks};
         uint64_t what = irgen_random(&r);
         memcpy(copy, rw, c.total_size);
         if (what % 4 == 0) {
             *sizes[(what >> 8) % G_N_ELEMENTS(sizes)] += (int)(what >> 16 & 63) - 32;
+            *counts[(what >> 24) % G_N_ELEMENTS(counts)] += (int)(what >> 32 & 7) - 3;
         } else {
             size_t from = what % 4 == 1 ? 0 : c.code_size;
             copy[from + (what >> 8) % (c.total_size - from)] ^= what >> 56 | 1;
         }
-        if ((uint64_t)c.code_size + (uint64_t)c.nexits * sizeof(TcgExit) + c.side_size +
-                    c.relocs_size !=
-                f->code.total_size ||
+        uint64_t tables =
+            c.code_size + c.nexits * sizeof(TcgExit) + (uint64_t)c.nlinks * sizeof(TcgLink);
+        if (tables + c.side_size + c.relocs_size != f->code.total_size ||
             c.total_size != f->code.total_size) {
             continue;
         }
         c.exits = (TcgExit *)(copy + c.code_size);
-        c.side = copy + c.code_size + c.nexits * sizeof(TcgExit);
+        c.side = copy + tables;
         c.relocs = c.side + c.side_size;
         if (host->is_sound(f->thunks, &c, f->u->ninsns, 0)) {
             unsigned insn;
-            host->relocate(&c, copy, f->rx + f->thunk_bytes + 0x100000, 0, &out);
+            host->relocate(f->thunks, &c, copy, f->rx + f->thunk_bytes + 0x100000, 0, &out);
             for (uint32_t k = 0; k < out.code_size; k += 3) {
                 if (host->insn_of(&out, (uintptr_t)out.code + k, &insn)) {
                     g_assert_cmpuint(insn, <, f->u->ninsns);
@@ -332,7 +334,7 @@ static void damage_unit(Fixture *f, uint64_t bits)
     }
 }
 
-/* Registers that C code expects to keep. */
+/* Registers that C code expects to keep. TCG_LEAVE_LINK comes with the exit. */
 static uint64_t run_jit(Fixture *f, IrGenState *s)
 {
     s->env.jump_cache = f->jump_cache;
@@ -340,14 +342,21 @@ static uint64_t run_jit(Fixture *f, IrGenState *s)
     if (sigsetjmp(s->jmp, 0)) {
         return IRGEN_FAULTED;
     }
-    return host->enter(f->thunks, &s->env, f->code.code);
+    uint64_t ret = host->enter(f->thunks, &s->env, f->code.code);
+    if ((ret & TCG_LEAVE_MASK) == TCG_LEAVE_LINK) {
+        TcgExit *e = tcg_exit_of(&f->code, ret);
+        e = e ? e : tcg_exit_of(&f->second, ret);
+        s->env.pc = s->env.pc_page + e->offset;
+        ret = (uintptr_t)e | TCG_LEAVE_LINK;
+    }
+    return ret;
 }
 
 static void describe(Fixture *f, const char *what, const Config *c, uint64_t seed)
 {
     fprintf(stderr, "%s, seed %" PRIu64 ": %s\n", c->name, seed, what);
     tcg_dump(f->u, stderr);
-    host->disas(&f->code, stderr);
+    host->disas(f->thunks, &f->code, stderr);
 }
 
 /* ---- random units ---- */
@@ -663,7 +672,7 @@ static void fp_runs(Fixture *f, const FpOp *o, unsigned esize, IrGenRng *r)
                     f->got->v[0][1], f->got->v[0][0], f->got->env.mxcsr & 0x3d, f->want->v[0][1],
                     f->want->v[0][0], f->want->env.mxcsr & 0x3d, n & 3);
             tcg_dump(f->u, stderr);
-            host->disas(&f->code, stderr);
+            host->disas(f->thunks, &f->code, stderr);
             g_error("%s: differs", tcg_op_desc[o->opc].name);
         }
     }
@@ -806,8 +815,7 @@ static void counting_unit(Fixture *f, int64_t target)
 
 /* The jump cache's entry is of another context: good only with the same mode, and if the fetch
  * context has the page where the unit was. */
-static void moved_page(Fixture *f, IrGenState *s, TcgExit *e, JumpCacheEntry *j,
-                       const TcgCode *second)
+static void moved_page(Fixture *f, IrGenState *s, TcgExit *e, JumpCacheEntry *j)
 {
     struct {
         TlbTable head;
@@ -828,7 +836,7 @@ static void moved_page(Fixture *f, IrGenState *s, TcgExit *e, JumpCacheEntry *j,
         j->page = host_page;
         uint64_t ret = run_jit(f, s);
         if (why == 0) {
-            g_assert_cmphex(ret, ==, (uintptr_t)second->exits | TCG_LEAVE_LINK);
+            g_assert_cmphex(ret, ==, (uintptr_t)f->second.exits | TCG_LEAVE_LINK);
             g_assert_cmpuint(s->x[1], ==, 2);
             g_assert_cmphex(j->ctx, ==, here);
         } else {
@@ -863,15 +871,16 @@ static void test_linking(void)
         /* A second unit as target. */
         uint8_t *rw = f->rw + f->thunk_bytes + 0x8000;
         const uint8_t *rx = f->rx + f->thunk_bytes + 0x8000;
-        TcgCode second;
+        TcgCode *second = &f->second;
         counting_unit(f, 0x400);
-        g_assert_true(host->compile(f->scratch, f->thunks, f->u, rw, rx, 0x8000, &second));
-        host->patch_exit(&first, e, second.code);
-        e->link_ctx = 1;
-        e->link_page = pc & TLB_PAGE_MASK;
+        g_assert_true(host->compile(f->scratch, f->thunks, f->u, rw, rx, 0x8000, second));
+        host->patch_exit(f->thunks, &first, e, second->code);
+        if (e->link) {
+            *tcg_exit_link(&first, e) = (TcgLink){.ctx = 1, .page = pc & TLB_PAGE_MASK};
+        }
         irgen_state_init(s, 1);
         s->x[1] = 0;
-        g_assert_cmphex(run_jit(f, s), ==, (uintptr_t)second.exits | TCG_LEAVE_LINK);
+        g_assert_cmphex(run_jit(f, s), ==, (uintptr_t)second->exits | TCG_LEAVE_LINK);
         g_assert_cmpuint(s->x[1], ==, 2);
         g_assert_cmphex(s->env.pc, ==, (pc & TLB_PAGE_MASK) + 0x400);
 
@@ -900,30 +909,30 @@ static void test_linking(void)
         if (!same) {
             /* But the jump cache is asked. */
             JumpCacheEntry *j = &f->jump_cache[(pc >> 1) & ((1 << JUMP_CACHE_BITS) - 1)];
-            *j = (JumpCacheEntry){.pc = pc, .ctx = 7, .code = second.code};
+            *j = (JumpCacheEntry){.pc = pc, .ctx = 7, .code = second->code};
             irgen_state_init(s, 1);
             s->x[1] = 0;
             s->env.ctx = 7;
             s->env.relink = 2;
-            g_assert_cmphex(run_jit(f, s), ==, (uintptr_t)second.exits | TCG_LEAVE_LINK);
+            g_assert_cmphex(run_jit(f, s), ==, (uintptr_t)second->exits | TCG_LEAVE_LINK);
             g_assert_cmpuint(s->x[1], ==, 2);
             g_assert_cmphex(s->env.pc, ==, (pc & TLB_PAGE_MASK) + 0x400);
             /* Now and then the dispatcher is, so that it links again. */
             g_assert_cmpint(s->env.relink, ==, 1);
             s->env.pc_page = IRGEN_PAGE;
             g_assert_cmphex(run_jit(f, s), ==, (uintptr_t)e | TCG_LEAVE_LINK);
-            moved_page(f, s, e, j, &second);
+            moved_page(f, s, e, j);
             memset(j, 0, sizeof(*j));
         }
 
-        host->patch_exit(&first, e, NULL);
+        host->patch_exit(f->thunks, &first, e, NULL);
         irgen_state_init(s, 1);
         s->x[1] = 0;
         run_jit(f, s);
         g_assert_cmpuint(s->x[1], ==, 1);
 
-        host->patch_exit(&first, e, second.code);
-        host->patch_dead(&second, f->rw - f->rx);
+        host->patch_exit(f->thunks, &first, e, second->code);
+        host->patch_dead(f->thunks, second);
         irgen_state_init(s, 1);
         s->x[1] = 0;
         g_assert_cmphex(run_jit(f, s), ==, TCG_LEAVE_LOOKUP);
@@ -969,10 +978,10 @@ static void test_loop(void)
             g_assert_cmpuint(s->x[1], ==, 1);
             s->env.exit_request = 0;
             /* Nothing of the loop may be patched. */
-            host->patch_exit(&f->code, &f->code.exits[0], NULL);
+            host->patch_exit(f->thunks, &f->code, &f->code.exits[0], NULL);
             move_unit(f, 0x120);
         }
-        host->patch_dead(&f->code, f->rw - f->rx);
+        host->patch_dead(f->thunks, &f->code);
         s->x[1] = 0;
         g_assert_cmphex(run_jit(f, s), ==, TCG_LEAVE_LOOKUP);
         g_assert_cmphex(s->env.pc, ==, IRGEN_PAGE + 0x100);
@@ -1122,8 +1131,8 @@ static void test_lookup(void)
     counting_unit(f, 0x400);
     uint8_t *rw = f->rw + f->thunk_bytes + 0x8000;
     const uint8_t *rx = f->rx + f->thunk_bytes + 0x8000;
-    TcgCode second;
-    g_assert_true(host->compile(f->scratch, f->thunks, f->u, rw, rx, 0x8000, &second));
+    TcgCode *second = &f->second;
+    g_assert_true(host->compile(f->scratch, f->thunks, f->u, rw, rx, 0x8000, second));
     tcg_begin(f->b, f->u);
     tcg_gen_insn_start(f->b, 0x100);
     tcg_gen_exit_lookup(f->b, tcg_gen_getcell(f->b, 2));
@@ -1136,10 +1145,10 @@ static void test_lookup(void)
     g_assert_cmphex(run_jit(f, s), ==, TCG_LEAVE_LOOKUP);
     g_assert_cmphex(s->env.pc, ==, pc);
     JumpCacheEntry *j = &f->jump_cache[(pc >> 1) & ((1 << JUMP_CACHE_BITS) - 1)];
-    *j = (JumpCacheEntry){.pc = pc, .ctx = 2, .code = second.code};
+    *j = (JumpCacheEntry){.pc = pc, .ctx = 2, .code = second->code};
     g_assert_cmphex(run_jit(f, s), ==, TCG_LEAVE_LOOKUP);
     j->ctx = 1;
-    g_assert_cmphex(run_jit(f, s), ==, (uintptr_t)second.exits | TCG_LEAVE_LINK);
+    g_assert_cmphex(run_jit(f, s), ==, (uintptr_t)second->exits | TCG_LEAVE_LINK);
     g_assert_cmpuint(s->x[1], ==, 1);
     g_assert_cmphex(s->env.pc, ==, (pc & TLB_PAGE_MASK) + 0x400);
     s->env.exit_request = 1;
