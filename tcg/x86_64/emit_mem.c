@@ -9,10 +9,10 @@
  * Groups. Loads and stores at constant distances from one value share a check: the first one checks
  * the whole range they span (one page, and the tags of all kinds of access in it), and keeps the
  * host address of the base in a register. The others only test that it is not 0. It is 0 if the
- * check failed, and becomes 0 whenever a slow path has run in C (which may have flushed the TLB,
- * moved memory or protected a page); then each access goes by a check of its own, out of line. So
- * faults stay where they belong, and what was checked cannot be stale. A group ends at labels and
- * helper calls.
+ * check failed, and becomes 0 whenever an access has left the hit path, which may have run in C
+ * (and flushed the TLB, moved memory or protected a page); then each access goes by a check of its
+ * own, in a thunk. So faults stay where they belong, and what was checked cannot be stale. A group
+ * ends at labels and helper calls.
  *
  * Sites. A load in a loop whose address changes slowly (loop.c) compares with its site instead
  * (softmmu/tlb.h): fewer instructions, and the data does not wait for the look-up.
@@ -798,7 +798,10 @@ static void slow_tail(X86Gen *s, const Stub *st)
     }
     asm_8(as, 0x68); /* push */
     asm_32(as, memop);
-    x86_jump_thunk(s, 0xe8, s->t->slow[st->xmm][kind]);
+    bool cold = st->kind == STUB_COLD && !(memop & TCG_MO_BE);
+    x86_jump_thunk(s, 0xe8,
+                   cold ? s->t->cold[st->xmm][x86_cold_kind(memop, kind)]
+                        : s->t->slow[st->xmm][kind]);
     SideRow row = {.ret = asm_pos(as),
                    .pc = st->pc,
                    .insn = st->insn,
@@ -839,50 +842,22 @@ void x86_stub_slow(X86Gen *s, Stub *st)
     slow_tail(s, st);
 }
 
+/* The look-up is in the thunk. */
 void x86_stub_cold(X86Gen *s, Stub *st)
 {
     Asm *as = &s->a;
-    const TCGOp *op = &s->u->ops[st->op];
-    const Mem addr = x86_slot(s, X86_SLOT_ARG);
-    unsigned size = 1u << tcg_mo_size(op->aux), mmu = tcg_mo_mmu(op->aux);
-    bool store = op->opc == TCG_OP_st;
     if (st->r[5] != REG_NONE) {
         asm_rr(as, 0x31, st->r[5], st->r[5]);
     }
-    if (st->r[0] != REG_NONE) {
-        asm_mov_rr(as, OP_W, RAX, st->r[0]);
-    } else {
+    if (st->r[0] == REG_NONE) {
         asm_rm(as, I_MOV_RM | OP_W, RAX, st->mem);
-    }
-    if (st->imm) {
-        asm_alu_ri(as, s->u->pc32 ? 0 : OP_W, ALU_ADD, RAX, st->imm);
-    }
-    asm_rm(as, I_MOV_MR | OP_W, RAX, addr);
-    asm_shift_ri(as, OP_W, SH_SHR, RAX, TLB_PAGE_BITS - TLB_ENTRY_BITS);
-    asm_rm(as, I_MOV_RM | OP_W, RDX, env_mem(s, offsetof(CPUEnv, tlb) + mmu * sizeof(TlbEntry *)));
-    asm_rm(as, (ALU_AND * 8 + 3) | OP_W, RAX, mem_bd(RDX, TLB_MASK_OFFSET));
-    asm_alu_rr(as, OP_W, ALU_ADD, RAX, RDX);
-    asm_rm(as, I_MOV_RM | OP_W, RDX, addr);
-    if (size > 1) {
-        asm_alu_ri(as, OP_W, ALU_ADD, RDX, size - 1);
-    }
-    asm_alu_ri(as, OP_W, ALU_AND, RDX, (int32_t)TLB_PAGE_MASK);
-    asm_rm(as, (ALU_CMP * 8 + 3) | OP_W, RDX,
-           mem_bd(RAX, store ? offsetof(TlbEntry, tag_w) : offsetof(TlbEntry, tag_r)));
-    uint32_t miss = asm_jcc(as, CC_NE);
-    asm_rm(as, I_MOV_RM | OP_W, RAX, mem_bd(RAX, offsetof(TlbEntry, addend)));
-    asm_rm(as, (ALU_ADD * 8 + 3) | OP_W, RAX, addr);
-    if (store) {
-        Opnd o = {.kind = OPND_REG, .reg = st->r[1]};
-        if (st->r[1] == REG_NONE) {
-            o = (Opnd){.kind = OPND_IMM, .imm = st->imm2};
+        if (st->imm) {
+            asm_alu_ri(as, s->u->pc32 ? 0 : OP_W, ALU_ADD, RAX, st->imm);
         }
-        access_st(s, op, o, mem_bd(RAX, 0));
+    } else if (st->imm) {
+        asm_rm(as, I_LEA | (s->u->pc32 ? 0 : OP_W), RAX, mem_bd(st->r[0], st->imm));
     } else {
-        access_ld(s, op, st->r[2], mem_bd(RAX, 0));
+        asm_mov_rr(as, OP_W, RAX, st->r[0]);
     }
-    asm_jmp_to(as, st->back);
-    asm_link(as, miss, asm_pos(as));
-    asm_rm(as, I_MOV_RM | OP_W, RAX, addr);
     slow_tail(s, st);
 }

@@ -84,6 +84,17 @@ typedef enum X86Slow {
     SLOW_COUNT
 } X86Slow;
 
+/* Accesses that are looked up in a thunk: log2 of their size, and the kind. */
+enum { COLD_LD, COLD_LD_SIGNED, COLD_ST, COLD_KINDS };
+#define X86_COLD_COUNT (COLD_KINDS * (TCG_MO_128 + 1))
+static inline unsigned x86_cold_kind(uint32_t memop, X86Slow kind)
+{
+    unsigned k = kind == SLOW_ST || kind == SLOW_ST128 ? COLD_ST
+                 : memop & TCG_MO_SIGN                 ? COLD_LD_SIGNED
+                                                       : COLD_LD;
+    return COLD_KINDS * (memop & TCG_MO_SIZE) + k;
+}
+
 /* Which cells are in which registers. */
 typedef struct X86PinSet {
     unsigned n;
@@ -103,6 +114,7 @@ typedef struct X86Thunks {
     const uint8_t *rx;
     const uint8_t *link, *xlink, *poll, *dead, *icount_stop, *miss, *lookup_poll, *main, *other;
     const uint8_t *slow[2][SLOW_COUNT]; /* [1]: XMM registers are in use */
+    const uint8_t *cold[2][X86_COLD_COUNT];
     const TCGCell *cells;
     uint64_t (*enter)(CPUEnv *env, const void *code);
 } X86Thunks;

@@ -372,6 +372,11 @@ static bool is_thunk(const X86Thunks *t, const uint8_t *to)
             return true;
         }
     }
+    for (unsigned k = 0; k < 2 * X86_COLD_COUNT; k++) {
+        if (to == t->cold[k / X86_COLD_COUNT][k % X86_COLD_COUNT]) {
+            return true;
+        }
+    }
     return false;
 }
 

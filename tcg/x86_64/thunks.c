@@ -8,7 +8,8 @@
  * Slow thunks are called with rax = address (or FP operand a), rdx = value (b), a third argument in
  * slot X86_SLOT_ARG, and a 32-bit word (memory operation, FP op) pushed before the call, which they
  * remove. They save all registers where restore() finds them, run C with the host's MXCSR, and
- * change nothing but rax, rdx, flags.
+ * change nothing but rax, rdx, flags. Cold thunks look the address up in the TLB, and go on to the
+ * slow one if that does not allow the access.
  *
  * Constant after x86_emit_thunks(). Test: tests/unit/test-x86-64-jit.c.
  */
@@ -254,6 +255,12 @@ static void emit_xlink(ThunkGen *s, const uint8_t *leave)
     emit_link(s, leave);
 }
 
+static void return_from_slow(ThunkGen *s)
+{
+    asm_8(&s->a, 0xc2); /* ret 8 */
+    asm_16(&s->a, 8);
+}
+
 static void emit_slow(ThunkGen *s, X86Slow kind, const uint8_t *table, bool xmm)
 {
     Asm *a = &s->a;
@@ -334,9 +341,89 @@ static void emit_slow(ThunkGen *s, X86Slow kind, const uint8_t *table, bool xmm)
         }
     }
     asm_rm(a, I_MOV_RM | OP_W, R11, ENV(tlb));
-    asm_8(a, 0xc2); /* ret 8 */
-    asm_8(a, 8);
-    asm_8(a, 0);
+    return_from_slow(s);
+}
+
+/* The value at rax into rax. */
+static void load_value(ThunkGen *s, unsigned size, bool sx)
+{
+    Asm *a = &s->a;
+    const Mem m = mem_bd(RAX, 0), vec = x86_slot(s, X86_SLOT_VEC);
+    switch (size) {
+    case TCG_MO_8:
+        asm_rm(a, sx ? I_MOVSX8 | OP_W : I_MOVZX8, RAX, m);
+        break;
+    case TCG_MO_16:
+        asm_rm(a, sx ? I_MOVSX16 | OP_W : I_MOVZX16, RAX, m);
+        break;
+    case TCG_MO_32:
+        asm_rm(a, sx ? I_MOVSXD : I_MOV_RM, RAX, m);
+        break;
+    case TCG_MO_64:
+        asm_rm(a, I_MOV_RM | OP_W, RAX, m);
+        break;
+    default:
+        asm_rm(a, I_MOVUPS_RM, XMM15, m);
+        asm_rm(a, I_MOVUPS_MR, XMM15, vec);
+        break;
+    }
+}
+
+/* The value at home into what is at rax. */
+static void store_value(ThunkGen *s, unsigned size, Mem home)
+{
+    static const unsigned mov[] = {0x88 | OP_R8, I_MOV_MR | OP_66, I_MOV_MR, I_MOV_MR | OP_W};
+    Asm *a = &s->a;
+    if (size == TCG_MO_128) {
+        asm_rm(a, I_MOVUPS_RM, XMM15, x86_slot(s, X86_SLOT_VEC));
+        asm_rm(a, I_MOVUPS_MR, XMM15, mem_bd(RAX, 0));
+    } else {
+        asm_rm(a, I_MOV_RM | OP_W, RDX, home);
+        asm_rm(a, mov[size], RDX, mem_bd(RAX, 0));
+    }
+}
+
+static void emit_cold(ThunkGen *s, unsigned size, unsigned kind, const uint8_t *slow)
+{
+    Asm *a = &s->a;
+    const bool store = kind == COLD_ST, keep = store && size != TCG_MO_128;
+    const Mem addr = x86_slot(s, X86_SLOT_ARG);
+    Mem value = x86_slot(s, X86_SLOT_VEC), table = env_mem(s, offsetof(CPUEnv, tlb));
+    asm_rm(a, I_MOV_MR | OP_W, RAX, addr);
+    if (keep) {
+        asm_rm(a, I_MOV_MR | OP_W, RDX, value);
+    }
+    asm_rm(a, I_MOV_RM, RDX, mem_bd(RSP, 8));
+    asm_alu_ri(a, 0, ALU_AND, RDX, TCG_MO_MMU_MASK);
+    asm_shift_ri(a, 0, SH_SHR, RDX, TCG_MO_MMU_SHIFT);
+    table.index = RDX;
+    table.scale = 3;
+    asm_rm(a, I_MOV_RM | OP_W, RDX, table);
+    asm_shift_ri(a, OP_W, SH_SHR, RAX, TLB_PAGE_BITS - TLB_ENTRY_BITS);
+    asm_rm(a, (ALU_AND * 8 + 3) | OP_W, RAX, mem_bd(RDX, TLB_MASK_OFFSET));
+    asm_alu_rr(a, OP_W, ALU_ADD, RAX, RDX);
+    asm_rm(a, I_MOV_RM | OP_W, RDX, addr);
+    if (size > TCG_MO_8) {
+        asm_alu_ri(a, OP_W, ALU_ADD, RDX, (1 << size) - 1);
+    }
+    asm_alu_ri(a, OP_W, ALU_AND, RDX, (int32_t)TLB_PAGE_MASK);
+    asm_rm(a, (ALU_CMP * 8 + 3) | OP_W, RDX,
+           mem_bd(RAX, store ? offsetof(TlbEntry, tag_w) : offsetof(TlbEntry, tag_r)));
+    uint32_t miss = asm_jcc8(a, CC_NE);
+    asm_rm(a, I_MOV_RM | OP_W, RAX, mem_bd(RAX, offsetof(TlbEntry, addend)));
+    asm_rm(a, (ALU_ADD * 8 + 3) | OP_W, RAX, addr);
+    if (store) {
+        store_value(s, size, value);
+    } else {
+        load_value(s, size, kind == COLD_LD_SIGNED);
+    }
+    return_from_slow(s);
+    asm_link8(a, miss);
+    asm_rm(a, I_MOV_RM | OP_W, RAX, addr);
+    if (keep) {
+        asm_rm(a, I_MOV_RM | OP_W, RDX, value);
+    }
+    asm_rel_rx(a, 0xe9, slow);
 }
 
 static const uint8_t *align_here(ThunkGen *s)
@@ -406,6 +493,14 @@ size_t x86_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t room, const TcgHos
             t->slow[xmm][k] = align_here(s);
             emit_slow(s, k, table, xmm);
         }
+        for (unsigned k = 0; k < X86_COLD_COUNT; k++) {
+            unsigned size = k / COLD_KINDS, kind = k % COLD_KINDS;
+            X86Slow slow = size == TCG_MO_128 ? (kind == COLD_ST ? SLOW_ST128 : SLOW_LD128)
+                           : kind == COLD_ST  ? SLOW_ST
+                                              : SLOW_LD;
+            t->cold[xmm][k] = align_here(s);
+            emit_cold(s, size, kind, t->slow[xmm][slow]);
+        }
     }
     size_t used = s->a.p - rw;
     g_assert(used <= room);
@@ -436,6 +531,9 @@ void x86_identify(void *thunks, GChecksum *sum)
     }
     for (unsigned k = 0; k < 2 * SLOW_COUNT; k++) {
         g_string_append_printf(s, " %td", t->slow[k / SLOW_COUNT][k % SLOW_COUNT] - t->rx);
+    }
+    for (unsigned k = 0; k < 2 * X86_COLD_COUNT; k++) {
+        g_string_append_printf(s, " %td", t->cold[k / X86_COLD_COUNT][k % X86_COLD_COUNT] - t->rx);
     }
     g_checksum_update(sum, (const guchar *)s->str, s->len + 1);
     g_string_free(s, true);
