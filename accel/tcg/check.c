@@ -296,7 +296,7 @@ static bool interpret(CPU *cpu, const Unit *u, int32_t *excp)
         ok = false;
     } else if (sigsetjmp(tc->jmp, 0)) {
         raised = tc->excp >= 0 ? tc->excp : -2;
-    } else if (tcg_interp_run(u->ir, c->shadow, tc->interp) == TCG_INTERP_VETO) {
+    } else if (tcg_interp_run(*unit_ir(u), c->shadow, tc->interp) == TCG_INTERP_VETO) {
         ok = false;
     }
     tcg_interp_set_mem(tc->interp, NULL, NULL);
@@ -403,10 +403,12 @@ static void report(CPU *cpu, const Unit *u, const char *what)
         }
     }
     fprintf(f, "\nIR:\n");
-    tcg_dump(u->ir, f);
-    fprintf(f, "\nhost code at %p, %u bytes:\n", u->code.code, u->code.code_size);
-    if (cpu->tcg->accel->host->disas) {
-        cpu->tcg->accel->host->disas(cpu->tcg->accel->thunks, &u->code, f);
+    tcg_dump(*unit_ir(u), f);
+    const Accel *a = cpu->tcg->accel;
+    TcgCode code = unit_code(a, u);
+    fprintf(f, "\nhost code at %p, %u bytes:\n", code.code, code.code_size);
+    if (a->host->disas) {
+        a->host->disas(a->thunks, &code, f);
     }
     if (cpu->target->dump_state) {
         fprintf(f, "\nstate before:\n");
@@ -437,9 +439,10 @@ uint64_t check_run(CPU *cpu, Unit *u)
     if (sigsetjmp(tc->jmp, 0)) {
         excp_j = tc->excp >= 0 ? tc->excp : -2;
     } else {
-        ret = a->host->enter(a->thunks, cpu->env, u->code.code);
+        TcgCode code = unit_code(a, u);
+        ret = a->host->enter(a->thunks, cpu->env, code.code);
         if ((ret & TCG_LEAVE_MASK) == TCG_LEAVE_LINK) {
-            cpu->env->pc = cpu->env->pc_page + tcg_exit_of(&u->code, ret)->offset;
+            cpu->env->pc = cpu->env->pc_page + tcg_exit_of(&code, ret)->offset;
         }
     }
     memcpy(tc->jmp, outer, sizeof(outer));

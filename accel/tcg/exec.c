@@ -99,11 +99,11 @@ Unit *exec_find_unit(CPU *cpu)
         if (u->guest_bytes > 2) {
             tlb_fetch(cpu, env->pc + u->guest_bytes - 2, &host);
         }
-    } else if (u->code.code && !a->opt.check) {
+    } else if (u->code_size && !a->opt.check) {
         bool by_page = u->ra2 == RAM_ADDR_NONE && !(mode & UNIT_MODE_GUARDED);
         *jump_cache_entry(env) = (JumpCacheEntry){.pc = env->pc,
                                                   .ctx = env->ctx,
-                                                  .code = u->code.code,
+                                                  .code = unit_entry(a, u),
                                                   .page = by_page ? page : JUMP_CACHE_NO_PAGE};
     }
     return u;
@@ -144,7 +144,7 @@ static uint64_t interp_enter(CPU *cpu, Unit *u)
         env->icount_left -= u->ninsns;
     }
     cpu->tcg->interp_unit = u;
-    uint64_t ret = tcg_interp_run(u->ir, env, cpu->tcg->interp);
+    uint64_t ret = tcg_interp_run(*unit_ir(u), env, cpu->tcg->interp);
     cpu->tcg->interp_unit = NULL;
     return ret;
 }
@@ -224,7 +224,7 @@ void tcg_exec(CPU *cpu)
         }
         if (!code) {
             u = exec_find_unit(cpu);
-            code = u->code.code;
+            code = unit_entry(a, u);
             if (rhea_log_on(LOG_EXEC | LOG_CPU)) {
                 log_exec(cpu, u);
             }
@@ -258,7 +258,8 @@ void tcg_exec(CPU *cpu)
             break;
         case TCG_LEAVE_LINK: {
             Unit *src = unit_from_host(a, ret);
-            TcgExit *e = tcg_exit_of(&src->code, ret);
+            TcgCode left = unit_code(a, src);
+            TcgExit *e = tcg_exit_of(&left, ret);
             env->pc = env->pc_page + e->offset;
             if (__atomic_load_n(&env->exit_request, __ATOMIC_RELAXED)) {
                 if (!handle_interrupts(cpu)) {
@@ -309,9 +310,10 @@ static void restore_state(CPU *cpu, uintptr_t ra)
         return;
     }
     Unit *u = unit_from_host(a, ra);
+    TcgCode code = u ? unit_code(a, u) : (TcgCode){0};
     int64_t rel;
     unsigned insn;
-    if (!u || !a->host->restore(a->thunks, &u->code, env, ra, &rel, &insn)) {
+    if (!u || !a->host->restore(a->thunks, &code, env, ra, &rel, &insn)) {
         g_error("no side table row for %#zx", (size_t)ra);
     }
     env->pc = env->pc_page + rel;
@@ -366,8 +368,9 @@ uint64_t cpu_insn_count(CPU *cpu, uintptr_t ra)
         }
     } else if (ra) {
         Unit *u = unit_from_host(a, ra);
+        TcgCode code = u ? unit_code(a, u) : (TcgCode){0};
         unsigned insn;
-        if (u && unit_counts(cpu, u) && a->host->insn_of(&u->code, ra, &insn)) {
+        if (u && unit_counts(cpu, u) && a->host->insn_of(&code, ra, &insn)) {
             n -= u->ninsns - insn;
         }
     }

@@ -30,26 +30,32 @@
 
 typedef struct Unit Unit;
 
-/* A translated unit. It lies in the code cache's writable mapping, in front of its code; units of
- * the interpreter lie there as well and own their IR. */
+/*
+ * A translated unit. It lies in the code cache's writable mapping, in front of its code, whose
+ * pieces are known by their sizes: unit_code(). Units, and the exits in them, refer to each other
+ * by where they lie in the cache: unit_of_ref(), exit_of_ref(). Interpreter and lock-step keep the
+ * optimised IR of each, in front of it: unit_ir().
+ */
 struct Unit {
-    Unit *hash_next;
-    ram_addr ra;  /* of its first byte */
-    ram_addr ra2; /* page of its last instruction's second part, or RAM_ADDR_NONE */
+    uint32_t hash_next; /* atomic */
     uint32_t mode;
-    uint32_t guest_bytes;
-    uint16_t ninsns;
+    ram_addr ra;           /* of its first byte */
+    ram_addr ra2;          /* page of its last instruction's second part, or RAM_ADDR_NONE */
+    uint32_t page_next[2]; /* lists of the page(s) it was translated from */
+    uint32_t in;           /* exits linked to this unit */
+    uint32_t code_size, text_size; /* as in TcgCode; 0: no code */
+    uint16_t side_size, relocs_size, nexits, nlinks;
+    uint16_t guest_bytes, ninsns;
     uint16_t source_bytes; /* of its guest bytes, kept behind its code; 0: not to be saved */
     uint16_t before;       /* region: bytes that it has before its first */
+    uint8_t tag;           /* low bits of its pc that are no part of the address */
     bool region;
-    uint8_t tag;        /* low bits of its pc that are no part of the address */
-    bool dead;          /* atomic */
-    TcgCode code;       /* up to its first field a look-up needs one cache line */
-    Unit *page_next[2]; /* lists of the page(s) it was translated from */
-    uint32_t in;        /* exits linked to this unit: exit_of_ref() */
-    TCGUnit *ir;        /* interpreter and lock-step: the optimised IR; else NULL */
+    bool dead; /* atomic */
 };
-G_STATIC_ASSERT(offsetof(Unit, code) + sizeof(void *) <= 64);
+/* Where its code begins, from its start. */
+#define UNIT_HEAD 64
+G_STATIC_ASSERT(sizeof(Unit) == UNIT_HEAD);
+#define UNIT_ALIGN 16
 
 /* The code cache: chunks, each filled by one vCPU at a time, emptied in the order they were filled.
  * While much of what is translated had been there before, there are more chunks instead.
@@ -106,7 +112,7 @@ typedef struct Saved {
 
 /* What is known of a RAM page that holds (or held) translated code. */
 typedef struct PageDesc {
-    Unit *units;
+    uint32_t units;             /* reference, atomic */
     uint64_t granules;          /* bit n: some unit has bytes in [64 n, 64 n + 64) of the page */
     uint32_t busy;              /* translations under way that read the page */
     uint32_t writes;            /* stores seen while busy */
@@ -120,7 +126,7 @@ typedef struct Young {
     uint64_t sum; /* of its bytes as translated */
 } Young;
 
-#define UNIT_HASH_BITS 18
+#define UNIT_HASH_BITS 19
 #define UNIT_GONE_BITS 17
 #define PAGE_LEAF_BITS 10
 #define PAGE_ROOT_BITS 20
@@ -142,7 +148,7 @@ struct Accel {
     TcgHostOptions host_options;
     CodeCache cache;
     GMutex unit_lock;
-    Unit **hash;      /* 1 << UNIT_HASH_BITS heads, atomic */
+    uint32_t *hash;   /* 1 << UNIT_HASH_BITS references, atomic */
     PageDesc **pages; /* 1 << PAGE_ROOT_BITS leaves, made on demand, atomic */
     GArray *young;    /* Young */
     unsigned n_young; /* atomic: its length */
@@ -312,27 +318,48 @@ void cache_idle(Accel *a);
 /* Before a vCPU's epoch goes on: chunks were retired, its jump cache forgets them. */
 void cache_forget_retired(CPU *cpu);
 
-/* Where its code begins, from its start. */
-#define UNIT_HEAD ((sizeof(Unit) + 15) & ~(size_t)15)
-
 /* The unit with this entry. */
 static inline Unit *unit_of_code(const Accel *a, const void *code)
 {
     return (Unit *)(a->cache.rw + ((const uint8_t *)code - a->cache.rx) - UNIT_HEAD);
 }
 
-/* Units, and the exits in them, refer to each other by where they lie in the cache. 0: to none. */
+/* Its entry, NULL if it has no code. */
+static inline const void *unit_entry(const Accel *a, const Unit *u)
+{
+    return u->code_size ? a->cache.rx + ((const uint8_t *)u - a->cache.rw) + UNIT_HEAD : NULL;
+}
+
+/* Its code and tables. */
+TcgCode unit_code(const Accel *a, const Unit *u);
+void unit_set_code(Unit *u, const TcgCode *c);
+
+static inline TcgExit *unit_exits(const Unit *u)
+{
+    return (TcgExit *)((uint8_t *)u + UNIT_HEAD + u->code_size);
+}
+
+/* References to units and exits; 0: to none. */
 static inline uint32_t unit_ref(const Accel *a, const Unit *u)
 {
-    return ((const uint8_t *)u - a->cache.rw) / 16;
+    return ((const uint8_t *)u - a->cache.rw) / UNIT_ALIGN;
 }
 static inline Unit *unit_of_ref(const Accel *a, uint32_t ref)
 {
-    return ref ? (Unit *)(a->cache.rw + (uint64_t)ref * 16) : NULL;
+    return ref ? (Unit *)(a->cache.rw + (uint64_t)ref * UNIT_ALIGN) : NULL;
 }
 static inline TcgExit *exit_of_ref(const Accel *a, uint32_t ref)
 {
     return ref ? (TcgExit *)(a->cache.rw + (uint64_t)ref * 8) : NULL;
+}
+
+static inline bool units_keep_ir(const Accel *a)
+{
+    return a->opt.engine == ACCEL_INTERP || a->opt.check;
+}
+static inline TCGUnit **unit_ir(const Unit *u)
+{
+    return (TCGUnit **)u - 1;
 }
 
 /* perf.c */
@@ -356,12 +383,7 @@ bool saved_load(CPU *cpu, int64_t n, SavedUnit *s, uint8_t *rw, size_t room);
 /* Make it run where it was loaded. False: it cannot. */
 bool saved_make_code(Accel *a, int64_t n, const SavedUnit *s, uint8_t *rw, TcgCode *out);
 /* The bytes that a unit with source_bytes was made from. */
-static inline const uint8_t *unit_source(const Unit *u)
-{
-    const uint8_t *end = u->code.relocs + u->code.relocs_size;
-
-    return end + (-(uintptr_t)end & 7);
-}
+const uint8_t *unit_source(const Accel *a, const Unit *u);
 
 /* translate.c; mode: env->mode, UNIT_MODE_SUB for a unit of one instruction, UNIT_MODE_GUARDED on a
  * guarded page. */

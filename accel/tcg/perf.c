@@ -139,9 +139,9 @@ void perf_name_unit(Accel *a, uint64_t pc, const Unit *u)
 {
     char name[64];
 
-    if (a->perf && u->code.code_size) {
+    if (a->perf && u->code_size) {
         snprintf(name, sizeof(name), "guest:%" PRIx64 "+%u", pc, u->guest_bytes);
-        name_code(a->perf, u->code.code, u->code.code_size, name);
+        name_code(a->perf, unit_entry(a, u), u->code_size, name);
     }
 }
 

@@ -479,9 +479,11 @@ static Unit *make_code(Region *r, ram_addr ra, size_t *total)
                     .region = true,
                     .ninsns = ir->ninsns};
         rw += UNIT_HEAD;
+        TcgCode code;
         if (a->host->compile(cpu->tcg->scratch, a->thunks, ir, rw, a->cache.rx + (rw - a->cache.rw),
-                             room - UNIT_HEAD, &u->code)) {
-            *total = UNIT_HEAD + u->code.total_size;
+                             room - UNIT_HEAD, &code)) {
+            unit_set_code(u, &code);
+            *total = UNIT_HEAD + code.total_size;
             return u;
         }
         if (least == CHUNK_SIZE) {
@@ -504,8 +506,9 @@ static void log_region(const Region *r, const Unit *u)
         tcg_dump(r->cpu->tcg->ir, f);
     }
     if (rhea_log_on(LOG_OUT_ASM) && a->host->disas) {
-        fprintf(f, "OUT: [size=%u]\n", u->code.code_size);
-        a->host->disas(a->thunks, &u->code, f);
+        TcgCode code = unit_code(a, u);
+        fprintf(f, "OUT: [size=%u]\n", code.code_size);
+        a->host->disas(a->thunks, &code, f);
     }
     fprintf(f, "\n");
     rhea_log_unlock(f);

@@ -213,9 +213,9 @@ typedef struct Writing {
 
 static void write_unit(Accel *a, const Unit *u, void *data)
 {
-    const TcgCode *c = &u->code;
+    const TcgCode c = unit_code(a, u);
     Writing *to = data;
-    const uint8_t *source = unit_source(u);
+    const uint8_t *source = unit_source(a, u);
     SavedUnit s = {
         .mode = u->mode,
         .offset = u->ra & ~TLB_PAGE_MASK,
@@ -224,17 +224,17 @@ static void write_unit(Accel *a, const Unit *u, void *data)
         .ninsns = u->ninsns,
         .tag = u->tag,
         .straddles = u->ra2 != RAM_ADDR_NONE,
-        .code_size = c->code_size,
-        .total_size = c->total_size,
-        .text_size = c->text_size,
-        .nexits = c->nexits,
-        .nlinks = c->nlinks,
-        .side_size = c->side_size,
-        .relocs_size = c->relocs_size,
+        .code_size = c.code_size,
+        .total_size = c.total_size,
+        .text_size = c.text_size,
+        .nexits = c.nexits,
+        .nlinks = c.nlinks,
+        .side_size = c.side_size,
+        .relocs_size = c.relocs_size,
     };
     TcgCode out;
 
-    a->host->relocate(a->thunks, c, to->copy, a->cache.rx, -PROGRAM, &out);
+    a->host->relocate(a->thunks, &c, to->copy, a->cache.rx, -PROGRAM, &out);
     if (a->host->is_sound(a->thunks, &out, u->ninsns, PROGRAM)) {
         saved_writer_add(to->w, &s, to->copy, source);
     }

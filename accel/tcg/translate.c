@@ -95,8 +95,9 @@ static void log_out_asm(const Accel *a, const Unit *u)
 {
     FILE *f = rhea_log_lock();
 
-    fprintf(f, "OUT: [size=%u]\n", u->code.code_size);
-    a->host->disas(a->thunks, &u->code, f);
+    TcgCode code = unit_code(a, u);
+    fprintf(f, "OUT: [size=%u]\n", code.code_size);
+    a->host->disas(a->thunks, &code, f);
     fprintf(f, "\n");
     rhea_log_unlock(f);
 }
@@ -194,18 +195,20 @@ static size_t use_saved(TranslateState *t, Unit *u, size_t room, int64_t n, cons
     Accel *a = t->cpu->tcg->accel;
     uint8_t *rw = (uint8_t *)u + UNIT_HEAD;
     SavedUnit s;
+    TcgCode code;
 
     if (!saved_load(t->cpu, n, &s, rw, room - UNIT_HEAD) || s.mode != u->mode ||
         !source_is_there(t, &s, saved_unit_source(&s, rw)) ||
         (ir && (s.guest_bytes != ir->guest_bytes || s.ninsns != ir->ninsns)) ||
-        !saved_make_code(a, n, &s, rw, &u->code)) {
+        !saved_make_code(a, n, &s, rw, &code)) {
         return 0;
     }
+    unit_set_code(u, &code);
     t->c.straddles = s.straddles;
     u->guest_bytes = s.guest_bytes;
     u->ninsns = s.ninsns;
     u->tag = s.tag;
-    return UNIT_HEAD + u->code.total_size;
+    return UNIT_HEAD + code.total_size;
 }
 
 /* Keep the bytes that u was made from behind its code. */
@@ -213,7 +216,7 @@ static size_t keep_source(TranslateState *t, Unit *u, uint32_t offset)
 {
     unsigned from = offset - t->c.pc_tag;
     unsigned end = MAX(offset + u->guest_bytes, t->c.seen), first = MIN(end, TLB_PAGE_SIZE);
-    uint8_t *to = (uint8_t *)unit_source(u);
+    uint8_t *to = (uint8_t *)unit_source(t->cpu->tcg->accel, u);
 
     memcpy(to, t->c.page + from, first - from);
     if (end > first) {
@@ -230,6 +233,7 @@ static size_t make_code(TranslateState *t, const TCGUnit *ir, Unit *u, size_t ro
     CPU *cpu = t->cpu;
     Accel *a = cpu->tcg->accel;
     uint8_t *rw = (uint8_t *)u + UNIT_HEAD;
+    TcgCode code;
     size_t keep = a->saved.dir >= 0 ? 2 * sizeof(uint64_t) + t->c.seen + ir->guest_bytes : 0;
 
     if (a->opt.engine != ACCEL_JIT) {
@@ -237,13 +241,14 @@ static size_t make_code(TranslateState *t, const TCGUnit *ir, Unit *u, size_t ro
     }
     if (room < UNIT_HEAD + keep ||
         !a->host->compile(cpu->tcg->scratch, a->thunks, ir, rw, a->cache.rx + (rw - a->cache.rw),
-                          room - UNIT_HEAD - keep, &u->code)) {
+                          room - UNIT_HEAD - keep, &code)) {
         return 0;
     }
+    unit_set_code(u, &code);
     if (a->host->disas && rhea_log_on(LOG_OUT_ASM) && rhea_log_in_filter(cpu->env->pc)) {
         log_out_asm(a, u);
     }
-    return keep ? keep_source(t, u, u->ra & ~TLB_PAGE_MASK) : UNIT_HEAD + u->code.total_size;
+    return keep ? keep_source(t, u, u->ra & ~TLB_PAGE_MASK) : UNIT_HEAD + code.total_size;
 }
 
 /*
@@ -255,7 +260,7 @@ Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page, uint32_t mode)
     TcgCpu *tc = cpu->tcg;
     Accel *a = tc->accel;
     unsigned max = a->opt.one_insn_per_unit || (mode & UNIT_MODE_SUB) ? 1 : MAX_UNIT_INSNS;
-    bool keep_ir = a->opt.engine == ACCEL_INTERP || a->opt.check, try_saved = true;
+    bool keep_ir = units_keep_ir(a), try_saved = true;
     size_t least = 4096;
 
     for (;;) {
@@ -294,7 +299,9 @@ Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page, uint32_t mode)
             u->ra2 = t.c.straddles ? t.ra2 : RAM_ADDR_NONE;
         }
         if (total) {
-            u->ir = keep_ir ? tcg_unit_copy(ir) : NULL;
+            if (keep_ir) {
+                *unit_ir(u) = tcg_unit_copy(ir);
+            }
             if (t.c.next_page && !t.c.straddles) {
                 g_mutex_lock(&a->unit_lock);
                 page_end_read_locked(a, t.ra2, t.writes[1]);

@@ -29,7 +29,7 @@
 #define FIRST_CHUNKS 2
 #define PIECE_SIZE   ((size_t)2 << 20)
 #define PIECE_CHUNKS (PIECE_SIZE / CHUNK_SIZE)
-#define HASH_SIZE    (sizeof(Unit *) << UNIT_HASH_BITS)
+#define HASH_SIZE    (sizeof(uint32_t) << UNIT_HASH_BITS)
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
@@ -197,11 +197,8 @@ bool units_init(Accel *a, GError **err)
 /* Nobody knows of its units any more. */
 static void chunk_free(Accel *a, Chunk *k)
 {
-    for (unsigned i = 0; i < k->n_units; i++) {
-        Unit *u = (Unit *)(a->cache.rw + k->units[i]);
-        if (u->ir) {
-            tcg_unit_free(u->ir);
-        }
+    for (unsigned i = 0; i < k->n_units && units_keep_ir(a); i++) {
+        tcg_unit_free(*unit_ir((Unit *)(a->cache.rw + k->units[i])));
     }
     k->n_units = 0;
     k->used = 0;
@@ -264,12 +261,51 @@ static uint32_t *unit_gone(const Accel *a, const Unit *u, uint32_t *mark)
 
 Unit *unit_find(Accel *a, ram_addr ra, uint32_t mode)
 {
-    Unit *u = __atomic_load_n(&a->hash[unit_hash(ra, mode)], __ATOMIC_ACQUIRE);
+    uint32_t ref = __atomic_load_n(&a->hash[unit_hash(ra, mode)], __ATOMIC_ACQUIRE);
+    Unit *u = unit_of_ref(a, ref);
 
     while (u && (u->ra != ra || u->mode != mode || __atomic_load_n(&u->dead, __ATOMIC_RELAXED))) {
-        u = __atomic_load_n(&u->hash_next, __ATOMIC_ACQUIRE);
+        u = unit_of_ref(a, __atomic_load_n(&u->hash_next, __ATOMIC_ACQUIRE));
     }
     return u;
+}
+
+TcgCode unit_code(const Accel *a, const Unit *u)
+{
+    uint8_t *exits = (uint8_t *)unit_exits(u),
+            *side = exits + u->nexits * sizeof(TcgExit) + u->nlinks * sizeof(TcgLink);
+
+    return (TcgCode){
+        .code = unit_entry(a, u),
+        .code_size = u->code_size,
+        .total_size = side + u->side_size + u->relocs_size - (const uint8_t *)u - UNIT_HEAD,
+        .text_size = u->text_size,
+        .nexits = u->nexits,
+        .nlinks = u->nlinks,
+        .exits = (TcgExit *)exits,
+        .side = side,
+        .side_size = u->side_size,
+        .relocs = side + u->side_size,
+        .relocs_size = u->relocs_size,
+    };
+}
+
+void unit_set_code(Unit *u, const TcgCode *c)
+{
+    u->code_size = c->code_size;
+    u->text_size = c->text_size;
+    u->side_size = c->side_size;
+    u->relocs_size = c->relocs_size;
+    u->nexits = c->nexits;
+    u->nlinks = c->nlinks;
+}
+
+const uint8_t *unit_source(const Accel *a, const Unit *u)
+{
+    TcgCode c = unit_code(a, u);
+    const uint8_t *end = c.relocs + c.relocs_size;
+
+    return end + (-(uintptr_t)end & 7);
 }
 
 /* NULL if there is none and make is false. */
@@ -580,13 +616,19 @@ void cache_idle(Accel *a)
     }
 }
 
+/* Bytes in front of each unit, for unit_ir(). */
+static unsigned unit_lead(const Accel *a)
+{
+    return units_keep_ir(a) ? UNIT_ALIGN : 0;
+}
+
 uint8_t *cache_room(CPU *cpu, size_t need, size_t *room)
 {
     Accel *a = cpu->tcg->accel;
     CodeCache *c = &a->cache;
     unsigned n = cpu->tcg->chunk;
 
-    if (n == 0 || c->chunks[n].used + need > CHUNK_SIZE) {
+    if (n == 0 || c->chunks[n].used + unit_lead(a) + need > CHUNK_SIZE) {
         g_mutex_lock(&a->unit_lock);
         n = chunk_take_locked(cpu);
         unsigned mapped = c->mapped;
@@ -597,8 +639,9 @@ uint8_t *cache_room(CPU *cpu, size_t need, size_t *room)
         }
         cache_populate(a, n, mapped);
     }
-    *room = CHUNK_SIZE - c->chunks[n].used;
-    return c->rw + n * CHUNK_SIZE + c->chunks[n].used;
+    size_t used = c->chunks[n].used + unit_lead(a);
+    *room = CHUNK_SIZE - used;
+    return c->rw + n * CHUNK_SIZE + used;
 }
 
 void unit_publish(CPU *cpu, Unit *u, size_t bytes, const uint32_t writes[2], const uint64_t *young)
@@ -606,11 +649,11 @@ void unit_publish(CPU *cpu, Unit *u, size_t bytes, const uint32_t writes[2], con
     Accel *a = cpu->tcg->accel;
     Chunk *k = &a->cache.chunks[cpu->tcg->chunk];
     unsigned n = k->n_units;
-    Unit **head = &a->hash[unit_hash(u->ra, u->mode)];
+    uint32_t *head = &a->hash[unit_hash(u->ra, u->mode)], ref = unit_ref(a, u);
     bool stale = false;
 
-    for (unsigned i = 0; i < u->code.nexits; i++) {
-        TcgExit *e = &u->code.exits[i];
+    for (unsigned i = 0; i < u->nexits; i++) {
+        TcgExit *e = &unit_exits(u)[i];
         e->back = ((uint8_t *)e - (uint8_t *)u) / 8;
     }
     g_mutex_lock(&a->unit_lock);
@@ -620,13 +663,13 @@ void unit_publish(CPU *cpu, Unit *u, size_t bytes, const uint32_t writes[2], con
     }
     k->units[n] = (uint8_t *)u - a->cache.rw;
     __atomic_store_n(&k->n_units, n + 1, __ATOMIC_RELEASE);
-    k->used += (bytes + 63) & ~(size_t)63;
+    k->used += unit_lead(a) + ((bytes + UNIT_ALIGN - 1) & ~(size_t)(UNIT_ALIGN - 1));
     for (int i = 0; i < 2; i++) {
         ram_addr ra = i == 0 ? u->ra : u->ra2;
         if (ra != RAM_ADDR_NONE) {
             PageDesc *p = page_desc(a, ra, false);
             u->page_next[i] = p->units;
-            p->units = u;
+            __atomic_store_n(&p->units, ref, __ATOMIC_RELAXED);
             /* Before the page stops being busy: stores ask without the lock. */
             __atomic_store_n(&p->granules, p->granules | unit_granules(u, i), __ATOMIC_RELEASE);
             stale |= !page_end_read_locked(a, ra, writes[i]);
@@ -639,14 +682,14 @@ void unit_publish(CPU *cpu, Unit *u, size_t bytes, const uint32_t writes[2], con
         a->cache.remade++;
     }
     u->hash_next = *head;
-    __atomic_store_n(head, u, __ATOMIC_RELEASE);
+    __atomic_store_n(head, ref, __ATOMIC_RELEASE);
     if (stale || (young && !unit_is_as_translated(a, u, *young))) {
         u->source_bytes = 0; /* nobody knows which bytes it was made from */
         unit_kill_locked(a, u);
     } else if (u->region) {
         /* It takes the place of the unit. */
-        for (Unit *v = u->hash_next, *next; v; v = next) {
-            next = v->hash_next;
+        for (Unit *v = unit_of_ref(a, u->hash_next), *next; v; v = next) {
+            next = unit_of_ref(a, v->hash_next);
             if (v->ra == u->ra && v->mode == u->mode) {
                 unit_kill_locked(a, v);
             }
@@ -684,8 +727,8 @@ Unit *unit_from_host(Accel *a, uintptr_t ra)
     }
     if (lo > 0) {
         found = (Unit *)(c->rw + k->units[lo - 1]);
-        size_t code = (const uint8_t *)found->code.code - c->rx;
-        if (off < code || off > code + found->code.code_size) {
+        size_t code = k->units[lo - 1] + UNIT_HEAD;
+        if (off < code || off > code + found->code_size) {
             found = NULL;
         }
     }
@@ -724,6 +767,7 @@ static Unit *unit_of_exit(const TcgExit *e)
 static void exit_unlink_locked(Accel *a, TcgExit *e)
 {
     Unit *src = unit_of_exit(e), *dest = unit_of_ref(a, e->dest);
+    TcgCode code = unit_code(a, src);
     uint32_t *p = &dest->in, ref = exit_ref(a, e);
 
     while (*p != ref) {
@@ -732,11 +776,11 @@ static void exit_unlink_locked(Accel *a, TcgExit *e)
     *p = e->next_in;
     e->dest = 0;
     if (e->link) {
-        __atomic_store_n(&tcg_exit_link(&src->code, e)->ctx, 0, __ATOMIC_RELEASE);
+        __atomic_store_n(&tcg_exit_link(&code, e)->ctx, 0, __ATOMIC_RELEASE);
     }
-    a->host->patch_exit(a->thunks, &src->code, e, NULL);
+    a->host->patch_exit(a->thunks, &code, e, NULL);
     if (e->link) {
-        tcg_exit_link(&src->code, e)->unlinked = epoch_next(a);
+        tcg_exit_link(&code, e)->unlinked = epoch_next(a);
     }
 }
 
@@ -745,7 +789,8 @@ void unit_link(CPU *cpu, Unit *src, TcgExit *e, Unit *u)
     Accel *a = cpu->tcg->accel;
     CPUEnv *env = cpu->env;
     uint64_t page = env->pc & TLB_PAGE_MASK;
-    TcgLink *link = e->link ? tcg_exit_link(&src->code, e) : NULL;
+    TcgCode code = unit_code(a, src);
+    TcgLink *link = e->link ? tcg_exit_link(&code, e) : NULL;
 
     /* A straddling unit depends on the mapping of the next page, which a plain jump does not check.
      */
@@ -763,7 +808,7 @@ void unit_link(CPU *cpu, Unit *src, TcgExit *e, Unit *u)
             if (link) {
                 link->page = page;
             }
-            a->host->patch_exit(a->thunks, &src->code, e, u->code.code);
+            a->host->patch_exit(a->thunks, &code, e, unit_entry(a, u));
         }
         /* For the same reason neither the page nor the destination of a link that exists may
          * change; the context may. */
@@ -781,20 +826,21 @@ static void unit_kill_locked(Accel *a, Unit *u)
         /* Its loops do not pass the entry. */
         cpu_kick(a->cpus[i], 0);
     }
-    if (u->code.code) {
-        a->host->patch_dead(a->thunks, &u->code);
+    if (u->code_size) {
+        TcgCode code = unit_code(a, u);
+        a->host->patch_dead(a->thunks, &code);
         while (u->in) {
             exit_unlink_locked(a, exit_of_ref(a, u->in));
         }
-        for (unsigned i = 0; i < u->code.nexits; i++) {
-            if (u->code.exits[i].dest) {
-                exit_unlink_locked(a, &u->code.exits[i]);
+        for (unsigned i = 0; i < u->nexits; i++) {
+            if (code.exits[i].dest) {
+                exit_unlink_locked(a, &code.exits[i]);
             }
         }
     }
-    Unit **h = &a->hash[unit_hash(u->ra, u->mode)];
-    while (*h && *h != u) {
-        h = &(*h)->hash_next;
+    uint32_t *h = &a->hash[unit_hash(u->ra, u->mode)], ref = unit_ref(a, u);
+    while (*h && *h != ref) {
+        h = &unit_of_ref(a, *h)->hash_next;
     }
     if (*h) {
         __atomic_store_n(h, u->hash_next, __ATOMIC_RELEASE);
@@ -805,13 +851,13 @@ static void unit_kill_locked(Accel *a, Unit *u)
             continue;
         }
         PageDesc *p = page_desc(a, ra, false);
-        Unit **l = &p->units;
+        uint32_t *l = &p->units;
         uint64_t left = 0; /* others look at p->granules without the lock */
         while (*l) {
-            Unit *v = *l;
+            Unit *v = unit_of_ref(a, *l);
             int k = (v->ra >> MEM_PAGE_BITS) == (ra >> MEM_PAGE_BITS) ? 0 : 1;
             if (v == u) {
-                *l = v->page_next[k];
+                __atomic_store_n(l, v->page_next[k], __ATOMIC_RELAXED);
             } else {
                 left |= unit_granules(v, k);
                 l = &v->page_next[k];
@@ -985,9 +1031,9 @@ void units_invalidate(Accel *a, ram_addr ra, uint64_t len)
             g_mutex_lock(&a->unit_lock);
             p->writes++;
             Unit *next;
-            for (Unit *u = p->units; u; u = next) {
+            for (Unit *u = unit_of_ref(a, p->units); u; u = next) {
                 int k = (u->ra >> MEM_PAGE_BITS) == (ra >> MEM_PAGE_BITS) ? 0 : 1;
-                next = u->page_next[k];
+                next = unit_of_ref(a, u->page_next[k]);
                 if (unit_granules(u, k) & hit) {
                     unit_kill_locked(a, u);
                 }

@@ -74,7 +74,7 @@ typedef struct TcgCode {
     uint16_t nexits, nlinks;
     TcgExit *exits;      /* writable mapping; behind it nlinks TcgLinks */
     const uint8_t *side; /* side table, host's format */
-    uint32_t side_size;
+    uint32_t side_size;  /* at most UINT16_MAX, as the next */
     uint32_t relocs_size;
     const uint8_t *relocs; /* places that refer to the outside, host's format */
 } TcgCode;

@@ -259,7 +259,7 @@ static bool compile(void *scratch, void *thunks, const TCGUnit *u, uint8_t *rw, 
     }
     uint32_t relocs = side + side_size;
     size_t relocs_size = x86_relocs_encode(s, rw + relocs, room - relocs);
-    if (relocs_size == SIZE_MAX) {
+    if (relocs_size == SIZE_MAX || MAX(side_size, relocs_size) > UINT16_MAX) {
         return false;
     }
     *out = (TcgCode){.code = rx,

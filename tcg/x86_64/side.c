@@ -445,7 +445,8 @@ bool x86_is_sound(void *thunks, const TcgCode *c, unsigned ninsns, ptrdiff_t pro
     uint64_t size =
         c->code_size + c->nexits * sizeof(TcgExit) + (uint64_t)c->nlinks * sizeof(TcgLink);
     return c->code_size >= 16 && c->code_size % sizeof(uint64_t) == 0 && c->side == rw + size &&
-           c->relocs == c->side + c->side_size && c->text_size <= c->code_size &&
-           size + c->side_size + c->relocs_size == c->total_size && exits_are_sound(c, rw) &&
-           side_is_sound(thunks, c, ninsns) && relocs_are_sound(thunks, c, rw, program_moved);
+           c->relocs == c->side + c->side_size && MAX(c->side_size, c->relocs_size) <= UINT16_MAX &&
+           c->text_size <= c->code_size && size + c->side_size + c->relocs_size == c->total_size &&
+           exits_are_sound(c, rw) && side_is_sound(thunks, c, ninsns) &&
+           relocs_are_sound(thunks, c, rw, program_moved);
 }

@@ -201,7 +201,8 @@ static void test_relink(Fixture *f, gconstpointer data)
     put(f, PAGE(1), GO_NEXT);
     hold_second(f, PAGE(4));
     Unit *src = unit_at(f, PAGE(1));
-    TcgExit *e = &src->code.exits[0];
+    TcgCode code = unit_code(f->a, src);
+    TcgExit *e = &code.exits[0];
     Unit *u = unit_at(f, PAGE(MOVED_PAGE));
     unit_link(cpu, src, e, u);
     g_assert_true(unit_of_ref(f->a, e->dest) == u);
@@ -215,12 +216,12 @@ static void test_relink(Fixture *f, gconstpointer data)
     g_assert_cmphex(other->ra, !=, u->ra);
     unit_link(cpu, src, e, other);
     g_assert_cmpuint(e->dest, ==, 0);
-    g_assert_cmphex(tcg_exit_link(&src->code, e)->ctx, ==, 0);
+    g_assert_cmphex(tcg_exit_link(&code, e)->ctx, ==, 0);
 
     let_second_go(f);
     unit_link(cpu, src, e, other);
     g_assert_true(unit_of_ref(f->a, e->dest) == other);
-    g_assert_cmphex(tcg_exit_link(&src->code, e)->ctx, ==, cpu->env->ctx);
+    g_assert_cmphex(tcg_exit_link(&code, e)->ctx, ==, cpu->env->ctx);
 }
 
 static void store_word(Fixture *f)
@@ -245,7 +246,7 @@ static void test_store_under_way(Fixture *f, gconstpointer data)
     cpu_code_fence(f->cpu[0]);
     g_assert_true(u->dead);
     g_assert_false(beside->dead);
-    g_assert_true(unit_at(f, PAGE(5))->code.nexits == 1);
+    g_assert_true(unit_at(f, PAGE(5))->nexits == 1);
     g_assert_true(unit_at(f, PAGE(5) + 64) == beside);
 
     /* Nobody is on the way any more: nothing is looked at again. */

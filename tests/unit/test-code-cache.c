@@ -15,7 +15,7 @@
 #include "tcg/build.h"
 
 #define STEP     64
-#define RAM_SIZE 0x40000
+#define RAM_SIZE 0x80000
 #define MAX_CPUS 4
 
 enum { DIRECT, INDIRECT, END };
