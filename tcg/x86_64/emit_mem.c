@@ -139,7 +139,7 @@ static Stub *access_stub(X86Gen *s, StubKind kind, const Access *x, uint32_t jum
 {
     Stub *st = x86_stub_new(s, kind);
     st->jump = jump;
-    st->xmm = (s->busy & XMMS) != 0;
+    st->xmm = ((s->busy | s->pins->pinned) & XMMS) != 0;
     st->r[0] = x->base;
     st->imm = x->disp;
     st->r[1] = st->r[2] = st->r[3] = REG_NONE;
@@ -400,7 +400,7 @@ static void access_st(X86Gen *s, const TCGOp *op, Opnd o, Mem m)
 static Stub *cold_stub(X86Gen *s, const TCGOp *op)
 {
     Stub *st = x86_stub_new(s, STUB_COLD);
-    st->xmm = (s->busy & XMMS) != 0;
+    st->xmm = ((s->busy | s->pins->pinned) & XMMS) != 0;
     st->r[0] = st->r[1] = st->r[2] = st->r[3] = st->r[5] = REG_NONE;
     st->imm = op->imm;
     x86_snapshot(s, &st->snap, &st->nsnap);

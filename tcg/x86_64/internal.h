@@ -12,8 +12,8 @@
  *   rax, rdx   scratch inside one IR op
  *   xmm14, 15  scratch inside one IR op
  *   pins       the hottest cells of the target, fixed across units: rbx r12 r13 r14 r15, which
- *              C calls keep, then r8 r9 r10. A region has pins of its own (region.c) and holds
- *              to these at its entry and exits
+ *              C calls keep, then r8 r9 r10. A region has pins of its own, XMM registers
+ *              too (region.c), and holds to these at its entry and exits
  *   rest       values of the unit
  *
  * Allocation is one forward pass with emission. Before it one backward pass links each operand to
@@ -401,6 +401,10 @@ void x86_mov(X86Gen *s, unsigned w, unsigned d, unsigned r);
 void x86_mov_const(X86Gen *s, unsigned d, int64_t imm);
 void x86_alu(X86Gen *s, unsigned w, unsigned alu, unsigned d, Opnd o);
 void x86_rm(X86Gen *s, unsigned opc, unsigned d, Opnd o);
+
+/* Between a pin and its cell's home. */
+void x86_load_pin(X86Gen *s, const X86Pin *p);
+void x86_store_pin(X86Gen *s, const X86Pin *p);
 
 /* ---- region.c ---- */
 /* Blocks, loops and pins of the unit. */

@@ -975,6 +975,26 @@ void x86_store_snapshot(X86Gen *s, uint32_t snap, uint32_t nsnap)
 
 /* ---- calls ---- */
 
+void x86_load_pin(X86Gen *s, const X86Pin *p)
+{
+    static const unsigned opc[] = {[TCG_I32] = I_MOV_RM,
+                                   [TCG_I64] = I_MOV_RM | OP_W,
+                                   [TCG_F32] = I_MOVSS_RM,
+                                   [TCG_F64] = I_MOVSD_RM,
+                                   [TCG_V128] = I_MOVUPS_RM};
+    asm_rm(&s->a, opc[p->type], p->reg, env_mem(s, p->offset));
+}
+
+void x86_store_pin(X86Gen *s, const X86Pin *p)
+{
+    static const unsigned opc[] = {[TCG_I32] = I_MOV_MR,
+                                   [TCG_I64] = I_MOV_MR | OP_W,
+                                   [TCG_F32] = I_MOVSS_MR,
+                                   [TCG_F64] = I_MOVSD_MR,
+                                   [TCG_V128] = I_MOVUPS_MR};
+    asm_rm(&s->a, opc[p->type], p->reg, env_mem(s, p->offset));
+}
+
 static bool in_set(const TCGCellSet *set, unsigned cell)
 {
     return set->w[cell / 64] >> (cell % 64) & 1;
@@ -1041,8 +1061,7 @@ void x86_call_begin(X86Gen *s, const TCGCall *c)
             ensure_slot(s, v);
         }
         if ((written || read || lost) && !(s->pin_clean & bit(p->reg))) {
-            asm_rm(&s->a, p->reg >= XMM0 ? I_MOVSD_MR : I_MOV_MR | type_w(p->type), p->reg,
-                   env_mem(s, p->offset));
+            x86_store_pin(s, p);
             s->pin_clean |= bit(p->reg);
         }
     }
@@ -1073,8 +1092,7 @@ void x86_call_end(X86Gen *s, const TCGCall *c)
             reg_clear(s, p->reg);
         }
         if (written || !(bit(p->reg) & X86_CALLEE_SAVED)) {
-            asm_rm(&s->a, p->reg >= XMM0 ? I_MOVSD_RM : I_MOV_RM | type_w(p->type), p->reg,
-                   env_mem(s, p->offset));
+            x86_load_pin(s, p);
         }
         if (written) {
             s->pin_clean |= bit(p->reg);

@@ -151,8 +151,13 @@ static void store_cell(CPUEnv *env, unsigned type, uint32_t offset, const uint64
 
 static void restore_pin(const X86Thunks *t, CPUEnv *env, unsigned reg, unsigned cell)
 {
-    uint64_t v[2] = {reg < XMM0 ? env->host_gpr[reg] : env->host_vec[reg - XMM0][0], 0};
+    uint64_t v[2] = {0, 0};
 
+    if (reg < XMM0) {
+        v[0] = env->host_gpr[reg];
+    } else {
+        memcpy(v, env->host_vec[reg - XMM0], 16);
+    }
     store_cell(env, t->cells[cell].type, t->cells[cell].offset, v);
 }
 
