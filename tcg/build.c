@@ -912,7 +912,7 @@ void tcg_gen_loop(TCGBuilder *b, int64_t page_offset)
 
 bool tcg_gen_steady_block(TCGBuilder *b)
 {
-    if (!b->loop_exits || !b->n_cell_facts || !(b->passes & TCG_OPT_FOLD) || b->u->overflow) {
+    if (!b->loop_exits || !(b->passes & TCG_OPT_FOLD) || b->u->overflow) {
         return false;
     }
     tcg_gen_block(b, b->loop_at);

@@ -160,19 +160,35 @@ static Stub *emit_check(X86Gen *s, const Access *x)
     return st;
 }
 
+/* See softmmu/tlb-site.h. */
+static int32_t site_key(const Access *x)
+{
+    return x->disp + (int32_t)x->size - 1;
+}
+
 /* The same by a site. Misaligned addresses go out of line. */
 static Stub *emit_site_check(X86Gen *s, const Access *x, unsigned site)
 {
     Asm *as = &s->a;
-    if (x->disp) {
+    unsigned bound = s->val[s->i].bound, miss = CC_NE;
+    if (bound == X86_BOUND_ASK) {
+        asm_rm(as, (ALU_CMP * 8 + 3) | OP_W, x->base, mem_bd(R11, TLB_SITE_OFFSET(site, bound)));
+        miss = CC_AE;
+    } else if (x->disp) {
         asm_rm(as, I_LEA | OP_W, RDX, mem_bd(x->base, x->disp));
     } else {
         asm_mov_rr(as, OP_W, RDX, x->base);
     }
-    asm_alu_ri(as, OP_W, ALU_AND, RDX, (int32_t)(TLB_PAGE_MASK | (x->size - 1) | (x->align - 1)));
     Mem m = mem_bd(R11, TLB_SITE_OFFSET(site, tag));
-    asm_rm(as, (ALU_CMP * 8 + 3) | OP_W, RDX, m);
-    Stub *st = access_stub(s, STUB_SITE, x, asm_jcc(as, CC_NE));
+    if (bound != X86_BOUND_ASK) {
+        asm_alu_ri(as, OP_W, ALU_AND, RDX,
+                   (int32_t)(TLB_PAGE_MASK | (x->size - 1) | (x->align - 1)));
+        if (bound == X86_BOUND_FILL) {
+            asm_alu_ri(as, OP_W, ALU_OR, RDX, TLB_SITE_KEY(site_key(x)));
+        }
+        asm_rm(as, (ALU_CMP * 8 + 3) | OP_W, RDX, m);
+    }
+    Stub *st = access_stub(s, STUB_SITE, x, asm_jcc(as, miss));
     m.disp = TLB_SITE_OFFSET(site, addend);
     asm_rm(as, I_MOV_RM | OP_W, RAX, m);
     st->hit = asm_pos(as);
@@ -183,6 +199,13 @@ static void emit_fence(X86Gen *s)
 {
     asm_8(&s->a, LOCK_PREFIX);
     asm_alu_mi(&s->a, 0, ALU_OR, mem_bd(RSP, 0), 0);
+}
+
+/* 64 bits at m = k */
+static void store_word(Asm *as, Mem m, int32_t k)
+{
+    asm_rm(as, 0xc7 | OP_W, 0, m);
+    asm_32(as, k);
 }
 
 void x86_stub_site(X86Gen *s, Stub *st)
@@ -197,12 +220,27 @@ void x86_stub_site(X86Gen *s, Stub *st)
                 .tag =
                     op->opc == TCG_OP_st ? offsetof(TlbEntry, tag_w) : offsetof(TlbEntry, tag_r)};
     Mem addend, m, tag = mem_bd(R11, TLB_SITE_OFFSET(site, tag)), to = tag;
+    Mem bound = mem_bd(R11, TLB_SITE_OFFSET(site, bound));
+    bool bounded = s->val[st->op].bound;
     Stub slow = *st;
+    if (bounded) {
+        store_word(as, bound, 0);
+    }
     slow.kind = STUB_SLOW;
     slow.jump = emit_lookup(s, &x, &addend);
     to.disp = TLB_SITES_USED_OFFSET;
     asm_rm(as, I_MOV_MR, RSP, to); /* anything but 0 */
     asm_rm(as, I_MOV_MR | OP_W, RDX, tag);
+    if (bounded) {
+        int32_t key = site_key(&x);
+        asm_alu_mi(as, OP_W, ALU_OR, tag, TLB_SITE_KEY(key));
+        /* Behind the last page nothing is above its addresses. */
+        asm_alu_ri(as, OP_W, ALU_CMP, RDX, (int32_t)TLB_PAGE_MASK);
+        uint32_t over = asm_jcc8(as, CC_E);
+        asm_rm(as, I_MOV_MR | OP_W, RDX, bound);
+        asm_alu_mi(as, OP_W, ALU_ADD, bound, (int32_t)TLB_PAGE_SIZE - key);
+        asm_link8(as, over);
+    }
     if (op->opc == TCG_OP_st) {
         /* May another thread have taken the page meanwhile? The store itself is in time. */
         emit_fence(s);
@@ -210,8 +248,10 @@ void x86_stub_site(X86Gen *s, Stub *st)
         m.disp = x.tag;
         asm_rm(as, (ALU_CMP * 8 + 3) | OP_W, RDX, m);
         uint32_t same = asm_jcc8(as, CC_E);
-        asm_rm(as, 0xc7 | OP_W, 0, tag);
-        asm_32(as, TLB_INVALID);
+        store_word(as, tag, TLB_INVALID);
+        if (bounded) {
+            store_word(as, bound, 0);
+        }
         asm_link8(as, same);
     }
     asm_rm(as, I_MOV_RM | OP_W, RAX, addend);

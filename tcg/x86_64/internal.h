@@ -136,8 +136,11 @@ typedef struct Val {
     bool zx;        /* i32: upper half of the registers is zero */
     uint8_t pace;   /* see loop.c */
     uint8_t site;   /* load, store: number of its site + 1 */
+    uint8_t bound;  /* X86_BOUND_*: what it does with the end of its site's page */
     uint16_t pair;  /* quotient: the remainder of the same division, if it is near */
 } Val;
+
+enum { X86_BOUND_NONE, X86_BOUND_FILL, X86_BOUND_ASK };
 
 /* Accesses at constant distances from one base value: see emit_mem.c. */
 typedef struct Group {

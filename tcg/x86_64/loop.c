@@ -8,6 +8,10 @@
  *
  * A wrong guess costs time only: the access then goes through its stub each time.
  *
+ * In the steady copy of a loop (include/tcg/ir.h, rule 6) an address that is a cell plus a
+ * constant, and never becomes less from turn to turn, is compared with the end of the page only:
+ * the turn before has been on this page or further down, by the same site.
+ *
  * Thread: any, one X86Gen each. Test: tests/unit/test-x86-64-jit.c.
  */
 #include "tcg/x86_64/internal.h"
@@ -161,11 +165,121 @@ static void look_at_loop(X86Gen *s, int32_t lo, int32_t hi, uint32_t end)
     }
 }
 
+/* Is v what the cell held when the block began, plus k? There are no labels and calls. */
+static bool is_cell_plus(const X86Gen *s, uint16_t v, unsigned *cell, int64_t *k)
+{
+    for (*k = 0;;) {
+        const TCGOp *op = &s->u->ops[v], *n = &s->u->ops[x86_root(s, op->b)];
+        if (op->opc == TCG_OP_getcell) {
+            *cell = op->aux;
+            return op->type == TCG_I64;
+        }
+        if (op->opc != TCG_OP_add || op->type != TCG_I64 || n->opc != TCG_OP_const) {
+            return false;
+        }
+        *k += n->imm;
+        v = x86_root(s, op->a);
+    }
+}
+
+/* One copy of a loop: ops (begin, end), those before `always` run in each turn. */
+typedef struct Copy {
+    uint32_t begin, always, end;
+} Copy;
+
+/* False: there is something that is not just one piece of code. */
+static bool find_copy(const X86Gen *s, unsigned block, Copy *c)
+{
+    const TCGUnit *u = s->u;
+    const X86Block *b = &x86_list_at(&s->blocks, X86Block, block);
+
+    *c = (Copy){.begin = b->op};
+    for (c->end = b->op + 1; c->end < u->nops && u->ops[c->end].opc != TCG_OP_block; c->end++) {
+        const TCGOp *op = &u->ops[c->end];
+        if (op->opc == TCG_OP_label || op->opc == TCG_OP_br || op->opc == TCG_OP_br_if ||
+            op->opc == TCG_OP_call) {
+            return false;
+        }
+        if (!c->always && (op->opc == TCG_OP_exit_if || op->opc == TCG_OP_exit_direct) &&
+            op->imm == b->offset && (op->aux & TCG_EXIT_STEADY)) {
+            c->always = c->end;
+        }
+    }
+    return c->always;
+}
+
+/* Does the cell never become less? */
+static bool only_grows(const X86Gen *s, const Copy *c, unsigned cell)
+{
+    for (uint32_t i = c->begin; i < c->end; i++) {
+        const TCGOp *op = &s->u->ops[i];
+        unsigned from;
+        int64_t k;
+        if (op->opc == TCG_OP_setcell && (op->aux & TCG_CELL_MASK) == cell &&
+            (!is_cell_plus(s, x86_root(s, op->a), &from, &k) || from != cell || k < 0 ||
+             k >= (int64_t)TLB_PAGE_SIZE)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_access(const TCGOp *op)
+{
+    return op->opc == TCG_OP_ld || op->opc == TCG_OP_st;
+}
+
+/* The access at j of the steady copy is that at i of the first one in the next turn. */
+static void bind_access(X86Gen *s, const Copy c[2], uint32_t i, uint32_t j)
+{
+    const TCGOp *a = &s->u->ops[i], *b = &s->u->ops[j];
+    int64_t k[2], key = a->imm + (1 << tcg_mo_size(a->aux)) - 1;
+    unsigned cell[2];
+
+    if (s->val[i].site && s->val[j].site && a->imm == b->imm && !tcg_mo_align(a->aux) &&
+        key >= -TLB_SITE_KEYS / 2 && key < TLB_SITE_KEYS / 2 &&
+        is_cell_plus(s, x86_root(s, a->a), &cell[0], &k[0]) &&
+        is_cell_plus(s, x86_root(s, b->a), &cell[1], &k[1]) && cell[0] == cell[1] && k[0] == k[1] &&
+        only_grows(s, &c[0], cell[0]) && only_grows(s, &c[1], cell[0])) {
+        s->val[i].bound = X86_BOUND_FILL;
+        s->val[j].bound = X86_BOUND_ASK;
+        s->val[j].site = s->val[i].site;
+    }
+}
+
+static void find_bounds(X86Gen *s)
+{
+    const TCGUnit *u = s->u;
+
+    for (unsigned n = 1; n < s->blocks.len && !u->pc32; n++) {
+        Copy c[2];
+        if (!x86_list_at(&s->blocks, X86Block, n).steady || !find_copy(s, n - 1, &c[0]) ||
+            !find_copy(s, n, &c[1])) {
+            continue;
+        }
+        uint32_t j = c[1].begin;
+        for (uint32_t i = c[0].begin; i < c[0].always; i++) {
+            if (!is_access(&u->ops[i])) {
+                continue;
+            }
+            do {
+                j++;
+            } while (j < c[1].always && !is_access(&u->ops[j]));
+            if (j >= c[1].always || u->ops[i].opc != u->ops[j].opc ||
+                u->ops[i].aux != u->ops[j].aux) {
+                break;
+            }
+            bind_access(s, c, i, j);
+        }
+    }
+}
+
 void x86_find_sites(X86Gen *s)
 {
     const TCGUnit *u = s->u;
     uint32_t end = u->nblocks ? u->nops : loop_end(u);
-    unsigned site = (u->start * 0x9e37u >> 8) % TLB_SITES;
+    const unsigned most = TLB_SITES / 2, first = (u->start * 0x9e37u >> 8) % most;
+    unsigned n[2] = {0, 0};
 
     if (!end) {
         return;
@@ -183,8 +297,12 @@ void x86_find_sites(X86Gen *s)
         /* Another page costs a store's site a fence. */
         if (((op->opc == TCG_OP_ld && pace) || (op->opc == TCG_OP_st && pace == PACE_STEADY)) &&
             tcg_mo_mmu(op->aux) == 0 && tcg_mo_size(op->aux) <= TCG_MO_64 && !s->group_of[i]) {
-            s->val[i].site = site + 1;
-            site = (site + 1) % TLB_SITES;
+            /* Sites of stores are not those of loads: other pages may be read than written. */
+            bool store = op->opc == TCG_OP_st;
+            s->val[i].site = store * most + (first + n[store]++) % most + 1;
         }
+    }
+    if (n[0] <= most && n[1] <= most) {
+        find_bounds(s);
     }
 }

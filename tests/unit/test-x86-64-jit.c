@@ -1073,6 +1073,131 @@ static void test_sites(void)
     fixture_free(f);
 }
 
+/* A store's site is none of a load's: a page that is read may not be one that may be written. */
+static void test_sites_of_kinds(void)
+{
+    Fixture *f = loop_new();
+    IrGenState *s = f->got;
+
+    TCGv p = tcg_gen_getcell(f->b, 1);
+    tcg_gen_setcell(f->b, 2, tcg_gen_ld(f->b, TCG_I64, TCG_MO_64, p, 0));
+    loop_compile(f, p);
+    irgen_state_init(s, 1);
+    s->x[1] = IRGEN_BASE;
+    s->x[3] = IRGEN_BASE + 64;
+    run_jit(f, s);
+    g_assert_cmpuint(full_sites(s), ==, 1);
+
+    tcg_unit_reset(f->u);
+    f->u->start = 0x100;
+    tcg_begin(f->b, f->u);
+    tcg_gen_insn_start(f->b, 0x100);
+    p = tcg_gen_getcell(f->b, 1);
+    tcg_gen_st(f->b, TCG_MO_64, p, 0, tcg_gen_getcell(f->b, 2));
+    loop_compile(f, p);
+    for (unsigned i = 0; i < TLB_SITES; i++) {
+        s->tlb.sites.site[i].addend += 128;
+    }
+    s->x[1] = IRGEN_BASE;
+    s->x[2] = 0x1234;
+    run_jit(f, s);
+    uint64_t got;
+    memcpy(&got, s->mem, 8);
+    g_assert_cmphex(got, ==, 0x1234);
+    fixture_free(f);
+}
+
+/* A turn of a loop that adds up elements at x[1] + disp and copies them to x[6], up to x[3]. */
+static void bounds_turn(Fixture *f, unsigned memop, int disp, int step)
+{
+    tcg_gen_insn_start(f->b, 0x100);
+    TCGv p = tcg_gen_getcell(f->b, 1), q = tcg_gen_getcell(f->b, 6);
+    TCGv v = tcg_gen_ld(f->b, TCG_I64, memop, p, disp);
+    tcg_gen_setcell(f->b, 2, tcg_gen_add(f->b, tcg_gen_getcell(f->b, 2), v));
+    p = tcg_gen_addi(f->b, p, step);
+    tcg_gen_setcell(f->b, 1, p);
+    q = tcg_gen_addi(f->b, q, step);
+    tcg_gen_setcell(f->b, 6, q);
+    tcg_gen_insn_start(f->b, 0x104);
+    tcg_gen_st(f->b, memop, q, -step, v);
+    tcg_gen_insn_start(f->b, 0x108);
+    TCGv more = tcg_gen_setcond(f->b, TCG_I32, TCG_COND_LTU, p, tcg_gen_getcell(f->b, 3));
+    tcg_gen_exit_if(f->b, more, 0x100, true);
+    tcg_gen_exit_direct(f->b, 0x200);
+}
+
+static void bounds_compile(Fixture *f, unsigned memop, int disp, int step)
+{
+    tcg_unit_reset(f->u);
+    f->u->start = 0x100;
+    tcg_begin(f->b, f->u);
+    tcg_gen_block(f->b, 0x100);
+    tcg_gen_loop(f->b, 0x100);
+    bounds_turn(f, memop, disp, step);
+    g_assert_true(tcg_gen_steady_block(f->b));
+    bounds_turn(f, memop, disp, step);
+    g_assert_true(tcg_loop_is_steady(f->b));
+    tcg_gen_loop(f->b, -1);
+    tcg_optimize(f->u, TCG_OPT_ALL);
+    tcg_live(f->u);
+    g_assert_true(compile(f));
+}
+
+/* Later turns of a loop look at the end of the page only: over pages that may be accessed at once,
+ * by the slow path each time, or not at all; with what earlier runs have left in the sites. */
+static void test_bounds(void)
+{
+    static const int disps[] = {0, 1, -3, 8, -16, 24, 40};
+    Fixture *f = fixture_new(0);
+    IrGenRng r = {.s = env_number("RHEA_JIT_SEED", 0)};
+    unsigned bounded = 0;
+
+    for (unsigned k = 0; k < 400; k++) {
+        uint64_t bits = irgen_random(&r);
+        unsigned memop = bits & 3, size = 1 << memop;
+        int step = bits >> 2 & 1 ? size : size + (bits >> 3 & 15);
+        bounds_compile(f, memop, disps[(bits >> 7 & 63) % G_N_ELEMENTS(disps)], step);
+        irgen_state_init(f->want, k);
+        irgen_state_init(f->got, k);
+        for (unsigned run = 0; run < 6; run++) {
+            uint64_t b = irgen_random(&r), n = 1 + (b & 1 ? b >> 1 & 7 : b >> 1 & 1023);
+            for (unsigned i = 0; i < G_N_ELEMENTS(f->got->tlb.entries); i++) {
+                TlbEntry *e = &f->got->tlb.entries[i];
+                e->tag_r &= ~(uint64_t)TLB_IO;
+                e->tag_w &= ~(uint64_t)TLB_CODE;
+                e->tag_r |= b >> (20 + i % 8) & 1 && run > 2 ? TLB_IO : 0;
+                e->tag_w |= b >> (30 + i % 8) & 1 && run > 2 ? TLB_CODE : 0;
+            }
+            if (b >> 19 & 1) {
+                irgen_empty_sites(&f->got->tlb);
+            }
+            f->got->x[1] = IRGEN_BASE + 64 + (b >> 40) % (IRGEN_MEM / 2);
+            f->got->x[6] = IRGEN_BASE + 64 + (b >> 50) % (IRGEN_MEM / 2);
+            f->got->x[1] &= -(uint64_t)(b >> 12 & 1 ? size : 1);
+            n = MIN(n, (IRGEN_BASE + IRGEN_MEM - 128 - MAX(f->got->x[1], f->got->x[6])) / step);
+            f->got->x[3] = f->got->x[1] + n * step;
+            f->want->x[1] = f->got->x[1];
+            f->want->x[6] = f->got->x[6];
+            f->want->x[3] = f->got->x[3];
+            uint64_t why = irgen_interpret(f->want, f->u, f->in), got = run_jit(f, f->got);
+            move_back(f->got);
+            g_assert_true((got & TCG_LEAVE_MASK) == TCG_LEAVE_LINK && why == TCG_LEAVE_LOOKUP);
+            char *diff = irgen_compare(f->want, f->got);
+            if (diff) {
+                g_test_message("turns of %u bytes, step %d, run %u: %s", size, step, run, diff);
+                describe(f, diff, &configs[0], k);
+                g_test_fail();
+                g_free(diff);
+            }
+            for (unsigned i = 0; i < TLB_SITES; i++) {
+                bounded += f->got->tlb.sites.site[i].bound != 0;
+            }
+        }
+    }
+    g_assert_cmpuint(bounded, >, 100);
+    fixture_free(f);
+}
+
 /* A loop of stores: through its site, and past it when the page is taken from it. */
 static void test_store_sites(void)
 {
@@ -1220,6 +1345,8 @@ int main(int argc, char **argv)
     g_test_add_func("/x86-64/loop", test_loop);
     g_test_add_func("/x86-64/sites", test_sites);
     g_test_add_func("/x86-64/store-sites", test_store_sites);
+    g_test_add_func("/x86-64/sites-of-kinds", test_sites_of_kinds);
+    g_test_add_func("/x86-64/bounds", test_bounds);
     g_test_add_func("/x86-64/lookup", test_lookup);
     g_test_add_func("/x86-64/icount", test_icount);
     g_test_add_func("/x86-64/room", test_room);
