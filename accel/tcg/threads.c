@@ -110,7 +110,8 @@ Accel *accel_new(const AccelOptions *o, MemSystem *ms, Clocks *clocks, GError **
     if (o->icount_shift >= 0 && clocks) {
         clocks_set_icount(clocks, icount_clock, icount_kick, a);
     }
-    a->host_options = (TcgHostOptions){.icount = a->opt.single_thread, .check = a->opt.check};
+    a->host_options = (TcgHostOptions){
+        .icount = a->opt.single_thread, .check = a->opt.check, .relocatable = a->saved.dir >= 0};
     return a;
 }
 

@@ -102,6 +102,7 @@ typedef struct TcgHostOptions {
     bool icount;
     bool check; /* lock-step: do not let exits be linked (the accelerator will not), nothing else
                    changes */
+    bool relocatable; /* units have what relocate() needs */
 } TcgHostOptions;
 
 /*
@@ -135,9 +136,10 @@ typedef struct TcgHost {
     /*
      * Copy a unit to rw (executable at rx, aligned to 16, with room for total_size bytes), where it
      * runs as it did at `from`: what refers to the thunks and to addresses in the program follows
-     * the table of relocations. program_moved: what must be added to the latter, 0 in the process
-     * that compiled the unit. The copy's exits are not linked, and it is alive even if `from` is
-     * dead. rw may be where `from` lies: then only its address of execution changes.
+     * the table of relocations, which TcgHostOptions asks for. program_moved: what must be added to
+     * the latter, 0 in the process that compiled the unit. The copy's exits are not linked, and it
+     * is alive even if `from` is dead. rw may be where `from` lies: then only its address of
+     * execution changes.
      */
     void (*relocate)(void *thunks, const TcgCode *from, uint8_t *rw, const uint8_t *rx,
                      ptrdiff_t program_moved, TcgCode *out);

@@ -350,6 +350,13 @@ static inline void asm_shift_cl(Asm *a, unsigned w, unsigned sh, unsigned r)
     asm_rr(a, 0xd3 | w, sh, r);
 }
 
+static inline void asm_push_i(Asm *a, int32_t imm)
+{
+    bool s = imm == (int8_t)imm;
+    asm_8(a, s ? 0x6a : 0x68);
+    a->p = asm_put_imm(a->p, s, imm);
+}
+
 /* Jumps with a 32-bit displacement to be filled in; return the position after it. */
 static inline uint32_t asm_jcc(Asm *a, unsigned cc)
 {
@@ -373,7 +380,13 @@ static inline void asm_link(Asm *a, uint32_t end, uint32_t target)
 }
 static inline void asm_jmp_to(Asm *a, uint32_t target)
 {
-    asm_link(a, asm_jmp(a), target);
+    int32_t d = (int32_t)(target - (asm_pos(a) + 2));
+    if (d == (int8_t)d) {
+        asm_8(a, 0xeb);
+        asm_8(a, d);
+    } else {
+        asm_link(a, asm_jmp(a), target);
+    }
 }
 /* Short jumps: return the position after the 8-bit displacement. */
 static inline uint32_t asm_jcc8(Asm *a, unsigned cc)

@@ -57,8 +57,7 @@ static void call_soft(X86Gen *s, const TCGOp *op, const uint8_t r[3])
     } else if (is_fixed(op->opc)) {
         asm_mov_ri(as, RDX, op->imm);
     }
-    asm_8(as, 0x68); /* push */
-    asm_32(as, fp_desc(s, op));
+    asm_push_i(as, fp_desc(s, op));
     x86_jump_thunk(s, 0xe8, s->t->slow[1][SLOW_FP]);
 }
 

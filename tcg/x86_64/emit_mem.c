@@ -820,7 +820,7 @@ static void slow_tail(X86Gen *s, const Stub *st)
         break;
     case SLOW_ST:
         if (st->r[1] == REG_NONE) {
-            asm_mov_ri(as, RDX, st->imm2);
+            x86_mov_const(s, RDX, st->imm2);
         } else if (st->r[1] >= XMM0) {
             asm_rr(as, I_MOVD_RX | OP_W, st->r[1], RDX);
         } else {
@@ -836,8 +836,7 @@ static void slow_tail(X86Gen *s, const Stub *st)
     default:
         break;
     }
-    asm_8(as, 0x68); /* push */
-    asm_32(as, memop);
+    asm_push_i(as, memop);
     bool cold = st->kind == STUB_COLD && !(memop & TCG_MO_BE);
     x86_jump_thunk(s, 0xe8,
                    cold ? s->t->cold[st->xmm][x86_cold_kind(memop, kind)]

@@ -51,8 +51,7 @@ static void call_c(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsigned d)
             asm_rm(as, I_MOVUPS_MR, r[k], arg[k]);
         }
     }
-    asm_8(as, 0x68); /* push */
-    asm_32(as, tcg_interp_vec_desc(op));
+    asm_push_i(as, tcg_interp_vec_desc(op));
     x86_jump_thunk(s, 0xe8, s->t->slow[1][SLOW_VEC]);
     asm_rm(as, I_MOVUPS_RM, d, vec_arg(s, VEC_RESULT));
 }

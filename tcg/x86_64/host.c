@@ -52,7 +52,9 @@ void x86_jump_thunk(X86Gen *s, uint8_t opc, const uint8_t *thunk)
 {
     asm_rel_rx(&s->a, opc, thunk);
     uint32_t at = asm_pos(&s->a) - 4;
-    x86_list_add(&s->outs, &at, sizeof(at));
+    if (s->t->relocatable) {
+        x86_list_add(&s->outs, &at, sizeof(at));
+    }
 }
 
 void x86_call_thunk(X86Gen *s, const uint8_t *thunk, uint32_t offset)
@@ -258,7 +260,7 @@ static bool compile(void *scratch, void *thunks, const TCGUnit *u, uint8_t *rw, 
         return false;
     }
     uint32_t relocs = side + side_size;
-    size_t relocs_size = x86_relocs_encode(s, rw + relocs, room - relocs);
+    size_t relocs_size = s->t->relocatable ? x86_relocs_encode(s, rw + relocs, room - relocs) : 0;
     if (relocs_size == SIZE_MAX || MAX(side_size, relocs_size) > UINT16_MAX) {
         return false;
     }

@@ -106,7 +106,7 @@ typedef struct X86PinSet {
 
 typedef struct X86Thunks {
     X86Features have;
-    bool icount, pc32, check;
+    bool icount, pc32, check, relocatable;
     int32_t bias; /* rbp = env + bias */
     unsigned ncells;
     X86PinSet fixed; /* between units */

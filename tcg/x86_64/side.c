@@ -9,15 +9,19 @@
  * the fixed ones.
  *
  * A row, in ascending order of return addresses: return address minus the one before (unsigned),
- * pc offset and instruction number minus those before (signed), kind | count << 2 (unsigned), then
- * for each sunk cell its number and its place: register << 2, slot << 2 | 1, or 2 followed by a
- * signed constant. Numbers are LEB128, signed ones zigzag.
+ * pc offset minus the one before (signed), kind | ROW_SUNK if there are sunk cells | instruction
+ * number minus the one before (signed) << 3; then, if there are any, the number of sunk cells, and
+ * for each its number and its place: register << 2, slot << 2 | 1, or 2 followed by a signed
+ * constant. Numbers are LEB128, signed ones zigzag.
  *
  * Thread: restore runs on the vCPU's thread. Test: tests/unit/test-x86-64-jit.c.
  */
 #include <xmmintrin.h>
 #include "tcg/x86_64/internal.h"
 
+#define ROW_KIND  3
+#define ROW_SUNK  4
+#define ROW_SHIFT 3
 enum { PLACE_REG, PLACE_SLOT, PLACE_CONST };
 
 static uint8_t *put_u(uint8_t *p, uint64_t v)
@@ -29,9 +33,17 @@ static uint8_t *put_u(uint8_t *p, uint64_t v)
     *p++ = v;
     return p;
 }
+static uint64_t zigzag(int64_t v)
+{
+    return (uint64_t)v << 1 ^ (uint64_t)(v >> 63);
+}
+static int64_t unzigzag(uint64_t v)
+{
+    return (int64_t)(v >> 1 ^ -(v & 1));
+}
 static uint8_t *put_s(uint8_t *p, int64_t v)
 {
-    return put_u(p, (uint64_t)v << 1 ^ (uint64_t)(v >> 63));
+    return put_u(p, zigzag(v));
 }
 static uint64_t get_u(const uint8_t **p)
 {
@@ -47,8 +59,7 @@ static uint64_t get_u(const uint8_t **p)
 }
 static int64_t get_s(const uint8_t **p)
 {
-    uint64_t v = get_u(p);
-    return (int64_t)(v >> 1 ^ -(v & 1));
+    return unzigzag(get_u(p));
 }
 
 #define MAX_ROW  24
@@ -75,8 +86,11 @@ size_t x86_side_encode(const X86Gen *s, uint8_t *out, size_t room)
         }
         p = put_u(p, r->ret - ret);
         p = put_s(p, r->pc - pc);
-        p = put_s(p, (int32_t)r->insn - insn);
-        p = put_u(p, r->kind | (uint64_t)r->nsnap << 2);
+        p = put_u(p, r->kind | (r->nsnap ? ROW_SUNK : 0) |
+                         zigzag((int32_t)r->insn - insn) << ROW_SHIFT);
+        if (r->nsnap) {
+            p = put_u(p, r->nsnap);
+        }
         for (unsigned j = 0; j < r->nsnap; j++) {
             const Sunk *z = &x86_list_at(&s->snaps, Sunk, r->snap + j);
             p = put_u(p, z->cell);
@@ -114,10 +128,10 @@ static bool find_row(const TcgCode *c, uintptr_t ra, Row *row)
     while (p < end) {
         row->ret += get_u(&p);
         row->pc += get_s(&p);
-        row->insn += get_s(&p);
         uint64_t k = get_u(&p);
-        row->kind = k & 3;
-        row->nsunk = k >> 2;
+        row->insn += unzigzag(k >> ROW_SHIFT);
+        row->kind = k & ROW_KIND;
+        row->nsunk = k & ROW_SUNK ? get_u(&p) : 0;
         row->sunk = p;
         if (row->ret == want) {
             return true;
@@ -323,18 +337,20 @@ static bool side_is_sound(const X86Thunks *t, const TcgCode *c, unsigned ninsns)
         return false;
     }
     while (p < end) {
-        uint64_t d[3], k, v;
+        uint64_t d[2], k, sunk = 0, v;
         if (!take_u(&p, end, c->code_size, &d[0]) || !take_u(&p, end, UINT32_MAX, &d[1]) ||
-            !take_u(&p, end, UINT32_MAX, &d[2]) || !take_u(&p, end, UINT32_MAX, &k)) {
+            !take_u(&p, end, UINT32_MAX, &k) ||
+            ((k & ROW_SUNK) && !take_u(&p, end, UINT32_MAX, &sunk))) {
             return false;
         }
         ret += d[0];
-        pc += d[1] >> 1 ^ -(d[1] & 1);
-        insn += d[2] >> 1 ^ -(d[2] & 1);
-        if (ret > c->code_size || pc >= TLB_PAGE_SIZE || insn >= ninsns || (k & 3) > SIDE_CALL_FP) {
+        pc += unzigzag(d[1]);
+        insn += unzigzag(k >> ROW_SHIFT);
+        if (ret > c->code_size || pc >= TLB_PAGE_SIZE || insn >= ninsns ||
+            (k & ROW_KIND) > SIDE_CALL_FP) {
             return false;
         }
-        for (uint64_t j = k >> 2; j > 0; j--) {
+        for (uint64_t j = sunk; j > 0; j--) {
             if (!take_u(&p, end, t->ncells - 1, &v) || !take_u(&p, end, UINT32_MAX, &v)) {
                 return false;
             }

@@ -446,6 +446,7 @@ size_t x86_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t room, const TcgHos
     probe(&t->have);
     t->icount = o->icount;
     t->check = o->check;
+    t->relocatable = o->relocatable;
     t->pc32 = target->pc32;
     t->cells = target->cells;
     t->ncells = target->ncells;

@@ -223,7 +223,7 @@ static Fixture *fixture_new(unsigned n)
                          .ncells = IRGEN_CELLS,
                          .pc32 = c->pc32};
     /* Units that loop leave after each turn, as the interpreter does. */
-    TcgHostOptions o = {.icount = c->icount, .check = true};
+    TcgHostOptions o = {.icount = c->icount, .check = true, .relocatable = true};
     f->thunk_bytes = host->emit_thunks(f->rw, f->rx, CACHE_SIZE, &o, &target, &f->thunks);
     f->thunk_bytes = (f->thunk_bytes + 63) & ~(size_t)63;
     if (c->bare) {
