@@ -48,15 +48,11 @@ enum { CPU_FP_IDC = 1 << 0 }; /* Arm: a subnormal operand was flushed (TCG_FP_FZ
 
 /* Head of each target's CPU state. Offsets are known to the backends by offsetof(). */
 typedef struct CPUEnv {
-    uint32_t exit_request; /* [any, atomic] not 0: leave generated code at the next poll */
     uint32_t
         mxcsr; /* x86 hosts: the guest's MXCSR: rounding mode and sticky flags, exceptions masked */
     TlbEntry
         *tlb[CPU_MMU_CONTEXTS]; /* [0]: current data context; others as the target's memops say */
-    uint64_t pc;      /* current outside generated code; inside it only the side tables know */
-    uint64_t pc_page; /* virtual page of the unit that runs */
-    uint64_t ctx;     /* identity of fetch context, its generation and the mode bits */
-    JumpCacheEntry *jump_cache;
+    uint64_t pc;     /* current outside generated code; inside it only the side tables know */
     TlbEntry *fetch; /* table of the fetch context */
     int64_t
         icount_left; /* -icount: instructions until the next event; counted down at unit entry */
@@ -64,10 +60,15 @@ typedef struct CPUEnv {
     uint32_t host_mxcsr;   /* of C code */
     uint32_t mode;         /* as given to tlb_select_fetch */
     uint32_t fp_more;      /* CPU_FP_*: sticky FP flags that MXCSR has no bit for */
-    int32_t relink;        /* so many jumps through links of other contexts until one is renewed */
     uint64_t host_gpr[16]; /* where slow-path thunks save host registers */
     uint64_t host_vec[16][2] __attribute__((aligned(16)));
     uint64_t spill[CPU_SPILL_SLOTS][2] __attribute__((aligned(16)));
+    /* What units use most, beside the target's first cells: hosts have short displacements. */
+    JumpCacheEntry *jump_cache;
+    uint64_t ctx;          /* identity of fetch context, its generation and the mode bits */
+    int32_t relink;        /* so many jumps through links of other contexts until one is renewed */
+    uint32_t exit_request; /* [any, atomic] not 0: leave generated code at the next poll */
+    uint64_t pc_page;      /* virtual page of the unit that runs */
 } CPUEnv;
 
 /* Why the dispatcher must look after a vCPU; bits of CPU.interrupts [any, atomic]. Bits 0-15 are

@@ -130,10 +130,11 @@ enum {
 typedef struct ARMEnv {
     CPUEnv cpu;
 
-    uint64_t x[32]; /* x[31]: SP of the current EL */
-    uint64_t v[32][2] __attribute__((aligned(16)));
+    /* In front of x: beside CPUEnv's last fields, in reach of short displacements. */
     uint64_t flag_x, flag_y;
     uint32_t flag_kind;
+    uint64_t x[32]; /* x[31]: SP of the current EL */
+    uint64_t v[32][2] __attribute__((aligned(16)));
     uint32_t fx, fy, fcv;
     uint64_t nf, zf;
     uint32_t ge, it;

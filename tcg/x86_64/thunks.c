@@ -57,6 +57,39 @@ static void probe(X86Features *f)
     }
 }
 
+/* Fields of CPUEnv that units use, each as often as so many integer cells. */
+static const size_t near_fields[] = {offsetof(CPUEnv, jump_cache), offsetof(CPUEnv, ctx),
+                                     offsetof(CPUEnv, exit_request), offsetof(CPUEnv, pc_page)};
+#define NEAR_WEIGHT 2
+
+/* What 8-bit displacements reach if the first of it is at offset from. */
+static unsigned bias_hits(const TargetDesc *target, uint32_t from)
+{
+    unsigned hits = 0;
+    for (unsigned k = 0; k < target->ncells; k++) {
+        const TCGCell *c = &target->cells[k];
+        hits += type_is_int(c->type) && c->offset - from < 256;
+    }
+    for (unsigned k = 0; k < G_N_ELEMENTS(near_fields); k++) {
+        hits += near_fields[k] - from < 256 ? NEAR_WEIGHT : 0;
+    }
+    return hits;
+}
+
+static void choose_bias(X86Thunks *t, const TargetDesc *target)
+{
+    unsigned best = 0;
+    for (unsigned k = 0; k < target->ncells + G_N_ELEMENTS(near_fields); k++) {
+        uint32_t from =
+            k < target->ncells ? target->cells[k].offset : near_fields[k - target->ncells];
+        unsigned hits = bias_hits(target, from);
+        if (hits > best) {
+            best = hits;
+            t->bias = from + 128;
+        }
+    }
+}
+
 static void choose_pins(X86Thunks *t, const TargetDesc *target)
 {
     static const uint8_t gprs[PIN_INTEGERS] = {RBX, R12, R13, R14, R15, R8, R9, R10};
@@ -83,20 +116,7 @@ static void choose_pins(X86Thunks *t, const TargetDesc *target)
     }
     f->temps = ~f->pinned & ~(1u << RAX | 1u << RDX | 1u << RSP | 1u << RBP | 1u << R11 |
                               1u << XMM14 | 1u << XMM15);
-    /* Where most integer cells have 8-bit displacements. */
-    unsigned best = 0;
-    for (unsigned k = 0; k < target->ncells; k++) {
-        int32_t bias = target->cells[k].offset + 128;
-        unsigned hits = 0;
-        for (unsigned j = 0; j < target->ncells; j++) {
-            int32_t d = (int32_t)target->cells[j].offset - bias;
-            hits += type_is_int(target->cells[j].type) && d == (int8_t)d;
-        }
-        if (hits > best) {
-            best = hits;
-            t->bias = bias;
-        }
-    }
+    choose_bias(t, target);
 }
 
 typedef X86Gen ThunkGen; /* for the ENV() and env_mem() helpers: only a and t are used */
