@@ -11,7 +11,8 @@
  * its entry was installed. A site holds what an entry of its table held
  * since the last flush of anything.
  *
- * Thread: the vCPU's own, but for tlb_protect_code(). Test: tests/unit/test-code-cache.c and every guest.
+ * Thread: the vCPU's own, but for tlb_protect_code(). Test: tests/unit/test-code-cache.c and every
+ * guest.
  */
 #include <string.h>
 #include <sys/mman.h>
@@ -20,7 +21,6 @@
 #include "softmmu/tlb-site.h"
 
 #define TLB_MIN_BITS  8
-#define TLB_MAX_BITS  16
 /* A table of another address space keeps the memory of so many entries. */
 #define TLB_KEEP_BITS 13
 #define TABLE_BYTES   (sizeof(TlbTable) + (sizeof(TlbEntry) << TLB_MAX_BITS))

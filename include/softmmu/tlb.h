@@ -42,6 +42,7 @@ typedef struct TlbEntry {
     uint64_t addend; /* host address - guest virtual address */
 } TlbEntry;
 #define TLB_ENTRY_BITS 5
+#define TLB_MAX_BITS   16 /* log2 of the entries of the largest table */
 
 /* env->tlb[] points at TlbTable.entries; the header is at negative offsets. */
 typedef struct TlbTable {

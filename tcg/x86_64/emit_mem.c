@@ -24,6 +24,8 @@
  */
 #include "tcg/x86_64/internal.h"
 
+G_STATIC_ASSERT(TLB_PAGE_BITS + TLB_MAX_BITS <= 32); /* emit_lookup() */
+
 #define LOCK_PREFIX 0xf0
 /* A group spans at most so many bytes: the more, the likelier it crosses a page. */
 #define GROUP_SPAN  512
@@ -84,8 +86,9 @@ static void capture_hosts(X86Gen *s, Stub *st)
 }
 
 /*
- * The look-up: rdx is the page as the tag should have it. Returns the position after the jump that
- * is taken if the entry does not allow the access, and where the addend is.
+ * The look-up, whose index comes from the lower half of the address: that is enough for the
+ * largest table. rdx is the page as the tag should have it. Returns the position after the jump
+ * that is taken if the entry does not allow the access, and where the addend is.
  */
 static uint32_t emit_lookup(X86Gen *s, const Access *x, Mem *addend)
 {
@@ -101,15 +104,15 @@ static uint32_t emit_lookup(X86Gen *s, const Access *x, Mem *addend)
         src = over ? (unsigned)x->base : RDX;
     }
     if (over && x->disp) {
-        asm_rm(as, I_LEA | OP_W, RAX, mem_bd(x->base, x->disp));
-        asm_shift_ri(as, OP_W, SH_SHR, RAX, shift);
+        asm_rm(as, I_LEA, RAX, mem_bd(x->base, x->disp));
+        asm_shift_ri(as, 0, SH_SHR, RAX, shift);
     } else if (s->t->have.bmi2) {
         /* What is rotated in at the top is masked out below. */
         asm_vex_rr(as, 0xf0 | OP_3A | OP_F2 | OP_W, RAX, 0, src);
         asm_8(as, shift);
     } else {
-        asm_mov_rr(as, OP_W, RAX, src);
-        asm_shift_ri(as, OP_W, SH_SHR, RAX, shift);
+        asm_mov_rr(as, 0, RAX, src);
+        asm_shift_ri(as, 0, SH_SHR, RAX, shift);
     }
     if (!over && !x->disp) {
         asm_mov_rr(as, OP_W, RDX, x->base);
@@ -487,8 +490,8 @@ static Stub *check_group(X86Gen *s, const TCGOp *op, unsigned base, unsigned hos
         asm_vex_rr(as, 0xf0 | OP_3A | OP_F2 | OP_W, RAX, 0, base);
         asm_8(as, shift);
     } else {
-        asm_rm(as, I_LEA | OP_W, RAX, mem_bd(base, g->lo));
-        asm_shift_ri(as, OP_W, SH_SHR, RAX, shift);
+        asm_rm(as, I_LEA, RAX, mem_bd(base, g->lo));
+        asm_shift_ri(as, 0, SH_SHR, RAX, shift);
     }
     if (g->mmu) {
         table = host;
