@@ -79,10 +79,10 @@ Unit *exec_find_unit(CPU *cpu)
         return u;
     }
     u = unit_find(a, ra, mode);
-    if (u && u->ra2 != RAM_ADDR_NONE) {
+    if (u && u->straddles) {
         const uint8_t *next;
         ram_addr ra2 = tlb_fetch(cpu, (env->pc & TLB_PAGE_MASK) + TLB_PAGE_SIZE, &next);
-        if (u->ra2 != ra2) {
+        if (unit_ra2(a, u) != ra2) {
             /* The same first bytes with another second page: rare, so the older one makes room. */
             units_invalidate(a, ra, 1);
             u = NULL;
@@ -100,7 +100,7 @@ Unit *exec_find_unit(CPU *cpu)
             tlb_fetch(cpu, env->pc + u->guest_bytes - 2, &host);
         }
     } else if (u->code_size && !a->opt.check) {
-        bool by_page = u->ra2 == RAM_ADDR_NONE && !(mode & UNIT_MODE_GUARDED);
+        bool by_page = !u->straddles && !(mode & UNIT_MODE_GUARDED);
         *jump_cache_entry(env) = (JumpCacheEntry){.pc = env->pc,
                                                   .ctx = env->ctx,
                                                   .code = unit_entry(a, u),

@@ -39,22 +39,29 @@ typedef struct Unit Unit;
 struct Unit {
     uint32_t hash_next; /* atomic */
     uint32_t mode;
-    ram_addr ra;           /* of its first byte */
-    ram_addr ra2;          /* page of its last instruction's second part, or RAM_ADDR_NONE */
-    uint32_t page_next[2]; /* lists of the page(s) it was translated from */
-    uint32_t in;           /* exits linked to this unit */
-    uint32_t code_size, text_size; /* as in TcgCode; 0: no code */
-    uint16_t side_size, relocs_size, nexits, nlinks;
+    ram_addr ra;        /* of its first byte */
+    uint32_t page_next; /* list of the page that it was translated from */
+    uint32_t in;        /* exits linked to this unit */
+    uint32_t code_size; /* as in TcgCode; 0: no code */
+    uint16_t side_size, relocs_size;
+    uint16_t nexits, nlinks;
     uint16_t guest_bytes, ninsns;
-    uint16_t source_bytes; /* of its guest bytes, kept behind its code; 0: not to be saved */
+    uint16_t source_bytes; /* of its guest bytes, kept behind its tables; 0: not to be saved */
     uint16_t before;       /* region: bytes that it has before its first */
     uint8_t tag;           /* low bits of its pc that are no part of the address */
+    bool straddles;        /* into another page: unit_straddle() */
     bool region;
     bool dead; /* atomic */
 };
 /* Where its code begins, from its start. */
-#define UNIT_HEAD 64
+#define UNIT_HEAD 48
 G_STATIC_ASSERT(sizeof(Unit) == UNIT_HEAD);
+
+/* Of a unit that straddles, behind its tables. */
+typedef struct UnitStraddle {
+    ram_addr ra;        /* page of its last instruction's second part */
+    uint32_t page_next; /* list of that page */
+} UnitStraddle;
 #define UNIT_ALIGN 16
 
 /* The code cache: chunks, each filled by one vCPU at a time, emptied in the order they were filled.
@@ -275,7 +282,7 @@ struct TcgCpu {
 /* units.c */
 bool units_init(Accel *a, GError **err);
 void units_free(Accel *a);
-/* The live unit for code at ra in this mode that straddles into ra2, or NULL. */
+/* The live unit for code at ra in this mode, or NULL. */
 Unit *unit_find(Accel *a, ram_addr ra, uint32_t mode);
 /* Room for at least `need` bytes in this vCPU's chunk; NULL: there is none until others have left
  * chunks that were retired. */
@@ -328,6 +335,13 @@ static inline Unit *unit_of_code(const Accel *a, const void *code)
 static inline const void *unit_entry(const Accel *a, const Unit *u)
 {
     return u->code_size ? a->cache.rx + ((const uint8_t *)u - a->cache.rw) + UNIT_HEAD : NULL;
+}
+
+/* Where the second page's part of u is in the lists, and that page. */
+UnitStraddle *unit_straddle(const Accel *a, const Unit *u);
+static inline ram_addr unit_ra2(const Accel *a, const Unit *u)
+{
+    return u->straddles ? unit_straddle(a, u)->ra : RAM_ADDR_NONE;
 }
 
 /* Its code and tables. */

@@ -472,7 +472,6 @@ static Unit *make_code(Region *r, ram_addr ra, size_t *total)
             return NULL;
         }
         *u = (Unit){.ra = ra,
-                    .ra2 = RAM_ADDR_NONE,
                     .mode = r->c.mode,
                     .guest_bytes = ir->guest_bytes,
                     .before = r->head - r->c.seen,

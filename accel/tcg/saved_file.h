@@ -24,9 +24,9 @@ typedef struct SavedUnit {
     uint8_t tag;
     uint8_t straddles; /* the source runs into the next page */
     uint16_t zero;
-    uint32_t code_size, total_size, text_size, side_size, relocs_size;
+    uint32_t code_size, total_size, side_size, relocs_size;
     uint16_t nexits, nlinks;
-    uint32_t zero2[6];
+    uint32_t zero2[7];
 } SavedUnit;
 G_STATIC_ASSERT(sizeof(SavedUnit) == 64);
 

@@ -186,6 +186,18 @@ static bool source_is_there(TranslateState *t, const SavedUnit *s, const uint8_t
            !memcmp(buf, source, s->source_bytes);
 }
 
+/* What comes behind its tables; bytes used of the room. */
+static size_t end_unit(const TranslateState *t, Unit *u)
+{
+    const Accel *a = t->cpu->tcg->accel;
+
+    u->straddles = t->c.straddles;
+    if (u->straddles) {
+        unit_straddle(a, u)->ra = t->ra2;
+    }
+    return unit_source(a, u) - (const uint8_t *)u;
+}
+
 /*
  * Bytes used of the room for unit n of the file, 0: it is no good. The IR, if there is one, is that
  * of the same instructions: lock-step checks saved code as any other.
@@ -208,7 +220,7 @@ static size_t use_saved(TranslateState *t, Unit *u, size_t room, int64_t n, cons
     u->guest_bytes = s.guest_bytes;
     u->ninsns = s.ninsns;
     u->tag = s.tag;
-    return UNIT_HEAD + code.total_size;
+    return end_unit(t, u);
 }
 
 /* Keep the bytes that u was made from behind its code. */
@@ -234,21 +246,25 @@ static size_t make_code(TranslateState *t, const TCGUnit *ir, Unit *u, size_t ro
     Accel *a = cpu->tcg->accel;
     uint8_t *rw = (uint8_t *)u + UNIT_HEAD;
     TcgCode code;
-    size_t keep = a->saved.dir >= 0 ? 2 * sizeof(uint64_t) + t->c.seen + ir->guest_bytes : 0;
+    size_t keep = a->saved.dir >= 0 ? sizeof(uint64_t) + t->c.seen + ir->guest_bytes : 0;
+    size_t around = UNIT_HEAD + sizeof(uint64_t) + sizeof(UnitStraddle) + keep;
 
-    if (a->opt.engine != ACCEL_JIT) {
-        return UNIT_HEAD;
+    if (room < around) {
+        return 0;
     }
-    if (room < UNIT_HEAD + keep ||
-        !a->host->compile(cpu->tcg->scratch, a->thunks, ir, rw, a->cache.rx + (rw - a->cache.rw),
-                          room - UNIT_HEAD - keep, &code)) {
+    if (a->opt.engine != ACCEL_JIT) {
+        return end_unit(t, u);
+    }
+    if (!a->host->compile(cpu->tcg->scratch, a->thunks, ir, rw, a->cache.rx + (rw - a->cache.rw),
+                          room - around, &code)) {
         return 0;
     }
     unit_set_code(u, &code);
     if (a->host->disas && rhea_log_on(LOG_OUT_ASM) && rhea_log_in_filter(cpu->env->pc)) {
         log_out_asm(a, u);
     }
-    return keep ? keep_source(t, u, u->ra & ~TLB_PAGE_MASK) : UNIT_HEAD + code.total_size;
+    size_t total = end_unit(t, u);
+    return keep ? keep_source(t, u, u->ra & ~TLB_PAGE_MASK) : total;
 }
 
 /*
@@ -287,7 +303,8 @@ Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page, uint32_t mode)
             }
         }
         if (saved >= 0) {
-            least = MAX(least, UNIT_HEAD + saved_file_body_bytes(a->saved.file, saved));
+            least = MAX(least, UNIT_HEAD + saved_file_body_bytes(a->saved.file, saved) +
+                                   sizeof(UnitStraddle));
         }
         uint8_t *rw = cache_room(cpu, least, &room);
         Unit *u = (Unit *)rw;
@@ -296,7 +313,6 @@ Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page, uint32_t mode)
                 .ra = ra, .mode = mode, .guest_bytes = ir->guest_bytes, .ninsns = ir->ninsns};
             total = saved < 0 ? make_code(&t, ir, u, room)
                               : use_saved(&t, u, room, saved, keep_ir ? ir : NULL);
-            u->ra2 = t.c.straddles ? t.ra2 : RAM_ADDR_NONE;
         }
         if (total) {
             if (keep_ir) {

@@ -279,7 +279,6 @@ TcgCode unit_code(const Accel *a, const Unit *u)
         .code = unit_entry(a, u),
         .code_size = u->code_size,
         .total_size = side + u->side_size + u->relocs_size - (const uint8_t *)u - UNIT_HEAD,
-        .text_size = u->text_size,
         .nexits = u->nexits,
         .nlinks = u->nlinks,
         .exits = (TcgExit *)exits,
@@ -293,19 +292,34 @@ TcgCode unit_code(const Accel *a, const Unit *u)
 void unit_set_code(Unit *u, const TcgCode *c)
 {
     u->code_size = c->code_size;
-    u->text_size = c->text_size;
     u->side_size = c->side_size;
     u->relocs_size = c->relocs_size;
     u->nexits = c->nexits;
     u->nlinks = c->nlinks;
 }
 
+/* Behind its tables. */
+static uint8_t *unit_end(const Accel *a, const Unit *u)
+{
+    uintptr_t end = (uintptr_t)u + UNIT_HEAD + unit_code(a, u).total_size;
+
+    return (uint8_t *)((end + 7) & ~(uintptr_t)7);
+}
+
+UnitStraddle *unit_straddle(const Accel *a, const Unit *u)
+{
+    return (UnitStraddle *)unit_end(a, u);
+}
+
 const uint8_t *unit_source(const Accel *a, const Unit *u)
 {
-    TcgCode c = unit_code(a, u);
-    const uint8_t *end = c.relocs + c.relocs_size;
+    return unit_end(a, u) + (u->straddles ? sizeof(UnitStraddle) : 0);
+}
 
-    return end + (-(uintptr_t)end & 7);
+/* Its link in the list of the page i (0: first, 1: the straddled one). */
+static uint32_t *unit_page_next(const Accel *a, Unit *u, int i)
+{
+    return i == 0 ? &u->page_next : &unit_straddle(a, u)->page_next;
 }
 
 /* NULL if there is none and make is false. */
@@ -665,10 +679,10 @@ void unit_publish(CPU *cpu, Unit *u, size_t bytes, const uint32_t writes[2], con
     __atomic_store_n(&k->n_units, n + 1, __ATOMIC_RELEASE);
     k->used += unit_lead(a) + ((bytes + UNIT_ALIGN - 1) & ~(size_t)(UNIT_ALIGN - 1));
     for (int i = 0; i < 2; i++) {
-        ram_addr ra = i == 0 ? u->ra : u->ra2;
+        ram_addr ra = i == 0 ? u->ra : unit_ra2(a, u);
         if (ra != RAM_ADDR_NONE) {
             PageDesc *p = page_desc(a, ra, false);
-            u->page_next[i] = p->units;
+            *unit_page_next(a, u, i) = p->units;
             __atomic_store_n(&p->units, ref, __ATOMIC_RELAXED);
             /* Before the page stops being busy: stores ask without the lock. */
             __atomic_store_n(&p->granules, p->granules | unit_granules(u, i), __ATOMIC_RELEASE);
@@ -794,7 +808,7 @@ void unit_link(CPU *cpu, Unit *src, TcgExit *e, Unit *u)
 
     /* A straddling unit depends on the mapping of the next page, which a plain jump does not check.
      */
-    if ((!link && u->ra2 != RAM_ADDR_NONE) || a->opt.check) {
+    if ((!link && u->straddles) || a->opt.check) {
         return;
     }
     g_mutex_lock(&a->unit_lock);
@@ -846,7 +860,7 @@ static void unit_kill_locked(Accel *a, Unit *u)
         __atomic_store_n(h, u->hash_next, __ATOMIC_RELEASE);
     }
     for (int i = 0; i < 2; i++) {
-        ram_addr ra = i == 0 ? u->ra : u->ra2;
+        ram_addr ra = i == 0 ? u->ra : unit_ra2(a, u);
         if (ra == RAM_ADDR_NONE) {
             continue;
         }
@@ -857,10 +871,10 @@ static void unit_kill_locked(Accel *a, Unit *u)
             Unit *v = unit_of_ref(a, *l);
             int k = (v->ra >> MEM_PAGE_BITS) == (ra >> MEM_PAGE_BITS) ? 0 : 1;
             if (v == u) {
-                __atomic_store_n(l, v->page_next[k], __ATOMIC_RELAXED);
+                __atomic_store_n(l, *unit_page_next(a, v, k), __ATOMIC_RELAXED);
             } else {
                 left |= unit_granules(v, k);
-                l = &v->page_next[k];
+                l = unit_page_next(a, v, k);
             }
         }
         __atomic_store_n(&p->granules, left, __ATOMIC_RELEASE);
@@ -921,7 +935,7 @@ static bool unit_is_as_translated(Accel *a, const Unit *u, uint64_t sum)
     uint64_t off;
 
     for (int i = 0; i < 2; i++) {
-        ram_addr ra = i == 0 ? u->ra : u->ra2;
+        ram_addr ra = i == 0 ? u->ra : unit_ra2(a, u);
         RamBlock *b = ra == RAM_ADDR_NONE ? NULL : ram_block_find(a->ms, ra, &off);
         page[i] = b ? b->host + (off & TLB_PAGE_MASK) : NULL;
     }
@@ -940,7 +954,7 @@ static void check_young_locked(CPU *cpu)
         }
         /* In this order: what is stored after the look at memory is the next look's. */
         bool last = page_settled(a, cpu, y->unit->ra) &&
-                    (y->unit->ra2 == RAM_ADDR_NONE || page_settled(a, cpu, y->unit->ra2));
+                    (!y->unit->straddles || page_settled(a, cpu, unit_ra2(a, y->unit)));
         if (!unit_is_as_translated(a, y->unit, y->sum)) {
             unit_kill_locked(a, y->unit);
         } else if (!last) {
@@ -1033,7 +1047,7 @@ void units_invalidate(Accel *a, ram_addr ra, uint64_t len)
             Unit *next;
             for (Unit *u = unit_of_ref(a, p->units); u; u = next) {
                 int k = (u->ra >> MEM_PAGE_BITS) == (ra >> MEM_PAGE_BITS) ? 0 : 1;
-                next = unit_of_ref(a, u->page_next[k]);
+                next = unit_of_ref(a, *unit_page_next(a, u, k));
                 if (unit_granules(u, k) & hit) {
                     unit_kill_locked(a, u);
                 }

@@ -70,7 +70,6 @@ typedef struct TcgCode {
     const void *code;    /* executable address of the entry, aligned to 16 */
     uint32_t code_size;  /* machine code bytes, with constants */
     uint32_t total_size; /* with exits and tables */
-    uint32_t text_size;  /* without constants, for disas() */
     uint16_t nexits, nlinks;
     TcgExit *exits;      /* writable mapping; behind it nlinks TcgLinks */
     const uint8_t *side; /* side table, host's format */

@@ -63,7 +63,7 @@ static bool calls_thunk(const X86Thunks *t, const uint8_t *p)
 void x86_disas(void *thunks, const TcgCode *code, FILE *f)
 {
     Capstone c;
-    const uint8_t *p = code->code, *end = p + code->text_size;
+    const uint8_t *p = code->code, *end = p + x86_text_size(code);
     bool have = capstone_open(&c);
     while (p < end) {
         unsigned len = MIN(16, end - p);

@@ -255,7 +255,7 @@ static bool compile(void *scratch, void *thunks, const TCGUnit *u, uint8_t *rw, 
         memcpy(rw + exits, s->exits, links - exits);
     }
     memset(rw + links, 0, side - links);
-    size_t side_size = x86_side_encode(s, rw + side, room - side);
+    size_t side_size = x86_side_encode(s, exits - text, rw + side, room - side);
     if (side_size == SIZE_MAX) {
         return false;
     }
@@ -267,7 +267,6 @@ static bool compile(void *scratch, void *thunks, const TCGUnit *u, uint8_t *rw, 
     *out = (TcgCode){.code = rx,
                      .code_size = exits,
                      .total_size = relocs + relocs_size,
-                     .text_size = text,
                      .nexits = u->nexits,
                      .nlinks = s->nlinks,
                      .exits = (TcgExit *)(rw + exits),

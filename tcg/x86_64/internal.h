@@ -481,7 +481,10 @@ size_t x86_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t room, const TcgHos
 void x86_identify(void *thunks, GChecksum *sum);
 
 /* ---- side.c ---- */
-size_t x86_side_encode(const X86Gen *s, uint8_t *out, size_t room);
+/* constants: bytes of the code that are no instructions. */
+size_t x86_side_encode(const X86Gen *s, uint32_t constants, uint8_t *out, size_t room);
+/* Bytes of the code that are instructions. */
+uint32_t x86_text_size(const TcgCode *c);
 bool x86_side_restore(void *thunks, const TcgCode *c, CPUEnv *env, uintptr_t ra, int64_t *rel,
                       unsigned *insn);
 bool x86_side_insn_of(const TcgCode *c, uintptr_t ra, unsigned *insn);

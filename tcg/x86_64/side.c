@@ -5,8 +5,8 @@
  * may fault or ask for the guest's state, the guest instruction and where the sunk cells' values
  * are. Relocations: see the end.
  *
- * First comes the number of pins of a region and, for each, its register and cell; 0: the pins are
- * the fixed ones.
+ * First come the bytes at the end of the code that are constants, then the number of pins of a
+ * region and, for each, its register and cell; 0: the pins are the fixed ones.
  *
  * A row, in ascending order of return addresses: return address minus the one before (unsigned),
  * pc offset minus the one before (signed), kind | ROW_SUNK if there are sunk cells | instruction
@@ -66,14 +66,15 @@ static int64_t get_s(const uint8_t **p)
 #define MAX_SUNK 16
 
 /* Bytes written, or SIZE_MAX if there is no room. */
-size_t x86_side_encode(const X86Gen *s, uint8_t *out, size_t room)
+size_t x86_side_encode(const X86Gen *s, uint32_t constants, uint8_t *out, size_t room)
 {
     uint8_t *p = out;
     uint32_t ret = 0;
     int32_t pc = 0, insn = 0;
-    if (room < 1 + 4 * X86_MAX_PINS) {
+    if (room < MAX_ROW + 4 * X86_MAX_PINS) {
         return SIZE_MAX;
     }
+    p = put_u(p, constants);
     p = put_u(p, s->pins == &s->own ? s->own.n : 0);
     for (unsigned k = 0; k < s->own.n && s->pins == &s->own; k++) {
         p = put_u(p, s->own.pins[k].reg);
@@ -110,6 +111,12 @@ size_t x86_side_encode(const X86Gen *s, uint8_t *out, size_t room)
     return p - out;
 }
 
+uint32_t x86_text_size(const TcgCode *c)
+{
+    const uint8_t *p = c->side;
+    return c->code_size - get_u(&p);
+}
+
 typedef struct Row {
     uint32_t ret;
     int32_t pc, insn;
@@ -122,6 +129,7 @@ static bool find_row(const TcgCode *c, uintptr_t ra, Row *row)
     const uint8_t *p = c->side, *end = p + c->side_size;
     uint64_t want = ra - (uintptr_t)c->code;
     *row = (Row){0};
+    get_u(&p);
     for (uint64_t k = 2 * get_u(&p); k > 0; k--) {
         get_u(&p);
     }
@@ -178,6 +186,7 @@ static void restore_pin(const X86Thunks *t, CPUEnv *env, unsigned reg, unsigned 
 static void restore_pins(const X86Thunks *t, CPUEnv *env, const TcgCode *c)
 {
     const uint8_t *p = c->side;
+    get_u(&p);
     uint64_t n = get_u(&p);
 
     for (uint64_t k = 0; k < n; k++) {
@@ -333,7 +342,7 @@ static bool side_is_sound(const X86Thunks *t, const TcgCode *c, unsigned ninsns)
     const uint8_t *p = c->side, *end = p + c->side_size;
     uint64_t ret = 0, pc = 0, insn = 0, own;
     /* Regions are not saved. */
-    if (!take_u(&p, end, 0, &own)) {
+    if (!take_u(&p, end, c->code_size, &own) || !take_u(&p, end, 0, &own)) {
         return false;
     }
     while (p < end) {
@@ -467,7 +476,6 @@ bool x86_is_sound(void *thunks, const TcgCode *c, unsigned ninsns, ptrdiff_t pro
         c->code_size + c->nexits * sizeof(TcgExit) + (uint64_t)c->nlinks * sizeof(TcgLink);
     return c->code_size >= 16 && c->code_size % sizeof(uint64_t) == 0 && c->side == rw + size &&
            c->relocs == c->side + c->side_size && MAX(c->side_size, c->relocs_size) <= UINT16_MAX &&
-           c->text_size <= c->code_size && size + c->side_size + c->relocs_size == c->total_size &&
-           exits_are_sound(c, rw) && side_is_sound(thunks, c, ninsns) &&
-           relocs_are_sound(thunks, c, rw, program_moved);
+           size + c->side_size + c->relocs_size == c->total_size && exits_are_sound(c, rw) &&
+           side_is_sound(thunks, c, ninsns) && relocs_are_sound(thunks, c, rw, program_moved);
 }

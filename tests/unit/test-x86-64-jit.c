@@ -301,8 +301,7 @@ static void damage_unit(Fixture *f, uint64_t bits)
     for (unsigned i = 0; i < 4; i++) {
         g_autofree uint8_t *copy = g_malloc(f->code.total_size);
         TcgCode c = f->code, out;
-        uint32_t *const sizes[] = {&c.code_size, &c.total_size, &c.text_size, &c.side_size,
-                                   &c.relocs_size};
+        uint32_t *const sizes[] = {&c.code_size, &c.total_size, &c.side_size, &c.relocs_size};
         uint16_t *const counts[] = {&c.nexits, &c.nlinks};
         uint64_t what = irgen_random(&r);
         memcpy(copy, rw, c.total_size);
