@@ -5,12 +5,11 @@
  * by page, links between units and their removal.
  *
  * Invariants: the cache is mapped writable (rw) and executable (rx), never both in one mapping. A
- * chunk has one writer. A dead unit is never linked to, its entry leads to its dead stub, and
- * nothing of it is reused as long as a vCPU may be in it, be on its way to it, or have it in its
- * jump cache. A page's code byte
- * (RamBlock.code) is set before the page is read for translation and as long as it has units. The
- * destination of a link to another page changes only when no vCPU can stand between its check and
- * its jump.
+ * chunk has one writer. A dead unit is never linked to, its entry leads out of it, and nothing
+ * of it is reused as long as a vCPU may be in it, be on its way to it, or have it in its jump
+ * cache. A page's code byte (RamBlock.code) is set before the page is read for translation and as
+ * long as it has units. The destination of a link to another page changes only when no vCPU can
+ * stand between its check and its jump.
  *
  * Locks: unit_lock for all lists and links.
  */

@@ -23,8 +23,8 @@
 
 /*
  * Inline look-up of indirect jumps: hit if pc and ctx both agree. Index: (pc >> 1) & mask with
- * JUMP_CACHE_BITS bits. Owned by the vCPU; an entry whose unit died leads to the unit's dead-entry
- * stub.
+ * JUMP_CACHE_BITS bits. Owned by the vCPU; an entry whose unit died leads out again at the unit's
+ * entry.
  */
 #define CPU_CTX_MODE 0xffffffu /* mode bits of ctx */
 typedef struct JumpCacheEntry {
