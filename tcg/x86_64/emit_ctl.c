@@ -271,8 +271,9 @@ static void emit_exit(X86Gen *s, const TCGOp *op, int32_t pc, unsigned insn, boo
         x86_fix(s, FIX_LINK, e->link - 1);
         other[1] = asm_jcc8(as, CC_NE);
     }
-    if ((asm_pos(as) & 7) > 3) {
-        asm_nop(as, 8 - (asm_pos(as) & 7));
+    /* Prefixes that mean nothing (SDM volume 2, 2.1.1: CS override) instead of an instruction. */
+    while ((asm_pos(as) & 7) > 3) {
+        asm_8(as, 0x2e);
     }
     e->patch = asm_pos(as);
     asm_rel_rx(as, 0xe8, s->t->link);
