@@ -66,6 +66,16 @@ static void forget(TCGBuilder *b)
     forget_cells(b);
 }
 
+/* Facts for as many ops as there may be. */
+static void make_room(TCGBuilder *b)
+{
+    if (b->facts_cap < b->u->ops_cap) {
+        b->facts_cap = b->u->ops_cap;
+        b->facts = g_renew(TCGFacts, b->facts, b->facts_cap);
+    }
+    b->room = MIN(b->u->ops_cap, TCG_OPS_MAX);
+}
+
 void tcg_begin(TCGBuilder *b, TCGUnit *u)
 {
     uint16_t start = u->start;
@@ -79,10 +89,7 @@ void tcg_begin(TCGBuilder *b, TCGUnit *u)
     b->dead = false;
     b->fp_barrier = 0;
     b->goes_on_at = b->loop_at = -1;
-    if (b->facts_cap < u->ops_cap) {
-        b->facts_cap = u->ops_cap;
-        b->facts = g_renew(TCGFacts, b->facts, b->facts_cap);
-    }
+    make_room(b);
     forget(b);
     b->cse_barrier = 0;
 }
@@ -99,12 +106,7 @@ TCGType tcg_type(const TCGBuilder *b, TCGv v)
 
 bool tcg_is_const(const TCGBuilder *b, TCGv v, int64_t *imm)
 {
-    const TCGOp *d = tcg_def(b, v);
-    if (d->opc != TCG_OP_const) {
-        return false;
-    }
-    *imm = d->imm;
-    return true;
+    return tcg_def_is_const(tcg_def(b, v), imm);
 }
 
 bool tcg_is_pcrel(const TCGBuilder *b, TCGv v, int64_t *rel)
@@ -122,17 +124,22 @@ bool tcg_is_unreachable(const TCGBuilder *b)
     return b->dead;
 }
 
-static void grow_ops(TCGBuilder *b)
+/* There is no room for another op: make some, or give up the unit. */
+static G_GNUC_NO_INLINE void grow_ops(TCGBuilder *b)
 {
     TCGUnit *u = b->u;
+    if (b->n >= TCG_OPS_MAX) {
+        if (!b->dead || b->n == TCG_OPS_CAP) {
+            b->n = TCG_OPS_MAX;
+        }
+        u->overflow = true;
+        b->dead = true;
+    }
     if (b->n >= u->ops_cap) {
-        u->ops_cap = MIN(u->ops_cap * 2, TCG_OPS_CAP);
+        u->ops_cap = u->overflow ? TCG_OPS_CAP : MIN(u->ops_cap * 2, TCG_OPS_CAP);
         u->ops = g_renew(TCGOp, u->ops, u->ops_cap);
     }
-    if (b->facts_cap < u->ops_cap) {
-        b->facts_cap = u->ops_cap;
-        b->facts = g_renew(TCGFacts, b->facts, b->facts_cap);
-    }
+    make_room(b);
 }
 
 /*
@@ -155,42 +162,44 @@ static inline void op_init(TCGOp *op, unsigned opc, unsigned type, unsigned aux,
 
 static inline void op_copy(TCGOp *to, const TCGOp *from)
 {
-    for (unsigned i = 0; i < sizeof(TCGOp); i += 8) {
-        uint64_t w;
-        memcpy(&w, (const char *)from + i, 8);
-        __asm__("" : "+r"(w)); /* not two words at a time */
-        memcpy((char *)to + i, &w, 8);
-    }
+    uint64_t first, second;
+    memcpy(&first, from, 8);
+    memcpy(&second, (const char *)from + 8, 8);
+    __asm__("" : "+r"(first), "+r"(second)); /* not two words at a time */
+    memcpy(to, &first, 8);
+    memcpy((char *)to + 8, &second, 8);
+    to->imm = from->imm;
 }
 
-static TCGv append(TCGBuilder *b, const TCGOp *op)
+/* The place of the next op, which the caller fills but for scratch afterwards. */
+static inline uint32_t next_slot(TCGBuilder *b)
 {
-    TCGUnit *u = b->u;
-    if (G_UNLIKELY(b->n >= TCG_OPS_MAX)) {
-        if (!b->dead || b->n == TCG_OPS_CAP) {
-            b->n = TCG_OPS_MAX;
-        }
-        if (!u->overflow) {
-            u->overflow = true;
-            b->dead = true;
-            u->ops_cap = TCG_OPS_CAP;
-            u->ops = g_renew(TCGOp, u->ops, u->ops_cap);
-        }
-    }
-    if (G_UNLIKELY(b->n >= u->ops_cap || b->n >= b->facts_cap)) {
+    if (G_UNLIKELY(b->n >= b->room)) {
         grow_ops(b);
     }
     uint32_t i = b->n++;
-    op_copy(&u->ops[i], op);
-    tcg_facts(b, op, &b->facts[i]);
     if (!b->dead) {
-        u->nops = b->n;
+        b->u->nops = b->n;
+    }
+    return i;
+}
+
+static G_GNUC_NO_INLINE TCGv append(TCGBuilder *b, const TCGOp *op)
+{
+    uint32_t i = next_slot(b);
+    TCGOp *to = &b->u->ops[i];
+    op_copy(to, op);
+    to->scratch = i;
+    if (tcg_has_facts[op->opc]) {
+        tcg_facts(b, to, &b->facts[i]);
+    } else {
+        b->facts[i] = tcg_type_facts[op->type];
     }
     return (TCGv){i};
 }
 
 /* The op that computes the same as op, or none; else op takes the slot when it is appended next. */
-static TCGv merge(TCGBuilder *b, const TCGOp *op, unsigned flags)
+static inline TCGv merge(TCGBuilder *b, const TCGOp *op, unsigned flags)
 {
     uint64_t k0, d0;
     memcpy(&k0, op, sizeof(k0));
@@ -266,13 +275,26 @@ static inline TCGv emit(TCGBuilder *b, unsigned opc, unsigned type, unsigned aux
     return tcg_emit(b, &op);
 }
 
+/* An op without result, for which there is no rule. */
+static inline void emit_plain(TCGBuilder *b, unsigned opc, unsigned type, unsigned aux, TCGv x,
+                              TCGv z, int64_t imm)
+{
+    uint32_t i = next_slot(b);
+    TCGOp *op = &b->u->ops[i];
+    op_init(op, opc, type, aux, x, TCG_NONE, z, imm);
+    op->scratch = i;
+    if (G_UNLIKELY(b->passes & TCG_OPT_VERIFY) && !b->u->overflow) {
+        check_op(b, op);
+    }
+}
+
 #define NO TCG_NONE
 
 /* ---- values and cells ---- */
 
 void tcg_gen_insn_start(TCGBuilder *b, int64_t page_offset)
 {
-    emit(b, TCG_OP_insn_start, TCG_VOID, b->u->ninsns, NO, NO, NO, page_offset);
+    emit_plain(b, TCG_OP_insn_start, TCG_VOID, b->u->ninsns, NO, NO, page_offset);
     if (!b->dead) {
         b->u->ninsns++;
     }
@@ -280,7 +302,22 @@ void tcg_gen_insn_start(TCGBuilder *b, int64_t page_offset)
 
 TCGv tcg_const(TCGBuilder *b, TCGType t, int64_t imm)
 {
-    return emit(b, TCG_OP_const, t, 0, NO, NO, NO, t == TCG_I32 ? (int32_t)imm : imm);
+    TCGOp op;
+    op_init(&op, TCG_OP_const, t, 0, NO, NO, NO, t == TCG_I32 ? (int32_t)imm : imm);
+    if (G_UNLIKELY((b->passes & (TCG_OPT_FOLD | TCG_OPT_VERIFY)) != TCG_OPT_FOLD ||
+                   b->u->overflow)) {
+        return tcg_emit(b, &op);
+    }
+    TCGv v = merge(b, &op, 0);
+    if (v.i) {
+        return v;
+    }
+    uint32_t i = next_slot(b);
+    op_copy(&b->u->ops[i], &op);
+    b->u->ops[i].scratch = i;
+    b->facts[i].zero = ~(uint64_t)op.imm | tcg_type_facts[t].zero;
+    b->facts[i].sign = __builtin_clrsbll(op.imm) + 1 - (t == TCG_I32 ? 32 : 0);
+    return (TCGv){i};
 }
 
 TCGv tcg_fconst(TCGBuilder *b, TCGType t, uint64_t bits)
@@ -329,7 +366,7 @@ void tcg_gen_setcell(TCGBuilder *b, unsigned cell, TCGv v)
         b->cell[cell].v.i == v.i) {
         return;
     }
-    emit(b, TCG_OP_setcell, tcg_type(b, v), cell, v, NO, NO, 0);
+    emit_plain(b, TCG_OP_setcell, tcg_def(b, v)->type, cell, v, NO, 0);
     b->cell[cell].gen = b->cell_gen;
     b->cell[cell].v = v;
 }

@@ -20,6 +20,9 @@
 #include <string.h>
 #include "tcg/internal.h"
 
+/* tcg_fold() only chooses: most ops have no rule, and should not pay for the others' registers. */
+#define RULE G_GNUC_NO_INLINE
+
 static inline uint64_t type_mask(unsigned type)
 {
     return type == TCG_I32 ? UINT32_MAX : UINT64_MAX;
@@ -27,7 +30,7 @@ static inline uint64_t type_mask(unsigned type)
 
 static inline bool is_const(const TCGBuilder *b, TCGv v, int64_t *k)
 {
-    return tcg_is_const(b, v, k);
+    return tcg_def_is_const(tcg_def(b, v), k);
 }
 
 static inline bool is_k(const TCGBuilder *b, TCGv v, int64_t k)
@@ -621,7 +624,7 @@ static TCGv fold_logic_not(TCGBuilder *b, TCGOp *op, bool kx, int64_t cx, bool k
     return TCG_NONE;
 }
 
-static TCGv fold_binary(TCGBuilder *b, TCGOp *op)
+static RULE TCGv fold_binary(TCGBuilder *b, TCGOp *op)
 {
     int64_t cx = 0, cy = 0;
     bool kx = is_const(b, op->a, &cx), ky = is_const(b, op->b, &cy);
@@ -707,7 +710,7 @@ static TCGv fold_ext(TCGBuilder *b, TCGOp *op)
     return TCG_NONE;
 }
 
-static TCGv fold_unary(TCGBuilder *b, TCGOp *op)
+static RULE TCGv fold_unary(TCGBuilder *b, TCGOp *op)
 {
     TCGv x = op->a;
     const TCGOp *dx = tcg_def(b, x), *dd;
@@ -764,7 +767,7 @@ static TCGv fold_unary(TCGBuilder *b, TCGOp *op)
 }
 
 /* extract and sextract */
-static TCGv fold_extract(TCGBuilder *b, TCGOp *op)
+static RULE TCGv fold_extract(TCGBuilder *b, TCGOp *op)
 {
     unsigned w = tcg_type_bits(op->type), pos = op->aux & 63, len = op->aux >> 8;
     bool sign = op->opc == TCG_OP_sextract;
@@ -795,7 +798,7 @@ static TCGv fold_extract(TCGBuilder *b, TCGOp *op)
     return TCG_NONE;
 }
 
-static TCGv fold_deposit(TCGBuilder *b, TCGOp *op)
+static RULE TCGv fold_deposit(TCGBuilder *b, TCGOp *op)
 {
     unsigned w = tcg_type_bits(op->type), pos = op->aux & 63, len = op->aux >> 8;
     int64_t kx, ky;
@@ -902,7 +905,7 @@ static TCGv fold_sign_test(TCGBuilder *b, TCGOp *op)
                             dx->a, INT64_C(1) << (top - k));
 }
 
-static TCGv fold_setcond(TCGBuilder *b, TCGOp *op)
+static RULE TCGv fold_setcond(TCGBuilder *b, TCGOp *op)
 {
     TCGv x = op->a, y = op->b;
     TCGType t = op->type, xt = tcg_type(b, x);
@@ -972,7 +975,7 @@ static TCGv fold_setcond(TCGBuilder *b, TCGOp *op)
     }
 }
 
-static TCGv fold_select(TCGBuilder *b, TCGOp *op)
+static RULE TCGv fold_select(TCGBuilder *b, TCGOp *op)
 {
     TCGv x = op->b, y = op->c;
     int64_t k;
@@ -1012,7 +1015,7 @@ static TCGv fold_select(TCGBuilder *b, TCGOp *op)
 /* ---- memory ---- */
 
 /* Move a constant out of the address into the displacement; hosts have 32 bits for it. */
-static TCGv fold_address(TCGBuilder *b, TCGOp *op)
+static RULE TCGv fold_address(TCGBuilder *b, TCGOp *op)
 {
     const TCGOp *da = tcg_def(b, op->a), *d = da;
     int64_t k;
@@ -1038,7 +1041,7 @@ static TCGv fold_address(TCGBuilder *b, TCGOp *op)
 
 /* ---- floating point: bits only ---- */
 
-static TCGv fold_sign(TCGBuilder *b, TCGOp *op)
+static RULE TCGv fold_sign(TCGBuilder *b, TCGOp *op)
 {
     TCGv x = op->a;
     const TCGOp *dx = tcg_def(b, x);
@@ -1080,7 +1083,7 @@ static TCGv fold_sign(TCGBuilder *b, TCGOp *op)
     return TCG_NONE;
 }
 
-static TCGv fold_cast(TCGBuilder *b, TCGOp *op)
+static RULE TCGv fold_cast(TCGBuilder *b, TCGOp *op)
 {
     const TCGOp *dx = tcg_def(b, op->a);
     bool k = dx->opc == TCG_OP_fconst;
@@ -1128,7 +1131,7 @@ static bool is_vconst(const TCGBuilder *b, TCGv v, uint64_t *both)
     return d->opc == TCG_OP_vconst;
 }
 
-static TCGv fold_vector2(TCGBuilder *b, TCGOp *op)
+static RULE TCGv fold_vector2(TCGBuilder *b, TCGOp *op)
 {
     TCGv x = op->a, y = op->b;
     uint64_t cx = 0, cy = 0;
@@ -1190,7 +1193,7 @@ static bool is_low64(const TCGBuilder *b, TCGv v)
 }
 
 /* An FP vector op on the lowest element only, of single or double precision, is a scalar's. */
-static TCGv fold_vector_fp(TCGBuilder *b, TCGOp *op)
+static RULE TCGv fold_vector_fp(TCGBuilder *b, TCGOp *op)
 {
     unsigned esize = tcg_fp_esize(op->aux), opc = op->opc;
     unsigned fp = op->aux & ~(TCG_FP_ESIZE_MASK | TCG_FP_V64 | TCG_FP_V1);
@@ -1247,7 +1250,7 @@ static TCGv fold_vector_fp(TCGBuilder *b, TCGOp *op)
     return tcg_gen_vld_lo(b, r);
 }
 
-static TCGv fold_vector(TCGBuilder *b, TCGOp *op)
+static RULE TCGv fold_vector(TCGBuilder *b, TCGOp *op)
 {
     const TCGOp *dx = tcg_def(b, op->a);
     switch (op->opc) {
@@ -1489,10 +1492,9 @@ void tcg_facts(const TCGBuilder *b, const TCGOp *op, TCGFacts *f)
     case TCG_OP_neg:
         r.sign = x->sign > 1 ? x->sign - 1 : 1;
         break;
-    case TCG_OP_divu:
     case TCG_OP_remu:
-        /* x / 0 is all ones, x % 0 is x */
-        r.zero = op->opc == TCG_OP_remu ? ~low_bits(64 - leading(x->zero)) : 0;
+        /* x % 0 is x */
+        r.zero = ~low_bits(64 - leading(x->zero));
         break;
     case TCG_OP_and:
         r.zero = x->zero | y->zero;
@@ -1594,3 +1596,27 @@ void tcg_facts(const TCGBuilder *b, const TCGOp *op, TCGFacts *f)
     }
     *f = r;
 }
+
+/* What is known of any value of a type. */
+const TCGFacts tcg_type_facts[TCG_TYPE_COUNT] = {
+    [TCG_VOID] = {.sign = 1}, [TCG_I32] = {.zero = ~(uint64_t)UINT32_MAX, .sign = 1},
+    [TCG_I64] = {.sign = 1},  [TCG_F32] = {.zero = ~(uint64_t)UINT32_MAX, .sign = 1},
+    [TCG_F64] = {.sign = 1},  [TCG_V128] = {.sign = 1},
+};
+
+/* Ops of which more is known than their type. */
+const bool tcg_has_facts[TCG_OP_COUNT] = {
+    [TCG_OP_const] = true,    [TCG_OP_pcrel] = true,   [TCG_OP_add] = true,
+    [TCG_OP_sub] = true,      [TCG_OP_neg] = true,     [TCG_OP_remu] = true,
+    [TCG_OP_and] = true,      [TCG_OP_or] = true,      [TCG_OP_xor] = true,
+    [TCG_OP_andc] = true,     [TCG_OP_orc] = true,     [TCG_OP_eqv] = true,
+    [TCG_OP_not] = true,      [TCG_OP_shl] = true,     [TCG_OP_shr] = true,
+    [TCG_OP_sar] = true,      [TCG_OP_clz] = true,     [TCG_OP_ctz] = true,
+    [TCG_OP_popcnt] = true,   [TCG_OP_ext8s] = true,   [TCG_OP_ext16s] = true,
+    [TCG_OP_ext8u] = true,    [TCG_OP_ext16u] = true,  [TCG_OP_exts] = true,
+    [TCG_OP_extu] = true,     [TCG_OP_trunc] = true,   [TCG_OP_extract] = true,
+    [TCG_OP_sextract] = true, [TCG_OP_setcond] = true, [TCG_OP_fcmp] = true,
+    [TCG_OP_select] = true,   [TCG_OP_fcvt_fh] = true, [TCG_OP_vextract] = true,
+    [TCG_OP_ld] = true,       [TCG_OP_ldenv] = true,   [TCG_OP_atomic_rmw] = true,
+    [TCG_OP_cmpxchg] = true,
+};

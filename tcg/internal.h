@@ -43,6 +43,7 @@ typedef struct TCGCellFact {
 struct TCGBuilder {
     TCGUnit *u;
     uint32_t n;      /* index of the next op; u->nops stays behind while nothing is reachable */
+    uint32_t room;   /* there is room for ops and facts below this index */
     bool dead;       /* after an END op: what comes is unreachable until a used label */
     unsigned passes; /* TCG_OPT_* */
     const bool *has; /* per opcode; OPT ops the host lacks are lowered at once; NULL: has all */
@@ -92,6 +93,15 @@ static inline const TCGOp *tcg_def(const TCGBuilder *b, TCGv v)
     return &b->u->ops[v.i];
 }
 
+static inline bool tcg_def_is_const(const TCGOp *d, int64_t *imm)
+{
+    if (d->opc != TCG_OP_const) {
+        return false;
+    }
+    *imm = d->imm;
+    return true;
+}
+
 static inline bool tcg_type_int(unsigned t)
 {
     return t == TCG_I32 || t == TCG_I64;
@@ -99,15 +109,9 @@ static inline bool tcg_type_int(unsigned t)
 
 static inline unsigned tcg_type_bits(unsigned t)
 {
-    switch (t) {
-    case TCG_I32:
-    case TCG_F32:
-        return 32;
-    case TCG_V128:
-        return 128;
-    default:
-        return 64;
-    }
+    /* TCG_VOID, I32, I64, F32, F64, V128 */
+    static const uint8_t bits[TCG_TYPE_COUNT] = {64, 32, 64, 32, 64, 128};
+    return bits[t];
 }
 
 /* The op with its operands' types checked against ops.def: NULL, or what is wrong (g_free). */
@@ -124,7 +128,10 @@ TCGv tcg_emit(TCGBuilder *b, TCGOp *op);
  * *op, which may have been rewritten, is appended. Only for ops without TCG_OPF_SIDE, ld and st.
  */
 TCGv tcg_fold(TCGBuilder *b, TCGOp *op);
-/* Facts about the value of op, whose operands' facts are known (fold.c). */
+/* What is known of any value of a type, and of which ops there is more to know (fold.c). */
+extern const TCGFacts tcg_type_facts[TCG_TYPE_COUNT];
+extern const bool tcg_has_facts[TCG_OP_COUNT];
+/* Facts about the value of such an op, whose operands' facts are known (fold.c). */
 void tcg_facts(const TCGBuilder *b, const TCGOp *op, TCGFacts *f);
 
 /* Emit what stands for an OPT op that the host lacks (lower.c). */

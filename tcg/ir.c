@@ -18,7 +18,9 @@ enum {
 };
 
 const TCGOpDesc tcg_op_desc[TCG_OP_COUNT] = {
-#define OP(name, sig, flags, doc) [TCG_OP_##name] = {#name, sig, flags, doc},
+#define RESULT(sig) (sig[0] == '-' ? 0 : TCG_OPF_RESULT)
+#define OP(name, sig, flags, doc)                                                                  \
+    [TCG_OP_##name] = {#name, sig, (flags) | RESULT(sig), sizeof(sig) - 2, doc},
 #include "tcg/ops.def"
 #undef OP
 };

@@ -9,31 +9,37 @@
 #include <string.h>
 #include "tcg/internal.h"
 
-/* True if c of op is a value, not a number. */
-static inline bool c_is_value(const TCGOp *op)
-{
-    return op->opc != TCG_OP_atomic_rmw && op->opc != TCG_OP_exit_if &&
-           op->opc != TCG_OP_exit_direct;
-}
-
-static inline void add_use(TCGUnit *u, TCGv v)
+static inline void add_use(TCGOp *ops, TCGv v)
 {
     /* Saturates: nobody needs to tell 65535 uses from more. */
-    u->ops[v.i].uses += u->ops[v.i].uses != UINT16_MAX;
+    uint32_t n = ops[v.i].uses + 1u;
+    ops[v.i].uses = n - (n >> 16);
+}
+
+static G_GNUC_NO_INLINE void add_uses_of_call(const TCGUnit *u, const TCGOp *op)
+{
+    const TCGCall *c = &u->calls[op->imm];
+
+    for (unsigned k = 0; k < c->helper->nargs; k++) {
+        add_use(u->ops, c->args[k]);
+    }
 }
 
 /* Index 0 gets the uses of operands that are none. */
-static inline void add_uses(TCGUnit *u, const TCGOp *op)
+static inline void add_uses(const TCGUnit *u, TCGOp *ops, const TCGOp *op)
 {
-    add_use(u, op->a);
-    add_use(u, op->b);
-    if (op->opc == TCG_OP_call) {
-        const TCGCall *c = &u->calls[op->imm];
-        for (unsigned k = 0; k < c->helper->nargs; k++) {
-            add_use(u, c->args[k]);
+    unsigned n = tcg_op_desc[op->opc].nargs;
+
+    if (n > 0) {
+        add_use(ops, op->a);
+        if (n > 1) {
+            add_use(ops, op->b);
+            if (n > 2) {
+                add_use(ops, op->c);
+            }
         }
-    } else if (c_is_value(op)) {
-        add_use(u, op->c);
+    } else if (op->opc == TCG_OP_call) {
+        add_uses_of_call(u, op);
     }
 }
 
@@ -47,7 +53,7 @@ void tcg_live(TCGUnit *u)
         u->ops[i].uses = 0;
     }
     for (uint32_t i = 1; i < u->nops; i++) {
-        add_uses(u, &u->ops[i]);
+        add_uses(u, u->ops, &u->ops[i]);
     }
     u->ops[0].uses = 0;
 }
@@ -79,11 +85,6 @@ static void observe_call(Observers *o, const TCGHelper *h, uint32_t i)
     }
 }
 
-static void drop(TCGOp *op)
-{
-    memset(op, 0, sizeof(*op));
-}
-
 /* Marks or drops the setcell at i; false if it is dropped. */
 static bool sweep_setcell(Observers *o, TCGOp *op, uint32_t i)
 {
@@ -93,7 +94,7 @@ static bool sweep_setcell(Observers *o, TCGOp *op, uint32_t i)
     o->set[cell] = i;
     if (set && set < o->all) {
         if (set < o->fault) {
-            drop(op);
+            op->opc = TCG_OP_nop;
             return false;
         }
         op->aux |= TCG_SET_SINK;
@@ -101,31 +102,45 @@ static bool sweep_setcell(Observers *o, TCGOp *op, uint32_t i)
     return true;
 }
 
-/* Close the gaps that dropped ops leave; scratch maps old indices to new ones. */
-static void compact(TCGUnit *u)
+static void renumber_call(TCGCall *c, const TCGOp *ops)
 {
-    TCGOp *ops = u->ops;
-    uint32_t n = 1;
-    ops[0].scratch = 0;
-    for (uint32_t i = 1; i < u->nops; i++) {
-        TCGOp op = ops[i];
-        if (op.opc == TCG_OP_nop) {
+    for (unsigned k = 0; k < c->helper->nargs; k++) {
+        c->args[k].i = ops[c->args[k].i].scratch;
+    }
+}
+
+/*
+ * Close the gaps that dropped ops leave from index `from` on; scratch maps old indices to new ones.
+ * As built, and below the first gap for good, it is the index itself.
+ */
+static void compact(TCGUnit *u, uint32_t from)
+{
+    TCGOp *ops = u->ops, *to = &ops[from];
+    const TCGOp *end = &ops[u->nops];
+    uint32_t n = from;
+
+    for (TCGOp *op = to; op < end; op++) {
+        unsigned opc = op->opc;
+        if (opc == TCG_OP_nop) {
             continue;
         }
-        op.a.i = ops[op.a.i].scratch;
-        op.b.i = ops[op.b.i].scratch;
-        if (op.opc == TCG_OP_call) {
-            TCGCall *c = &u->calls[op.imm];
-            for (unsigned k = 0; k < c->helper->nargs; k++) {
-                c->args[k].i = ops[c->args[k].i].scratch;
+        /* The slot is behind the walk, but its map is still asked for. */
+        unsigned args = tcg_op_desc[opc].nargs;
+        memcpy(to, op, offsetof(TCGOp, scratch));
+        to->imm = op->imm;
+        op->scratch = n++;
+        if (args > 0) {
+            to->a.i = ops[to->a.i].scratch;
+            if (args > 1) {
+                to->b.i = ops[to->b.i].scratch;
+                if (args > 2) {
+                    to->c.i = ops[to->c.i].scratch;
+                }
             }
-        } else if (c_is_value(&op)) {
-            op.c.i = ops[op.c.i].scratch;
+        } else if (opc == TCG_OP_call) {
+            renumber_call(&u->calls[to->imm], ops);
         }
-        /* Slot n is behind the walk, but its map is still asked for. */
-        op.scratch = n == i ? n : ops[n].scratch;
-        ops[i].scratch = n;
-        ops[n++] = op;
+        to++;
     }
     u->nops = n;
 }
@@ -136,21 +151,33 @@ static void compact(TCGUnit *u)
  */
 static void sweep(TCGUnit *u)
 {
-    Observers o = {.all = UINT32_MAX, .fault = UINT32_MAX};
-    bool gaps = false;
+    Observers o;
+    o.all = o.fault = UINT32_MAX;
+    TCGOp *ops = u->ops;
+    uint32_t gap = 0; /* the first one */
     memset(o.set, 0, u->ncells * sizeof(o.set[0]));
-    /* As built, all uses are 0. */
+    /* As built, all uses are 0, and each op's scratch is its index. */
     for (uint32_t i = 0; u->counted && i < u->nops; i++) {
-        u->ops[i].uses = 0;
+        ops[i].uses = 0;
+        ops[i].scratch = i;
     }
     u->counted = true;
-    for (uint32_t i = u->nops - 1; i >= 1; i--) {
-        TCGOp *op = &u->ops[i];
-        unsigned flags = tcg_op_flags(u, op);
-        if (!(flags & (TCG_OPF_SIDE | TCG_OPF_FPSTATUS)) && op->uses == 0) {
-            drop(op);
-            gaps = true;
+    TCGOp *op = &ops[u->nops - 1];
+    for (uint32_t i = u->nops - 1; i >= 1; i--, op--) {
+        if (op->opc == TCG_OP_insn_start) {
             continue;
+        }
+        unsigned flags = tcg_op_flags(u, op);
+        if (!(flags & (TCG_OPF_SIDE | TCG_OPF_FPSTATUS))) {
+            if (op->uses == 0) {
+                op->opc = TCG_OP_nop;
+                gap = i;
+                continue;
+            }
+            if (op->opc != TCG_OP_getcell && op->opc != TCG_OP_call) {
+                add_uses(u, ops, op);
+                continue;
+            }
         }
         switch (op->opc) {
         case TCG_OP_getcell:
@@ -158,7 +185,7 @@ static void sweep(TCGUnit *u)
             break;
         case TCG_OP_setcell:
             if (!sweep_setcell(&o, op, i)) {
-                gaps = true;
+                gap = i;
                 continue;
             }
             break;
@@ -179,11 +206,11 @@ static void sweep(TCGUnit *u)
             }
             break;
         }
-        add_uses(u, op);
+        add_uses(u, ops, op);
     }
-    u->ops[0].uses = 0;
-    if (gaps) {
-        compact(u);
+    ops[0].uses = 0;
+    if (gap) {
+        compact(u, gap);
     }
 }
 

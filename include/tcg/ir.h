@@ -383,12 +383,14 @@ enum {
     TCG_OPF_COMM = 1 << 4,
     TCG_OPF_FPSTATUS =
         1 << 5, /* accumulates FP exception flags: not dropped, not moved across reads of them */
-    TCG_OPF_OPT = 1 << 6, /* a host may lack it: lower.c knows how to do without */
+    TCG_OPF_OPT = 1 << 6,    /* a host may lack it: lower.c knows how to do without */
+    TCG_OPF_RESULT = 1 << 7, /* has a result; of a call, if its helper has one */
 };
 typedef struct TCGOpDesc {
     const char *name;
     const char *sig; /* result and operand types, see ops.def */
     uint16_t flags;
+    uint8_t nargs; /* operands that are values, of a, b, c in this order */
     const char *doc;
 } TCGOpDesc;
 extern const TCGOpDesc tcg_op_desc[TCG_OP_COUNT];

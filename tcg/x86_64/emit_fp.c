@@ -65,7 +65,7 @@ static void take_operands(X86Gen *s, const TCGOp *op, uint8_t r[3])
 {
     const TCGv v[3] = {op->a, op->b, op->c};
     for (unsigned k = 0; k < 3; k++) {
-        r[k] = k < s->nargs[op->opc] ? x86_use(s, x86_root(s, v[k])) : REG_NONE;
+        r[k] = k < tcg_op_desc[op->opc].nargs ? x86_use(s, x86_root(s, v[k])) : REG_NONE;
     }
 }
 

@@ -274,7 +274,8 @@ void x86_form_groups(X86Gen *s)
     const TCGUnit *u = s->u;
     Group *open[8];
     unsigned nopen = 0, oldest = 0;
-    for (uint32_t i = 1; i < u->nops; i++) {
+    for (uint32_t at = 0; at < s->norder; at++) {
+        uint32_t i = s->order[at];
         const TCGOp *op = &u->ops[i];
         switch (op->opc) {
         case TCG_OP_call:

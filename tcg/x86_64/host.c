@@ -75,9 +75,7 @@ static void *scratch_new(void)
 {
     X86Gen *s = g_new0(X86Gen, 1);
     s->groups = g_new(Group, X86_MAX_GROUPS);
-    for (unsigned k = 0; k < TCG_OP_COUNT; k++) {
-        s->nargs[k] = strlen(tcg_op_desc[k].sig) - 1;
-    }
+    x86_traits(s->traits);
     return s;
 }
 
@@ -97,10 +95,11 @@ static void scratch_free(void *scratch)
     g_free(s->block_fixes.data);
     g_free(s->loops.data);
     g_free(s->val);
-    g_free(s->nxt);
     g_free(s->opv);
     g_free(s->nopv);
     g_free(s->group_of);
+    g_free(s->order);
+    g_free(s->fuses);
     g_free(s->groups);
     g_free(s->callnxt);
     g_free(s->label_at);
@@ -115,10 +114,6 @@ static void emit_op(X86Gen *s, const TCGOp *op)
     case TCG_OP_const:
     case TCG_OP_fconst:
     case TCG_OP_vconst:
-        break;
-    case TCG_OP_insn_start:
-        s->pc = op->imm;
-        s->insn = op->aux;
         break;
     case TCG_OP_getcell:
         x86_getcell(s, op);
@@ -205,10 +200,15 @@ static bool compile(void *scratch, void *thunks, const TCGUnit *u, uint8_t *rw, 
         memset(s->exits, 0, u->nexits * sizeof(TcgExit));
     }
     x86_emit_entry(s);
-    for (uint32_t i = 1; i < u->nops; i++) {
-        const TCGOp *op = &u->ops[i];
-        if (s->val[i].dead || (s->unreachable && op->opc != TCG_OP_label &&
-                               op->opc != TCG_OP_block && op->opc != TCG_OP_insn_start)) {
+    const TCGOp *op = u->ops + 1;
+    for (uint32_t i = 1, end = u->nops; i < end; i++, op++) {
+        if (op->opc == TCG_OP_insn_start) {
+            s->pc = op->imm;
+            s->insn = op->aux;
+            continue;
+        }
+        if (s->val[i].dead ||
+            G_UNLIKELY(s->unreachable && op->opc != TCG_OP_label && op->opc != TCG_OP_block)) {
             continue;
         }
         if (!room_left(s)) {

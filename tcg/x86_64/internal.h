@@ -137,8 +137,11 @@ typedef struct Val {
     uint8_t pace;   /* see loop.c */
     uint8_t site;   /* load, store: number of its site + 1 */
     uint8_t bound;  /* X86_BOUND_*: what it does with the end of its site's page */
+    uint8_t near;   /* see uses */
     uint16_t pair;  /* quotient: the remainder of the same division, if it is near */
+    uint16_t uses; /* x86_prepare(): all uses; near: as a condition or a scaled index near enough */
 } Val;
+G_STATIC_ASSERT(sizeof(Val) <= 32);
 
 enum { X86_BOUND_NONE, X86_BOUND_FILL, X86_BOUND_ASK };
 
@@ -205,6 +208,11 @@ typedef struct X86List {
 } X86List;
 #define x86_list_at(list, T, k) (((T *)(void *)(list)->data)[k])
 
+/* The values that an op reads, and where each is used next after it. */
+typedef struct X86Operands {
+    uint16_t v[4], next[4];
+} X86Operands;
+
 typedef struct X86Gen {
     Asm a;
     const X86Thunks *t;
@@ -215,10 +223,13 @@ typedef struct X86Gen {
     bool failed;
 
     Val *val;
-    uint16_t (*nxt)[4]; /* next use after op i of its operand k */
-    uint16_t (*opv)[4]; /* its operands, and how many */
-    uint8_t *nopv;
+    X86Operands *opv;   /* of each op */
+    uint8_t *nopv;      /* how many */
     uint16_t *group_of; /* group + 1 of each ld and st; 0: none */
+    uint16_t *order;    /* X86_T_ORDER ops, ascending */
+    uint16_t *fuses;    /* X86_T_FUSES ops, ascending */
+    uint32_t norder;
+    uint32_t loop_end; /* the last exit to the unit's start; 0: it is no loop */
     Group *groups;
     uint32_t ngroups;
     uint16_t (*callnxt)[TCG_MAX_ARGS]; /* the same for calls */
@@ -265,8 +276,24 @@ typedef struct X86Gen {
     TcgExit *exits;
     uint32_t exits_cap;
     uint32_t nlinks;
-    uint8_t nargs[TCG_OP_COUNT];
+    uint16_t traits[TCG_OP_COUNT]; /* X86_T_* */
 } X86Gen;
+
+/* What the passes over a unit want to know of an op. */
+enum {
+    X86_T_ARGS = 3,          /* number of operands */
+    X86_T_COND = 1 << 2,     /* operand a is a condition */
+    X86_T_BARRIER = 1 << 3,  /* may fault or leave, or does not always go on */
+    X86_T_RESULT = 1 << 4,   /* has a result (a call: see its helper) */
+    X86_T_KEPT = 1 << 5,     /* is there for more than its result (a call, fcmp: see the op) */
+    X86_T_ALIAS = 1 << 6,    /* may be its operand's register */
+    X86_T_CONST = 1 << 7,    /* a constant */
+    X86_T_CELL = 1 << 8,     /* getcell, setcell */
+    X86_T_FUSES = 1 << 9,    /* setcond, fcmp, shl; exts, extu: what becomes of it its uses tell */
+    X86_T_ORDER = 1 << 10,   /* memory access, or matters to those around it */
+    X86_T_SPECIAL = 1 << 11, /* scan_forward() has something to do */
+    X86_T_VARIES = 1 << 12,  /* call, fcmp */
+};
 
 typedef struct X86Const {
     uint64_t lo, hi;
@@ -338,16 +365,31 @@ static inline bool type_is_int(TCGType t)
 }
 
 /* ---- ra.c ---- */
+void x86_traits(uint16_t traits[TCG_OP_COUNT]);
 bool x86_prepare(X86Gen *s);
 /* A register for value v, which the op defines beside its result. */
 unsigned x86_define(X86Gen *s, uint16_t v);
-void x86_op_begin(X86Gen *s, uint32_t i);
-/* The operand's value: trunc is seen through. */
-/* What stands for v at op s->i. */
+/* Op i is emitted next. */
+static inline void x86_op_begin(X86Gen *s, uint32_t i)
+{
+    s->i = i;
+    s->advanced = s->flags_live = false;
+    s->locked = s->taken = 0;
+    while (G_UNLIKELY(s->nfreed)) {
+        unsigned n = s->freed[--s->nfreed];
+        s->slots[n / 64] &= ~(1ull << (n % 64));
+    }
+}
+/* What stands for v at op i: the operand of a trunc, or what was extended from it. */
+static inline uint16_t x86_root_at(const Val *val, TCGv v, uint32_t i)
+{
+    uint16_t r = val[v.i].root, w = val[r].wide;
+    return G_UNLIKELY(w) && w < i && val[v.i].type == TCG_I32 ? w : r;
+}
+/* ... at op s->i. */
 static inline uint16_t x86_root(const X86Gen *s, TCGv v)
 {
-    uint16_t r = s->val[v.i].root, w = s->val[r].wide;
-    return w && w < s->i && s->val[v.i].type == TCG_I32 ? w : r;
+    return x86_root_at(s->val, v, s->i);
 }
 static inline bool x86_is_const(const X86Gen *s, uint16_t v)
 {
@@ -358,7 +400,17 @@ static inline bool x86_live(const X86Gen *s, uint16_t v)
     return s->val[v].next || s->val[v].sunk;
 }
 /* A register with the value in it, locked until the op ends. */
-unsigned x86_use(X86Gen *s, uint16_t v);
+unsigned x86_use_loaded(X86Gen *s, uint16_t v); /* which has none yet */
+static inline unsigned x86_use(X86Gen *s, uint16_t v)
+{
+    uint32_t regs = s->val[v].regs;
+    if (regs) {
+        unsigned r = __builtin_ctz(regs);
+        s->locked |= 1u << r;
+        return r;
+    }
+    return x86_use_loaded(s, v);
+}
 /* An operand: register, memory if that saves a load, or a 32-bit immediate. */
 enum { X86_MEM = 1, X86_IMM = 2 };
 Opnd x86_opnd(X86Gen *s, uint16_t v, unsigned w, unsigned allow);
@@ -367,7 +419,13 @@ Mem x86_where(X86Gen *s, uint16_t v);
 /* Put the value into register r, which is no allocation: a scratch or an argument. */
 void x86_load(X86Gen *s, uint16_t v, unsigned r);
 /* All operands have been read (or are in locked registers): those without further use die. */
-void x86_advance(X86Gen *s);
+void x86_advance_now(X86Gen *s);
+static inline void x86_advance(X86Gen *s)
+{
+    if (!s->advanced) {
+        x86_advance_now(s);
+    }
+}
 /* Register for the op's result; prefer one of the `prefer` mask. Not among locked ones. */
 unsigned x86_def(X86Gen *s, uint32_t prefer);
 /* The result is in r now. */

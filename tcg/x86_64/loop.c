@@ -22,18 +22,6 @@
 #define PACE_STEADY (TLB_PAGE_BITS + 2)
 #define SMALL_STEP  64
 
-/* What stands before the last exit to the unit's start; 0: it is no loop. */
-static uint32_t loop_end(const TCGUnit *u)
-{
-    for (uint32_t i = u->nops - 1; i > 0; i--) {
-        const TCGOp *op = &u->ops[i];
-        if ((op->opc == TCG_OP_exit_if || op->opc == TCG_OP_exit_direct) && op->imm == u->start) {
-            return i;
-        }
-    }
-    return 0;
-}
-
 static bool is_fixed(const X86Gen *s, const uint16_t *set, uint16_t v)
 {
     const TCGOp *op = &s->u->ops[v];
@@ -277,7 +265,7 @@ static void find_bounds(X86Gen *s)
 void x86_find_sites(X86Gen *s)
 {
     const TCGUnit *u = s->u;
-    uint32_t end = u->nblocks ? u->nops : loop_end(u);
+    uint32_t end = u->nblocks ? u->nops : s->loop_end;
     const unsigned most = TLB_SITES / 2, first = (u->start * 0x9e37u >> 8) % most;
     unsigned n[2] = {0, 0};
 

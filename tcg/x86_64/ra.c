@@ -28,38 +28,73 @@ static uint32_t bit(unsigned r)
     return 1u << r;
 }
 
-static bool has_result(const X86Gen *s, const TCGOp *op)
+void x86_traits(uint16_t traits[TCG_OP_COUNT])
 {
-    if (op->opc == TCG_OP_call) {
-        return s->u->calls[op->imm].helper->ret != TCG_VOID;
+    static const uint16_t more[TCG_OP_COUNT] = {
+        [TCG_OP_select] = X86_T_COND,
+        [TCG_OP_br_if] = X86_T_COND | X86_T_BARRIER | X86_T_ORDER,
+        [TCG_OP_exit_if] = X86_T_COND | X86_T_ORDER,
+        [TCG_OP_exit_direct] = X86_T_ORDER,
+        [TCG_OP_br] = X86_T_BARRIER,
+        [TCG_OP_label] = X86_T_BARRIER | X86_T_ORDER | X86_T_SPECIAL,
+        [TCG_OP_block] = X86_T_BARRIER | X86_T_ORDER | X86_T_SPECIAL,
+        [TCG_OP_call] = X86_T_ORDER | X86_T_SPECIAL | X86_T_VARIES,
+        [TCG_OP_ld] = X86_T_ORDER,
+        [TCG_OP_st] = X86_T_ORDER,
+        [TCG_OP_trunc] = X86_T_ALIAS,
+        [TCG_OP_vlow] = X86_T_ALIAS,
+        [TCG_OP_extu] = X86_T_ALIAS | X86_T_FUSES,
+        [TCG_OP_exts] = X86_T_FUSES,
+        [TCG_OP_setcond] = X86_T_FUSES,
+        [TCG_OP_fcmp] = X86_T_FUSES | X86_T_VARIES,
+        [TCG_OP_shl] = X86_T_FUSES,
+        [TCG_OP_const] = X86_T_CONST,
+        [TCG_OP_fconst] = X86_T_CONST,
+        [TCG_OP_vconst] = X86_T_CONST,
+        [TCG_OP_getcell] = X86_T_CELL,
+        [TCG_OP_setcell] = X86_T_CELL,
+        [TCG_OP_add] = X86_T_SPECIAL,
+        [TCG_OP_divs] = X86_T_SPECIAL,
+        [TCG_OP_divu] = X86_T_SPECIAL,
+        [TCG_OP_rems] = X86_T_SPECIAL,
+        [TCG_OP_remu] = X86_T_SPECIAL,
+    };
+    for (unsigned k = 0; k < TCG_OP_COUNT; k++) {
+        const TCGOpDesc *d = &tcg_op_desc[k];
+        traits[k] = more[k] | d->nargs | (d->flags & TCG_OPF_RESULT ? X86_T_RESULT : 0) |
+                    (d->flags & (TCG_OPF_SIDE | TCG_OPF_FPSTATUS) ? X86_T_KEPT : 0) |
+                    (d->flags & (TCG_OPF_FAULT | TCG_OPF_EXIT) ? X86_T_BARRIER : 0);
     }
-    return tcg_op_desc[op->opc].sig[0] != '-';
 }
 
-static bool uses_cond(unsigned opc)
+/* What an operand at op i reads. */
+static inline uint16_t operand(const Val *val, const TCGOp *ops, TCGv x, uint32_t i)
 {
-    return opc == TCG_OP_select || opc == TCG_OP_br_if || opc == TCG_OP_exit_if;
+    uint16_t r = x86_root_at(val, x, i);
+    return G_UNLIKELY(val[r].fused) ? x86_root_at(val, ops[r].a, i) : r;
 }
 
-/* Values that op i reads, compares melted into it included; calls are separate. */
-static unsigned operands(const X86Gen *s, uint32_t i, uint16_t v[4])
+/* Values that op i, which has operands, reads, compares melted into it included, beside its group;
+ * calls are separate. */
+static inline unsigned operands(const Val *val, const TCGOp *ops, uint32_t i, unsigned traits,
+                                uint16_t v[4])
 {
-    const TCGOp *op = &s->u->ops[i];
-    unsigned n = s->nargs[op->opc];
-    const TCGv x[3] = {op->a, op->b, op->c};
-    unsigned k = 0, j = 0;
-    if (uses_cond(op->opc) && s->val[x86_root(s, op->a)].fused) {
-        const TCGOp *c = &s->u->ops[x86_root(s, op->a)];
-        v[k++] = x86_root(s, c->a);
-        v[k++] = x86_root(s, c->b);
-        j = 1;
+    const TCGOp *op = &ops[i];
+    unsigned n = traits & X86_T_ARGS, k = 1;
+    uint16_t r = x86_root_at(val, op->a, i);
+    if (G_UNLIKELY(val[r].fused)) {
+        const TCGOp *c = &ops[r];
+        r = x86_root_at(val, c->a, i);
+        if (traits & X86_T_COND) {
+            v[k++] = x86_root_at(val, c->b, i);
+        }
     }
-    for (; j < n; j++) {
-        uint16_t r = x86_root(s, x[j]);
-        v[k++] = s->val[r].fused ? x86_root(s, s->u->ops[r].a) : r;
-    }
-    if (s->group_of[i] && s->groups[s->group_of[i] - 1].first != i) {
-        v[k++] = s->u->nops + s->group_of[i] - 1;
+    v[0] = r;
+    if (n > 1) {
+        v[k++] = operand(val, ops, op->b, i);
+        if (n > 2) {
+            v[k++] = operand(val, ops, op->c, i);
+        }
     }
     return k;
 }
@@ -119,19 +154,6 @@ static bool is_alias(const X86Gen *s, const TCGOp *op)
             s->val[op->a.i].type == TCG_I32);
 }
 
-static bool op_is_barrier(const TCGOp *op)
-{
-    switch (op->opc) {
-    case TCG_OP_label:
-    case TCG_OP_block:
-    case TCG_OP_br:
-    case TCG_OP_br_if:
-        return true;
-    default:
-        return tcg_op_desc[op->opc].flags & (TCG_OPF_FAULT | TCG_OPF_EXIT);
-    }
-}
-
 /* The operand of the addition i that is a shift it can do itself, as an address: 0 none. */
 static uint16_t scaled_operand(const X86Gen *s, uint32_t i)
 {
@@ -159,151 +181,230 @@ static bool is_remainder_of(const X86Gen *s, uint32_t i, uint32_t quotient)
            x86_root(s, op->b) == x86_root(s, q->b);
 }
 
-/* Roots, labels, and which compares and shifts can be emitted by their users. `next` counts all
- * uses, `last` those as a condition or a scaled index near enough. */
+/* Uses by a call. */
+static void count_arguments(X86Gen *s, const TCGOp *op)
+{
+    const TCGCall *c = &s->u->calls[op->imm];
+
+    for (unsigned k = 0; k < c->helper->nargs; k++) {
+        s->val[s->val[c->args[k].i].root].uses++;
+    }
+}
+
+/* Can the value r be emitted with its user i, where it is the condition? */
+static bool is_near_condition(const X86Gen *s, uint32_t i, uint16_t r, uint32_t last_call,
+                              uint32_t last_barrier)
+{
+    const TCGOp *def = &s->u->ops[r];
+
+    return i - r <= FUSE_DISTANCE &&
+           ((def->opc == TCG_OP_setcond && r > last_call) ||
+            (def->opc == TCG_OP_fcmp && r > last_barrier && !(def->aux & TCG_FP_FZ)));
+}
+
+/* Roots, labels, and which compares and shifts can be emitted by their users. There is no `wide`
+ * yet. */
 static void scan_forward(X86Gen *s)
 {
-    const TCGUnit *u = s->u;
+    const TCGOp *ops = s->u->ops;
+    const uint32_t nops = s->u->nops;
+    const int64_t start = s->u->start;
+    uint16_t *order = s->order, *fuses = s->fuses;
+    Val *val = s->val;
     uint32_t last_call = 0, last_barrier = 0, quotient = 0, last_label = 0;
-    for (uint32_t i = 1; i < u->nops; i++) {
-        const TCGOp *op = &u->ops[i];
-        Val *v = &s->val[i];
-        v->root = i;
-        v->hint = REG_NONE;
-        v->type = op->type;
-        v->cst = op->opc == TCG_OP_const || op->opc == TCG_OP_fconst || op->opc == TCG_OP_vconst;
-        if (is_alias(s, op)) {
-            v->root = x86_root(s, op->a);
+    uint32_t norder = 0, nfuses = 0;
+    s->loop_end = 0;
+    const TCGOp *op = ops + 1;
+    Val *v = val + 1;
+    for (uint32_t i = 1; i < nops; i++, op++, v++) {
+        unsigned traits = s->traits[op->opc];
+        *v = (Val){.root = i, .hint = REG_NONE, .type = op->type, .cst = traits >> 7 & 1};
+        if ((traits & X86_T_ALIAS) && is_alias(s, op)) {
+            v->root = val[op->a.i].root;
             continue;
         }
-        if (op->opc == TCG_OP_call) {
-            const TCGCall *c = &u->calls[op->imm];
-            for (unsigned k = 0; k < c->helper->nargs; k++) {
-                s->val[x86_root(s, c->args[k])].next++;
+        unsigned n = traits & X86_T_ARGS;
+        if (n > 0) {
+            uint16_t r = val[op->a.i].root;
+            val[r].uses++;
+            if (traits & X86_T_COND) {
+                val[r].near += is_near_condition(s, i, r, last_call, last_barrier);
             }
-        } else {
-            const TCGv x[3] = {op->a, op->b, op->c};
-            for (unsigned k = 0; k < s->nargs[op->opc]; k++) {
-                uint16_t r = x86_root(s, x[k]);
-                unsigned def = u->ops[r].opc;
-                s->val[r].next++;
-                if (k == 0 && uses_cond(op->opc) && i - r <= FUSE_DISTANCE &&
-                    ((def == TCG_OP_setcond && r > last_call) ||
-                     (def == TCG_OP_fcmp && r > last_barrier && !(u->ops[r].aux & TCG_FP_FZ)))) {
-                    s->val[r].last++;
+            if (n > 1) {
+                val[val[op->b.i].root].uses++;
+                if (n > 2) {
+                    val[val[op->c.i].root].uses++;
                 }
             }
         }
-        if (op->opc == TCG_OP_add) {
-            uint16_t r = scaled_operand(s, i);
-            s->val[r].last += r > last_call;
-        }
-        if (op->opc == TCG_OP_label) {
-            s->label_at[op->aux] = i;
-            last_call = last_label = i;
-        } else if (op->opc == TCG_OP_block) {
-            last_call = last_label = i;
-        } else if (op->opc == TCG_OP_call) {
-            last_call = i;
-        } else if (op->opc == TCG_OP_divu || op->opc == TCG_OP_divs) {
-            quotient = i;
-        } else if (quotient > last_barrier && is_remainder_of(s, i, quotient)) {
-            s->val[quotient].pair = i;
-        }
-        if (op_is_barrier(op)) {
-            last_barrier = i;
-        }
-    }
-    for (uint32_t i = 1; i < u->nops; i++) {
-        Val *v = &s->val[i];
-        unsigned opc = u->ops[i].opc;
-        v->fused =
-            v->next && v->next == v->last &&
-            (opc == TCG_OP_setcond || ((opc == TCG_OP_fcmp || opc == TCG_OP_shl) && v->next == 1));
-        if ((opc == TCG_OP_exts || opc == TCG_OP_extu) && v->root == i && v->next) {
-            uint16_t narrow = x86_root(s, u->ops[i].a);
-            if (narrow > last_label && !s->val[narrow].wide) {
-                s->val[narrow].wide = i;
+        if (traits & X86_T_SPECIAL) {
+            uint16_t r;
+            switch (op->opc) {
+            case TCG_OP_add:
+                r = scaled_operand(s, i);
+                val[r].near += r > last_call;
+                break;
+            case TCG_OP_label:
+                s->label_at[op->aux] = i;
+                last_call = last_label = i;
+                break;
+            case TCG_OP_block:
+                last_call = last_label = i;
+                break;
+            case TCG_OP_call:
+                count_arguments(s, op);
+                last_call = i;
+                break;
+            case TCG_OP_divs:
+            case TCG_OP_divu:
+                quotient = i;
+                break;
+            default:
+                if (quotient > last_barrier && is_remainder_of(s, i, quotient)) {
+                    val[quotient].pair = i;
+                }
+                break;
             }
         }
-        v->next = v->last = 0;
+        if (traits & (X86_T_FUSES | X86_T_ORDER | X86_T_BARRIER)) {
+            if (traits & X86_T_FUSES) {
+                fuses[nfuses++] = i;
+            }
+            if (traits & X86_T_ORDER) {
+                order[norder++] = i;
+                if (op->imm == start &&
+                    (op->opc == TCG_OP_exit_if || op->opc == TCG_OP_exit_direct)) {
+                    s->loop_end = i;
+                }
+            }
+            if (traits & X86_T_BARRIER) {
+                last_barrier = i;
+            }
+        }
     }
+    s->norder = norder;
+    for (uint32_t k = 0; k < nfuses; k++) {
+        uint32_t i = fuses[k];
+        unsigned opc = ops[i].opc;
+        v = &val[i];
+        if (opc == TCG_OP_exts || opc == TCG_OP_extu) {
+            uint16_t narrow = val[ops[i].a.i].root;
+            if (v->uses && narrow > last_label && !val[narrow].wide) {
+                val[narrow].wide = i;
+            }
+        } else {
+            v->fused = v->uses && v->uses == v->near && (opc == TCG_OP_setcond || v->uses == 1);
+        }
+    }
+}
+
+/* Backwards: op i uses the value. */
+static inline void used_by(Val *v, uint32_t i)
+{
+    v->next = i;
+    if (!v->last) {
+        v->last = i;
+    }
+}
+
+/* The next uses of a call's arguments. */
+static G_GNUC_NO_INLINE void link_arguments(X86Gen *s, const TCGOp *op, uint32_t i)
+{
+    const TCGCall *c = &s->u->calls[op->imm];
+    Val *val = s->val;
+
+    s->nopv[i] = 0;
+    for (unsigned k = 0; k < c->helper->nargs; k++) {
+        s->callnxt[op->imm][k] = val[x86_root_at(val, c->args[k], i)].next;
+    }
+    for (unsigned k = 0; k < c->helper->nargs; k++) {
+        used_by(&val[x86_root_at(val, c->args[k], i)], i);
+    }
+}
+
+/* Is the op, a call or an fcmp, there for its result only? */
+static bool is_for_result(const TCGUnit *u, const TCGOp *op)
+{
+    return !(tcg_op_flags(u, op) & (TCG_OPF_SIDE | TCG_OPF_FPSTATUS)) &&
+           (op->opc != TCG_OP_call || u->calls[op->imm].helper->ret != TCG_VOID);
 }
 
 static void scan_backward(X86Gen *s)
 {
-    const TCGUnit *u = s->u;
-    uint32_t next_barrier = u->nops;
-    uint32_t *cell_next = g_newa0(uint32_t, u->ncells + 1);
-    for (uint32_t i = u->nops - 1; i >= 1; i--) {
-        const TCGOp *op = &u->ops[i];
-        Val *v = &s->val[i];
-        unsigned flags = tcg_op_flags(u, op);
-        s->i = i;
-        if (v->root != i || op->opc == TCG_OP_nop) {
+    const TCGOp *ops = s->u->ops;
+    const X86PinSet *pins = s->pins;
+    Val *val = s->val;
+    const uint32_t nops = s->u->nops;
+    uint32_t next_barrier = nops;
+    /* Where each cell is read or set next; read only of cells that were noted. */
+    uint16_t cell_next[TCG_MAX_CELLS];
+    const TCGOp *op = &ops[nops - 1];
+    Val *v = &val[nops - 1];
+    for (uint32_t i = nops - 1; i >= 1; i--, op--, v--) {
+        unsigned traits = s->traits[op->opc];
+        if (op->opc == TCG_OP_insn_start) {
+            continue;
+        }
+        if (v->root != i || v->fused || op->opc == TCG_OP_nop) {
             v->dead = true;
             continue;
         }
-        if (v->fused) {
-            v->dead = true;
-            continue;
-        }
-        if (has_result(s, op) && !(flags & (TCG_OPF_SIDE | TCG_OPF_FPSTATUS)) && !v->next) {
+        if (!v->next && (traits & X86_T_RESULT) &&
+            (traits & X86_T_VARIES ? is_for_result(s->u, op) : !(traits & X86_T_KEPT))) {
             v->dead = true;
             if (op->opc == TCG_OP_select) {
                 /* An fcmp still has to raise its flags. */
-                Val *c = &s->val[x86_root(s, op->a)];
-                if (u->ops[x86_root(s, op->a)].opc == TCG_OP_fcmp) {
-                    c->fused = false;
+                uint16_t c = x86_root_at(val, op->a, i);
+                if (ops[c].opc == TCG_OP_fcmp) {
+                    val[c].fused = false;
                 }
             }
             continue;
         }
         if (v->hint != REG_NONE) {
             /* home is the setcell's position until emission starts. */
-            unsigned cell = u->ops[v->home].aux & TCG_CELL_MASK;
+            unsigned cell = ops[v->home].aux & TCG_CELL_MASK;
             if (v->home > next_barrier || cell_next[cell] != v->home) {
                 v->hint = REG_NONE;
             }
+            v->home = 0;
         }
-        v->home = 0;
-        if (op->opc == TCG_OP_setcell || op->opc == TCG_OP_getcell) {
+        if (traits & X86_T_CELL) {
             unsigned cell = op->aux & TCG_CELL_MASK;
             cell_next[cell] = i;
-            unsigned pin = s->pins->of_cell[cell];
+            unsigned pin = pins->of_cell[cell];
             if (op->opc == TCG_OP_setcell && pin != REG_NONE) {
-                uint16_t r = x86_root(s, op->a);
-                if (!x86_is_const(s, r) && u->ops[r].opc != TCG_OP_getcell) {
-                    s->val[r].hint = pin;
-                    s->val[r].home = i;
+                uint16_t r = x86_root_at(val, op->a, i);
+                if (!val[r].cst && ops[r].opc != TCG_OP_getcell) {
+                    val[r].hint = pin;
+                    val[r].home = i;
                 }
             }
         }
-        if (op->opc == TCG_OP_call) {
-            s->nopv[i] = 0;
-            const TCGCall *c = &u->calls[op->imm];
-            for (unsigned k = 0; k < c->helper->nargs; k++) {
-                s->callnxt[op->imm][k] = s->val[x86_root(s, c->args[k])].next;
+        if (traits & X86_T_ARGS) {
+            X86Operands *x = &s->opv[i];
+            unsigned n = operands(val, ops, i, traits, x->v);
+            unsigned group = traits & X86_T_ORDER ? s->group_of[i] : 0;
+            if (group && s->groups[group - 1].first != i) {
+                x->v[n++] = nops + group - 1;
             }
-            for (unsigned k = 0; k < c->helper->nargs; k++) {
-                Val *a = &s->val[x86_root(s, c->args[k])];
-                a->next = i;
-                a->last = a->last ? a->last : i;
-            }
-        } else {
-            uint16_t *x = s->opv[i];
-            unsigned n = operands(s, i, x);
             s->nopv[i] = n;
-            for (unsigned k = 0; k < n; k++) {
-                s->nxt[i][k] = s->val[x[k]].next;
+            /* All are read before any is set: two may be the same. */
+            Val *first = &val[x->v[0]];
+            x->next[0] = first->next;
+            for (unsigned k = 1; k < n; k++) {
+                x->next[k] = val[x->v[k]].next;
             }
-            for (unsigned k = 0; k < n; k++) {
-                Val *a = &s->val[x[k]];
-                a->next = i;
-                a->last = a->last ? a->last : i;
+            used_by(first, i);
+            for (unsigned k = 1; k < n; k++) {
+                used_by(&val[x->v[k]], i);
             }
+        } else if (op->opc == TCG_OP_call) {
+            link_arguments(s, op, i);
+        } else {
+            s->nopv[i] = 0;
         }
-        if (op_is_barrier(op)) {
+        if (traits & X86_T_BARRIER) {
             next_barrier = i;
         }
     }
@@ -322,10 +423,11 @@ bool x86_prepare(X86Gen *s)
     if (u->nops + X86_MAX_GROUPS > s->vals_cap) {
         s->vals_cap = u->nops + u->nops / 2 + X86_MAX_GROUPS;
         s->val = g_renew(Val, s->val, s->vals_cap);
-        s->nxt = g_realloc_n(s->nxt, s->vals_cap, sizeof(*s->nxt));
-        s->opv = g_realloc_n(s->opv, s->vals_cap, sizeof(*s->opv));
+        s->opv = g_renew(X86Operands, s->opv, s->vals_cap);
         s->nopv = g_realloc_n(s->nopv, s->vals_cap, sizeof(*s->nopv));
         s->group_of = g_renew(uint16_t, s->group_of, s->vals_cap);
+        s->order = g_renew(uint16_t, s->order, s->vals_cap);
+        s->fuses = g_renew(uint16_t, s->fuses, s->vals_cap);
     }
     if (u->ncalls > s->calls_cap) {
         s->calls_cap = u->ncalls + 16;
@@ -336,7 +438,7 @@ bool x86_prepare(X86Gen *s)
         s->label_at = g_renew(uint32_t, s->label_at, s->labels_cap);
         s->label_refs = g_renew(uint32_t, s->label_refs, s->labels_cap);
     }
-    memset(s->val, 0, u->nops * sizeof(Val));
+    s->val[0] = (Val){0};
     memset(s->group_of, 0, u->nops * sizeof(*s->group_of));
     s->ngroups = 0;
     memset(s->label_refs, 0, (u->nlabels + 1u) * sizeof(*s->label_refs));
@@ -412,24 +514,15 @@ static unsigned slot_new(X86Gen *s)
     return 0;
 }
 
-void x86_op_begin(X86Gen *s, uint32_t i)
-{
-    s->i = i;
-    s->advanced = s->flags_live = false;
-    s->locked = s->taken = 0;
-    while (s->nfreed) {
-        unsigned n = s->freed[--s->nfreed];
-        s->slots[n / 64] &= ~(1ull << (n % 64));
-    }
-}
-
 /* The value dies: nothing reads it any more. */
 static void kill_value(X86Gen *s, uint16_t v)
 {
     Val *x = &s->val[v];
-    while (x->regs) {
-        reg_clear(s, __builtin_ctz(x->regs));
+    for (uint32_t m = x->regs; m; m &= m - 1) {
+        s->regval[__builtin_ctz(m)] = 0;
     }
+    s->busy &= ~x->regs;
+    x->regs = 0;
     if (x->spill) {
         /* The op may still read the slot: it is free from the next op on. */
         if (s->nfreed < G_N_ELEMENTS(s->freed)) {
@@ -598,29 +691,23 @@ void x86_load(X86Gen *s, uint16_t v, unsigned r)
     }
 }
 
-unsigned x86_use(X86Gen *s, uint16_t v)
+unsigned x86_use_loaded(X86Gen *s, uint16_t v)
 {
-    Val *x = &s->val[v];
-    unsigned r;
-    if (x->regs) {
-        r = __builtin_ctz(x->regs);
-    } else {
-        r = alloc_in(s, class_temps(s, x->type), 0);
-        g_assert(r != REG_NONE);
-        x86_load(s, v, r);
-        reg_set(s, r, v);
-    }
+    unsigned r = alloc_in(s, class_temps(s, s->val[v].type), 0);
+    g_assert(r != REG_NONE);
+    x86_load(s, v, r);
+    reg_set(s, r, v);
     s->locked |= bit(r);
     return r;
 }
 
 uint16_t x86_next_after(const X86Gen *s, uint16_t v)
 {
-    const uint16_t *x = s->opv[s->i];
+    const X86Operands *x = &s->opv[s->i];
     unsigned n = s->nopv[s->i];
     for (unsigned k = 0; k < n; k++) {
-        if (x[k] == v) {
-            return s->nxt[s->i][k];
+        if (x->v[k] == v) {
+            return x->next[k];
         }
     }
     return s->val[v].next;
@@ -643,20 +730,17 @@ Opnd x86_opnd(X86Gen *s, uint16_t v, unsigned w, unsigned allow)
     return (Opnd){.kind = OPND_REG, .reg = x86_use(s, v)};
 }
 
-void x86_advance(X86Gen *s)
+void x86_advance_now(X86Gen *s)
 {
-    if (s->advanced) {
-        return;
-    }
-    s->advanced = true;
-    const uint16_t *x = s->opv[s->i];
+    const X86Operands *x = &s->opv[s->i];
     unsigned n = s->nopv[s->i];
+    s->advanced = true;
     for (unsigned k = 0; k < n; k++) {
-        s->val[x[k]].next = s->nxt[s->i][k];
+        s->val[x->v[k]].next = x->next[k];
     }
     for (unsigned k = 0; k < n; k++) {
-        if (!x86_live(s, x[k])) {
-            kill_value(s, x[k]);
+        if (!x86_live(s, x->v[k])) {
+            kill_value(s, x->v[k]);
         }
     }
 }

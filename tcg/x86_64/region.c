@@ -243,7 +243,7 @@ static uint64_t spill_cost(const X86Gen *s, bool integer)
     for (uint32_t i = 1; i < u->nops; i++) {
         const TCGOp *op = &u->ops[i];
         const TCGv x[3] = {op->a, op->b, op->c};
-        for (unsigned k = 0; k < s->nargs[op->opc] && op->opc != TCG_OP_call; k++) {
+        for (unsigned k = 0; k < tcg_op_desc[op->opc].nargs; k++) {
             last[x86_root(s, x[k])] = i;
         }
     }
