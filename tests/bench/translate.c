@@ -18,6 +18,7 @@
 #include "accel/tcg/internal.h"
 #include "target/arm.h"
 #include "target/riscv.h"
+#include "tcg/x86_64/internal.h"
 
 #define RAM_BASE UINT64_C(0x80000000)
 
@@ -29,14 +30,12 @@ static uint64_t sum_of(uint64_t sum, const uint8_t *p, size_t n)
     return sum;
 }
 
-/* Code and side table. Addresses in the program lie at the end of the code; how many there are is
- * the first byte of the relocations. */
+/* Instructions and side table; constants may be addresses in the program. */
 static uint64_t sum_of_unit(uint64_t sum, const TcgCode *c)
 {
     const uint8_t *rw = (const uint8_t *)c->exits - c->code_size;
 
-    sum = sum_of(sum, rw, c->code_size - c->relocs[0] * sizeof(uint64_t));
-    return sum_of(sum, c->side, c->side_size + c->relocs_size);
+    return sum_of(sum_of(sum, rw, x86_text_size(c)), c->side, c->side_size);
 }
 
 static const TargetDesc *target_of(const char *arch, void **model, GError **err)
