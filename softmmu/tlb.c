@@ -51,6 +51,7 @@ static void sites_empty(TlbSites *sites)
     for (unsigned i = 0; i < TLB_SITES; i++) {
         __atomic_store_n(&sites->site[i].tag, TLB_INVALID, __ATOMIC_RELAXED);
         __atomic_store_n(&sites->site[i].bound, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&sites->site[i].floor, UINT64_MAX, __ATOMIC_RELAXED);
     }
 }
 

@@ -8,14 +8,16 @@
  *
  * An access at register + d whose address does not become less from turn to turn of a loop asks in
  * later turns only whether register < bound, the end of the page less d + s - 1, which is the key.
- * To be of use to no other access, its site's tag has the key in the bits below the page. The bound
- * is 0 unless the last access by this tag was a hit: what misses stores 0 first.
+ * One whose address does not become more asks whether register > floor, the page less d + 1; the
+ * key is d. To be of use to no other access, its site's tag has the key in the bits below the page.
+ * The bound is 0 and the floor UINT64_MAX unless the last access by this tag was a hit: what misses
+ * empties them first.
  *
  * Invariants: each table has its sites in front of it. A site holds what a tag_r (of a load) or
  * tag_w and the addend of its table held since anything was last unmapped from the context: then
- * all sites are emptied, bound and tag. One of a store also holds no page that tlb_protect_code()
- * has taken: this marks the table's entry, then empties all sites; who fills one looks at the entry
- * again behind a fence, and empties it if the entry has changed.
+ * all sites are emptied, bound, floor and tag. One of a store also holds no page that
+ * tlb_protect_code() has taken: this marks the table's entry, then empties all sites; who fills one
+ * looks at the entry again behind a fence, and empties it if the entry has changed.
  *
  * Owner: the vCPU's thread; other threads empty sites. Test:
  * tests/unit/test-x86-64-jit.c, and check_remap() of tests/boot/checks.c.
@@ -28,13 +30,13 @@
 typedef struct TlbSite {
     uint64_t tag; /* the page, or TLB_INVALID */
     uint64_t addend;
-    uint64_t bound;
+    uint64_t bound, floor;
 } TlbSite;
 #define TLB_SITES 64
 
 /* Key bits of a tag; keys are in [-TLB_SITE_KEYS / 2, TLB_SITE_KEYS / 2). */
-#define TLB_SITE_KEYS     64
-#define TLB_SITE_KEY(key) (1 << 10 | ((key) & (TLB_SITE_KEYS - 1)) << 4)
+#define TLB_SITE_KEYS           64
+#define TLB_SITE_KEY(key, down) (1 << 10 | (down) << 3 | ((key) & (TLB_SITE_KEYS - 1)) << 4)
 
 /* In front of a TlbTable. */
 typedef struct TlbSites {

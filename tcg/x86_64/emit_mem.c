@@ -163,10 +163,10 @@ static Stub *emit_check(X86Gen *s, const Access *x)
     return st;
 }
 
-/* See softmmu/tlb-site.h. */
-static int32_t site_key(const Access *x)
+/* Of an access with a bound: see softmmu/tlb-site.h. */
+static int32_t site_key(const Access *x, bool down)
 {
-    return x->disp + (int32_t)x->size - 1;
+    return down ? x->disp : x->disp + (int32_t)x->size - 1;
 }
 
 /* The same by a site. Misaligned addresses go out of line. */
@@ -174,20 +174,22 @@ static Stub *emit_site_check(X86Gen *s, const Access *x, unsigned site)
 {
     Asm *as = &s->a;
     unsigned bound = s->val[s->i].bound, miss = CC_NE;
-    if (bound == X86_BOUND_ASK) {
-        asm_rm(as, (ALU_CMP * 8 + 3) | OP_W, x->base, mem_bd(R11, TLB_SITE_OFFSET(site, bound)));
-        miss = CC_AE;
-    } else if (x->disp) {
-        asm_rm(as, I_LEA | OP_W, RDX, mem_bd(x->base, x->disp));
-    } else {
-        asm_mov_rr(as, OP_W, RDX, x->base);
-    }
+    bool down = bound & X86_BOUND_DOWN;
     Mem m = mem_bd(R11, TLB_SITE_OFFSET(site, tag));
-    if (bound != X86_BOUND_ASK) {
+    if (bound & X86_BOUND_ASK) {
+        m.disp = down ? TLB_SITE_OFFSET(site, floor) : TLB_SITE_OFFSET(site, bound);
+        asm_rm(as, (ALU_CMP * 8 + 3) | OP_W, x->base, m);
+        miss = down ? CC_BE : CC_AE;
+    } else {
+        if (x->disp) {
+            asm_rm(as, I_LEA | OP_W, RDX, mem_bd(x->base, x->disp));
+        } else {
+            asm_mov_rr(as, OP_W, RDX, x->base);
+        }
         asm_alu_ri(as, OP_W, ALU_AND, RDX,
                    (int32_t)(TLB_PAGE_MASK | (x->size - 1) | (x->align - 1)));
-        if (bound == X86_BOUND_FILL) {
-            asm_alu_ri(as, OP_W, ALU_OR, RDX, TLB_SITE_KEY(site_key(x)));
+        if (bound) {
+            asm_alu_ri(as, OP_W, ALU_OR, RDX, TLB_SITE_KEY(site_key(x, down), down));
         }
         asm_rm(as, (ALU_CMP * 8 + 3) | OP_W, RDX, m);
     }
@@ -223,25 +225,26 @@ void x86_stub_site(X86Gen *s, Stub *st)
                 .tag =
                     op->opc == TCG_OP_st ? offsetof(TlbEntry, tag_w) : offsetof(TlbEntry, tag_r)};
     Mem addend, m, tag = mem_bd(R11, TLB_SITE_OFFSET(site, tag)), to = tag;
-    Mem bound = mem_bd(R11, TLB_SITE_OFFSET(site, bound));
-    bool bounded = s->val[st->op].bound;
+    unsigned bound = s->val[st->op].bound;
+    bool down = bound & X86_BOUND_DOWN;
+    Mem limit = mem_bd(R11, down ? TLB_SITE_OFFSET(site, floor) : TLB_SITE_OFFSET(site, bound));
+    int32_t none = down ? -1 : 0, key = site_key(&x, down);
     Stub slow = *st;
-    if (bounded) {
-        store_word(as, bound, 0);
+    if (bound) {
+        store_word(as, limit, none);
     }
     slow.kind = STUB_SLOW;
     slow.jump = emit_lookup(s, &x, &addend);
     to.disp = TLB_SITES_USED_OFFSET;
     asm_rm(as, I_MOV_MR, RSP, to); /* anything but 0 */
     asm_rm(as, I_MOV_MR | OP_W, RDX, tag);
-    if (bounded) {
-        int32_t key = site_key(&x);
-        asm_alu_mi(as, OP_W, ALU_OR, tag, TLB_SITE_KEY(key));
-        /* Behind the last page nothing is above its addresses. */
-        asm_alu_ri(as, OP_W, ALU_CMP, RDX, (int32_t)TLB_PAGE_MASK);
+    if (bound) {
+        asm_alu_mi(as, OP_W, ALU_OR, tag, TLB_SITE_KEY(key, down));
+        /* Behind the last page, or before the first, addresses go on at the other end. */
+        asm_alu_ri(as, OP_W, ALU_CMP, RDX, down ? 0 : (int32_t)TLB_PAGE_MASK);
         uint32_t over = asm_jcc8(as, CC_E);
-        asm_rm(as, I_MOV_MR | OP_W, RDX, bound);
-        asm_alu_mi(as, OP_W, ALU_ADD, bound, (int32_t)TLB_PAGE_SIZE - key);
+        asm_rm(as, I_MOV_MR | OP_W, RDX, limit);
+        asm_alu_mi(as, OP_W, ALU_ADD, limit, down ? -key - 1 : (int32_t)TLB_PAGE_SIZE - key);
         asm_link8(as, over);
     }
     if (op->opc == TCG_OP_st) {
@@ -252,8 +255,8 @@ void x86_stub_site(X86Gen *s, Stub *st)
         asm_rm(as, (ALU_CMP * 8 + 3) | OP_W, RDX, m);
         uint32_t same = asm_jcc8(as, CC_E);
         store_word(as, tag, TLB_INVALID);
-        if (bounded) {
-            store_word(as, bound, 0);
+        if (bound) {
+            store_word(as, limit, none);
         }
         asm_link8(as, same);
     }

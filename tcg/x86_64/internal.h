@@ -136,14 +136,19 @@ typedef struct Val {
     bool zx;        /* i32: upper half of the registers is zero */
     uint8_t pace;   /* see loop.c */
     uint8_t site;   /* load, store: number of its site + 1 */
-    uint8_t bound;  /* X86_BOUND_*: what it does with the end of its site's page */
+    uint8_t bound;  /* X86_BOUND_*: how its address moves in a loop */
     uint8_t near;   /* see uses */
     uint16_t pair;  /* quotient: the remainder of the same division, if it is near */
     uint16_t uses; /* x86_prepare(): all uses; near: as a condition or a scaled index near enough */
 } Val;
 G_STATIC_ASSERT(sizeof(Val) <= 32);
 
-enum { X86_BOUND_NONE, X86_BOUND_FILL, X86_BOUND_ASK };
+enum {
+    X86_BOUND_UP = 1,   /* its address never becomes less: the end, TlbSite.bound */
+    X86_BOUND_DOWN = 2, /* more: the begin, TlbSite.floor */
+    X86_BOUND_FILL = 4, /* asks for the page, and remembers the bound */
+    X86_BOUND_ASK = 8,  /* asks for the bound only */
+};
 
 /* Accesses at constant distances from one base value: see emit_mem.c. */
 typedef struct Group {

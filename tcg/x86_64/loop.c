@@ -196,20 +196,25 @@ static bool find_copy(const X86Gen *s, unsigned block, Copy *c)
     return c->always;
 }
 
-/* Does the cell never become less? */
-static bool only_grows(const X86Gen *s, const Copy *c, unsigned cell)
+/* Which ways the cell may move from turn to turn (X86_BOUND_UP: it never becomes less), by how much
+ * at most. */
+static unsigned moves(const X86Gen *s, const Copy *c, unsigned cell, int64_t most)
 {
+    unsigned ways = X86_BOUND_UP | X86_BOUND_DOWN;
+
     for (uint32_t i = c->begin; i < c->end; i++) {
         const TCGOp *op = &s->u->ops[i];
         unsigned from;
         int64_t k;
-        if (op->opc == TCG_OP_setcell && (op->aux & TCG_CELL_MASK) == cell &&
-            (!is_cell_plus(s, x86_root(s, op->a), &from, &k) || from != cell || k < 0 ||
-             k >= (int64_t)TLB_PAGE_SIZE)) {
-            return false;
+        if (op->opc == TCG_OP_setcell && (op->aux & TCG_CELL_MASK) == cell) {
+            if (!is_cell_plus(s, x86_root(s, op->a), &from, &k) || from != cell || k > most ||
+                k < -most) {
+                return 0;
+            }
+            ways &= k > 0 ? X86_BOUND_UP : k < 0 ? X86_BOUND_DOWN : ways;
         }
     }
-    return true;
+    return ways;
 }
 
 static bool is_access(const TCGOp *op)
@@ -217,29 +222,37 @@ static bool is_access(const TCGOp *op)
     return op->opc == TCG_OP_ld || op->opc == TCG_OP_st;
 }
 
-/* The access at j of the steady copy is that at i of the first one in the next turn. */
-static void bind_access(X86Gen *s, const Copy c[2], uint32_t i, uint32_t j)
+/* The access at j of the steady copy is that at i of the first one in the next turn: which way its
+ * address moves, if that is known; 0. */
+static unsigned bound_of(const X86Gen *s, const Copy c[2], uint32_t i, uint32_t j)
 {
     const TCGOp *a = &s->u->ops[i], *b = &s->u->ops[j];
-    int64_t k[2], key = a->imm + (1 << tcg_mo_size(a->aux)) - 1;
+    int64_t k[2], size = 1 << tcg_mo_size(a->aux);
+    /* A miss costs more than without a bound: where each tenth turn is on another page, more than
+     * is gained. And no step, with the key, may lead past a whole page. */
+    const int64_t most = SMALL_STEP;
     unsigned cell[2];
 
-    if (s->val[i].site && s->val[j].site && a->imm == b->imm && !tcg_mo_align(a->aux) &&
-        key >= -TLB_SITE_KEYS / 2 && key < TLB_SITE_KEYS / 2 &&
-        is_cell_plus(s, x86_root(s, a->a), &cell[0], &k[0]) &&
-        is_cell_plus(s, x86_root(s, b->a), &cell[1], &k[1]) && cell[0] == cell[1] && k[0] == k[1] &&
-        only_grows(s, &c[0], cell[0]) && only_grows(s, &c[1], cell[0])) {
-        s->val[i].bound = X86_BOUND_FILL;
-        s->val[j].bound = X86_BOUND_ASK;
-        s->val[j].site = s->val[i].site;
+    if (a->imm != b->imm || tcg_mo_align(a->aux) || tcg_mo_mmu(a->aux) || size > 8 ||
+        a->imm < -TLB_SITE_KEYS / 2 || a->imm + size > TLB_SITE_KEYS / 2 ||
+        !is_cell_plus(s, x86_root(s, a->a), &cell[0], &k[0]) ||
+        !is_cell_plus(s, x86_root(s, b->a), &cell[1], &k[1]) || cell[0] != cell[1] ||
+        k[0] != k[1]) {
+        return 0;
     }
+    unsigned ways = moves(s, &c[0], cell[0], most) & moves(s, &c[1], cell[0], most);
+    return ways & X86_BOUND_UP ? X86_BOUND_UP : ways;
 }
 
-static void find_bounds(X86Gen *s)
+typedef bool (*PairFn)(X86Gen *s, const Copy c[2], uint32_t i, uint32_t j);
+
+/* Call fn for each two accesses of the two copies of a loop that are one. True: one did. */
+static bool for_pairs(X86Gen *s, PairFn fn)
 {
     const TCGUnit *u = s->u;
+    bool any = false;
 
-    for (unsigned n = 1; n < s->blocks.len && !u->pc32; n++) {
+    for (unsigned n = 1; n < s->blocks.len; n++) {
         Copy c[2];
         if (!x86_list_at(&s->blocks, X86Block, n).steady || !find_copy(s, n - 1, &c[0]) ||
             !find_copy(s, n, &c[1])) {
@@ -257,17 +270,90 @@ static void find_bounds(X86Gen *s)
                 u->ops[i].aux != u->ops[j].aux) {
                 break;
             }
-            bind_access(s, c, i, j);
+            any |= fn(s, c, i, j);
         }
     }
+    return any;
+}
+
+static bool give_bound(X86Gen *s, const Copy c[2], uint32_t i, uint32_t j)
+{
+    unsigned bound = bound_of(s, c, i, j);
+
+    s->val[i].bound = bound ? bound | X86_BOUND_FILL : 0;
+    s->val[j].bound = bound ? bound | X86_BOUND_ASK : 0;
+    return bound;
+}
+
+static bool take_half(X86Gen *s, const Copy c[2], uint32_t i, uint32_t j)
+{
+    bool half = !s->val[i].bound != !s->val[j].bound;
+
+    if (half) {
+        s->val[i].bound = s->val[j].bound = 0;
+    }
+    return half;
+}
+
+static bool share_site(X86Gen *s, const Copy c[2], uint32_t i, uint32_t j)
+{
+    if (s->val[j].bound) {
+        s->val[j].site = s->val[i].site;
+    }
+    return false;
+}
+
+/* A group whose accesses all have bounds is none; in others none has. */
+static void part_groups(X86Gen *s)
+{
+    const TCGUnit *u = s->u;
+    bool *whole = g_newa(bool, X86_MAX_GROUPS + 1);
+
+    do {
+        memset(whole, true, X86_MAX_GROUPS + 1);
+        for (uint32_t i = 1; i < u->nops; i++) {
+            whole[s->group_of[i]] &= s->val[i].bound != 0;
+        }
+        for (uint32_t i = 1; i < u->nops; i++) {
+            if (s->group_of[i] && !whole[s->group_of[i]]) {
+                s->val[i].bound = 0;
+            }
+        }
+    } while (for_pairs(s, take_half));
+    for (uint32_t i = 1; i < u->nops; i++) {
+        if (s->val[i].bound) {
+            s->group_of[i] = 0;
+        }
+    }
+}
+
+/* False: two may have the same. */
+static bool number_sites(X86Gen *s, uint32_t end)
+{
+    const TCGUnit *u = s->u;
+    const unsigned most = TLB_SITES / 2, first = (u->start * 0x9e37u >> 8) % most;
+    unsigned n[2] = {0, 0};
+
+    for (uint32_t i = 1; i < end; i++) {
+        const TCGOp *op = &u->ops[i];
+        Val *v = &s->val[i];
+        unsigned pace = s->val[x86_root(s, op->a)].pace;
+        /* Another page costs a store's site a fence. */
+        if (is_access(op) && !(v->bound & X86_BOUND_ASK) &&
+            (v->bound || (op->opc == TCG_OP_ld ? pace : pace == PACE_STEADY)) &&
+            tcg_mo_mmu(op->aux) == 0 && tcg_mo_size(op->aux) <= TCG_MO_64 && !s->group_of[i]) {
+            /* Sites of stores are not those of loads: other pages may be read than written. */
+            bool store = op->opc == TCG_OP_st;
+            v->site = store * most + (first + n[store]++) % most + 1;
+        }
+    }
+    return n[0] <= most && n[1] <= most;
 }
 
 void x86_find_sites(X86Gen *s)
 {
     const TCGUnit *u = s->u;
     uint32_t end = u->nblocks ? u->nops : s->loop_end;
-    const unsigned most = TLB_SITES / 2, first = (u->start * 0x9e37u >> 8) % most;
-    unsigned n[2] = {0, 0};
 
     if (!end) {
         return;
@@ -279,18 +365,15 @@ void x86_find_sites(X86Gen *s)
         const X86Loop *l = &x86_list_at(&s->loops, X86Loop, k);
         look_at_loop(s, l->lo, l->hi, end);
     }
-    for (uint32_t i = 1; i < end; i++) {
-        const TCGOp *op = &u->ops[i];
-        unsigned pace = s->val[x86_root(s, op->a)].pace;
-        /* Another page costs a store's site a fence. */
-        if (((op->opc == TCG_OP_ld && pace) || (op->opc == TCG_OP_st && pace == PACE_STEADY)) &&
-            tcg_mo_mmu(op->aux) == 0 && tcg_mo_size(op->aux) <= TCG_MO_64 && !s->group_of[i]) {
-            /* Sites of stores are not those of loads: other pages may be read than written. */
-            bool store = op->opc == TCG_OP_st;
-            s->val[i].site = store * most + (first + n[store]++) % most + 1;
-        }
+    if (!u->pc32 && for_pairs(s, give_bound)) {
+        part_groups(s);
     }
-    if (n[0] <= most && n[1] <= most) {
-        find_bounds(s);
+    if (number_sites(s, end)) {
+        for_pairs(s, share_site);
+    } else {
+        for (uint32_t i = 1; i < end; i++) {
+            s->val[i].bound = 0;
+        }
+        number_sites(s, end);
     }
 }

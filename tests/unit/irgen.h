@@ -63,6 +63,7 @@ static inline void irgen_empty_sites(IrGenTlb *t)
     for (unsigned i = 0; i < TLB_SITES; i++) {
         t->sites.site[i].tag = TLB_INVALID;
         t->sites.site[i].bound = 0;
+        t->sites.site[i].floor = UINT64_MAX;
     }
     t->sites.used = 0;
 }

@@ -1106,8 +1106,10 @@ static void test_sites_of_kinds(void)
     fixture_free(f);
 }
 
-/* A turn of a loop that adds up elements at x[1] + disp and copies them to x[6], up to x[3]. */
-static void bounds_turn(Fixture *f, unsigned memop, int disp, int step)
+/* A turn of a loop that adds up elements at x[1] + disp and copies them to x[6], up or down to
+ * x[3].
+ */
+static void bounds_turn(Fixture *f, unsigned memop, int disp, int step, bool copy_in_place)
 {
     tcg_gen_insn_start(f->b, 0x100);
     TCGv p = tcg_gen_getcell(f->b, 1), q = tcg_gen_getcell(f->b, 6);
@@ -1118,23 +1120,24 @@ static void bounds_turn(Fixture *f, unsigned memop, int disp, int step)
     q = tcg_gen_addi(f->b, q, step);
     tcg_gen_setcell(f->b, 6, q);
     tcg_gen_insn_start(f->b, 0x104);
-    tcg_gen_st(f->b, memop, q, -step, v);
+    tcg_gen_st(f->b, memop, copy_in_place ? p : q, -step, v);
     tcg_gen_insn_start(f->b, 0x108);
-    TCGv more = tcg_gen_setcond(f->b, TCG_I32, TCG_COND_LTU, p, tcg_gen_getcell(f->b, 3));
+    TCGv more = tcg_gen_setcond(f->b, TCG_I32, step < 0 ? TCG_COND_GTU : TCG_COND_LTU, p,
+                                tcg_gen_getcell(f->b, 3));
     tcg_gen_exit_if(f->b, more, 0x100, true);
     tcg_gen_exit_direct(f->b, 0x200);
 }
 
-static void bounds_compile(Fixture *f, unsigned memop, int disp, int step)
+static void bounds_compile(Fixture *f, unsigned memop, int disp, int step, bool copy_in_place)
 {
     tcg_unit_reset(f->u);
     f->u->start = 0x100;
     tcg_begin(f->b, f->u);
     tcg_gen_block(f->b, 0x100);
     tcg_gen_loop(f->b, 0x100);
-    bounds_turn(f, memop, disp, step);
+    bounds_turn(f, memop, disp, step, copy_in_place);
     g_assert_true(tcg_gen_steady_block(f->b));
-    bounds_turn(f, memop, disp, step);
+    bounds_turn(f, memop, disp, step, copy_in_place);
     g_assert_true(tcg_loop_is_steady(f->b));
     tcg_gen_loop(f->b, -1);
     tcg_optimize(f->u, TCG_OPT_ALL);
@@ -1149,13 +1152,15 @@ static void test_bounds(void)
     static const int disps[] = {0, 1, -3, 8, -16, 24, 40};
     Fixture *f = fixture_new(0);
     IrGenRng r = {.s = env_number("RHEA_JIT_SEED", 0)};
-    unsigned bounded = 0;
+    unsigned bounded = 0, floored = 0;
 
     for (unsigned k = 0; k < 400; k++) {
         uint64_t bits = irgen_random(&r);
         unsigned memop = bits & 3, size = 1 << memop;
         int step = bits >> 2 & 1 ? size : size + (bits >> 3 & 15);
-        bounds_compile(f, memop, disps[(bits >> 7 & 63) % G_N_ELEMENTS(disps)], step);
+        bool down = bits >> 13 & 1, in_place = bits >> 14 & 1;
+        step = down ? -step : step;
+        bounds_compile(f, memop, disps[(bits >> 7 & 63) % G_N_ELEMENTS(disps)], step, in_place);
         irgen_state_init(f->want, k);
         irgen_state_init(f->got, k);
         for (unsigned run = 0; run < 6; run++) {
@@ -1173,7 +1178,11 @@ static void test_bounds(void)
             f->got->x[1] = IRGEN_BASE + 64 + (b >> 40) % (IRGEN_MEM / 2);
             f->got->x[6] = IRGEN_BASE + 64 + (b >> 50) % (IRGEN_MEM / 2);
             f->got->x[1] &= -(uint64_t)(b >> 12 & 1 ? size : 1);
-            n = MIN(n, (IRGEN_BASE + IRGEN_MEM - 128 - MAX(f->got->x[1], f->got->x[6])) / step);
+            f->got->x[1] += down ? IRGEN_MEM / 4 : 0;
+            f->got->x[6] += down ? IRGEN_MEM / 4 : 0;
+            uint64_t room = down ? MIN(f->got->x[1], f->got->x[6]) - IRGEN_BASE - 64
+                                 : IRGEN_BASE + IRGEN_MEM - 128 - MAX(f->got->x[1], f->got->x[6]);
+            n = MIN(n, room / ABS(step));
             f->got->x[3] = f->got->x[1] + n * step;
             f->want->x[1] = f->got->x[1];
             f->want->x[6] = f->got->x[6];
@@ -1190,10 +1199,12 @@ static void test_bounds(void)
             }
             for (unsigned i = 0; i < TLB_SITES; i++) {
                 bounded += f->got->tlb.sites.site[i].bound != 0;
+                floored += f->got->tlb.sites.site[i].floor != UINT64_MAX;
             }
         }
     }
     g_assert_cmpuint(bounded, >, 100);
+    g_assert_cmpuint(floored, >, 100);
     fixture_free(f);
 }
 
