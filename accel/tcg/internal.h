@@ -320,8 +320,10 @@ void cache_empty_chunk(Accel *a);
  */
 bool cache_trim(Accel *a, unsigned keep);
 /* The calling vCPU is about to sleep: while the whole program does next to nothing, the cache is
- * cut back to half of what it begins with, some of it each time. */
+ * cut back to half of what it begins with, some of it each time. At: it is the host's time `now`,
+ * and the program has run for `cpu`, in ns. */
 void cache_idle(Accel *a);
+void cache_idle_at(Accel *a, int64_t now, int64_t cpu);
 /* Before a vCPU's epoch goes on: chunks were retired, its jump cache forgets them. */
 void cache_forget_retired(CPU *cpu);
 

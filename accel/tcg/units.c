@@ -605,18 +605,16 @@ static int64_t host_ns(clockid_t clock)
 }
 
 /* Whoever moves idle_next on owns the other fields until that time. */
-void cache_idle(Accel *a)
+void cache_idle_at(Accel *a, int64_t now, int64_t cpu)
 {
     CodeCache *c = &a->cache;
-    int64_t now = host_ns(CLOCK_MONOTONIC), next = __atomic_load_n(&c->idle_next, __ATOMIC_ACQUIRE);
+    int64_t next = __atomic_load_n(&c->idle_next, __ATOMIC_ACQUIRE);
 
-    if (now < next || a->saved.dir >= 0 || /* what is saved at exit must be there then */
-        !__atomic_compare_exchange_n(&c->idle_next, &next, now + IDLE_NS, false, __ATOMIC_ACQ_REL,
-                                     __ATOMIC_RELAXED)) {
+    if (now < next || !__atomic_compare_exchange_n(&c->idle_next, &next, now + IDLE_NS, false,
+                                                   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
         return;
     }
     if (!c->idle) {
-        int64_t cpu = host_ns(CLOCK_PROCESS_CPUTIME_ID);
         c->idle = c->idle_since && (cpu - c->idle_cpu) * IDLE_SHARE < now - c->idle_since;
         c->idle_since = now;
         c->idle_cpu = cpu;
@@ -626,6 +624,16 @@ void cache_idle(Accel *a)
     }
     if (c->idle) {
         __atomic_store_n(&c->idle_next, now, __ATOMIC_RELEASE);
+    }
+}
+
+void cache_idle(Accel *a)
+{
+    int64_t now = host_ns(CLOCK_MONOTONIC);
+
+    /* What is saved at exit must be there then. */
+    if (now >= __atomic_load_n(&a->cache.idle_next, __ATOMIC_ACQUIRE) && a->saved.dir < 0) {
+        cache_idle_at(a, now, host_ns(CLOCK_PROCESS_CPUTIME_ID));
     }
 }
 

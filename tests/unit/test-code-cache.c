@@ -277,20 +277,19 @@ static void run(Accel *a, const Case *k, uint64_t sum)
     }
 }
 
-static void test_case(gconstpointer data)
+/* A started machine whose RAM is full of units; *sum: what one round of them adds up to. */
+static Accel *machine_new(const Case *k, Board *board, uint64_t *sum)
 {
-    const Case *k = data;
-    Board board;
     AccelOptions o;
     GError *err = NULL;
-    uint64_t sum = 0;
 
-    RamBlock *b = board_new(&board);
+    RamBlock *b = board_new(board);
+    *sum = 0;
     for (uint32_t a = 0; a < RAM_SIZE; a += STEP) {
         uint32_t n = (a * 2654435761u) >> 8;
         uint32_t word = n << 2 | (a + STEP == RAM_SIZE ? END : n & 1 ? DIRECT : INDIRECT);
         memcpy(b->host + a, &word, sizeof(word));
-        sum += n;
+        *sum += n;
     }
     toy_more = k->trim ? 150 : 0;
     accel_options_default(&o);
@@ -299,29 +298,80 @@ static void test_case(gconstpointer data)
     o.single_thread = k->single;
     o.cache_size = k->cache;
     o.cache_most = k->most;
-    Accel *a = accel_new(&o, board.ms, NULL, &err);
+    Accel *a = accel_new(&o, board->ms, NULL, &err);
     g_assert_no_error(err);
     for (unsigned i = 0; i < k->n_cpus; i++) {
-        toy_cpu_new(a, &board);
+        toy_cpu_new(a, board);
     }
     accel_start(a);
+    return a;
+}
+
+static unsigned full_chunks(const Accel *a)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 1; i < a->cache.n_chunks; i++) {
+        n += a->cache.chunks[i].state == CHUNK_FULL;
+    }
+    return n;
+}
+
+/* The cache is cut back after three seconds of which less than a tenth was spent, not before. */
+static void test_idle(void)
+{
+    static const Case k = {"idle", 1, 24, ACCEL_JIT, false, false, 16 << 20, 64 << 20, true};
+    const int64_t ms = 1000000, from = 1000 * ms;
+    Board board;
+    uint64_t sum;
+
+    Accel *a = machine_new(&k, &board, &sum);
+    run(a, &k, sum);
+    unsigned before = full_chunks(a);
+    g_assert_cmpuint(before, >, k.cache / CHUNK_SIZE);
+    a->cache.idle_next = 0; /* the vCPU's own looks do not count */
+    a->cache.idle_since = 0;
+    cache_idle_at(a, from, 500 * ms);
+    cache_idle_at(a, from + 2999 * ms, 500 * ms); /* too early */
+    g_assert_cmpuint(full_chunks(a), ==, before);
+    cache_idle_at(a, from + 3000 * ms, 800 * ms); /* a tenth */
+    g_assert_cmpuint(full_chunks(a), ==, before);
+    cache_idle_at(a, from + 6000 * ms, 1099 * ms);
+    g_assert_cmpuint(full_chunks(a), <, before);
+    for (unsigned i = 0; a->cache.idle; i++) {
+        g_assert_cmpuint(i, <, 100);
+        cache_idle_at(a, from + 6001 * ms + i, 1099 * ms);
+    }
+    g_assert_cmpuint(full_chunks(a), <=, k.cache / CHUNK_SIZE / 2);
+    run(a, &k, sum);
+    accel_stop(a);
+    accel_free(a);
+    board_free(&board);
+}
+
+static void test_case(gconstpointer data)
+{
+    const Case *k = data;
+    Board board;
+    uint64_t sum;
+
+    Accel *a = machine_new(k, &board, &sum);
     run(a, k, sum);
     if (k->trim) {
         /* All vCPUs are outside of code: one call for each piece and one that finds nothing. */
-        unsigned calls = 0, held = 0, pages = 0;
+        unsigned calls = 0, pages = 0;
         while (cache_trim(a, 1)) {
             g_assert_cmpuint(++calls, <, 100);
         }
         for (unsigned i = 1; i < a->cache.n_chunks; i++) {
             unsigned char in_core[CHUNK_SIZE / TLB_PAGE_SIZE];
-            held += a->cache.chunks[i].state == CHUNK_FULL;
             g_assert_cmpint(mincore(a->cache.rw + i * CHUNK_SIZE, CHUNK_SIZE, in_core), ==, 0);
             for (unsigned j = 0; j < sizeof(in_core); j++) {
                 pages += in_core[j] & 1;
             }
         }
         g_assert_cmpuint(calls, >, 0);
-        g_assert_cmpuint(held, ==, 0);
+        g_assert_cmpuint(full_chunks(a), ==, 0);
         g_assert_cmpuint(a->cache.limit, ==, 4);
         /* What is left lies in the first piece, in those that vCPUs fill, and in one made ready. */
         if (k->engine == ACCEL_JIT) {
@@ -356,6 +406,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/code-cache/flushed-page", test_flushed_page);
     g_test_add_func("/code-cache/moving-page", test_moving_page);
+    g_test_add_func("/code-cache/idle", test_idle);
     for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *path = g_strdup_printf("/code-cache/%s", cases[i].name);
         g_test_add_data_func(path, &cases[i], test_case);
