@@ -401,6 +401,9 @@ bool saved_make_code(Accel *a, int64_t n, const SavedUnit *s, uint8_t *rw, TcgCo
 /* The bytes that a unit with source_bytes was made from. */
 const uint8_t *unit_source(const Accel *a, const Unit *u);
 
+/* Compile cpu's IR behind u's head, into `room` bytes. False: it does not fit. translate.c */
+bool unit_compile(CPU *cpu, Unit *u, size_t room);
+
 /* translate.c; mode: env->mode, UNIT_MODE_SUB for a unit of one instruction, UNIT_MODE_GUARDED on a
  * guarded page. */
 #define UNIT_MODE_SUB     (1u << 24)

@@ -477,12 +477,8 @@ static Unit *make_code(Region *r, ram_addr ra, size_t *total)
                     .before = r->head - r->c.seen,
                     .region = true,
                     .ninsns = ir->ninsns};
-        rw += UNIT_HEAD;
-        TcgCode code;
-        if (a->host->compile(cpu->tcg->scratch, a->thunks, ir, rw, a->cache.rx + (rw - a->cache.rw),
-                             room - UNIT_HEAD, &code)) {
-            unit_set_code(u, &code);
-            *total = UNIT_HEAD + code.total_size;
+        if (unit_compile(cpu, u, room - UNIT_HEAD)) {
+            *total = unit_source(a, u) - (const uint8_t *)u;
             return u;
         }
         if (least == CHUNK_SIZE) {

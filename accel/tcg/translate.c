@@ -239,13 +239,25 @@ static size_t keep_source(TranslateState *t, Unit *u, uint32_t offset)
     return to + u->source_bytes - (uint8_t *)u;
 }
 
+bool unit_compile(CPU *cpu, Unit *u, size_t room)
+{
+    Accel *a = cpu->tcg->accel;
+    uint8_t *rw = (uint8_t *)u + UNIT_HEAD;
+    TcgCode code;
+
+    if (!a->host->compile(cpu->tcg->scratch, a->thunks, cpu->tcg->ir, rw,
+                          a->cache.rx + (rw - a->cache.rw), room, &code)) {
+        return false;
+    }
+    unit_set_code(u, &code);
+    return true;
+}
+
 /* Bytes used of the room for ir as code; 0: they do not fit. */
 static size_t make_code(TranslateState *t, const TCGUnit *ir, Unit *u, size_t room)
 {
     CPU *cpu = t->cpu;
     Accel *a = cpu->tcg->accel;
-    uint8_t *rw = (uint8_t *)u + UNIT_HEAD;
-    TcgCode code;
     size_t keep = a->saved.dir >= 0 ? sizeof(uint64_t) + t->c.seen + ir->guest_bytes : 0;
     size_t around = UNIT_HEAD + sizeof(uint64_t) + sizeof(UnitStraddle) + keep;
 
@@ -255,11 +267,9 @@ static size_t make_code(TranslateState *t, const TCGUnit *ir, Unit *u, size_t ro
     if (a->opt.engine != ACCEL_JIT) {
         return end_unit(t, u);
     }
-    if (!a->host->compile(cpu->tcg->scratch, a->thunks, ir, rw, a->cache.rx + (rw - a->cache.rw),
-                          room - around, &code)) {
+    if (!unit_compile(cpu, u, room - around)) {
         return 0;
     }
-    unit_set_code(u, &code);
     if (a->host->disas && rhea_log_on(LOG_OUT_ASM) && rhea_log_in_filter(cpu->env->pc)) {
         log_out_asm(a, u);
     }
