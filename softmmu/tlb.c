@@ -183,12 +183,17 @@ static bool slot_in_use(const TcgCpu *tc, unsigned n)
 static unsigned slot_find(CPU *cpu, uint64_t key, uint32_t asid)
 {
     TcgCpu *tc = cpu->tcg;
+    uint8_t *guess = &tc->slot_guess[key * 0x9e3779b97f4a7c15ull >> (64 - TLB_GUESS_BITS)];
     unsigned oldest = TLB_SLOTS;
 
+    if (tc->slots[*guess].valid && tc->slots[*guess].key == key) {
+        tc->slots[*guess].stamp = ++tc->stamp;
+        return *guess;
+    }
     for (unsigned i = 0; i < TLB_SLOTS; i++) {
         if (tc->slots[i].valid && tc->slots[i].key == key) {
             tc->slots[i].stamp = ++tc->stamp;
-            return i;
+            return *guess = i;
         }
     }
     for (unsigned i = 0; i < TLB_SLOTS; i++) {
@@ -215,7 +220,7 @@ static unsigned slot_find(CPU *cpu, uint64_t key, uint32_t asid)
                 MADV_DONTNEED);
     }
     slot_clear(cpu, s, TLB_MIN_BITS);
-    return oldest;
+    return *guess = oldest;
 }
 
 static void update_ctx(CPU *cpu)

@@ -191,18 +191,22 @@ void tcg_exec(CPU *cpu)
     CPUEnv *env = cpu->env;
 
     cpu_set_current(cpu);
-    sigsetjmp(tc->jmp, 0);
     tc->in_exec = true;
-    tc->interp_unit = NULL;
     /* A full barrier: from here on others see that this vCPU may be in generated code. */
     __atomic_store_n(&tc->epoch, __atomic_load_n(&a->epoch, __ATOMIC_ACQUIRE), __ATOMIC_SEQ_CST);
     region_wake_sampler(a);
+    bool ask = true;
+    if (sigsetjmp(tc->jmp, 0)) {
+        /* No exception makes an interrupt possible that was not. */
+        ask = tc->excp < 0 || __atomic_load_n(&env->exit_request, __ATOMIC_RELAXED);
+    }
+    tc->interp_unit = NULL;
     if (tc->excp >= 0) {
         int32_t excp = tc->excp;
         tc->excp = -1;
         cpu->target->do_exception(cpu, excp);
     }
-    if (!handle_interrupts(cpu)) {
+    if (ask && !handle_interrupts(cpu)) {
         exec_leave(cpu);
         return;
     }

@@ -79,11 +79,20 @@ typedef struct Chunk {
     uint64_t order;      /* in which it became full */
     uint64_t free_from;  /* epoch */
     uint64_t retirement; /* atomic: number of the last one that was its */
-    uint32_t used;       /* bytes */
+    uint32_t used;       /* bytes of units */
     uint32_t n_units;    /* atomic: published last */
-    uint32_t cap;
-    uint32_t *units; /* offsets of its units in the cache, ascending */
 } Chunk;
+
+/*
+ * Where its units are, in UNIT_ALIGN bytes from its begin, ascending, lies at a chunk's end and
+ * grows downwards: it stays where it is as long as somebody may be in one of the units, so that no
+ * lock is needed to look one up.
+ */
+static inline uint16_t *chunk_index(uint8_t *chunk, unsigned n)
+{
+    return (uint16_t *)(chunk + CHUNK_SIZE) - 1 - n;
+}
+G_STATIC_ASSERT(CHUNK_SIZE / UNIT_ALIGN <= UINT16_MAX);
 
 typedef struct CodeCache {
     uint8_t *rw;
@@ -185,6 +194,8 @@ struct Accel {
 
 /* Filters of pages and of leaves: so many bits, of which each page has two. */
 #define TLB_FILTER_BITS 14
+/* A processor that goes into its kernel and back changes between few slots. */
+#define TLB_GUESS_BITS  5
 typedef struct TlbSlot {
     uint64_t key;
     uint64_t stamp; /* of last selection: the oldest is reused */
@@ -241,6 +252,7 @@ struct TcgCpu {
     TlbSlot slots[TLB_SLOTS];
     uint8_t data_slot[CPU_MMU_CONTEXTS];
     uint8_t fetch_slot;
+    uint8_t slot_guess[1 << TLB_GUESS_BITS]; /* where a key was last, by its hash */
     uint64_t stamp;
     TlbL2Entry *l2; /* (1 << TLB_L2_BITS) * TLB_L2_WAYS */
     uint32_t l2_gen_global;
@@ -326,6 +338,19 @@ void cache_idle(Accel *a);
 void cache_idle_at(Accel *a, int64_t now, int64_t cpu);
 /* Before a vCPU's epoch goes on: chunks were retired, its jump cache forgets them. */
 void cache_forget_retired(CPU *cpu);
+
+static inline uint8_t *chunk_bytes(const CodeCache *c, const Chunk *k)
+{
+    return c->rw + (k - c->chunks) * CHUNK_SIZE;
+}
+
+/* Its n-th unit. */
+static inline Unit *chunk_unit(const CodeCache *c, const Chunk *k, unsigned n)
+{
+    uint8_t *chunk = chunk_bytes(c, k);
+
+    return (Unit *)(chunk + *chunk_index(chunk, n) * UNIT_ALIGN);
+}
 
 /* The unit with this entry. */
 static inline Unit *unit_of_code(const Accel *a, const void *code)

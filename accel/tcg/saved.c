@@ -192,7 +192,7 @@ static void each_new_unit(Accel *a, void (*fn)(Accel *a, const Unit *u, void *da
     for (unsigned i = 1; i < a->cache.n_chunks; i++) {
         const Chunk *k = &a->cache.chunks[i];
         for (unsigned j = 0; j < k->n_units; j++) {
-            const Unit *u = (const Unit *)(a->cache.rw + k->units[j]);
+            const Unit *u = chunk_unit(&a->cache, k, j);
             if (unit_is_new(u)) {
                 fn(a, u, data);
             }

@@ -197,7 +197,7 @@ bool units_init(Accel *a, GError **err)
 static void chunk_free(Accel *a, Chunk *k)
 {
     for (unsigned i = 0; i < k->n_units && units_keep_ir(a); i++) {
-        tcg_unit_free(*unit_ir((Unit *)(a->cache.rw + k->units[i])));
+        tcg_unit_free(*unit_ir(chunk_unit(&a->cache, k, i)));
     }
     k->n_units = 0;
     k->used = 0;
@@ -213,7 +213,6 @@ void units_free(Accel *a)
     }
     for (unsigned i = 1; i < c->n_chunks; i++) {
         chunk_free(a, &c->chunks[i]);
-        g_free(c->chunks[i].units);
     }
     g_free(c->chunks);
     g_free(c->populated);
@@ -373,7 +372,7 @@ static void chunk_retire_locked(Accel *a, Chunk *k)
     unsigned kept = 0;
 
     for (unsigned i = 0; i < k->n_units; i++) {
-        Unit *u = (Unit *)(c->rw + k->units[i]);
+        Unit *u = chunk_unit(c, k, i);
         if (!u->dead) {
             uint32_t mark, *gone = unit_gone(a, u, &mark);
             *gone = mark;
@@ -637,6 +636,14 @@ void cache_idle(Accel *a)
     }
 }
 
+/* For a unit and its place in the index. */
+static size_t chunk_room(const Chunk *k)
+{
+    size_t taken = k->used + (k->n_units + 1) * sizeof(uint16_t);
+
+    return taken < CHUNK_SIZE ? CHUNK_SIZE - taken : 0;
+}
+
 /* Bytes in front of each unit, for unit_ir(). */
 static unsigned unit_lead(const Accel *a)
 {
@@ -649,7 +656,7 @@ uint8_t *cache_room(CPU *cpu, size_t need, size_t *room)
     CodeCache *c = &a->cache;
     unsigned n = cpu->tcg->chunk;
 
-    if (n == 0 || c->chunks[n].used + unit_lead(a) + need > CHUNK_SIZE) {
+    if (n == 0 || unit_lead(a) + need > chunk_room(&c->chunks[n])) {
         g_mutex_lock(&a->unit_lock);
         n = chunk_take_locked(cpu);
         unsigned mapped = c->mapped;
@@ -660,15 +667,16 @@ uint8_t *cache_room(CPU *cpu, size_t need, size_t *room)
         }
         cache_populate(a, n, mapped);
     }
-    size_t used = c->chunks[n].used + unit_lead(a);
-    *room = CHUNK_SIZE - used;
-    return c->rw + n * CHUNK_SIZE + used;
+    const Chunk *k = &c->chunks[n];
+    *room = chunk_room(k) - unit_lead(a);
+    return chunk_bytes(c, k) + k->used + unit_lead(a);
 }
 
 void unit_publish(CPU *cpu, Unit *u, size_t bytes, const uint32_t writes[2], const uint64_t *young)
 {
     Accel *a = cpu->tcg->accel;
     Chunk *k = &a->cache.chunks[cpu->tcg->chunk];
+    uint8_t *chunk = chunk_bytes(&a->cache, k);
     unsigned n = k->n_units;
     uint32_t *head = &a->hash[unit_hash(u->ra, u->mode)], ref = unit_ref(a, u);
     bool stale = false;
@@ -678,11 +686,7 @@ void unit_publish(CPU *cpu, Unit *u, size_t bytes, const uint32_t writes[2], con
         e->back = ((uint8_t *)e - (uint8_t *)u) / 8;
     }
     g_mutex_lock(&a->unit_lock);
-    if (n == k->cap) {
-        k->cap = k->cap ? 2 * k->cap : 64;
-        k->units = g_renew(uint32_t, k->units, k->cap);
-    }
-    k->units[n] = (uint8_t *)u - a->cache.rw;
+    *chunk_index(chunk, n) = ((uint8_t *)u - chunk) / UNIT_ALIGN;
     __atomic_store_n(&k->n_units, n + 1, __ATOMIC_RELEASE);
     k->used += unit_lead(a) + ((bytes + UNIT_ALIGN - 1) & ~(size_t)(UNIT_ALIGN - 1));
     for (int i = 0; i < 2; i++) {
@@ -730,31 +734,27 @@ Unit *unit_from_host(Accel *a, uintptr_t ra)
 {
     CodeCache *c = &a->cache;
     size_t off = ra - (uintptr_t)c->rx;
-    Unit *found = NULL;
 
     if (off >= c->size || off < CHUNK_SIZE) {
         return NULL;
     }
-    g_mutex_lock(&a->unit_lock);
     const Chunk *k = &c->chunks[off / CHUNK_SIZE];
-    unsigned lo = 0, hi = k->n_units;
+    uint8_t *chunk = chunk_bytes(c, k);
+    unsigned lo = 0, hi = __atomic_load_n(&k->n_units, __ATOMIC_ACQUIRE);
     while (lo < hi) {
         unsigned mid = (lo + hi) / 2;
-        if (k->units[mid] <= off) {
+        if (*chunk_index(chunk, mid) <= off % CHUNK_SIZE / UNIT_ALIGN) {
             lo = mid + 1;
         } else {
             hi = mid;
         }
     }
-    if (lo > 0) {
-        found = (Unit *)(c->rw + k->units[lo - 1]);
-        size_t code = k->units[lo - 1] + UNIT_HEAD;
-        if (off < code || off > code + found->code_size) {
-            found = NULL;
-        }
+    if (lo == 0) {
+        return NULL;
     }
-    g_mutex_unlock(&a->unit_lock);
-    return found;
+    Unit *u = chunk_unit(c, k, lo - 1);
+    size_t code = (uint8_t *)u - c->rw + UNIT_HEAD;
+    return off >= code && off <= code + u->code_size ? u : NULL;
 }
 
 bool epochs_passed(Accel *a, const CPU *self, uint64_t epoch)

@@ -37,6 +37,12 @@
 #define MSTATUS_SD64      BIT64(63)
 #define MXL_64            2
 
+/* sstatus, 12.1.1 */
+#define CSR_SSTATUS 0x100
+#define SSTATUS_WRITE                                                                              \
+    (MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_FS | MSTATUS_SUM | MSTATUS_MXR)
+#define SSTATUS_READ (SSTATUS_WRITE | MSTATUS_UXL)
+
 /* mip and mie, 3.1.9 */
 #define MIP_SSIP   BIT64(1)
 #define MIP_MSIP   BIT64(3)

@@ -189,14 +189,15 @@ bool riscv_semihosting(const CPU *cpu, unsigned priv);
 // clang-format off
 #define RISCV_HELPERS(X)                                                                           \
     /* Exceptions; do not return. raise: (cause, tval), the others: (insn). */                     \
-    X(raise) X(illegal) X(ecall) X(ebreak)                                                         \
+    X(raise) X(illegal) X(ebreak)                                                                  \
     /* CSRs, insn's bits 31:20 say which. read: (insn) -> value. write: (insn, value). rmw: (insn, \
      * value, mask) -> old value; writes (old & ~mask) | (value & mask); csrrw has mask -1, csrrs  \
      * (-1, rs1), csrrc (0, rs1). The _fp forms for fflags, frm, fcsr only (both directions). See  \
-     * riscv_csr_ends_unit(). */                                                                   \
+     * riscv_csr_ends_unit(). sstatus: (value, mask) -> old value, where sstatus exists. */        \
     X(csr_read) X(csr_write) X(csr_rmw) X(csr_read_fp) X(csr_write_fp) X(csr_rmw_fp)               \
-    /* (insn) -> new pc; the unit ends with exit_main. */                                          \
-    X(mret) X(sret)                                                                                \
+    X(csr_sstatus)                                                                                 \
+    /* (insn) -> new pc; the unit ends with exit_main. ecall: (pc) -> new pc, the same. */         \
+    X(mret) X(sret) X(ecall)                                                                       \
     /* (insn): checks; may set CPU.halted. The unit ends with exit_main to the next instruction.   \
      * pause: (). */                                                                               \
     X(wfi) X(wrs) X(pause)                                                                         \

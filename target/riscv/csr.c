@@ -393,11 +393,6 @@ WRITE(mstatus)
     }
 }
 
-/* 12.1.1 */
-#define SSTATUS_WRITE                                                                              \
-    (MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_FS | MSTATUS_SUM | MSTATUS_MXR)
-#define SSTATUS_READ (SSTATUS_WRITE | MSTATUS_UXL)
-
 READ(sstatus)
 {
     return csr_read_mstatus(env, csr, ra) &
@@ -905,6 +900,17 @@ static uint64_t helper_riscv_csr_rmw(RISCVEnv *env, uint32_t insn, uint64_t val,
     }
     return old;
 }
+
+/* sstatus, where it exists: its old value; the bits in mask become those of val. */
+static uint64_t helper_riscv_csr_sstatus(RISCVEnv *env, uint64_t val, uint64_t mask)
+{
+    uint64_t old = csr_read_sstatus(env, CSR_SSTATUS, 0);
+
+    csr_write_sstatus(env, CSR_SSTATUS, (old & ~mask) | (val & mask), 0);
+    riscv_check_interrupts(env);
+    return old;
+}
+RISCV_HELPER(csr_sstatus, I64, true, TCG_HELPER_IO, TCG_I64, TCG_I64);
 
 #define helper_riscv_csr_read_fp  helper_riscv_csr_read
 #define helper_riscv_csr_write_fp helper_riscv_csr_write

@@ -63,12 +63,6 @@ static void helper_riscv_illegal(RISCVEnv *env, uint32_t insn)
 }
 RISCV_HELPER(illegal, VOID, true, TCG_HELPER_NORETURN | TCG_HELPER_FAULTS, TCG_I32);
 
-static void helper_riscv_ecall(RISCVEnv *env, uint32_t insn)
-{
-    riscv_raise(env, RISCV_EXC_ECALL_U + env->priv, 0, RHEA_RA());
-}
-RISCV_HELPER(ecall, VOID, true, TCG_HELPER_NORETURN | TCG_HELPER_FAULTS, TCG_I32);
-
 /* tval is set in riscv_do_exception(). */
 static void helper_riscv_ebreak(RISCVEnv *env, uint32_t insn)
 {
@@ -135,6 +129,19 @@ static void excp_enter(RISCVEnv *env, unsigned code, bool interrupt, uint64_t tv
         env->trigger_trapped = 0;
     }
 }
+
+/* Taken without leaving generated code, which goes on at the address returned. The instruction does
+ * not count as retired (3.3.1). */
+static uint64_t helper_riscv_ecall(RISCVEnv *env, uint64_t pc)
+{
+    env->cpu.pc = pc;
+    if (env->cpu.mode & CPU_MODE_COUNT) {
+        env->cpu.icount_left++;
+    }
+    excp_enter(env, RISCV_EXC_ECALL_U + env->priv, false, 0);
+    return env->cpu.pc;
+}
+RISCV_HELPER(ecall, I64, true, TCG_HELPER_IO, TCG_I64);
 
 void riscv_do_exception(CPU *cpu, int32_t excp)
 {

@@ -404,8 +404,8 @@ void riscv_trans_pause(RISCVCtx *c, const RISCVInsn *a)
 INSN(ecall, "000000000000 00000 000 00000 1110011", I, "")
 void riscv_trans_ecall(RISCVCtx *c, const RISCVInsn *a)
 {
-    tcg_gen_call1(c->b, &riscv_helper_ecall, tcg_i32(c->b, c->word));
-    c->ended = true;
+    tcg_gen_setcell(c->b, RISCV_CELL_RES_ADDR, tcg_i64(c->b, RISCV_RES_NONE));
+    riscv_gen_exit_poll(c, tcg_gen_call1(c->b, &riscv_helper_ecall, tcg_gen_pcrel(c->b, c->off)));
 }
 
 INSN(ebreak, "000000000001 00000 000 00000 1110011", I, "")
