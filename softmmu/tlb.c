@@ -1012,6 +1012,27 @@ void *tlb_host(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, unsign
     return (void *)(uintptr_t)(vaddr + e->addend);
 }
 
+void tlb_zero_block(CPU *cpu, uint64_t vaddr, unsigned size, unsigned idx, uintptr_t ra)
+{
+    uint64_t block = vaddr & ~(uint64_t)(size - 1);
+    const TlbEntry *e = tlb_table_entry(cpu->env->tlb[idx], block);
+    void *host = (void *)(uintptr_t)(block + e->addend);
+
+    /* As generated code looks, first: a kernel clears pages by hundreds of blocks. */
+    if (e->tag_w != (block & TLB_PAGE_MASK)) {
+        tlb_check_device(cpu, vaddr, TLB_WRITE, idx, ra);
+        host = tlb_host(cpu, block, size, TLB_WRITE, idx, ra);
+    }
+    if (host && size == 64) {
+        memset(host, 0, 64); /* inline */
+    } else if (host) {
+        memset(host, 0, size);
+    }
+    for (unsigned i = 0; i < size && !host; i += 8) {
+        tlb_store(cpu, block + i, 0, TCG_MO_64 | idx << TCG_MO_MMU_SHIFT, ra);
+    }
+}
+
 uint8_t *tlb_peek(CPU *cpu, uint64_t vaddr, TlbAccess access, unsigned idx)
 {
     TlbEntry *e = tlb_get(cpu, vaddr, 1, access, idx, false, 0);

@@ -110,6 +110,9 @@ uint64_t tlb_load(CPU *cpu, uint64_t vaddr, uint16_t memop, uintptr_t ra);
 void tlb_store(CPU *cpu, uint64_t vaddr, uint64_t val, uint16_t memop, uintptr_t ra);
 /* Faults if the page wants accesses aligned (TlbFill.device), for an access that is not. */
 void tlb_check_device(CPU *cpu, uint64_t vaddr, TlbAccess access, unsigned idx, uintptr_t ra);
+/* Store zeros to the naturally aligned block of `size` bytes (8 to a page, a power of two) that
+ * vaddr is in; faults as a store. */
+void tlb_zero_block(CPU *cpu, uint64_t vaddr, unsigned size, unsigned idx, uintptr_t ra);
 /* Host address of [vaddr, +size) in one RAM page after all checks, marked written for TLB_WRITE
  * (code in it is invalidated); NULL if it is not plain RAM or crosses a page. Faults as an access
  * would. */

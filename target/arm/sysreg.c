@@ -1324,23 +1324,11 @@ static bool sys_exists(const ARMConfig *c, uint32_t enc)
 
 static void zero_block(ARMEnv *env, uint64_t va, uintptr_t ra)
 {
-    unsigned size = 4u << (env->cfg->dczid & 15);
-    CPU *cpu = env->cpu.cpu;
-
     /* Device memory is never zeroed. */
     if (arm_data_is_device(env)) {
-        arm_unaligned(cpu, va, TLB_WRITE, ra);
+        arm_unaligned(env->cpu.cpu, va, TLB_WRITE, ra);
     }
-    tlb_check_device(cpu, va, TLB_WRITE, ARM_TLB_DATA, ra);
-    void *host = tlb_host(cpu, va & ~(uint64_t)(size - 1), size, TLB_WRITE, ARM_TLB_DATA, ra);
-    if (host) {
-        memset(host, 0, size);
-        return;
-    }
-    va &= ~(uint64_t)(size - 1);
-    for (unsigned i = 0; i < size; i += 8) {
-        tlb_store(cpu, va + i, 0, TCG_MO_64, ra);
-    }
+    tlb_zero_block(env->cpu.cpu, va, 4u << (env->cfg->dczid & 15), ARM_TLB_DATA, ra);
 }
 
 static void helper_arm_sys(ARMEnv *env, uint32_t insn, uint64_t val)

@@ -471,8 +471,6 @@ RISCV_HELPER(sfence_inval, VOID, true, TCG_HELPER_FAULTS | TCG_HELPER_IO, TCG_I3
 static void helper_riscv_cbo_zero(RISCVEnv *env, uint32_t insn, uint64_t addr)
 {
     uintptr_t ra = RHEA_RA();
-    CPU *cpu = env->cpu.cpu;
-    unsigned size = env->cfg->cboz_size;
     bool ok = env->priv == RISCV_PRV_M ||
               ((env->menvcfg & ENVCFG_CBZE) &&
                (env->priv == RISCV_PRV_S || !riscv_has(env->cfg, RISCV_EXT_S) ||
@@ -481,15 +479,7 @@ static void helper_riscv_cbo_zero(RISCVEnv *env, uint32_t insn, uint64_t addr)
     if (!ok) {
         riscv_raise_illegal(env, insn, ra);
     }
-    addr = addr & env->xmask & ~(uint64_t)(size - 1);
-    void *host = tlb_host(cpu, addr, size, TLB_WRITE, 0, ra);
-    if (host) {
-        memset(host, 0, size);
-        return;
-    }
-    for (unsigned i = 0; i < size; i += 8) {
-        tlb_store(cpu, addr + i, 0, TCG_MO_64, ra);
-    }
+    tlb_zero_block(env->cpu.cpu, addr & env->xmask, env->cfg->cboz_size, 0, ra);
 }
 RISCV_HELPER(cbo_zero, VOID, true, TCG_HELPER_FAULTS | TCG_HELPER_IO, TCG_I32, TCG_I64);
 

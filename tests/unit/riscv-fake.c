@@ -212,3 +212,8 @@ void *tlb_host(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, unsign
     cpu->target->tlb_fill(cpu, vaddr, size, access, idx, false, ra);
     return memory_map(cpu->as, f->fill.paddr, &len, access == TLB_WRITE);
 }
+
+void tlb_zero_block(CPU *cpu, uint64_t vaddr, unsigned size, unsigned idx, uintptr_t ra)
+{
+    memset(tlb_host(cpu, vaddr & ~(uint64_t)(size - 1), size, TLB_WRITE, idx, ra), 0, size);
+}

@@ -149,18 +149,11 @@ void tlb_flush_page_asid(CPU *cpu, uint64_t vaddr, uint32_t asid, bool also_glob
     flushed(cpu, 'q', vaddr, asid);
     fake_of(cpu)->flush_global = also_global;
 }
-void tlb_check_device(CPU *cpu, uint64_t vaddr, TlbAccess access, unsigned idx, uintptr_t ra)
+void tlb_zero_block(CPU *cpu, uint64_t vaddr, unsigned size, unsigned idx, uintptr_t ra)
 {
-}
-
-void *tlb_host(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, unsigned idx,
-               uintptr_t ra)
-{
-    return NULL;
-}
-void tlb_store(CPU *cpu, uint64_t vaddr, uint64_t val, uint16_t memop, uintptr_t ra)
-{
-    memory_st64_le(cpu->as, vaddr, val);
+    for (unsigned i = 0; i < size; i += 8) {
+        memory_st64_le(cpu->as, (vaddr & ~(uint64_t)(size - 1)) + i, 0);
+    }
 }
 uint64_t tlb_load(CPU *cpu, uint64_t vaddr, uint16_t memop, uintptr_t ra)
 {
