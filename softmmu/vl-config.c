@@ -281,8 +281,7 @@ static bool accel_parse(OptDict *d, AccelOptions *o, GError **err)
     static const char *const engines[] = {"jit", "interp", NULL};
     uint64_t mib = 0;
     int thread = -1, engine = o->engine;
-    bool split_wx = true, superblocks = o->superblocks > 0;
-    bool given = opt_get(d, "superblocks") != NULL;
+    bool split_wx = true;
     const char *no_opt = opt_take(d, "no-opt"), *mode = opt_get(d, "thread");
     if (mode && !g_strv_contains(threads, mode)) {
         rhea_error_set(err, "Invalid 'thread' setting %s (multi or single)", mode);
@@ -292,13 +291,12 @@ static bool accel_parse(OptDict *d, AccelOptions *o, GError **err)
         !opt_take_enum(d, "engine", engines, &engine, err) ||
         !opt_take_bool(d, "one-insn-per-tb", &o->one_insn_per_unit, err) ||
         !opt_take_bool(d, "check", &o->check, err) ||
-        !opt_take_bool(d, "superblocks", &superblocks, err) ||
+        !opt_take_bool(d, "superblocks", &o->superblocks, err) ||
         !opt_take_bool(d, "split-wx", &split_wx, err) || !opt_take_u64(d, "tb-size", &mib, err)) {
         return false;
     }
     o->cache_dir = opt_take(d, "cache");
     o->engine = engine;
-    o->superblocks = given ? superblocks : o->superblocks;
     o->single_thread = thread == 1;
     if (!split_wx) {
         rhea_error_set(err, "split-wx=off is not supported: code is never writable and executable");
@@ -341,7 +339,7 @@ static bool accel_parse(OptDict *d, AccelOptions *o, GError **err)
 bool config_accel(CommandLine *c, GError **err)
 {
     Machine *m = c->m;
-    AccelOptions o = {.icount_shift = -1, .superblocks = -1};
+    AccelOptions o = {.icount_shift = -1};
     bool found = c->accel_names->len == 0;
     for (unsigned i = 0; i < c->accel_names->len && !found; i++) {
         const char *name = g_ptr_array_index(c->accel_names, i);

@@ -141,12 +141,7 @@ static void sampler_begin(void *opaque)
 
 void region_start(Accel *a)
 {
-    int on = a->opt.superblocks;
-
-    if (on < 0 && a->n_cpus > 0) {
-        on = a->cpus[0]->target->superblocks;
-    }
-    if (!on || a->opt.engine != ACCEL_JIT || a->opt.check || a->opt.single_thread ||
+    if (!a->opt.superblocks || a->opt.engine != ACCEL_JIT || a->opt.check || a->opt.single_thread ||
         a->opt.one_insn_per_unit || a->n_cpus == 0 || !a->cpus[0]->target->joins) {
         return;
     }

@@ -28,7 +28,7 @@ void accel_options_default(AccelOptions *o)
         .engine = ACCEL_JIT,
         .cache_size = 64ull << 20,
         .cache_most = 1ull << 30,
-        .superblocks = -1,
+        .superblocks = true,
         .opt_passes = TCG_OPT_ALL,
         .icount_shift = -1,
         .icount_sleep = true,

@@ -152,7 +152,6 @@ struct TargetDesc {
      * again to go on at another offset: units may become blocks of one. NULL: never.
      */
     bool (*joins)(uint32_t mode);
-    bool superblocks; /* such units are worth their while */
     /*
      * Walk for vaddr. If it is allowed: call tlb_set() and return true. If not: when probe, return
      * false; else set up the exception and leave by cpu_loop_exit_restore(cpu, ra).

@@ -95,8 +95,8 @@ static bool joins(uint32_t mode)
     {                                                                                              \
         .name = "arm", .log_name = "aarch64", .env_size = sizeof(ARMEnv),                          \
         .check_size = offsetof(ARMEnv, check_end), .ncells = ARM_CELL_COUNT, .va_tag_bits = 8,     \
-        .reset = arm_reset, .translate = translate, .joins = joins, .superblocks = true,           \
-        .tlb_fill = arm_tlb_fill, .bus_error = arm_bus_error, .unaligned = arm_unaligned,          \
+        .reset = arm_reset, .translate = translate, .joins = joins, .tlb_fill = arm_tlb_fill,      \
+        .bus_error = arm_bus_error, .unaligned = arm_unaligned,                                    \
         .device_unaligned = arm_device_unaligned, .do_exception = arm_do_exception,                \
         .do_interrupt = arm_do_interrupt, .has_work = arm_has_work, .dump_state = arm_dump_state,  \
         .identify = identify, .disas = arm_disas, .debug_translate = arm_debug_translate,          \

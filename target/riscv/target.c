@@ -68,8 +68,8 @@ static bool joins(uint32_t mode)
         .name = "riscv" #bits, .log_name = "riscv:rv" #bits, .env_size = sizeof(RISCVEnv),         \
         .check_size = offsetof(RISCVEnv, riscv_check_end), .cells = riscv##bits##_cells,           \
         .ncells = RISCV_CELL_COUNT, .pc32 = bits == 32, .reset = riscv_reset,                      \
-        .translate = riscv_translate, .joins = joins, .superblocks = true,                         \
-        .tlb_fill = riscv_tlb_fill, .bus_error = riscv_bus_error, .unaligned = riscv_unaligned,    \
+        .translate = riscv_translate, .joins = joins, .tlb_fill = riscv_tlb_fill,                  \
+        .bus_error = riscv_bus_error, .unaligned = riscv_unaligned,                                \
         .do_exception = riscv_do_exception, .do_interrupt = riscv_do_interrupt,                    \
         .has_work = riscv_has_work, .dump_state = riscv_dump_state, .identify = identify,          \
         .disas = riscv_disas, .debug_translate = riscv_debug_translate,                            \
