@@ -95,6 +95,9 @@ struct CPU {
     void *model;               /* target's CPU model options */
     struct Semihost *semihost; /* softmmu/semihost.h; NULL: off. Constant once the machine runs */
     TcgCpu *tcg;
+    /* The frontends' own, one for each set of instructions: which of them this model has; 0: not
+     * looked up yet. */
+    uint64_t insn_rows[2];
 };
 
 /* What a frontend knows about the unit it translates. */

@@ -69,10 +69,11 @@ typedef struct A64Ctx {
     /* What set the flags last, since the last label: conditions are made of its operands. */
     struct {
         A64FlagsKind kind;
-        TCGv x, y, result; /* of one integer type; FCMP: result is x < y */
-        bool kept;         /* SUB: the result is in a register of the guest */
-        unsigned fp;       /* FCMP: flags of fcmp */
-        TCGv pred;         /* not none: so if this I32 is not zero, else the constant nzcv */
+        /* of one integer type; FCMP: result is x < y; SUB: none if nobody has asked for it */
+        TCGv x, y, result;
+        bool kept;   /* SUB: the result is in a register of the guest */
+        unsigned fp; /* FCMP: flags of fcmp */
+        TCGv pred;   /* not none: so if this I32 is not zero, else the constant nzcv */
         uint8_t nzcv;
     } flags;
 } A64Ctx;
@@ -88,8 +89,9 @@ typedef struct A64Ctx {
     X(SHA512)                                                                                      \
     X(SHA3)                                                                                        \
     X(LSE)                                                                                         \
-    X(RDM) X(FP16) X(DOTPROD) X(FHM) X(FCMA) X(JSCVT) X(FRINTTS) X(FLAGM) X(FLAGM2) X(LRCPC)       \
-        X(LRCPC2) X(PAUTH) X(BTI) X(PAN) X(UAO) X(DIT) X(SSBS) X(SB) X(RNG) X(VHE)
+    X(RDM)                                                                                         \
+    X(FP16) X(DOTPROD) X(FHM) X(FCMA) X(JSCVT) X(FRINTTS) X(FLAGM) X(FLAGM2) X(LRCPC) X(LRCPC2)    \
+        X(PAUTH) X(BTI) X(PAN) X(UAO) X(DIT) X(SSBS) X(SB) X(RNG) X(VHE)
 enum {
 #define A64_ROW_BIT(name) A64_BIT_##name,
     A64_ROW_EXTENSIONS(A64_ROW_BIT)
@@ -178,7 +180,7 @@ TCGv a64_flag_c(A64Ctx *c);
 void a32_set_cv(A64Ctx *c, TCGv carry, TCGv v);
 void a32_set_c(A64Ctx *c, TCGv carry);
 void a32_set_nz(A64Ctx *c, TCGv result);
-/* Flags of result = x + y, x - y (types equal). */
+/* Flags of result = x + y, x - y (types equal). Of x - y the result may be none. */
 void a64_set_flags_add(A64Ctx *c, TCGv x, TCGv y, TCGv result);
 void a64_set_flags_sub(A64Ctx *c, TCGv x, TCGv y, TCGv result);
 /* Flags of comparing FP values. aux: TCG_FCOND_LT_Q or, signaling, LT_S; TCG_FP_FZ. */

@@ -199,6 +199,9 @@ static void set_flags_sub(A64Ctx *c, TCGv x, TCGv y, TCGv result, bool by_result
 
 void a64_set_flags_sub(A64Ctx *c, TCGv x, TCGv y, TCGv result)
 {
+    if (!result.i && aarch32(c)) {
+        result = tcg_gen_sub(c->b, x, y);
+    }
     set_flags_sub(c, x, y, result, false);
 }
 
@@ -245,9 +248,13 @@ void a64_gen_adds(A64Ctx *c, unsigned rd, TCGv x, TCGv y)
 
 void a64_gen_subs(A64Ctx *c, unsigned rd, TCGv x, TCGv y)
 {
+    if (rd == 31) {
+        a64_set_flags_sub(c, x, y, TCG_NONE);
+        return;
+    }
     TCGv r = tcg_gen_sub(c->b, x, y);
     a64_set_r(c, rd, r);
-    set_flags_sub(c, x, y, r, rd != 31);
+    set_flags_sub(c, x, y, r, true);
 }
 
 TCGv a64_gen_adc_flags(A64Ctx *c, TCGv x, TCGv y)
@@ -284,8 +291,11 @@ void a64_gen_ccmp(A64Ctx *c, unsigned cond, unsigned nzcv, bool add, TCGv x, TCG
     TCGBuilder *b = c->b;
     TCGv pred = a64_gen_cond(c, cond);
     int64_t known;
-    TCGv r = add ? tcg_gen_add(b, x, y) : tcg_gen_sub(b, x, y);
-    (add ? a64_set_flags_add : a64_set_flags_sub)(c, x, y, r);
+    if (add) {
+        a64_set_flags_add(c, x, y, tcg_gen_add(b, x, y));
+    } else {
+        a64_set_flags_sub(c, x, y, TCG_NONE);
+    }
     if (tcg_is_const(b, pred, &known) && known) {
         return;
     }
@@ -334,9 +344,28 @@ static TCGv cond_of_sum(A64Ctx *c, bool greater)
     return greater ? tcg_gen_and(b, ge, tcg_gen_setcondi(b, TCG_I32, TCG_COND_NE, r, 0)) : ge;
 }
 
+/* Result of the subtraction that set the flags, which nobody may have asked for yet. */
+static TCGv result_of_source(A64Ctx *c)
+{
+    if (!c->flags.result.i) {
+        c->flags.result = tcg_gen_sub(c->b, c->flags.x, c->flags.y);
+    }
+    return c->flags.result;
+}
+
+/* x cond y, inverted at once if *odd and nothing else has to come before that. */
+static TCGv compare(A64Ctx *c, TCGCond cond, TCGv x, TCGv y, bool *odd)
+{
+    if (*odd && !c->flags.pred.i) {
+        cond = tcg_cond_invert(cond);
+        *odd = false;
+    }
+    return tcg_gen_setcond(c->b, TCG_I32, cond, x, y);
+}
+
 /* The even conditions EQ, CS, MI, VS, HI, GE, GT by the operands of the instruction that set the
- * flags; false if there is no simple way. */
-static bool cond_of_operands(A64Ctx *c, unsigned which, TCGv *out)
+ * flags; false if there is no simple way. *odd: the inverse is wanted, and still has to be made. */
+static bool cond_of_operands(A64Ctx *c, unsigned which, TCGv *out, bool *odd)
 {
     static const TCGCond of_sub[8] = {TCG_COND_EQ,  TCG_COND_GEU, TCG_COND_COUNT, TCG_COND_COUNT,
                                       TCG_COND_GTU, TCG_COND_GE,  TCG_COND_GT,    TCG_COND_COUNT};
@@ -355,7 +384,7 @@ static bool cond_of_operands(A64Ctx *c, unsigned which, TCGv *out)
             break;
         }
         if (cond != TCG_COND_COUNT) {
-            *out = tcg_gen_setcond(b, TCG_I32, cond, c->flags.x, c->flags.y);
+            *out = compare(c, cond, c->flags.x, c->flags.y, odd);
             return true;
         }
         break;
@@ -394,7 +423,8 @@ static bool cond_of_operands(A64Ctx *c, unsigned which, TCGv *out)
         cond = which == 0 ? TCG_COND_EQ : TCG_COND_LT;
     }
     if (cond != TCG_COND_COUNT) {
-        *out = tcg_gen_setcondi(b, TCG_I32, cond, c->flags.result, 0);
+        TCGv r = result_of_source(c);
+        *out = compare(c, cond, r, tcg_const(b, tcg_type(b, r), 0), odd);
         return true;
     }
     return false;
@@ -455,11 +485,12 @@ TCGv a64_gen_cond(A64Ctx *c, unsigned cond)
 {
     TCGBuilder *b = c->b;
     unsigned which = cond >> 1;
+    bool odd = cond & 1;
     TCGv r;
     if (cond >= 14) {
         return tcg_i32(b, 1);
     }
-    if (cond_of_operands(c, which, &r)) {
+    if (cond_of_operands(c, which, &r, &odd)) {
         if (c->flags.pred.i) {
             TCGv not_pred = tcg_gen_setcondi(b, TCG_I32, TCG_COND_EQ, c->flags.pred, 0);
             r = cond_of_constant(which, c->flags.nzcv) ? tcg_gen_or(b, r, not_pred)
@@ -468,7 +499,7 @@ TCGv a64_gen_cond(A64Ctx *c, unsigned cond)
     } else {
         r = aarch32(c) ? cond_of_cells(c, which) : cond_of_nzcv(c, which);
     }
-    return cond & 1 ? tcg_gen_setcondi(b, TCG_I32, TCG_COND_EQ, r, 0) : r;
+    return odd ? tcg_gen_setcondi(b, TCG_I32, TCG_COND_EQ, r, 0) : r;
 }
 
 /* The C that an earlier unit left: a loop over the words of a long number has it in the kind, else

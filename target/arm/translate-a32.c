@@ -15,13 +15,19 @@
 #include "target/arm/a32-helper.h"
 #include "target/arm/vfp.h"
 
-static uint64_t row_extensions(const ARMConfig *cfg)
+static uint64_t row_extensions(CPU *cpu)
 {
-    uint64_t e = A32_EXT(BASE);
+    const ARMConfig *cfg = cpu->model;
+    uint64_t e = cpu->insn_rows[1];
+
+    if (e) {
+        return e;
+    }
+    e = A32_EXT(BASE);
 #define HAS(name) e |= arm_has(cfg, ARM_FEAT_##name) ? A32_EXT(name) : 0;
     A32_ROW_EXTENSIONS(HAS)
 #undef HAS
-    return e;
+    return cpu->insn_rows[1] = e;
 }
 
 void a32_gen_undefined(A32Ctx *c)
@@ -461,7 +467,7 @@ static bool next_insn(A32Ctx *c, UnitContext *unit, uint64_t ext, unsigned n)
 void a32_translate(UnitContext *unit)
 {
     const ARMConfig *cfg = unit->cpu->model;
-    uint64_t ext = row_extensions(cfg);
+    uint64_t ext = row_extensions(unit->cpu);
     A32Ctx c = {
         .c = {.unit = unit, .b = unit->b, .cfg = cfg, .mode = unit->mode},
         .thumb = unit->mode & ARM_MODE_T,

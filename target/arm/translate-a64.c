@@ -14,13 +14,19 @@
 #include "target/arm/a64.h"
 #include "rhea/log.h"
 
-static uint64_t row_extensions(const ARMConfig *cfg)
+static uint64_t row_extensions(CPU *cpu)
 {
-    uint64_t e = A64_EXT(BASE);
+    const ARMConfig *cfg = cpu->model;
+    uint64_t e = cpu->insn_rows[0];
+
+    if (e) {
+        return e;
+    }
+    e = A64_EXT(BASE);
 #define HAS(name) e |= arm_has(cfg, ARM_FEAT_##name) ? A64_EXT(name) : 0;
     A64_ROW_EXTENSIONS(HAS)
 #undef HAS
-    return e;
+    return cpu->insn_rows[0] = e;
 }
 
 void a64_gen_undefined(A64Ctx *c)
@@ -194,6 +200,28 @@ static bool is_load_exclusive(uint32_t w)
     return (w & 0x3fc00000) == 0x08400000 && ((w >> 31) || !(w >> 21 & 1));
 }
 
+/* What comes before an instruction in rare modes, and where the PC is misaligned; false: the unit
+ * ends with it. */
+static bool begin_rare(A64Ctx *c)
+{
+    if (c->mode & ARM_MODE_SS) {
+        tcg_gen_call1(c->b, &arm_helper_step,
+                      tcg_i32(c->b, ARM_STEP_ISS(is_load_exclusive(c->word))));
+    }
+    if (c->mode & ARM_MODE_BREAK) {
+        tcg_gen_call1(c->b, &arm_helper_break, tcg_gen_pcrel(c->b, c->off));
+    }
+    if (c->off & 3) {
+        tcg_gen_call1(c->b, &arm_helper_pc_align, tcg_gen_pcrel(c->b, c->off));
+        return false;
+    }
+    if (c->mode & ARM_MODE_IL) {
+        tcg_gen_call1(c->b, &arm_helper_raise, tcg_i32(c->b, (int32_t)ARM_SYN(EC_ILLEGAL, 0)));
+        return false;
+    }
+    return true;
+}
+
 void a64_translate(UnitContext *unit)
 {
     const ARMConfig *cfg = unit->cpu->model;
@@ -201,7 +229,7 @@ void a64_translate(UnitContext *unit)
         .unit = unit,
         .b = unit->b,
         .cfg = cfg,
-        .ext = row_extensions(cfg),
+        .ext = row_extensions(unit->cpu),
         .mode = unit->mode,
     };
     unsigned max = c.mode & ARM_MODE_SS ? 1 : unit->max_insns, btype = 0;
@@ -223,19 +251,8 @@ void a64_translate(UnitContext *unit)
         }
         tcg_gen_insn_start(c.b, n == 0 ? c.off | btype : c.off);
         unit->offset += 4;
-        if (c.mode & ARM_MODE_SS) {
-            tcg_gen_call1(c.b, &arm_helper_step,
-                          tcg_i32(c.b, ARM_STEP_ISS(is_load_exclusive(c.word))));
-        }
-        if (c.mode & ARM_MODE_BREAK) {
-            tcg_gen_call1(c.b, &arm_helper_break, tcg_gen_pcrel(c.b, c.off));
-        }
-        if (c.off & 3) {
-            tcg_gen_call1(c.b, &arm_helper_pc_align, tcg_gen_pcrel(c.b, c.off));
-            break;
-        }
-        if (c.mode & ARM_MODE_IL) {
-            tcg_gen_call1(c.b, &arm_helper_raise, tcg_i32(c.b, (int32_t)ARM_SYN(EC_ILLEGAL, 0)));
+        if (G_UNLIKELY((c.mode & (ARM_MODE_SS | ARM_MODE_BREAK | ARM_MODE_IL)) || (c.off & 3)) &&
+            !begin_rare(&c)) {
             break;
         }
         if (n == 0 && btype && unit->guarded && !is_landing_pad(&c, btype)) {

@@ -155,11 +155,15 @@ TCGMemOp riscv_order(const RISCVInsn *a)
 void riscv_translate(UnitContext *unit)
 {
     const RISCVConfig *cfg = unit->cpu->model;
+    uint64_t *rows = &unit->cpu->insn_rows[0];
+    if (!*rows) {
+        *rows = riscv_row_extensions(cfg);
+    }
     RISCVCtx c = {
         .unit = unit,
         .b = unit->b,
         .cfg = cfg,
-        .ext = riscv_row_extensions(cfg),
+        .ext = *rows,
         .xlen = cfg->xlen,
         .xt = cfg->xlen == 64 ? TCG_I64 : TCG_I32,
         .mode = unit->mode,
