@@ -90,6 +90,7 @@ void tcg_begin(TCGBuilder *b, TCGUnit *u)
     b->fp_barrier = 0;
     b->goes_on_at = b->loop_at = -1;
     make_room(b);
+    b->facts[0] = (TCGFacts){.sign = 1};
     forget(b);
     b->cse_barrier = 0;
 }
@@ -171,12 +172,9 @@ static inline void op_copy(TCGOp *to, const TCGOp *from)
     to->imm = from->imm;
 }
 
-/* The place of the next op, which the caller fills but for scratch afterwards. */
+/* The place of the next op, which the caller fills; there is room. */
 static inline uint32_t next_slot(TCGBuilder *b)
 {
-    if (G_UNLIKELY(b->n >= b->room)) {
-        grow_ops(b);
-    }
     uint32_t i = b->n++;
     if (!b->dead) {
         b->u->nops = b->n;
@@ -184,18 +182,34 @@ static inline uint32_t next_slot(TCGBuilder *b)
     return i;
 }
 
-static G_GNUC_NO_INLINE TCGv append(TCGBuilder *b, const TCGOp *op)
+static inline TCGv append_here(TCGBuilder *b, const TCGOp *op)
 {
     uint32_t i = next_slot(b);
-    TCGOp *to = &b->u->ops[i];
-    op_copy(to, op);
-    to->scratch = i;
-    if (tcg_has_facts[op->opc]) {
-        tcg_facts(b, to, &b->facts[i]);
-    } else {
-        b->facts[i] = tcg_type_facts[op->type];
-    }
+    op_copy(&b->u->ops[i], op);
+    b->facts[i].sign = 0;
     return (TCGv){i};
+}
+
+/* What is rare is a function of its own, so that others need not save registers for its sake. */
+static G_GNUC_NO_INLINE TCGv append_grown(TCGBuilder *b, const TCGOp *op)
+{
+    grow_ops(b);
+    return append_here(b, op);
+}
+
+static G_GNUC_NO_INLINE TCGv append(TCGBuilder *b, const TCGOp *op)
+{
+    if (G_UNLIKELY(b->n >= b->room)) {
+        return append_grown(b, op);
+    }
+    return append_here(b, op);
+}
+
+/* Where an op is looked for whose first word is head. */
+static inline uint16_t *cse_slot(TCGBuilder *b, uint64_t head, TCGv c, int64_t imm)
+{
+    uint64_t h = head ^ ((uint64_t)imm << 23 | (uint64_t)imm >> 41) ^ (uint64_t)c.i << 11;
+    return &b->cse[h * 0x9e3779b97f4a7c15u >> (64 - TCG_CSE_BITS)];
 }
 
 /* The op that computes the same as op, or none; else op takes the slot when it is appended next. */
@@ -203,8 +217,7 @@ static inline TCGv merge(TCGBuilder *b, const TCGOp *op, unsigned flags)
 {
     uint64_t k0, d0;
     memcpy(&k0, op, sizeof(k0));
-    uint64_t h = k0 ^ ((uint64_t)op->imm << 23 | (uint64_t)op->imm >> 41) ^ (uint64_t)op->c.i << 11;
-    uint16_t *slot = &b->cse[h * 0x9e3779b97f4a7c15u >> (64 - TCG_CSE_BITS)];
+    uint16_t *slot = cse_slot(b, k0, op->c, op->imm);
     uint32_t i = *slot;
     if (i > b->cse_barrier && i < b->n && (!(flags & TCG_OPF_FPSTATUS) || i > b->fp_barrier)) {
         const TCGOp *d = &b->u->ops[i];
@@ -240,26 +253,24 @@ static void check_op(TCGBuilder *b, const TCGOp *op)
 
 TCGv tcg_emit(TCGBuilder *b, TCGOp *op)
 {
-    unsigned flags = tcg_op_desc[op->opc].flags;
+    unsigned flags = tcg_op_brief[op->opc];
     if (G_UNLIKELY(b->u->overflow)) {
         return append(b, op);
     }
-    if (b->passes & TCG_OPT_VERIFY) {
+    if (G_UNLIKELY(b->passes & TCG_OPT_VERIFY)) {
         check_op(b, op);
     }
     if ((flags & TCG_OPF_OPT) && b->has && !b->has[op->opc]) {
         return tcg_lower_op(b, op);
     }
     if (b->passes & TCG_OPT_FOLD) {
-        if (!(flags & TCG_OPF_SIDE) || op->opc == TCG_OP_ld || op->opc == TCG_OP_st) {
-            TCGv v = tcg_fold(b, op);
-            if (v.i) {
+        TCGv v;
+        if (!(flags & TCG_OPF_SIDE)) {
+            if ((v = tcg_fold(b, op)).i || (v = merge(b, op, flags)).i) {
                 return v;
             }
-        }
-        if (!(flags & TCG_OPF_SIDE)) {
-            TCGv v = merge(b, op, flags);
-            if (v.i) {
+        } else if (op->opc == TCG_OP_ld || op->opc == TCG_OP_st) {
+            if ((v = tcg_fold(b, op)).i) {
                 return v;
             }
         }
@@ -275,16 +286,24 @@ static inline TCGv emit(TCGBuilder *b, unsigned opc, unsigned type, unsigned aux
     return tcg_emit(b, &op);
 }
 
+static G_GNUC_NO_INLINE void emit_plain_checked(TCGBuilder *b, const TCGOp *op)
+{
+    TCGv v = append(b, op);
+    if ((b->passes & TCG_OPT_VERIFY) && !b->u->overflow) {
+        check_op(b, &b->u->ops[v.i]);
+    }
+}
+
 /* An op without result, for which there is no rule. */
 static inline void emit_plain(TCGBuilder *b, unsigned opc, unsigned type, unsigned aux, TCGv x,
-                              TCGv z, int64_t imm)
+                              int64_t imm)
 {
-    uint32_t i = next_slot(b);
-    TCGOp *op = &b->u->ops[i];
-    op_init(op, opc, type, aux, x, TCG_NONE, z, imm);
-    op->scratch = i;
-    if (G_UNLIKELY(b->passes & TCG_OPT_VERIFY) && !b->u->overflow) {
-        check_op(b, op);
+    if (G_UNLIKELY(b->n >= b->room || (b->passes & TCG_OPT_VERIFY))) {
+        TCGOp op;
+        op_init(&op, opc, type, aux, x, TCG_NONE, TCG_NONE, imm);
+        emit_plain_checked(b, &op);
+    } else {
+        op_init(&b->u->ops[next_slot(b)], opc, type, aux, x, TCG_NONE, TCG_NONE, imm);
     }
 }
 
@@ -294,30 +313,23 @@ static inline void emit_plain(TCGBuilder *b, unsigned opc, unsigned type, unsign
 
 void tcg_gen_insn_start(TCGBuilder *b, int64_t page_offset)
 {
-    emit_plain(b, TCG_OP_insn_start, TCG_VOID, b->u->ninsns, NO, NO, page_offset);
-    if (!b->dead) {
-        b->u->ninsns++;
-    }
+    unsigned n = b->u->ninsns;
+    b->u->ninsns = n + !b->dead;
+    emit_plain(b, TCG_OP_insn_start, TCG_VOID, n, NO, page_offset);
 }
 
 TCGv tcg_const(TCGBuilder *b, TCGType t, int64_t imm)
 {
     TCGOp op;
-    op_init(&op, TCG_OP_const, t, 0, NO, NO, NO, t == TCG_I32 ? (int32_t)imm : imm);
+    imm = t == TCG_I32 ? (int32_t)imm : imm;
     if (G_UNLIKELY((b->passes & (TCG_OPT_FOLD | TCG_OPT_VERIFY)) != TCG_OPT_FOLD ||
-                   b->u->overflow)) {
+                   b->u->overflow || b->n >= b->room)) {
+        op_init(&op, TCG_OP_const, t, 0, NO, NO, NO, imm);
         return tcg_emit(b, &op);
     }
+    op_init(&op, TCG_OP_const, t, 0, NO, NO, NO, imm);
     TCGv v = merge(b, &op, 0);
-    if (v.i) {
-        return v;
-    }
-    uint32_t i = next_slot(b);
-    op_copy(&b->u->ops[i], &op);
-    b->u->ops[i].scratch = i;
-    b->facts[i].zero = ~(uint64_t)op.imm | tcg_type_facts[t].zero;
-    b->facts[i].sign = __builtin_clrsbll(op.imm) + 1 - (t == TCG_I32 ? 32 : 0);
-    return (TCGv){i};
+    return v.i ? v : append_here(b, &op);
 }
 
 TCGv tcg_fconst(TCGBuilder *b, TCGType t, uint64_t bits)
@@ -337,11 +349,9 @@ TCGv tcg_gen_pcrel(TCGBuilder *b, int64_t rel)
 
 static void check_cell(TCGBuilder *b, unsigned cell)
 {
-#ifndef NDEBUG
-    if (cell >= b->u->ncells) {
+    if (G_UNLIKELY(b->passes & TCG_OPT_VERIFY) && cell >= b->u->ncells) {
         g_error("IR builder: insn %u: no cell %u", b->u->ninsns, cell);
     }
-#endif
 }
 
 TCGv tcg_gen_getcell(TCGBuilder *b, unsigned cell)
@@ -366,9 +376,9 @@ void tcg_gen_setcell(TCGBuilder *b, unsigned cell, TCGv v)
         b->cell[cell].v.i == v.i) {
         return;
     }
-    emit_plain(b, TCG_OP_setcell, tcg_def(b, v)->type, cell, v, NO, 0);
     b->cell[cell].gen = b->cell_gen;
     b->cell[cell].v = v;
+    emit_plain(b, TCG_OP_setcell, tcg_def(b, v)->type, cell, v, 0);
 }
 
 TCGv tcg_gen_ldenv(TCGBuilder *b, TCGType t, TCGMemOp m, size_t offset)
@@ -396,19 +406,23 @@ void tcg_gen_stenv(TCGBuilder *b, TCGMemOp m, TCGv v, size_t offset)
 TCG_BINOPS(GEN_BIN)
 TCG_UNOPS(GEN_UN)
 
-#define GEN_BIN_IMM(name, op, T)                                                                   \
+/* neutral: x op 0 is x, for which no constant need be made. */
+#define GEN_BIN_IMM(name, op, T, neutral)                                                          \
     TCGv tcg_gen_##name(TCGBuilder *b, TCGv x, T imm)                                              \
     {                                                                                              \
+        if ((neutral) && imm == 0 && (b->passes & TCG_OPT_FOLD)) {                                 \
+            return x;                                                                              \
+        }                                                                                          \
         return tcg_gen_##op(b, x, tcg_const(b, tcg_type(b, x), imm));                              \
     }
-GEN_BIN_IMM(addi, add, int64_t)
-GEN_BIN_IMM(andi, and, int64_t)
-GEN_BIN_IMM(ori, or, int64_t)
-GEN_BIN_IMM(xori, xor, int64_t)
-GEN_BIN_IMM(shli, shl, unsigned)
-GEN_BIN_IMM(shri, shr, unsigned)
-GEN_BIN_IMM(sari, sar, unsigned)
-GEN_BIN_IMM(rotri, rotr, unsigned)
+GEN_BIN_IMM(addi, add, int64_t, true)
+GEN_BIN_IMM(andi, and, int64_t, false)
+GEN_BIN_IMM(ori, or, int64_t, true)
+GEN_BIN_IMM(xori, xor, int64_t, true)
+GEN_BIN_IMM(shli, shl, unsigned, true)
+GEN_BIN_IMM(shri, shr, unsigned, true)
+GEN_BIN_IMM(sari, sar, unsigned, true)
+GEN_BIN_IMM(rotri, rotr, unsigned, true)
 
 TCGv tcg_gen_exts(TCGBuilder *b, TCGv x)
 {
@@ -1006,7 +1020,7 @@ static TCGv simple_cond(TCGBuilder *b, TCGv cond)
     while ((b->passes & TCG_OPT_FOLD) && !b->u->overflow &&
            ((d->opc == TCG_OP_setcond && d->aux == TCG_COND_NE && tcg_is_const(b, d->b, &k) &&
              k == 0) ||
-            (d->opc == TCG_OP_extu && b->facts[d->a.i].zero == ~UINT64_C(1)))) {
+            (d->opc == TCG_OP_extu && tcg_facts(b, d->a)->zero == ~UINT64_C(1)))) {
         cond = d->a;
         d = tcg_def(b, cond);
     }

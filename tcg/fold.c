@@ -56,7 +56,7 @@ static inline bool is_pow2(uint64_t x)
 
 static inline bool is_bool(const TCGBuilder *b, TCGv v)
 {
-    return b->facts[v.i].zero == ~UINT64_C(1);
+    return tcg_facts(b, v)->zero == ~UINT64_C(1);
 }
 
 /* An integer of either type as type t; the value must fit. */
@@ -221,7 +221,7 @@ static TCGv fold_shift(TCGBuilder *b, TCGOp *op, bool ky, int64_t cy)
     if (is_k(b, x, 0) || (is_k(b, x, -1) && op->opc != TCG_OP_shl && op->opc != TCG_OP_shr)) {
         return x;
     }
-    if (op->opc == TCG_OP_sar && b->facts[x.i].zero >> (w - 1) & 1) {
+    if (op->opc == TCG_OP_sar && tcg_facts(b, x)->zero >> (w - 1) & 1) {
         return tcg_gen_shr(b, x, op->b);
     }
     const TCGOp *dx = tcg_def(b, x), *dy = tcg_def(b, op->b);
@@ -243,7 +243,7 @@ static TCGv fold_shift(TCGBuilder *b, TCGOp *op, bool ky, int64_t cy)
         again.b = tcg_const(b, op->type, n);
         return tcg_emit(b, &again);
     }
-    if (op->opc == TCG_OP_shr && ~b->facts[x.i].zero >> n == 0) {
+    if (op->opc == TCG_OP_shr && ~tcg_facts(b, x)->zero >> n == 0) {
         return tcg_const(b, op->type, 0);
     }
     if (op->opc == dx->opc && is_const(b, dx->b, &k)) {
@@ -325,7 +325,7 @@ static TCGv join_rotation(TCGBuilder *b, TCGv x, TCGv y, bool is_or)
     bool sx = dx->opc == TCG_OP_exts, sy = dy->opc == TCG_OP_exts;
     if ((sx || dx->opc == TCG_OP_extu) && (sy || dy->opc == TCG_OP_extu)) {
         /* A zero-extended half beside a sign-extended one must not have its top bit set. */
-        if (sx != sy && !(b->facts[sx ? dy->a.i : dx->a.i].zero >> 31 & 1)) {
+        if (sx != sy && !(tcg_facts(b, sx ? dy->a : dx->a)->zero >> 31 & 1)) {
             return TCG_NONE;
         }
         TCGv v = join_shifts(b, dx->a, dy->a, is_or);
@@ -454,7 +454,7 @@ static TCGv bit_of_mask(TCGBuilder *b, TCGv x)
         k = (int64_t)(UINT64_C(1) << (d->aux & 63));
         return tcg_gen_setcondi(b, TCG_I32, TCG_COND_TSTNE, d->a, k);
     }
-    if (d->opc != TCG_OP_neg || b->facts[d->a.i].zero != ~UINT64_C(1)) {
+    if (d->opc != TCG_OP_neg || tcg_facts(b, d->a)->zero != ~UINT64_C(1)) {
         return TCG_NONE;
     }
     TCGv bit = d->a;
@@ -491,7 +491,7 @@ static TCGv narrow_logic(TCGBuilder *b, TCGOp *op)
 static TCGv fold_and(TCGBuilder *b, TCGOp *op, bool ky, int64_t cy)
 {
     TCGv x = op->a, y = op->b;
-    uint64_t zx = b->facts[x.i].zero, zy = b->facts[y.i].zero;
+    uint64_t zx = tcg_facts(b, x)->zero, zy = tcg_facts(b, y)->zero;
     const TCGOp *dx = tcg_def(b, x), *dy = tcg_def(b, y);
     int64_t k;
     if (~zx & ~zy) {
@@ -677,7 +677,7 @@ static TCGv fold_ext(TCGBuilder *b, TCGOp *op)
 {
     TCGv x = op->a;
     const TCGOp *dx = tcg_def(b, x);
-    const TCGFacts *f = &b->facts[x.i];
+    const TCGFacts *f = tcg_facts(b, x);
     bool sign = op->opc == TCG_OP_ext8s || op->opc == TCG_OP_ext16s;
     unsigned bits = op->opc == TCG_OP_ext8s || op->opc == TCG_OP_ext8u ? 8 : 16;
     uint64_t mask = (UINT64_C(1) << bits) - 1;
@@ -734,15 +734,15 @@ static RULE TCGv fold_unary(TCGBuilder *b, TCGOp *op)
     case TCG_OP_ext16u:
         return fold_ext(b, op);
     case TCG_OP_exts:
-        if (dx->opc == TCG_OP_trunc && b->facts[dx->a.i].sign > 32) {
+        if (dx->opc == TCG_OP_trunc && tcg_facts(b, dx->a)->sign > 32) {
             return dx->a;
         }
-        if (b->facts[x.i].zero >> 31 & 1) {
+        if (tcg_facts(b, x)->zero >> 31 & 1) {
             return tcg_gen_extu(b, x);
         }
         return TCG_NONE;
     case TCG_OP_extu:
-        if (dx->opc == TCG_OP_trunc && b->facts[dx->a.i].zero >> 32 == UINT32_MAX) {
+        if (dx->opc == TCG_OP_trunc && tcg_facts(b, dx->a)->zero >> 32 == UINT32_MAX) {
             return dx->a;
         }
         if (b->u->pc32 && dx->opc == TCG_OP_add && tcg_def(b, dx->b)->opc == TCG_OP_const) {
@@ -930,7 +930,7 @@ static RULE TCGv fold_setcond(TCGBuilder *b, TCGOp *op)
         }
         return TCG_NONE;
     }
-    int known = known_cond(cond, &b->facts[x.i], xt, cy);
+    int known = known_cond(cond, tcg_facts(b, x), xt, cy);
     if (known >= 0) {
         return tcg_const(b, t, known);
     }
@@ -1432,9 +1432,9 @@ static void memory_facts(TCGMemOp m, unsigned w, TCGFacts *f)
     }
 }
 
-static void shift_facts(const TCGBuilder *b, const TCGOp *op, unsigned w, TCGFacts *f)
+static void shift_facts(const TCGBuilder *b, const TCGOp *op, unsigned w, const TCGFacts *x,
+                        TCGFacts *f)
 {
-    const TCGFacts *x = &b->facts[op->a.i];
     int64_t k;
     if (!is_const(b, op->b, &k)) {
         if (op->opc == TCG_OP_sar) {
@@ -1464,10 +1464,39 @@ static void shift_facts(const TCGBuilder *b, const TCGOp *op, unsigned w, TCGFac
     }
 }
 
-void tcg_facts(const TCGBuilder *b, const TCGOp *op, TCGFacts *f)
+/* What is known of any value of a type. */
+static const TCGFacts type_facts[TCG_TYPE_COUNT] = {
+    [TCG_VOID] = {.sign = 1}, [TCG_I32] = {.zero = ~(uint64_t)UINT32_MAX, .sign = 1},
+    [TCG_I64] = {.sign = 1},  [TCG_F32] = {.zero = ~(uint64_t)UINT32_MAX, .sign = 1},
+    [TCG_F64] = {.sign = 1},  [TCG_V128] = {.sign = 1},
+};
+
+/* Facts about a value are made of those of its operands, and theirs, so many steps deep. */
+#define FACTS_DEPTH 32
+
+static const TCGFacts *find_facts(const TCGBuilder *b, TCGv v, unsigned depth)
 {
+    TCGFacts *f = &b->facts[v.i];
+    const TCGOp *op = tcg_def(b, v);
+
+    if (f->sign) {
+        return f;
+    }
+    if (depth == FACTS_DEPTH) {
+        return &type_facts[op->type];
+    }
+    const TCGFacts *x = NULL, *y = NULL, *z = NULL;
+    unsigned nargs = tcg_op_desc[op->opc].nargs;
+    if (nargs > 0) {
+        x = find_facts(b, op->a, depth + 1);
+        if (nargs > 1) {
+            y = find_facts(b, op->b, depth + 1);
+            if (nargs > 2) {
+                z = find_facts(b, op->c, depth + 1);
+            }
+        }
+    }
     unsigned w = tcg_type_bits(op->type);
-    const TCGFacts *x = &b->facts[op->a.i], *y = &b->facts[op->b.i], *z = &b->facts[op->c.i];
     TCGFacts r = {.zero = 0, .sign = 1};
     switch (op->opc) {
     case TCG_OP_const:
@@ -1519,7 +1548,7 @@ void tcg_facts(const TCGBuilder *b, const TCGOp *op, TCGFacts *f)
     case TCG_OP_shl:
     case TCG_OP_shr:
     case TCG_OP_sar:
-        shift_facts(b, op, w, &r);
+        shift_facts(b, op, w, x, &r);
         break;
     case TCG_OP_clz:
     case TCG_OP_ctz:
@@ -1595,28 +1624,10 @@ void tcg_facts(const TCGBuilder *b, const TCGOp *op, TCGFacts *f)
         r.sign = 1;
     }
     *f = r;
+    return f;
 }
 
-/* What is known of any value of a type. */
-const TCGFacts tcg_type_facts[TCG_TYPE_COUNT] = {
-    [TCG_VOID] = {.sign = 1}, [TCG_I32] = {.zero = ~(uint64_t)UINT32_MAX, .sign = 1},
-    [TCG_I64] = {.sign = 1},  [TCG_F32] = {.zero = ~(uint64_t)UINT32_MAX, .sign = 1},
-    [TCG_F64] = {.sign = 1},  [TCG_V128] = {.sign = 1},
-};
-
-/* Ops of which more is known than their type. */
-const bool tcg_has_facts[TCG_OP_COUNT] = {
-    [TCG_OP_const] = true,    [TCG_OP_pcrel] = true,   [TCG_OP_add] = true,
-    [TCG_OP_sub] = true,      [TCG_OP_neg] = true,     [TCG_OP_remu] = true,
-    [TCG_OP_and] = true,      [TCG_OP_or] = true,      [TCG_OP_xor] = true,
-    [TCG_OP_andc] = true,     [TCG_OP_orc] = true,     [TCG_OP_eqv] = true,
-    [TCG_OP_not] = true,      [TCG_OP_shl] = true,     [TCG_OP_shr] = true,
-    [TCG_OP_sar] = true,      [TCG_OP_clz] = true,     [TCG_OP_ctz] = true,
-    [TCG_OP_popcnt] = true,   [TCG_OP_ext8s] = true,   [TCG_OP_ext16s] = true,
-    [TCG_OP_ext8u] = true,    [TCG_OP_ext16u] = true,  [TCG_OP_exts] = true,
-    [TCG_OP_extu] = true,     [TCG_OP_trunc] = true,   [TCG_OP_extract] = true,
-    [TCG_OP_sextract] = true, [TCG_OP_setcond] = true, [TCG_OP_fcmp] = true,
-    [TCG_OP_select] = true,   [TCG_OP_fcvt_fh] = true, [TCG_OP_vextract] = true,
-    [TCG_OP_ld] = true,       [TCG_OP_ldenv] = true,   [TCG_OP_atomic_rmw] = true,
-    [TCG_OP_cmpxchg] = true,
-};
+const TCGFacts *tcg_find_facts(const TCGBuilder *b, TCGv v)
+{
+    return find_facts(b, v, 0);
+}

@@ -19,7 +19,9 @@
 /* What is known of a value without running it; i32 values count as zero-extended to 64 bits. */
 typedef struct TCGFacts {
     uint64_t zero; /* these bits are 0 */
-    uint32_t sign; /* so many top bits of the type are copies of the sign bit, itself included */
+    /* so many top bits of the type are copies of the sign bit, itself included; 0: nobody has asked
+     * for these facts */
+    uint32_t sign;
 } TCGFacts;
 
 /* A row's signature as masks of types, for the builder's check of each op. */
@@ -88,6 +90,10 @@ struct TCGBuilder {
     uint32_t old_calls_cap;
 };
 
+/* What most ask of tcg_op_desc, in one table that is small: flags, and above them nargs. */
+#define TCG_BRIEF_SHIFT 8
+extern const uint16_t tcg_op_brief[TCG_OP_COUNT];
+
 static inline const TCGOp *tcg_def(const TCGBuilder *b, TCGv v)
 {
     return &b->u->ops[v.i];
@@ -128,11 +134,13 @@ TCGv tcg_emit(TCGBuilder *b, TCGOp *op);
  * *op, which may have been rewritten, is appended. Only for ops without TCG_OPF_SIDE, ld and st.
  */
 TCGv tcg_fold(TCGBuilder *b, TCGOp *op);
-/* What is known of any value of a type, and of which ops there is more to know (fold.c). */
-extern const TCGFacts tcg_type_facts[TCG_TYPE_COUNT];
-extern const bool tcg_has_facts[TCG_OP_COUNT];
-/* Facts about the value of such an op, whose operands' facts are known (fold.c). */
-void tcg_facts(const TCGBuilder *b, const TCGOp *op, TCGFacts *f);
+/* Facts about a value: found when somebody asks for the first time (fold.c). */
+const TCGFacts *tcg_find_facts(const TCGBuilder *b, TCGv v);
+static inline const TCGFacts *tcg_facts(const TCGBuilder *b, TCGv v)
+{
+    const TCGFacts *f = &b->facts[v.i];
+    return f->sign ? f : tcg_find_facts(b, v);
+}
 
 /* Emit what stands for an OPT op that the host lacks (lower.c). */
 TCGv tcg_lower_op(TCGBuilder *b, const TCGOp *op);

@@ -25,6 +25,13 @@ const TCGOpDesc tcg_op_desc[TCG_OP_COUNT] = {
 #undef OP
 };
 
+const uint16_t tcg_op_brief[TCG_OP_COUNT] = {
+#define OP(name, sig, flags, doc)                                                                  \
+    [TCG_OP_##name] = (flags) | RESULT(sig) | (sizeof(sig) - 2) << TCG_BRIEF_SHIFT,
+#include "tcg/ops.def"
+#undef OP
+};
+
 static const char *const cond_names[TCG_COND_COUNT] = {
     [TCG_COND_EQ] = "eq",   [TCG_COND_NE] = "ne",       [TCG_COND_LT] = "lt",
     [TCG_COND_GE] = "ge",   [TCG_COND_LE] = "le",       [TCG_COND_GT] = "gt",

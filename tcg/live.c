@@ -28,7 +28,7 @@ static G_GNUC_NO_INLINE void add_uses_of_call(const TCGUnit *u, const TCGOp *op)
 /* Index 0 gets the uses of operands that are none. */
 static inline void add_uses(const TCGUnit *u, TCGOp *ops, const TCGOp *op)
 {
-    unsigned n = tcg_op_desc[op->opc].nargs;
+    unsigned n = tcg_op_brief[op->opc] >> TCG_BRIEF_SHIFT;
 
     if (n > 0) {
         add_use(ops, op->a);
@@ -94,7 +94,7 @@ static bool sweep_setcell(Observers *o, TCGOp *op, uint32_t i)
     o->set[cell] = i;
     if (set && set < o->all) {
         if (set < o->fault) {
-            op->opc = TCG_OP_nop;
+            *op = (TCGOp){.opc = TCG_OP_nop};
             return false;
         }
         op->aux |= TCG_SET_SINK;
@@ -102,82 +102,42 @@ static bool sweep_setcell(Observers *o, TCGOp *op, uint32_t i)
     return true;
 }
 
-static void renumber_call(TCGCall *c, const TCGOp *ops)
-{
-    for (unsigned k = 0; k < c->helper->nargs; k++) {
-        c->args[k].i = ops[c->args[k].i].scratch;
-    }
-}
-
-/*
- * Close the gaps that dropped ops leave from index `from` on; scratch maps old indices to new ones.
- * As built, and below the first gap for good, it is the index itself.
- */
-static void compact(TCGUnit *u, uint32_t from)
-{
-    TCGOp *ops = u->ops, *to = &ops[from];
-    const TCGOp *end = &ops[u->nops];
-    uint32_t n = from;
-
-    for (TCGOp *op = to; op < end; op++) {
-        unsigned opc = op->opc;
-        if (opc == TCG_OP_nop) {
-            continue;
-        }
-        /* The slot is behind the walk, but its map is still asked for. */
-        unsigned args = tcg_op_desc[opc].nargs;
-        memcpy(to, op, offsetof(TCGOp, scratch));
-        to->imm = op->imm;
-        op->scratch = n++;
-        if (args > 0) {
-            to->a.i = ops[to->a.i].scratch;
-            if (args > 1) {
-                to->b.i = ops[to->b.i].scratch;
-                if (args > 2) {
-                    to->c.i = ops[to->c.i].scratch;
-                }
-            }
-        } else if (opc == TCG_OP_call) {
-            renumber_call(&u->calls[to->imm], ops);
-        }
-        to++;
-    }
-    u->nops = n;
-}
-
 /*
  * Backwards: every use of a value comes after it, so that an op's uses are complete, and only those
- * of live ops, when the walk arrives at it.
+ * of live ops, when the walk arrives at it. What is dropped becomes a nop: closing the gaps would
+ * cost more than going over them.
  */
 static void sweep(TCGUnit *u)
 {
     Observers o;
     o.all = o.fault = UINT32_MAX;
     TCGOp *ops = u->ops;
-    uint32_t gap = 0; /* the first one */
     memset(o.set, 0, u->ncells * sizeof(o.set[0]));
-    /* As built, all uses are 0, and each op's scratch is its index. */
+    /* As built, all uses are 0. */
     for (uint32_t i = 0; u->counted && i < u->nops; i++) {
         ops[i].uses = 0;
-        ops[i].scratch = i;
     }
     u->counted = true;
     TCGOp *op = &ops[u->nops - 1];
     for (uint32_t i = u->nops - 1; i >= 1; i--, op--) {
-        if (op->opc == TCG_OP_insn_start) {
+        unsigned brief = tcg_op_brief[op->opc];
+        if (op->opc == TCG_OP_nop || op->opc == TCG_OP_insn_start) {
             continue;
         }
-        unsigned flags = tcg_op_flags(u, op);
-        if (!(flags & (TCG_OPF_SIDE | TCG_OPF_FPSTATUS))) {
+        if (!(brief & (TCG_OPF_SIDE | TCG_OPF_FPSTATUS))) {
             if (op->uses == 0) {
-                op->opc = TCG_OP_nop;
-                gap = i;
+                *op = (TCGOp){.opc = TCG_OP_nop};
                 continue;
             }
-            if (op->opc != TCG_OP_getcell && op->opc != TCG_OP_call) {
+            if (op->opc != TCG_OP_getcell) {
                 add_uses(u, ops, op);
                 continue;
             }
+        }
+        unsigned flags = tcg_op_flags(u, op);
+        if (op->uses == 0 && !(flags & (TCG_OPF_SIDE | TCG_OPF_FPSTATUS))) {
+            *op = (TCGOp){.opc = TCG_OP_nop};
+            continue;
         }
         switch (op->opc) {
         case TCG_OP_getcell:
@@ -185,7 +145,6 @@ static void sweep(TCGUnit *u)
             break;
         case TCG_OP_setcell:
             if (!sweep_setcell(&o, op, i)) {
-                gap = i;
                 continue;
             }
             break;
@@ -209,9 +168,6 @@ static void sweep(TCGUnit *u)
         add_uses(u, ops, op);
     }
     ops[0].uses = 0;
-    if (gap) {
-        compact(u, gap);
-    }
 }
 
 static void check(const TCGUnit *u, unsigned passes, const char *pass)
