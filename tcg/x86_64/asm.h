@@ -38,7 +38,7 @@ enum {
     XMM14 = XMM0 + 14,
     XMM15,
     REG_COUNT,
-    REG_NONE = 0xff
+    REG_NONE = 0xf7 /* without bit 3, so that it encodes as nothing */
 };
 
 enum {
@@ -177,6 +177,7 @@ static inline uint8_t *asm_put_32(uint8_t *p, uint32_t v)
     return p + 4;
 }
 
+/* Prefixes, opcode and map; r, x and b are the registers of the fields, REG_NONE: none. */
 static inline uint8_t *asm_put_opcode(uint8_t *p, unsigned opc, unsigned r, unsigned x, unsigned b,
                                       bool rm_reg)
 {
@@ -190,7 +191,7 @@ static inline uint8_t *asm_put_opcode(uint8_t *p, unsigned opc, unsigned r, unsi
             *p++ = 0xf2;
         }
     }
-    unsigned rex = (opc & OP_W ? 8 : 0) | (r & 8) >> 1 | (x & 8) >> 2 | (b & 8) >> 3;
+    unsigned rex = (opc / (OP_W / 8) & 8) | (r & 8) >> 1 | (x & 8) >> 2 | (b & 8) >> 3;
     if (rex || ((opc & OP_R8) && (r & 15) >= 4) || (rm_reg && (opc & OP_M8) && (b & 15) >= 4)) {
         *p++ = 0x40 | rex;
     }
@@ -206,36 +207,33 @@ static inline uint8_t *asm_put_opcode(uint8_t *p, unsigned opc, unsigned r, unsi
     return p;
 }
 
+/* There is room for a displacement that is not taken. */
 static inline uint8_t *asm_put_modrm_mem(uint8_t *p, unsigned reg, Mem m)
 {
-    reg = (reg & 7) << 3;
+    unsigned b = m.base & 7, modrm = (reg & 7) << 3, len;
     if (m.base == REG_NONE) {
-        *p++ = 5 | reg;
+        *p++ = 5 | modrm;
         return asm_put_32(p, m.disp);
     }
-    unsigned b = m.base & 7, mod;
     if (m.disp == 0 && b != RBP) {
-        mod = 0;
+        len = 0;
     } else if (m.disp == (int8_t)m.disp) {
-        mod = 0x40;
+        modrm |= 0x40;
+        len = 1;
     } else {
-        mod = 0x80;
+        modrm |= 0x80;
+        len = 4;
     }
     if (m.index != REG_NONE) {
-        *p++ = mod | reg | 4;
+        *p++ = modrm | 4;
         *p++ = m.scale << 6 | (m.index & 7) << 3 | b;
     } else if (b == RSP) {
-        *p++ = mod | reg | 4;
+        *p++ = modrm | 4;
         *p++ = 0x24;
     } else {
-        *p++ = mod | reg | b;
+        *p++ = modrm | b;
     }
-    if (mod == 0x40) {
-        *p++ = m.disp;
-    } else if (mod == 0x80) {
-        p = asm_put_32(p, m.disp);
-    }
-    return p;
+    return asm_put_32(p, m.disp) - 4 + len;
 }
 
 static inline void asm_opcode(Asm *a, unsigned opc, unsigned r, unsigned x, unsigned b, bool rm_reg)
@@ -261,8 +259,7 @@ static inline void asm_rr(Asm *a, unsigned opc, unsigned reg, unsigned rm)
 /* opc reg, [m] (or [m], reg, as the opcode says) */
 static inline uint8_t *asm_put_rm(uint8_t *p, unsigned opc, unsigned reg, Mem m)
 {
-    p = asm_put_opcode(p, opc, reg, m.index == REG_NONE ? 0 : m.index,
-                       m.base == REG_NONE ? 0 : m.base, false);
+    p = asm_put_opcode(p, opc, reg, m.index, m.base, false);
     return asm_put_modrm_mem(p, reg, m);
 }
 static inline void asm_rm(Asm *a, unsigned opc, unsigned reg, Mem m)
@@ -288,7 +285,7 @@ static inline void asm_vex_rr(Asm *a, unsigned opc, unsigned reg, unsigned vvvv,
 }
 static inline void asm_vex_rm(Asm *a, unsigned opc, unsigned reg, unsigned vvvv, Mem m)
 {
-    asm_vex(a, opc, reg, vvvv, m.index == REG_NONE ? 0 : m.index, m.base == REG_NONE ? 0 : m.base);
+    asm_vex(a, opc, reg, vvvv, m.index, m.base);
     asm_modrm_mem(a, reg, m);
 }
 

@@ -17,9 +17,9 @@
 
 Stub *x86_stub_new(X86Gen *s, StubKind kind)
 {
-    Stub st = {.kind = kind, .op = s->i, .pc = s->pc, .insn = s->insn};
-    x86_list_add(&s->stubs, &st, sizeof(st));
-    return &x86_list_at(&s->stubs, Stub, s->stubs.len - 1);
+    Stub *st = x86_list_more(&s->stubs, sizeof(*st));
+    *st = (Stub){.kind = kind, .op = s->i, .pc = s->pc, .insn = s->insn};
+    return st;
 }
 
 static bool counts(const X86Gen *s)
@@ -346,61 +346,61 @@ static void emit_exit_lookup(X86Gen *s, const TCGOp *op)
     asm_alu_ri(as, OP_W, ALU_AND, RAX, (int32_t)TLB_PAGE_MASK);
     asm_rm(as, I_MOV_MR | OP_W, RAX, ENV(pc_page));
     asm_rm(as, 0xff, 4, mem_bd(RDX, offsetof(JumpCacheEntry, code)));
+    s->unreachable = true;
 }
 
-void x86_emit_ctl(X86Gen *s, const TCGOp *op)
+static void emit_block(X86Gen *s, const TCGOp *op)
 {
     Asm *as = &s->a;
-    switch (op->opc) {
-    case TCG_OP_call:
-        emit_call(s, op);
-        break;
-    case TCG_OP_label:
-        emit_label(s, op);
-        break;
-    case TCG_OP_block:
-        x86_at_label(s);
-        s->unreachable = false;
-        if (x86_is_loop(s, op->imm)) {
-            /* At a cache line: a loop of 100 bytes is a third faster in two lines than in three. */
-            asm_nop(as, -(uintptr_t)(as->p + as->rx) & 63);
-        }
-        for (unsigned k = 0; k < s->blocks.len; k++) {
-            X86Block *block = &x86_list_at(&s->blocks, X86Block, k);
-            if (block->op == s->i) {
-                block->at = asm_pos(as);
-            }
-        }
-        break;
-    case TCG_OP_br:
-        x86_spill_for_label(s, op->aux);
-        label_ref(s, op->aux, asm_jmp(as));
-        s->unreachable = true;
-        break;
-    case TCG_OP_br_if:
-        emit_br_if(s, op);
-        break;
-    case TCG_OP_exit_direct:
-        x86_flush_sunk(s);
-        emit_exit(s, op, s->pc, s->insn, true);
-        s->unreachable = true;
-        break;
-    case TCG_OP_exit_if:
-        emit_exit_if(s, op);
-        break;
-    case TCG_OP_exit_lookup:
-        emit_exit_lookup(s, op);
-        s->unreachable = true;
-        break;
-    default: /* exit_main */
-        x86_flush_sunk(s);
-        x86_load(s, x86_root(s, op->a), RAX);
-        give_back(s, s->insn);
-        x86_leave_region(s);
-        x86_jump_thunk(s, 0xe9, s->t->main);
-        s->unreachable = true;
-        break;
+    x86_at_label(s);
+    s->unreachable = false;
+    if (x86_is_loop(s, op->imm)) {
+        /* At a cache line: a loop of 100 bytes is a third faster in two lines than in three. */
+        asm_nop(as, -(uintptr_t)(as->p + as->rx) & 63);
     }
+    for (unsigned k = 0; k < s->blocks.len; k++) {
+        X86Block *block = &x86_list_at(&s->blocks, X86Block, k);
+        if (block->op == s->i) {
+            block->at = asm_pos(as);
+        }
+    }
+}
+
+static void emit_br(X86Gen *s, const TCGOp *op)
+{
+    x86_spill_for_label(s, op->aux);
+    label_ref(s, op->aux, asm_jmp(&s->a));
+    s->unreachable = true;
+}
+
+static void emit_exit_direct(X86Gen *s, const TCGOp *op)
+{
+    x86_flush_sunk(s);
+    emit_exit(s, op, s->pc, s->insn, true);
+    s->unreachable = true;
+}
+
+static void emit_exit_main(X86Gen *s, const TCGOp *op)
+{
+    x86_flush_sunk(s);
+    x86_load(s, x86_root(s, op->a), RAX);
+    give_back(s, s->insn);
+    x86_leave_region(s);
+    x86_jump_thunk(s, 0xe9, s->t->main);
+    s->unreachable = true;
+}
+
+void x86_ctl_emitters(X86Emit *emit[TCG_OP_COUNT])
+{
+    emit[TCG_OP_label] = emit_label;
+    emit[TCG_OP_block] = emit_block;
+    emit[TCG_OP_call] = emit_call;
+    emit[TCG_OP_br] = emit_br;
+    emit[TCG_OP_br_if] = emit_br_if;
+    emit[TCG_OP_exit_direct] = emit_exit_direct;
+    emit[TCG_OP_exit_if] = emit_exit_if;
+    emit[TCG_OP_exit_lookup] = emit_exit_lookup;
+    emit[TCG_OP_exit_main] = emit_exit_main;
 }
 
 /* ---- stubs ---- */
@@ -425,7 +425,7 @@ static void stub_div(X86Gen *s, const Stub *st)
     asm_jmp_to(as, st->back);
 }
 
-void x86_emit_stub(X86Gen *s, Stub *st)
+void x86_emit_stub(X86Gen *s, const Stub *st)
 {
     Asm *as = &s->a;
     if (st->jump) {

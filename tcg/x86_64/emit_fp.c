@@ -683,7 +683,7 @@ void x86_emit_fp(X86Gen *s, const TCGOp *op)
     }
 }
 
-void x86_stub_fp(X86Gen *s, Stub *st)
+void x86_stub_fp(X86Gen *s, const Stub *st)
 {
     Asm *as = &s->a;
     const TCGOp *op = &s->u->ops[st->op];

@@ -105,9 +105,16 @@ static void emit_add_shifted(X86Gen *s, const TCGOp *op, uint16_t va, const TCGO
     bind_int(s, op, d);
 }
 
-static void emit_alu2(X86Gen *s, const TCGOp *op, unsigned alu)
+/* add, sub, and, or, xor */
+static void emit_alu2(X86Gen *s, const TCGOp *op)
 {
+    static const uint8_t alus[] = {[TCG_OP_add] = ALU_ADD,
+                                   [TCG_OP_sub] = ALU_SUB,
+                                   [TCG_OP_and] = ALU_AND,
+                                   [TCG_OP_or] = ALU_OR,
+                                   [TCG_OP_xor] = ALU_XOR};
     Asm *as = &s->a;
+    unsigned alu = alus[op->opc];
     unsigned w = type_w(op->type);
     uint16_t va = x86_root(s, op->a), vb = x86_root(s, op->b);
     if (s->val[va].fused || s->val[vb].fused) {
@@ -807,82 +814,47 @@ static void emit_stenv(X86Gen *s, const TCGOp *op)
     x86_advance(s);
 }
 
-void x86_emit_int(X86Gen *s, const TCGOp *op)
+static void emit_fcmp(X86Gen *s, const TCGOp *op)
 {
-    switch (op->opc) {
-    case TCG_OP_pcrel:
-        emit_pcrel(s, op);
-        break;
-    case TCG_OP_ldenv:
-        emit_ldenv(s, op);
-        break;
-    case TCG_OP_stenv:
-        emit_stenv(s, op);
-        break;
-    case TCG_OP_add:
-        emit_alu2(s, op, ALU_ADD);
-        break;
-    case TCG_OP_sub:
-        emit_alu2(s, op, ALU_SUB);
-        break;
-    case TCG_OP_and:
-        emit_alu2(s, op, ALU_AND);
-        break;
-    case TCG_OP_or:
-        emit_alu2(s, op, ALU_OR);
-        break;
-    case TCG_OP_xor:
-        emit_alu2(s, op, ALU_XOR);
-        break;
-    case TCG_OP_andc:
-        emit_andc(s, op);
-        break;
-    case TCG_OP_orc:
-    case TCG_OP_eqv:
-        emit_orc_eqv(s, op);
-        break;
-    case TCG_OP_mul:
-        emit_mul(s, op);
-        break;
-    case TCG_OP_mulhu:
-    case TCG_OP_mulhs:
-    case TCG_OP_mulhsu:
-        emit_mulh(s, op);
-        break;
-    case TCG_OP_divs:
-    case TCG_OP_divu:
-    case TCG_OP_rems:
-    case TCG_OP_remu:
-        emit_div(s, op);
-        break;
-    case TCG_OP_shl:
-    case TCG_OP_shr:
-    case TCG_OP_sar:
-    case TCG_OP_rotl:
-    case TCG_OP_rotr:
-        emit_shift(s, op);
-        break;
-    case TCG_OP_clz:
-    case TCG_OP_ctz:
-    case TCG_OP_popcnt:
-        emit_count(s, op);
-        break;
-    case TCG_OP_extract:
-    case TCG_OP_sextract:
-        emit_extract(s, op);
-        break;
-    case TCG_OP_deposit:
-        emit_deposit(s, op);
-        break;
-    case TCG_OP_setcond:
-    case TCG_OP_fcmp:
+    if (op->aux & TCG_FP_FZ) {
+        x86_emit_fp(s, op);
+    } else {
         emit_setcond(s, op);
-        break;
-    case TCG_OP_select:
-        emit_select(s, op);
-        break;
-    default:
-        emit_unary(s, op);
-        break;
+    }
+}
+
+void x86_int_emitters(X86Emit *emit[TCG_OP_COUNT])
+{
+    static const struct {
+        uint8_t first, last;
+        X86Emit *emit;
+    } rows[] = {
+        {TCG_OP_pcrel, TCG_OP_pcrel, emit_pcrel},
+        {TCG_OP_getcell, TCG_OP_getcell, x86_getcell},
+        {TCG_OP_setcell, TCG_OP_setcell, x86_setcell},
+        {TCG_OP_ldenv, TCG_OP_ldenv, emit_ldenv},
+        {TCG_OP_stenv, TCG_OP_stenv, emit_stenv},
+        {TCG_OP_add, TCG_OP_sub, emit_alu2},
+        {TCG_OP_mul, TCG_OP_mul, emit_mul},
+        {TCG_OP_mulhu, TCG_OP_mulhsu, emit_mulh},
+        {TCG_OP_divs, TCG_OP_remu, emit_div},
+        {TCG_OP_and, TCG_OP_xor, emit_alu2},
+        {TCG_OP_andc, TCG_OP_andc, emit_andc},
+        {TCG_OP_orc, TCG_OP_eqv, emit_orc_eqv},
+        {TCG_OP_not, TCG_OP_neg, emit_unary},
+        {TCG_OP_shl, TCG_OP_rotr, emit_shift},
+        {TCG_OP_clz, TCG_OP_popcnt, emit_count},
+        {TCG_OP_bswap, TCG_OP_trunc, emit_unary},
+        {TCG_OP_extract, TCG_OP_sextract, emit_extract},
+        {TCG_OP_deposit, TCG_OP_deposit, emit_deposit},
+        {TCG_OP_setcond, TCG_OP_setcond, emit_setcond},
+        {TCG_OP_select, TCG_OP_select, emit_select},
+        {TCG_OP_fcmp, TCG_OP_fcmp, emit_fcmp},
+    };
+
+    for (unsigned k = 0; k < G_N_ELEMENTS(rows); k++) {
+        for (unsigned opc = rows[k].first; opc <= rows[k].last; opc++) {
+            emit[opc] = rows[k].emit;
+        }
     }
 }

@@ -75,7 +75,7 @@ static void capture_hosts(X86Gen *s, Stub *st)
         }
     }
     st->host_slots = s->host_slots.len;
-    for (uint32_t k = 0; k < s->ngroups; k++) {
+    for (uint32_t k = 0; s->host_spills && k < s->ngroups; k++) {
         const Val *x = &s->val[nops + k];
         if (x->spill) {
             uint16_t slot = x->spill - 1;
@@ -213,7 +213,7 @@ static void store_word(Asm *as, Mem m, int32_t k)
     asm_32(as, k);
 }
 
-void x86_stub_site(X86Gen *s, Stub *st)
+void x86_stub_site(X86Gen *s, const Stub *st)
 {
     Asm *as = &s->a;
     const TCGOp *op = &s->u->ops[st->op];
@@ -783,30 +783,21 @@ static void emit_probe(X86Gen *s, const TCGOp *op)
     st->back = asm_pos(&s->a);
 }
 
-void x86_emit_mem(X86Gen *s, const TCGOp *op)
+static void emit_fence_op(X86Gen *s, const TCGOp *op)
 {
-    switch (op->opc) {
-    case TCG_OP_ld:
-        emit_ld(s, op);
-        break;
-    case TCG_OP_st:
-        emit_st(s, op);
-        break;
-    case TCG_OP_atomic_rmw:
-        emit_rmw(s, op);
-        break;
-    case TCG_OP_cmpxchg:
-        emit_cmpxchg(s, op);
-        break;
-    case TCG_OP_probe:
-        emit_probe(s, op);
-        break;
-    default:
-        if (op->aux & TCG_FENCE_WR) {
-            emit_fence(s);
-        }
-        break;
+    if (op->aux & TCG_FENCE_WR) {
+        emit_fence(s);
     }
+}
+
+void x86_mem_emitters(X86Emit *emit[TCG_OP_COUNT])
+{
+    emit[TCG_OP_ld] = emit_ld;
+    emit[TCG_OP_st] = emit_st;
+    emit[TCG_OP_atomic_rmw] = emit_rmw;
+    emit[TCG_OP_cmpxchg] = emit_cmpxchg;
+    emit[TCG_OP_probe] = emit_probe;
+    emit[TCG_OP_fence] = emit_fence_op;
 }
 
 /* Call the slow path with the address in rax, and go back. */
@@ -877,7 +868,7 @@ static void slow_tail(X86Gen *s, const Stub *st)
     asm_jmp_to(as, st->back);
 }
 
-void x86_stub_slow(X86Gen *s, Stub *st)
+void x86_stub_slow(X86Gen *s, const Stub *st)
 {
     Asm *as = &s->a;
     if (st->imm) {
@@ -889,7 +880,7 @@ void x86_stub_slow(X86Gen *s, Stub *st)
 }
 
 /* The look-up is in the thunk. */
-void x86_stub_cold(X86Gen *s, Stub *st)
+void x86_stub_cold(X86Gen *s, const Stub *st)
 {
     Asm *as = &s->a;
     if (st->r[5] != REG_NONE) {

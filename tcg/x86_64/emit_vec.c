@@ -837,7 +837,7 @@ static void emit_vector(X86Gen *s, const TCGOp *op)
     x86_bind(s, d);
 }
 
-void x86_stub_vec(X86Gen *s, Stub *st)
+void x86_stub_vec(X86Gen *s, const Stub *st)
 {
     call_c(s, &s->u->ops[st->op], st->r, st->r[3]);
     asm_jmp_to(&s->a, st->back);

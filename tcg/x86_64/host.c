@@ -76,6 +76,17 @@ static void *scratch_new(void)
     X86Gen *s = g_new0(X86Gen, 1);
     s->groups = g_new(Group, X86_MAX_GROUPS);
     x86_traits(s->traits);
+    x86_ctl_emitters(s->emit);
+    x86_int_emitters(s->emit);
+    x86_mem_emitters(s->emit);
+    for (unsigned k = TCG_OP_fadd; k <= TCG_OP_funbox; k++) {
+        if (k != TCG_OP_fcmp) {
+            s->emit[k] = x86_emit_fp;
+        }
+    }
+    for (unsigned k = TCG_OP_vld_lo; k <= TCG_OP_vfnarrow; k++) {
+        s->emit[k] = x86_emit_vec;
+    }
     return s;
 }
 
@@ -108,50 +119,41 @@ static void scratch_free(void *scratch)
     g_free(s);
 }
 
-static void emit_op(X86Gen *s, const TCGOp *op)
-{
-    switch (op->opc) {
-    case TCG_OP_const:
-    case TCG_OP_fconst:
-    case TCG_OP_vconst:
-        break;
-    case TCG_OP_getcell:
-        x86_getcell(s, op);
-        break;
-    case TCG_OP_setcell:
-        x86_setcell(s, op);
-        break;
-    case TCG_OP_fadd ... TCG_OP_fcopysign:
-    case TCG_OP_fround ... TCG_OP_funbox:
-        x86_emit_fp(s, op);
-        break;
-    case TCG_OP_fcmp:
-        if (op->aux & TCG_FP_FZ) {
-            x86_emit_fp(s, op);
-        } else {
-            x86_emit_int(s, op);
-        }
-        break;
-    case TCG_OP_vld_lo ... TCG_OP_vfnarrow:
-        x86_emit_vec(s, op);
-        break;
-    case TCG_OP_ld ... TCG_OP_fence:
-        x86_emit_mem(s, op);
-        break;
-    case TCG_OP_call ... TCG_OP_exit_main:
-    case TCG_OP_label:
-    case TCG_OP_block:
-        x86_emit_ctl(s, op);
-        break;
-    default:
-        x86_emit_int(s, op);
-        break;
-    }
-}
-
 static bool room_left(const X86Gen *s)
 {
-    return !s->failed && s->a.p <= s->limit;
+    return s->a.p <= s->limit;
+}
+
+/* All ops; false: there is no room. */
+static bool emit_ops(X86Gen *s)
+{
+    const TCGUnit *u = s->u;
+    const TCGOp *op = u->ops + 1;
+    const Val *v = s->val + 1;
+    for (uint32_t i = 1, end = u->nops; i < end; i++, op++, v++) {
+        if (v->dead) {
+            if (op->opc == TCG_OP_insn_start) {
+                s->pc = op->imm;
+                s->insn = op->aux;
+            }
+            continue;
+        }
+        if (!room_left(s)) {
+            return false;
+        }
+        x86_op_begin(s, i);
+        s->emit[op->opc](s, op);
+        if (G_UNLIKELY(s->unreachable)) {
+            while (i + 1 < end && op[1].opc != TCG_OP_label && op[1].opc != TCG_OP_block) {
+                i++, op++, v++;
+                if (op->opc == TCG_OP_insn_start) {
+                    s->pc = op->imm;
+                    s->insn = op->aux;
+                }
+            }
+        }
+    }
+    return true;
 }
 
 static void apply_fixes(X86Gen *s, uint32_t pool, uint32_t addrs, uint32_t links)
@@ -179,7 +181,6 @@ static bool compile(void *scratch, void *thunks, const TCGUnit *u, uint8_t *rw, 
     s->t = thunks;
     s->u = u;
     s->limit = rw + room - 2 * X86_OP_MARGIN;
-    s->failed = false;
     s->pc = u->start;
     s->insn = 0;
     s->nlinks = 0;
@@ -200,29 +201,14 @@ static bool compile(void *scratch, void *thunks, const TCGUnit *u, uint8_t *rw, 
         memset(s->exits, 0, u->nexits * sizeof(TcgExit));
     }
     x86_emit_entry(s);
-    const TCGOp *op = u->ops + 1;
-    for (uint32_t i = 1, end = u->nops; i < end; i++, op++) {
-        if (op->opc == TCG_OP_insn_start) {
-            s->pc = op->imm;
-            s->insn = op->aux;
-            continue;
-        }
-        if (s->val[i].dead ||
-            G_UNLIKELY(s->unreachable && op->opc != TCG_OP_label && op->opc != TCG_OP_block)) {
-            continue;
-        }
-        if (!room_left(s)) {
-            return false;
-        }
-        x86_op_begin(s, i);
-        emit_op(s, op);
+    if (!emit_ops(s)) {
+        return false;
     }
     for (unsigned k = 0; k < s->stubs.len; k++) {
         if (!room_left(s)) {
             return false;
         }
-        Stub st = x86_list_at(&s->stubs, Stub, k);
-        x86_emit_stub(s, &st);
+        x86_emit_stub(s, &x86_list_at(&s->stubs, Stub, k));
     }
     if (!room_left(s)) {
         return false;

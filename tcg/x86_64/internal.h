@@ -129,7 +129,7 @@ typedef struct Val {
     uint16_t wide;  /* i32: an i64 extended from it, which may stand for it from there on */
     uint16_t sunk;  /* number of sunk cells it stands for */
     uint8_t hint;   /* pinned register to be computed into, or REG_NONE */
-    bool dead;      /* never used, or emitted with its only user */
+    bool dead;      /* nothing is emitted here: never used, a constant, emitted with users */
     bool fused;     /* setcond, fcmp, shl: emitted by its users */
     bool cst;       /* integer, FP or vector constant */
     uint8_t type;   /* TCGType */
@@ -218,14 +218,16 @@ typedef struct X86Operands {
     uint16_t v[4], next[4];
 } X86Operands;
 
-typedef struct X86Gen {
+typedef struct X86Gen X86Gen;
+typedef void X86Emit(X86Gen *s, const TCGOp *op);
+
+struct X86Gen {
     Asm a;
     const X86Thunks *t;
     const TCGUnit *u;
     const X86PinSet *pins;
     X86PinSet own;  /* of a region */
-    uint8_t *limit; /* emission past it: too big */
-    bool failed;
+    uint8_t *limit; /* emission past it: too big; NULL: given up */
 
     Val *val;
     X86Operands *opv;   /* of each op */
@@ -281,8 +283,10 @@ typedef struct X86Gen {
     TcgExit *exits;
     uint32_t exits_cap;
     uint32_t nlinks;
+    uint32_t host_spills;          /* host addresses of groups that are in slots */
     uint16_t traits[TCG_OP_COUNT]; /* X86_T_* */
-} X86Gen;
+    X86Emit *emit[TCG_OP_COUNT];   /* what emits each op */
+};
 
 /* What the passes over a unit want to know of an op. */
 enum {
@@ -298,6 +302,7 @@ enum {
     X86_T_ORDER = 1 << 10,   /* memory access, or matters to those around it */
     X86_T_SPECIAL = 1 << 11, /* scan_forward() has something to do */
     X86_T_VARIES = 1 << 12,  /* call, fcmp */
+    X86_T_NOTHING = 1 << 13, /* nop, insn_start */
 };
 
 typedef struct X86Const {
@@ -342,13 +347,19 @@ typedef struct Opnd {
     Mem mem;
 } Opnd;
 
-static inline void x86_list_add(X86List *l, const void *element, size_t size)
+/* Room for one more element. */
+static inline void *x86_list_more(X86List *l, size_t size)
 {
-    if (l->len == l->cap) {
+    if (G_UNLIKELY(l->len == l->cap)) {
         l->cap = l->cap ? 2 * l->cap : 64;
         l->data = g_realloc_n(l->data, l->cap, size);
     }
-    memcpy(l->data + l->len++ * size, element, size);
+    return l->data + l->len++ * size;
+}
+
+static inline void x86_list_add(X86List *l, const void *element, size_t size)
+{
+    memcpy(x86_list_more(l, size), element, size);
 }
 
 static inline int32_t env_disp(const X86Gen *s, size_t off)
@@ -418,7 +429,15 @@ static inline unsigned x86_use(X86Gen *s, uint16_t v)
 }
 /* An operand: register, memory if that saves a load, or a 32-bit immediate. */
 enum { X86_MEM = 1, X86_IMM = 2 };
-Opnd x86_opnd(X86Gen *s, uint16_t v, unsigned w, unsigned allow);
+Opnd x86_opnd_unloaded(X86Gen *s, uint16_t v, unsigned w, unsigned allow);
+static inline Opnd x86_opnd(X86Gen *s, uint16_t v, unsigned w, unsigned allow)
+{
+    const Val *x = &s->val[v];
+    if (x->regs && !x->cst) {
+        return (Opnd){.kind = OPND_REG, .reg = x86_use(s, v)};
+    }
+    return x86_opnd_unloaded(s, v, w, allow);
+}
 /* Memory where the value is, base REG_NONE if nowhere. */
 Mem x86_where(X86Gen *s, uint16_t v);
 /* Put the value into register r, which is no allocation: a scratch or an argument. */
@@ -459,7 +478,8 @@ Mem x86_slot(const X86Gen *s, unsigned slot);
 uint16_t x86_next_after(const X86Gen *s, uint16_t v);
 
 /* ---- emit_int.c ---- */
-void x86_emit_int(X86Gen *s, const TCGOp *op);
+/* These fill in the emitters of their ops. */
+void x86_int_emitters(X86Emit *emit[TCG_OP_COUNT]);
 /* Compare for a condition value (fused or not) and return the host condition. *alt: 0, or for FP
  * equality CC_P: then the parity flag must be clear (CC_NP) as well. */
 unsigned x86_emit_cond(X86Gen *s, TCGv cond, bool *parity);
@@ -490,14 +510,14 @@ void x86_find_sites(X86Gen *s);
 
 /* ---- emit_mem.c ---- */
 void x86_form_groups(X86Gen *s);
-void x86_emit_mem(X86Gen *s, const TCGOp *op);
-void x86_stub_slow(X86Gen *s, Stub *st);
-void x86_stub_cold(X86Gen *s, Stub *st);
-void x86_stub_site(X86Gen *s, Stub *st);
+void x86_mem_emitters(X86Emit *emit[TCG_OP_COUNT]);
+void x86_stub_slow(X86Gen *s, const Stub *st);
+void x86_stub_cold(X86Gen *s, const Stub *st);
+void x86_stub_site(X86Gen *s, const Stub *st);
 
 /* ---- emit_fp.c ---- */
 void x86_emit_fp(X86Gen *s, const TCGOp *op);
-void x86_stub_fp(X86Gen *s, Stub *st);
+void x86_stub_fp(X86Gen *s, const Stub *st);
 unsigned x86_fcmp(X86Gen *s, const TCGOp *op, bool *parity);
 /* C side of the slow FP path. desc: see emit_fp.c. */
 uint64_t x86_soft_fp(CPUEnv *env, uint64_t a, uint64_t b, uint64_t c, uint32_t desc);
@@ -505,7 +525,7 @@ uint64_t x86_soft_fp(CPUEnv *env, uint64_t a, uint64_t b, uint64_t c, uint32_t d
 /* ---- emit_vec.c ---- */
 void x86_emit_vec(X86Gen *s, const TCGOp *op);
 /* The op by C, off the common path. */
-void x86_stub_vec(X86Gen *s, Stub *st);
+void x86_stub_vec(X86Gen *s, const Stub *st);
 /* C side of the slow vector path. */
 void x86_soft_vec(CPUEnv *env, uint32_t desc);
 
@@ -514,9 +534,10 @@ void x86_soft_vec(CPUEnv *env, uint32_t desc);
 bool x86_emit_vfp(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsigned d);
 
 /* ---- emit_ctl.c ---- */
-void x86_emit_ctl(X86Gen *s, const TCGOp *op);
+void x86_ctl_emitters(X86Emit *emit[TCG_OP_COUNT]);
 void x86_emit_entry(X86Gen *s);
-void x86_emit_stub(X86Gen *s, Stub *st);
+/* st is in s->stubs; what makes another one is done with it. */
+void x86_emit_stub(X86Gen *s, const Stub *st);
 Stub *x86_stub_new(X86Gen *s, StubKind kind);
 
 /* ---- host.c ---- */

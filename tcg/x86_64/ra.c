@@ -18,7 +18,7 @@
 static void check_room(X86Gen *s)
 {
     if (s->a.p > s->limit) {
-        s->failed = true;
+        s->limit = NULL;
         s->a.p = s->a.start;
     }
 }
@@ -31,6 +31,8 @@ static uint32_t bit(unsigned r)
 void x86_traits(uint16_t traits[TCG_OP_COUNT])
 {
     static const uint16_t more[TCG_OP_COUNT] = {
+        [TCG_OP_nop] = X86_T_NOTHING,
+        [TCG_OP_insn_start] = X86_T_NOTHING,
         [TCG_OP_select] = X86_T_COND,
         [TCG_OP_br_if] = X86_T_COND | X86_T_BARRIER | X86_T_ORDER,
         [TCG_OP_exit_if] = X86_T_COND | X86_T_ORDER,
@@ -181,16 +183,6 @@ static bool is_remainder_of(const X86Gen *s, uint32_t i, uint32_t quotient)
            x86_root(s, op->b) == x86_root(s, q->b);
 }
 
-/* Uses by a call. */
-static void count_arguments(X86Gen *s, const TCGOp *op)
-{
-    const TCGCall *c = &s->u->calls[op->imm];
-
-    for (unsigned k = 0; k < c->helper->nargs; k++) {
-        s->val[s->val[c->args[k].i].root].uses++;
-    }
-}
-
 /* Can the value r be emitted with its user i, where it is the condition? */
 static bool is_near_condition(const X86Gen *s, uint32_t i, uint16_t r, uint32_t last_call,
                               uint32_t last_barrier)
@@ -202,107 +194,121 @@ static bool is_near_condition(const X86Gen *s, uint32_t i, uint16_t r, uint32_t 
             (def->opc == TCG_OP_fcmp && r > last_barrier && !(def->aux & TCG_FP_FZ)));
 }
 
+/* What scan_forward() has seen last; op indices. */
+typedef struct Seen {
+    uint32_t call, barrier, quotient, label;
+} Seen;
+
+static void scan_special(X86Gen *s, const TCGOp *op, uint32_t i, Seen *seen)
+{
+    Val *val = s->val;
+    uint16_t r;
+
+    switch (op->opc) {
+    case TCG_OP_add:
+        r = scaled_operand(s, i);
+        val[r].near += r > seen->call;
+        break;
+    case TCG_OP_label:
+        s->label_at[op->aux] = i;
+        seen->call = seen->label = i;
+        break;
+    case TCG_OP_block:
+        seen->call = seen->label = i;
+        break;
+    case TCG_OP_call:
+        seen->call = i;
+        break;
+    case TCG_OP_divs:
+    case TCG_OP_divu:
+        seen->quotient = i;
+        break;
+    default:
+        if (seen->quotient > seen->barrier && is_remainder_of(s, i, seen->quotient)) {
+            val[seen->quotient].pair = i;
+        }
+        break;
+    }
+}
+
 /* Roots, labels, and which compares and shifts can be emitted by their users. There is no `wide`
  * yet. */
 static void scan_forward(X86Gen *s)
 {
-    const TCGOp *ops = s->u->ops;
-    const uint32_t nops = s->u->nops;
-    const int64_t start = s->u->start;
-    uint16_t *order = s->order, *fuses = s->fuses;
-    Val *val = s->val;
-    uint32_t last_call = 0, last_barrier = 0, quotient = 0, last_label = 0;
-    uint32_t norder = 0, nfuses = 0;
-    s->loop_end = 0;
-    const TCGOp *op = ops + 1;
+    const TCGOp *const ops = s->u->ops, *const end = ops + s->u->nops;
+    const uint16_t *const traits_of = s->traits;
+    Val *const val = s->val;
+    Seen seen = {0};
+    uint32_t i = 1, nfuses = 0;
+    s->loop_end = s->norder = 0;
     Val *v = val + 1;
-    for (uint32_t i = 1; i < nops; i++, op++, v++) {
-        unsigned traits = s->traits[op->opc];
-        *v = (Val){.root = i, .hint = REG_NONE, .type = op->type, .cst = traits >> 7 & 1};
-        if ((traits & X86_T_ALIAS) && is_alias(s, op)) {
-            v->root = val[op->a.i].root;
+    for (const TCGOp *op = ops + 1; op < end; i++, op++, v++) {
+        unsigned traits = traits_of[op->opc];
+        if (traits & X86_T_NOTHING) {
+            v->dead = true;
             continue;
         }
-        unsigned n = traits & X86_T_ARGS;
-        if (n > 0) {
+        bool cst = traits & X86_T_CONST;
+        *v = (Val){.root = i,
+                   .hint = REG_NONE,
+                   .type = op->type,
+                   .cst = cst,
+                   .dead = cst,
+                   .uses = op->uses};
+        if (!(traits & (X86_T_ALIAS | X86_T_COND | X86_T_SPECIAL | X86_T_FUSES | X86_T_ORDER |
+                        X86_T_BARRIER))) {
+            continue;
+        }
+        if ((traits & X86_T_ALIAS) && is_alias(s, op)) {
+            v->root = val[op->a.i].root;
+            v->dead = true;
+            /* Its uses instead of that by it. */
+            unsigned uses = val[v->root].uses + op->uses - 1u;
+            val[v->root].uses = MIN(uses, UINT16_MAX);
+            continue;
+        }
+        if (traits & X86_T_COND) {
             uint16_t r = val[op->a.i].root;
-            val[r].uses++;
-            if (traits & X86_T_COND) {
-                val[r].near += is_near_condition(s, i, r, last_call, last_barrier);
-            }
-            if (n > 1) {
-                val[val[op->b.i].root].uses++;
-                if (n > 2) {
-                    val[val[op->c.i].root].uses++;
-                }
-            }
+            val[r].near += is_near_condition(s, i, r, seen.call, seen.barrier);
         }
         if (traits & X86_T_SPECIAL) {
-            uint16_t r;
-            switch (op->opc) {
-            case TCG_OP_add:
-                r = scaled_operand(s, i);
-                val[r].near += r > last_call;
-                break;
-            case TCG_OP_label:
-                s->label_at[op->aux] = i;
-                last_call = last_label = i;
-                break;
-            case TCG_OP_block:
-                last_call = last_label = i;
-                break;
-            case TCG_OP_call:
-                count_arguments(s, op);
-                last_call = i;
-                break;
-            case TCG_OP_divs:
-            case TCG_OP_divu:
-                quotient = i;
-                break;
-            default:
-                if (quotient > last_barrier && is_remainder_of(s, i, quotient)) {
-                    val[quotient].pair = i;
-                }
-                break;
+            scan_special(s, op, i, &seen);
+        }
+        if (traits & X86_T_FUSES) {
+            s->fuses[nfuses++] = i;
+        }
+        if (traits & X86_T_ORDER) {
+            s->order[s->norder++] = i;
+            if (op->imm == s->u->start &&
+                (op->opc == TCG_OP_exit_if || op->opc == TCG_OP_exit_direct)) {
+                s->loop_end = i;
             }
         }
-        if (traits & (X86_T_FUSES | X86_T_ORDER | X86_T_BARRIER)) {
-            if (traits & X86_T_FUSES) {
-                fuses[nfuses++] = i;
-            }
-            if (traits & X86_T_ORDER) {
-                order[norder++] = i;
-                if (op->imm == start &&
-                    (op->opc == TCG_OP_exit_if || op->opc == TCG_OP_exit_direct)) {
-                    s->loop_end = i;
-                }
-            }
-            if (traits & X86_T_BARRIER) {
-                last_barrier = i;
-            }
+        if (traits & X86_T_BARRIER) {
+            seen.barrier = i;
         }
     }
-    s->norder = norder;
     for (uint32_t k = 0; k < nfuses; k++) {
-        uint32_t i = fuses[k];
+        i = s->fuses[k];
         unsigned opc = ops[i].opc;
         v = &val[i];
         if (opc == TCG_OP_exts || opc == TCG_OP_extu) {
             uint16_t narrow = val[ops[i].a.i].root;
-            if (v->uses && narrow > last_label && !val[narrow].wide) {
+            if (v->uses && narrow > seen.label && !val[narrow].wide) {
                 val[narrow].wide = i;
             }
         } else {
             v->fused = v->uses && v->uses == v->near && (opc == TCG_OP_setcond || v->uses == 1);
+            v->dead = v->fused;
         }
     }
 }
 
-/* Backwards: op i uses the value. */
-static inline void used_by(Val *v, uint32_t i)
+/* Backwards: op i uses the value, and next was its use after that. */
+static inline void used_by(Val *v, uint32_t i, uint16_t next)
 {
     v->next = i;
-    if (!v->last) {
+    if (!next) {
         v->last = i;
     }
 }
@@ -318,7 +324,7 @@ static G_GNUC_NO_INLINE void link_arguments(X86Gen *s, const TCGOp *op, uint32_t
         s->callnxt[op->imm][k] = val[x86_root_at(val, c->args[k], i)].next;
     }
     for (unsigned k = 0; k < c->helper->nargs; k++) {
-        used_by(&val[x86_root_at(val, c->args[k], i)], i);
+        used_by(&val[x86_root_at(val, c->args[k], i)], i, s->callnxt[op->imm][k]);
     }
 }
 
@@ -341,14 +347,10 @@ static void scan_backward(X86Gen *s)
     const TCGOp *op = &ops[nops - 1];
     Val *v = &val[nops - 1];
     for (uint32_t i = nops - 1; i >= 1; i--, op--, v--) {
+        if (v->dead) {
+            continue;
+        }
         unsigned traits = s->traits[op->opc];
-        if (op->opc == TCG_OP_insn_start) {
-            continue;
-        }
-        if (v->root != i || v->fused || op->opc == TCG_OP_nop) {
-            v->dead = true;
-            continue;
-        }
         if (!v->next && (traits & X86_T_RESULT) &&
             (traits & X86_T_VARIES ? is_for_result(s->u, op) : !(traits & X86_T_KEPT))) {
             v->dead = true;
@@ -356,7 +358,7 @@ static void scan_backward(X86Gen *s)
                 /* An fcmp still has to raise its flags. */
                 uint16_t c = x86_root_at(val, op->a, i);
                 if (ops[c].opc == TCG_OP_fcmp) {
-                    val[c].fused = false;
+                    val[c].fused = val[c].dead = false;
                 }
             }
             continue;
@@ -372,14 +374,23 @@ static void scan_backward(X86Gen *s)
         if (traits & X86_T_CELL) {
             unsigned cell = op->aux & TCG_CELL_MASK;
             cell_next[cell] = i;
-            unsigned pin = pins->of_cell[cell];
-            if (op->opc == TCG_OP_setcell && pin != REG_NONE) {
-                uint16_t r = x86_root_at(val, op->a, i);
-                if (!val[r].cst && ops[r].opc != TCG_OP_getcell) {
-                    val[r].hint = pin;
-                    val[r].home = i;
-                }
+            if (op->opc != TCG_OP_setcell) {
+                s->nopv[i] = 0;
+                continue;
             }
+            unsigned pin = pins->of_cell[cell];
+            uint16_t r = x86_root_at(val, op->a, i);
+            Val *set = &val[r];
+            if (pin != REG_NONE && !set->cst && ops[r].opc != TCG_OP_getcell) {
+                set->hint = pin;
+                set->home = i;
+            }
+            X86Operands *x = &s->opv[i];
+            x->v[0] = r;
+            x->next[0] = set->next;
+            s->nopv[i] = 1;
+            used_by(set, i, x->next[0]);
+            continue;
         }
         if (traits & X86_T_ARGS) {
             X86Operands *x = &s->opv[i];
@@ -391,13 +402,14 @@ static void scan_backward(X86Gen *s)
             s->nopv[i] = n;
             /* All are read before any is set: two may be the same. */
             Val *first = &val[x->v[0]];
-            x->next[0] = first->next;
+            uint16_t next = first->next;
+            x->next[0] = next;
             for (unsigned k = 1; k < n; k++) {
                 x->next[k] = val[x->v[k]].next;
             }
-            used_by(first, i);
+            used_by(first, i, next);
             for (unsigned k = 1; k < n; k++) {
-                used_by(&val[x->v[k]], i);
+                used_by(&val[x->v[k]], i, x->next[k]);
             }
         } else if (op->opc == TCG_OP_call) {
             link_arguments(s, op, i);
@@ -448,7 +460,7 @@ bool x86_prepare(X86Gen *s)
     memset(s->slots, 0, (s->slots_high + 63) / 64 * 8);
     s->slots_high = 0;
     s->i = 0;
-    s->nsunk = s->nfreed = 0;
+    s->nsunk = s->nfreed = s->host_spills = 0;
     s->snap_valid = false;
     s->pin_clean = 0;
     s->busy = s->locked = 0;
@@ -510,29 +522,43 @@ static unsigned slot_new(X86Gen *s)
             return n;
         }
     }
-    s->failed = true;
+    s->limit = NULL;
     return 0;
 }
 
-/* The value dies: nothing reads it any more. */
-static void kill_value(X86Gen *s, uint16_t v)
+/* The value, which has places in memory, dies. */
+static G_GNUC_NO_INLINE void leave_memory(X86Gen *s, uint16_t v)
 {
     Val *x = &s->val[v];
-    for (uint32_t m = x->regs; m; m &= m - 1) {
-        s->regval[__builtin_ctz(m)] = 0;
-    }
-    s->busy &= ~x->regs;
-    x->regs = 0;
     if (x->spill) {
         /* The op may still read the slot: it is free from the next op on. */
         if (s->nfreed < G_N_ELEMENTS(s->freed)) {
             s->freed[s->nfreed++] = x->spill - 1;
         }
         x->spill = 0;
+        s->host_spills -= v >= s->u->nops;
     }
     if (x->home) {
         s->homeval[x->home - 1] = 0;
         x->home = 0;
+    }
+}
+
+/* The value dies: nothing reads it any more. */
+static inline void kill_value(X86Gen *s, uint16_t v)
+{
+    Val *x = &s->val[v];
+    uint32_t regs = x->regs;
+    if (regs) {
+        s->busy &= ~regs;
+        x->regs = 0;
+        do {
+            s->regval[__builtin_ctz(regs)] = 0;
+            regs &= regs - 1;
+        } while (G_UNLIKELY(regs));
+    }
+    if (x->spill | x->home) {
+        leave_memory(s, v);
     }
 }
 
@@ -547,6 +573,7 @@ static void store_slot(X86Gen *s, uint16_t v, unsigned r)
 {
     unsigned slot = slot_new(s);
     s->val[v].spill = slot + 1;
+    s->host_spills += v >= s->u->nops;
     Mem m = x86_slot(s, slot);
     if (r < XMM0) {
         asm_rm(&s->a, I_MOV_MR | OP_W, r, m);
@@ -713,7 +740,7 @@ uint16_t x86_next_after(const X86Gen *s, uint16_t v)
     return s->val[v].next;
 }
 
-Opnd x86_opnd(X86Gen *s, uint16_t v, unsigned w, unsigned allow)
+Opnd x86_opnd_unloaded(X86Gen *s, uint16_t v, unsigned w, unsigned allow)
 {
     const TCGOp *op = &s->u->ops[v];
     Val *x = &s->val[v];
@@ -734,13 +761,13 @@ void x86_advance_now(X86Gen *s)
 {
     const X86Operands *x = &s->opv[s->i];
     unsigned n = s->nopv[s->i];
+    Val *val = s->val;
     s->advanced = true;
     for (unsigned k = 0; k < n; k++) {
-        s->val[x->v[k]].next = x->next[k];
-    }
-    for (unsigned k = 0; k < n; k++) {
-        if (!x86_live(s, x->v[k])) {
-            kill_value(s, x->v[k]);
+        uint16_t v = x->v[k], next = x->next[k];
+        val[v].next = next;
+        if (!next && !val[v].sunk) {
+            kill_value(s, v);
         }
     }
 }
@@ -767,7 +794,7 @@ static bool evacuate(X86Gen *s, unsigned p)
     return true;
 }
 
-unsigned x86_def(X86Gen *s, uint32_t prefer)
+static G_GNUC_NO_INLINE unsigned def_slow(X86Gen *s, uint32_t prefer)
 {
     const TCGOp *op = &s->u->ops[s->i];
     unsigned hint = s->val[s->i].hint;
@@ -793,6 +820,26 @@ unsigned x86_def(X86Gen *s, uint32_t prefer)
         g_assert(s->advanced);
         r = __builtin_ctz(mask & s->locked);
         evict(s, r);
+    }
+    s->locked |= bit(r);
+    return r;
+}
+
+unsigned x86_def(X86Gen *s, uint32_t prefer)
+{
+    const Val *x = &s->val[s->i];
+    unsigned r = x->hint;
+    if (!s->advanced) {
+        return def_slow(s, prefer);
+    }
+    if (r == REG_NONE) {
+        uint32_t idle = class_temps(s, x->type) & ~s->busy & ~s->taken;
+        if (!idle) {
+            return def_slow(s, prefer);
+        }
+        r = __builtin_ctz(idle & prefer ? idle & prefer : idle);
+    } else if (s->regval[r]) {
+        return def_slow(s, prefer);
     }
     s->locked |= bit(r);
     return r;
@@ -957,27 +1004,24 @@ void x86_getcell(X86Gen *s, const TCGOp *op)
     s->homeval[cell] = s->i;
 }
 
-void x86_setcell(X86Gen *s, const TCGOp *op)
+/* A pinned cell gets a value that is not in its register. */
+static G_GNUC_NO_INLINE void set_pin(X86Gen *s, unsigned pin, uint16_t v)
+{
+    if (!evacuate(s, pin)) {
+        /* Three temporaries at least, and only v is locked. */
+        g_assert_not_reached();
+    }
+    reg_clear(s, pin);
+    x86_load(s, v, pin);
+    reg_set(s, pin, v);
+    s->pin_clean &= ~bit(pin);
+    x86_advance_now(s);
+}
+
+static G_GNUC_NO_INLINE void set_unpinned(X86Gen *s, const TCGOp *op, uint16_t v)
 {
     unsigned cell = op->aux & TCG_CELL_MASK;
-    unsigned pin = s->pins->of_cell[cell];
-    uint16_t v = x86_root(s, op->a);
     Val *x = &s->val[v];
-    s->locked |= x->regs;
-    if (pin != REG_NONE) {
-        if (!(x->regs & bit(pin))) {
-            if (!evacuate(s, pin)) {
-                /* Three temporaries at least, and only v is locked. */
-                g_assert_not_reached();
-            }
-            reg_clear(s, pin);
-            x86_load(s, v, pin);
-            reg_set(s, pin, v);
-            s->pin_clean &= ~bit(pin);
-        }
-        x86_advance(s);
-        return;
-    }
     if (s->sunk[cell]) {
         uint16_t old = s->sunk[cell];
         unsink(s, cell);
@@ -1004,6 +1048,21 @@ void x86_setcell(X86Gen *s, const TCGOp *op)
     store_home(s, cell, v);
     x86_advance(s);
     set_home(s, cell, v);
+}
+
+void x86_setcell(X86Gen *s, const TCGOp *op)
+{
+    unsigned pin = s->pins->of_cell[op->aux & TCG_CELL_MASK];
+    uint16_t v = x86_root(s, op->a);
+    uint32_t regs = s->val[v].regs;
+    s->locked |= regs;
+    if (pin == REG_NONE) {
+        set_unpinned(s, op, v);
+    } else if (regs & bit(pin)) {
+        x86_advance_now(s);
+    } else {
+        set_pin(s, pin, v);
+    }
 }
 
 void x86_snapshot(X86Gen *s, uint32_t *snap, uint32_t *nsnap)
@@ -1217,10 +1276,12 @@ void x86_at_label(X86Gen *s)
     while (s->busy) {
         reg_clear(s, __builtin_ctz(s->busy));
     }
-    for (unsigned k = 0; k < s->u->ncells; k++) {
-        if (s->homeval[k]) {
-            s->val[s->homeval[k]].home = 0;
-            s->homeval[k] = 0;
+    for (unsigned k = 0; k < s->u->ncells; k += 4) {
+        uint64_t four;
+        memcpy(&four, &s->homeval[k], sizeof(four));
+        for (unsigned n = k; four && n < k + 4; n++) {
+            s->val[s->homeval[n]].home = 0;
+            s->homeval[n] = 0;
         }
     }
     s->pin_clean = 0;
