@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The rhea authors */
 /* The program. Everything is in softmmu/vl.c, so that tests can link without a main of its own. */
+#include <malloc.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include "vl.h"
@@ -26,5 +27,6 @@ static void heap_populate(void)
 int main(int argc, char **argv)
 {
     heap_populate();
+    mallopt(M_ARENA_MAX, 2); /* not one for each thread that does I/O */
     return rhea_main(argc, argv);
 }
