@@ -64,8 +64,11 @@ typedef struct UnitStraddle {
 } UnitStraddle;
 #define UNIT_ALIGN 16
 
-/* The code cache: chunks, each filled by one vCPU at a time, emptied in the order they were filled.
- * While much of what is translated had been there before, there are more chunks instead.
+/*
+ * The code cache: chunks, each filled by one vCPU at a time, emptied in the order they were filled.
+ * Units that are made again, because they had to go, have chunks of their own: code that runs once
+ * does not push these out. Where translation takes much of the time, there are more chunks instead:
+ * cache_is_too_small().
  */
 #define CHUNK_SIZE ((size_t)128 << 10)
 typedef enum ChunkState {
@@ -76,6 +79,7 @@ typedef enum ChunkState {
 } ChunkState;
 typedef struct Chunk {
     ChunkState state;    /* unit_lock, as all but retirement */
+    bool again;          /* of units made again */
     uint64_t order;      /* in which it became full */
     uint64_t free_from;  /* epoch */
     uint64_t retirement; /* atomic: number of the last one that was its */
@@ -94,6 +98,14 @@ static inline uint16_t *chunk_index(uint8_t *chunk, unsigned n)
 }
 G_STATIC_ASSERT(CHUNK_SIZE / UNIT_ALIGN <= UINT16_MAX);
 
+/* What translation takes of a vCPU's time, in ns; what is older weighs less. Its thread's own. */
+typedef struct Effort {
+    uint64_t all, translating, again; /* of all translating, of that again what was there before */
+    uint64_t new_translating, new_again; /* since a chunk was last taken; not in the sums yet */
+    int64_t since;                       /* the thread's processor time then; 0: never */
+    unsigned units;
+} Effort;
+
 typedef struct CodeCache {
     uint8_t *rw;
     const uint8_t *rx;
@@ -105,9 +117,10 @@ typedef struct CodeCache {
                                               the thunks */
     unsigned begun;                        /* of these, so many were used at some time */
     unsigned limit;                        /* so many may hold code, with chunk 0 */
+    unsigned roomy;                        /* a smaller limit may grow for new code */
     Chunk *chunks;
-    uint32_t *gone;        /* 1 << UNIT_GONE_BITS: of units that were retired, by hash */
-    unsigned made, remade; /* since a chunk was last taken; of these so many had been retired */
+    uint32_t *gone; /* atomic, 1 << UNIT_GONE_BITS: of units that were retired, by hash */
+    unsigned paid;  /* chunks of units made again that bought none yet */
     uint64_t order;
     uint64_t retirements; /* atomic: of all chunks so far */
     unsigned emptied;     /* exclusive section: how often a chunk was emptied in one */
@@ -265,13 +278,14 @@ struct TcgCpu {
     } l2_large;
 
     /* translation */
+    Effort effort;
     TCGBuilder *builder;
     TCGUnit *ir;
     uint8_t *copies;    /* two pages, for young ones */
     void *scratch;      /* host's */
     SavedWindow window; /* of the file of saved units */
     TcgInterp *interp;
-    unsigned chunk;    /* being filled; 0: none */
+    unsigned chunk[2]; /* being filled, of new units and of those made again; 0: none */
     Unit *interp_unit; /* that the interpreter runs */
     RamBlock *last_block;
     MemSection ram; /* what page walks found last, at ram_at; as old as the TLB */
@@ -296,9 +310,19 @@ bool units_init(Accel *a, GError **err);
 void units_free(Accel *a);
 /* The live unit for code at ra in this mode, or NULL. */
 Unit *unit_find(Accel *a, ram_addr ra, uint32_t mode);
-/* Room for at least `need` bytes in this vCPU's chunk; NULL: there is none until others have left
- * chunks that were retired. */
-uint8_t *cache_room(CPU *cpu, size_t need, size_t *room);
+/* True if a unit for code at ra in this mode had to go not long ago. */
+bool unit_was_there(const Accel *a, ram_addr ra, uint32_t mode);
+/* Around the translation of a unit, again: of one that was there. Few are timed, others begin at 0.
+ */
+int64_t effort_begin(Effort *e);
+void effort_end(Effort *e, int64_t begun, bool again);
+/* A chunk is full; its vCPU's thread took this much of a processor meanwhile. */
+void effort_add(Effort *e, int64_t spent);
+/* Whether the cache should grow rather than give back what there is. */
+bool cache_is_too_small(const CodeCache *c, const Effort *e);
+/* Room for at least `need` bytes in this vCPU's chunk of new units or of those that are made again;
+ * NULL: there is none until others have left chunks that were retired. */
+uint8_t *cache_room(CPU *cpu, bool again, size_t need, size_t *room);
 /* Make the unit at the front of the room visible; as a dead one if its bytes were written since
  * page_begin_read() gave `writes` for its pages. young: NULL, or the sum of the copy that it was
  * translated from. */
@@ -332,8 +356,8 @@ void cache_empty_chunk(Accel *a);
  */
 bool cache_trim(Accel *a, unsigned keep);
 /* The calling vCPU is about to sleep: while the whole program does next to nothing, the cache is
- * cut back to half of what it begins with, some of it each time. At: it is the host's time `now`,
- * and the program has run for `cpu`, in ns. */
+ * cut back to three quarters of what it begins with, some of it each time. At: it is the host's
+ * time `now`, and the program has run for `cpu`, in ns. */
 void cache_idle(Accel *a);
 void cache_idle_at(Accel *a, int64_t now, int64_t cpu);
 /* Before a vCPU's epoch goes on: chunks were retired, its jump cache forgets them. */

@@ -461,7 +461,7 @@ static Unit *make_code(Region *r, ram_addr ra, size_t *total)
 
     for (size_t least = 4096;; least = CHUNK_SIZE) {
         size_t room;
-        uint8_t *rw = cache_room(cpu, least, &room);
+        uint8_t *rw = cache_room(cpu, true, least, &room);
         Unit *u = (Unit *)rw;
         if (!rw) {
             return NULL;

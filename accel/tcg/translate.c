@@ -288,6 +288,8 @@ Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page, uint32_t mode)
     unsigned max = a->opt.one_insn_per_unit || (mode & UNIT_MODE_SUB) ? 1 : MAX_UNIT_INSNS;
     bool keep_ir = units_keep_ir(a), try_saved = true;
     size_t least = 4096;
+    int64_t begun = effort_begin(&tc->effort);
+    bool again = unit_was_there(a, ra, mode);
 
     for (;;) {
         TranslateState t = {
@@ -316,7 +318,7 @@ Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page, uint32_t mode)
             least = MAX(least, UNIT_HEAD + saved_file_body_bytes(a->saved.file, saved) +
                                    sizeof(UnitStraddle));
         }
-        uint8_t *rw = cache_room(cpu, least, &room);
+        uint8_t *rw = cache_room(cpu, again, least, &room);
         Unit *u = (Unit *)rw;
         if (rw) {
             *u = (Unit){
@@ -336,6 +338,7 @@ Unit *unit_translate(CPU *cpu, ram_addr ra, const uint8_t *page, uint32_t mode)
             perf_name_unit(a, cpu->env->pc, u);
             uint64_t sum = t.young ? unit_source_sum(u, t.c.page, t.c.next_page) : 0;
             unit_publish(cpu, u, total, t.writes, t.young ? &sum : NULL);
+            effort_end(&tc->effort, begun, again);
             __atomic_fetch_add(saved >= 0 ? &a->stat_loaded : &a->stat_units, 1, __ATOMIC_RELAXED);
             return u;
         }

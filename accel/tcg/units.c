@@ -34,10 +34,22 @@
 #define MADV_COLLAPSE 25
 #endif
 
-/* The cache grows when one in so many units had been there before, and so many chunks of it are
- * mapped at one stroke. */
-#define REMADE_SHARE 4
-#define MAP_CHUNKS   64
+/* So many chunks of the cache are mapped at one stroke. */
+#define MAP_CHUNKS 64
+
+/* There are chunks of their own for units made again if each vCPU can have so many chunks. */
+#define AGAIN_CHUNKS 8
+
+/* One unit in so many is timed. Longer than this it was interrupted. Whatever a vCPU does besides
+ * counts up to so many times what it translates, so that a burst behind a long calculation shows.
+ * With each chunk one part in so many is forgotten. */
+#define EFFORT_UNITS  16
+#define EFFORT_MOST   INT64_C(100000)
+#define EFFORT_BESIDE 8
+#define EFFORT_CHUNKS 32
+
+/* So many chunks of units made again buy a chunk, whatever the time that they took. */
+#define PRICE 16
 
 /* When the program took less than one in so many parts of one processor for so long, this many
  * pieces at most are given back at a time. */
@@ -167,6 +179,10 @@ bool units_init(Accel *a, GError **err)
 
     c->n_chunks = MAX(a->opt.cache_size / CHUNK_SIZE, 4);
     c->max_chunks = MAX(a->opt.cache_most / CHUNK_SIZE, c->n_chunks);
+    c->roomy = c->n_chunks * 3 / 2;
+    if (a->saved.dir >= 0) {
+        c->n_chunks = MIN(c->roomy, c->max_chunks); /* what is saved is what is there at the end */
+    }
     /* perf looks for names of code in anonymous memory only. */
     bool names = a->opt.perfmap || a->opt.jitdump;
     c->fd = names ? -1 : memfd_create("rhea-code", MFD_CLOEXEC);
@@ -248,13 +264,20 @@ static unsigned unit_hash(ram_addr ra, uint32_t mode)
     return unit_sum(ra, mode) >> (64 - UNIT_HASH_BITS);
 }
 
-/* Where it is remembered that u is gone, and by what. */
-static uint32_t *unit_gone(const Accel *a, const Unit *u, uint32_t *mark)
+/* Where it is remembered that a unit is gone, and by what. */
+static uint32_t *unit_gone(const Accel *a, ram_addr ra, uint32_t mode, uint32_t *mark)
 {
-    uint64_t h = unit_sum(u->ra, u->mode);
+    uint64_t h = unit_sum(ra, mode);
 
     *mark = (uint32_t)(h >> 8) | 1;
     return &a->cache.gone[h >> (64 - UNIT_GONE_BITS)];
+}
+
+bool unit_was_there(const Accel *a, ram_addr ra, uint32_t mode)
+{
+    uint32_t mark, *gone = unit_gone(a, ra, mode, &mark);
+
+    return __atomic_load_n(gone, __ATOMIC_RELAXED) == mark;
 }
 
 Unit *unit_find(Accel *a, ram_addr ra, uint32_t mode)
@@ -374,8 +397,8 @@ static void chunk_retire_locked(Accel *a, Chunk *k)
     for (unsigned i = 0; i < k->n_units; i++) {
         Unit *u = chunk_unit(c, k, i);
         if (!u->dead) {
-            uint32_t mark, *gone = unit_gone(a, u, &mark);
-            *gone = mark;
+            uint32_t mark, *gone = unit_gone(a, u->ra, u->mode, &mark);
+            __atomic_store_n(gone, mark, __ATOMIC_RELAXED);
             unit_kill_locked(a, u);
         }
     }
@@ -415,28 +438,34 @@ void cache_forget_retired(CPU *cpu)
     tc->retirements = now;
 }
 
-/* NULL if no chunk is full. */
+/* The chunk to give back, NULL if none is full. New units, most of which nobody needs again, have
+ * what those made again leave them, and a quarter in any case. */
 static Chunk *chunk_oldest(CodeCache *c)
 {
-    Chunk *oldest = NULL;
+    Chunk *oldest[2] = {NULL, NULL};
+    unsigned n[2] = {0, 0};
 
-    for (unsigned i = 1; i < c->n_chunks; i++) {
+    for (unsigned i = 1; i < c->begun; i++) {
         Chunk *k = &c->chunks[i];
-        if (k->state == CHUNK_FULL && (!oldest || k->order < oldest->order)) {
-            oldest = k;
+        if (k->state == CHUNK_FULL) {
+            n[k->again]++;
+            if (!oldest[k->again] || k->order < oldest[k->again]->order) {
+                oldest[k->again] = k;
+            }
         }
     }
-    return oldest;
+    return oldest[!oldest[0] || 3 * n[0] < n[1]];
 }
 
-static void chunk_close_locked(CPU *cpu)
+static void chunk_close_locked(CPU *cpu, bool again)
 {
     CodeCache *c = &cpu->tcg->accel->cache;
+    unsigned *n = &cpu->tcg->chunk[again];
 
-    if (cpu->tcg->chunk) {
-        c->chunks[cpu->tcg->chunk].state = CHUNK_FULL;
-        c->chunks[cpu->tcg->chunk].order = ++c->order;
-        cpu->tcg->chunk = 0;
+    if (*n) {
+        c->chunks[*n].state = CHUNK_FULL;
+        c->chunks[*n].order = ++c->order;
+        *n = 0;
     }
 }
 
@@ -446,13 +475,62 @@ static unsigned chunks_spare(const Accel *a)
     return MIN(a->n_cpus + 1, (a->cache.limit - 1) / 3);
 }
 
-/*
- * What runs does not fit: of the units made since a chunk was last taken, many were there before.
- * Then there is a new chunk for each that would have to go, until all of it fits.
- */
-static bool cache_is_too_small(const CodeCache *c)
+static int64_t host_ns(clockid_t clock)
 {
-    return c->remade * REMADE_SHARE > c->made && c->limit < c->max_chunks;
+    struct timespec t;
+
+    clock_gettime(clock, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+int64_t effort_begin(Effort *e)
+{
+    return ++e->units % EFFORT_UNITS ? 0 : host_ns(CLOCK_MONOTONIC);
+}
+
+void effort_end(Effort *e, int64_t begun, bool again)
+{
+    if (begun) {
+        uint64_t took = MIN(host_ns(CLOCK_MONOTONIC) - begun, EFFORT_MOST) * EFFORT_UNITS;
+        e->new_translating += took;
+        e->new_again += again ? took : 0;
+    }
+}
+
+void effort_add(Effort *e, int64_t spent)
+{
+    uint64_t all = CLAMP((uint64_t)spent, e->new_translating, e->new_translating * EFFORT_BESIDE);
+
+    e->all += all - e->all / EFFORT_CHUNKS;
+    e->translating += e->new_translating - e->translating / EFFORT_CHUNKS;
+    e->again += e->new_again - e->again / EFFORT_CHUNKS;
+    e->new_translating = e->new_again = 0;
+}
+
+/*
+ * It is if a quarter of the time goes into making again what had to go. While more than three
+ * eighths go into translating at all, a guest is at something large, of which it will need much
+ * again: then it gets some room at once, and more if a quarter of what is made was there. A boot,
+ * which uses most code a few times, stays below these shares.
+ */
+bool cache_is_too_small(const CodeCache *c, const Effort *e)
+{
+    bool busy = 8 * e->translating > 3 * e->all;
+
+    return 4 * e->again > e->all ||
+           (busy && (c->limit < c->roomy || 4 * e->again > e->translating));
+}
+
+/* One that is nearly large enough pays for the rest in time. What is saved at exit, at once. */
+static bool cache_buys_chunk(Accel *a)
+{
+    CodeCache *c = &a->cache;
+
+    if (c->paid < (a->saved.dir >= 0 ? 1 : PRICE)) {
+        return false;
+    }
+    c->paid = 0;
+    return true;
 }
 
 static bool chunk_holds_code(const Chunk *k)
@@ -487,19 +565,32 @@ static void tell_of_retired(Accel *a, const CPU *self)
     }
 }
 
+/* What a vCPU did since it took its last chunk. */
+static void effort_note(Effort *e)
+{
+    int64_t now = host_ns(CLOCK_THREAD_CPUTIME_ID);
+
+    if (e->since) {
+        effort_add(e, now - e->since);
+    }
+    e->since = now;
+}
+
 /* A free chunk's number, 0: there is none. */
-static unsigned chunk_take_locked(CPU *cpu)
+static unsigned chunk_take_locked(CPU *cpu, bool again)
 {
     Accel *a = cpu->tcg->accel;
     CodeCache *c = &a->cache;
     uint64_t retirements = c->retirements;
 
-    chunk_close_locked(cpu);
+    chunk_close_locked(cpu, again);
     unsigned held = chunks_settle_locked(a), taken = c->begun < c->n_chunks ? c->begun : 0;
     for (unsigned i = c->begun - 1; i > 0; i--) {
         taken = c->chunks[i].state == CHUNK_FREE ? i : taken;
     }
-    while (held + chunks_spare(a) >= c->limit && cache_is_too_small(c)) {
+    c->paid += again;
+    while (held + chunks_spare(a) >= c->limit && c->limit < c->max_chunks &&
+           (cache_is_too_small(c, &cpu->tcg->effort) || cache_buys_chunk(a))) {
         if (c->limit == c->mapped && !cache_map(c, MIN(MAP_CHUNKS, c->max_chunks - c->mapped))) {
             c->max_chunks = c->limit;
             break;
@@ -509,9 +600,9 @@ static unsigned chunk_take_locked(CPU *cpu)
             c->n_chunks++;
         }
     }
-    c->made = c->remade = 0;
     if (taken) {
         c->chunks[taken].state = CHUNK_FILLING;
+        c->chunks[taken].again = again;
         c->begun = MAX(c->begun, taken + 1);
         held++;
     }
@@ -535,7 +626,8 @@ void cache_empty_chunk(Accel *a)
     }
     if (!have) {
         for (unsigned i = 0; i < a->n_cpus && !chunk_oldest(c); i++) {
-            chunk_close_locked(a->cpus[i]);
+            chunk_close_locked(a->cpus[i], false);
+            chunk_close_locked(a->cpus[i], true);
         }
         if (chunk_oldest(c)) {
             chunk_retire_locked(a, chunk_oldest(c));
@@ -595,14 +687,6 @@ bool cache_trim(Accel *a, unsigned keep)
     return oldest || waiting;
 }
 
-static int64_t host_ns(clockid_t clock)
-{
-    struct timespec t;
-
-    clock_gettime(clock, &t);
-    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
-
 /* Whoever moves idle_next on owns the other fields until that time. */
 void cache_idle_at(Accel *a, int64_t now, int64_t cpu)
 {
@@ -619,7 +703,7 @@ void cache_idle_at(Accel *a, int64_t now, int64_t cpu)
         c->idle_cpu = cpu;
     }
     for (unsigned i = 0; i < IDLE_PIECES && c->idle; i++) {
-        c->idle = cache_trim(a, a->opt.cache_size / CHUNK_SIZE / 2);
+        c->idle = cache_trim(a, a->opt.cache_size / CHUNK_SIZE * 3 / 4);
     }
     if (c->idle) {
         __atomic_store_n(&c->idle_next, now, __ATOMIC_RELEASE);
@@ -650,18 +734,20 @@ static unsigned unit_lead(const Accel *a)
     return units_keep_ir(a) ? UNIT_ALIGN : 0;
 }
 
-uint8_t *cache_room(CPU *cpu, size_t need, size_t *room)
+uint8_t *cache_room(CPU *cpu, bool again, size_t need, size_t *room)
 {
     Accel *a = cpu->tcg->accel;
     CodeCache *c = &a->cache;
-    unsigned n = cpu->tcg->chunk;
 
+    again = again && a->opt.cache_size / CHUNK_SIZE / AGAIN_CHUNKS >= a->n_cpus;
+    unsigned n = cpu->tcg->chunk[again];
     if (n == 0 || unit_lead(a) + need > chunk_room(&c->chunks[n])) {
+        effort_note(&cpu->tcg->effort);
         g_mutex_lock(&a->unit_lock);
-        n = chunk_take_locked(cpu);
+        n = chunk_take_locked(cpu, again);
         unsigned mapped = c->mapped;
         g_mutex_unlock(&a->unit_lock);
-        cpu->tcg->chunk = n;
+        cpu->tcg->chunk[again] = n;
         if (n == 0) {
             return NULL;
         }
@@ -675,7 +761,7 @@ uint8_t *cache_room(CPU *cpu, size_t need, size_t *room)
 void unit_publish(CPU *cpu, Unit *u, size_t bytes, const uint32_t writes[2], const uint64_t *young)
 {
     Accel *a = cpu->tcg->accel;
-    Chunk *k = &a->cache.chunks[cpu->tcg->chunk];
+    Chunk *k = &a->cache.chunks[((uint8_t *)u - a->cache.rw) / CHUNK_SIZE];
     uint8_t *chunk = chunk_bytes(&a->cache, k);
     unsigned n = k->n_units;
     uint32_t *head = &a->hash[unit_hash(u->ra, u->mode)], ref = unit_ref(a, u);
@@ -700,11 +786,9 @@ void unit_publish(CPU *cpu, Unit *u, size_t bytes, const uint32_t writes[2], con
             stale |= !page_end_read_locked(a, ra, writes[i]);
         }
     }
-    uint32_t mark, *gone = unit_gone(a, u, &mark);
-    a->cache.made++;
-    if (a->cache.retirements && *gone == mark) {
-        *gone = 0;
-        a->cache.remade++;
+    if (unit_was_there(a, u->ra, u->mode)) {
+        uint32_t mark;
+        __atomic_store_n(unit_gone(a, u->ra, u->mode, &mark), 0, __ATOMIC_RELAXED);
     }
     u->hash_next = *head;
     __atomic_store_n(head, ref, __ATOMIC_RELEASE);

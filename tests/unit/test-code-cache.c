@@ -126,8 +126,8 @@ static const Case cases[] = {
     {"check-1", 1, 4, ACCEL_JIT, true, false, 1 << 20},
     {"check-4", MAX_CPUS, 2, ACCEL_JIT, true, false, 1 << 20},
     {"interp-4", MAX_CPUS, 4, ACCEL_INTERP, false, false, 1},
-    {"grow-1", 1, 24, ACCEL_JIT, false, false, 1 << 20, 64 << 20},
-    {"grow-4", MAX_CPUS, 24, ACCEL_JIT, false, false, 1 << 20, 64 << 20},
+    {"grow-1", 1, 24, ACCEL_JIT, false, false, 1 << 19, 64 << 20},
+    {"grow-4", MAX_CPUS, 24, ACCEL_JIT, false, false, 1 << 19, 64 << 20},
     {"trim-1", 1, 24, ACCEL_JIT, false, false, 16 << 20, 64 << 20, true},
     {"trim-2", 2, 24, ACCEL_JIT, false, false, 16 << 20, 64 << 20, true},
     {"trim-interp", 1, 3, ACCEL_INTERP, false, false, 8 << 20, 0, true},
@@ -342,9 +342,97 @@ static void test_idle(void)
         g_assert_cmpuint(i, <, 100);
         cache_idle_at(a, from + 6001 * ms + i, 1099 * ms);
     }
-    g_assert_cmpuint(full_chunks(a), <=, k.cache / CHUNK_SIZE / 2);
+    g_assert_cmpuint(full_chunks(a), <=, k.cache / CHUNK_SIZE * 3 / 4);
     run(a, &k, sum);
     accel_stop(a);
+    accel_free(a);
+    board_free(&board);
+}
+
+/* So many chunks, each of which took 1 ms to translate, a part of it again, and others besides. */
+static void effort_chunks(Effort *e, unsigned n, unsigned again_percent, unsigned besides_ms)
+{
+    for (unsigned i = 0; i < n; i++) {
+        e->new_translating = 1000000;
+        e->new_again = again_percent * 10000;
+        effort_add(e, (1 + besides_ms) * INT64_C(1000000));
+    }
+}
+
+/* What the cache grows for. */
+static void test_effort(void)
+{
+    CodeCache small = {.limit = 100, .roomy = 150}, large = {.limit = 150, .roomy = 150};
+    Effort e = {0};
+
+    /* A boot: translation is a sixth of the time, most of it is of what had to go. */
+    effort_chunks(&e, 100, 80, 5);
+    g_assert_false(cache_is_too_small(&small, &e));
+    /* Half of the time, all of it for new code: room at once, but not without end. */
+    effort_chunks(&e, 100, 0, 1);
+    g_assert_true(cache_is_too_small(&small, &e));
+    g_assert_false(cache_is_too_small(&large, &e));
+    /* A third of that was there. */
+    effort_chunks(&e, 100, 33, 1);
+    g_assert_true(cache_is_too_small(&large, &e));
+    /* A third of the time, not all of it again; all of it again. */
+    effort_chunks(&e, 100, 50, 2);
+    g_assert_false(cache_is_too_small(&small, &e));
+    effort_chunks(&e, 100, 100, 2);
+    g_assert_true(cache_is_too_small(&large, &e));
+    /* An hour of computing is no more than a quiet moment: a burst behind it shows. */
+    effort_chunks(&e, 32, 0, 3600000);
+    g_assert_false(cache_is_too_small(&large, &e));
+    effort_chunks(&e, 64, 100, 0);
+    g_assert_true(cache_is_too_small(&large, &e));
+    /* One unit in sixteen is timed, an interrupted one as if it took 0.1 ms. */
+    e = (Effort){0};
+    for (unsigned i = 1; i <= 16; i++) {
+        int64_t begun = effort_begin(&e);
+        g_assert_cmpint(begun != 0, ==, i == 16);
+        effort_end(&e, begun ? 1 : 0, true);
+    }
+    g_assert_cmpuint(e.new_translating, ==, 1600000);
+    g_assert_cmpuint(e.new_again, ==, 1600000);
+}
+
+/*
+ * A cache of fixed size, one piece of code that runs often and others that run once, in turn, which
+ * are more than fits. What runs often has to go once, and then is where the rest does not push it
+ * out.
+ */
+static void test_again(void)
+{
+    enum { WORDS = 256, PIECES = RAM_SIZE / STEP / WORDS };
+    Board board;
+    AccelOptions o;
+    GError *err = NULL;
+
+    RamBlock *b = board_new(&board);
+    for (unsigned i = 0; i < PIECES * WORDS; i++) {
+        *(uint32_t *)(b->host + i * STEP) = i << 2 | (i % WORDS == WORDS - 1 ? END : INDIRECT);
+    }
+    toy_more = 150;
+    accel_options_default(&o);
+    o.cache_size = 4 << 20;
+    o.cache_most = 0;
+    Accel *a = accel_new(&o, board.ms, NULL, &err);
+    g_assert_no_error(err);
+    CPU *cpu = toy_cpu_new(a, &board);
+    ToyEnv *env = (ToyEnv *)cpu->env;
+    for (unsigned i = 0; i < 2 * (PIECES - 1); i++) {
+        unsigned piece = i % 2 ? 1 + i / 2 : 0;
+        env->sum = 0;
+        env->rounds = 1;
+        env->cpu.pc = piece * WORDS * STEP;
+        cpu->halted = false;
+        tcg_exec(cpu);
+        g_assert_cmpuint(env->sum, ==, (piece * WORDS * 2 + WORDS - 1) * WORDS / 2);
+    }
+    g_test_message("%" PRIu64 " units in %d pieces, %" PRIu64 " chunks retired", a->stat_units,
+                   PIECES, a->cache.retirements);
+    g_assert_cmpuint(a->cache.retirements, >, 3 * o.cache_size / CHUNK_SIZE);
+    g_assert_cmpuint(a->stat_units, ==, (PIECES + 1) * WORDS);
     accel_free(a);
     board_free(&board);
 }
@@ -372,11 +460,12 @@ static void test_case(gconstpointer data)
         }
         g_assert_cmpuint(calls, >, 0);
         g_assert_cmpuint(full_chunks(a), ==, 0);
-        g_assert_cmpuint(a->cache.limit, ==, 4);
+        g_assert_cmpuint(a->cache.limit, >=, 4);
+        g_assert_cmpuint(a->cache.limit, <=, MAX(2 * k->n_cpus + 1, 4)); /* they fill two each */
         /* What is left lies in the first piece, in those that vCPUs fill, and in one made ready. */
         if (k->engine == ACCEL_JIT) {
-            g_assert_cmpuint(a->cache.begun * CHUNK_SIZE, >, (k->n_cpus + 3) * (2 << 20));
-            g_assert_cmpuint(pages, <=, (k->n_cpus + 2) * (2 << 20) / TLB_PAGE_SIZE);
+            g_assert_cmpuint(a->cache.begun * CHUNK_SIZE, >, (2 * k->n_cpus + 3) * (2 << 20));
+            g_assert_cmpuint(pages, <=, (2 * k->n_cpus + 2) * (2 << 20) / TLB_PAGE_SIZE);
         }
         run(a, k, sum);
     }
@@ -407,6 +496,8 @@ int main(int argc, char **argv)
     g_test_add_func("/code-cache/flushed-page", test_flushed_page);
     g_test_add_func("/code-cache/moving-page", test_moving_page);
     g_test_add_func("/code-cache/idle", test_idle);
+    g_test_add_func("/code-cache/effort", test_effort);
+    g_test_add_func("/code-cache/again", test_again);
     for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *path = g_strdup_printf("/code-cache/%s", cases[i].name);
         g_test_add_data_func(path, &cases[i], test_case);
