@@ -79,19 +79,12 @@ typedef struct A64Ctx {
 } A64Ctx;
 
 /* What rows can ask for: names of target/arm/feat.def. */
+// clang-format off
 #define A64_ROW_EXTENSIONS(X)                                                                      \
-    X(FP)                                                                                          \
-    X(CRC32)                                                                                       \
-    X(AES)                                                                                         \
-    X(PMULL)                                                                                       \
-    X(SHA1)                                                                                        \
-    X(SHA256)                                                                                      \
-    X(SHA512)                                                                                      \
-    X(SHA3)                                                                                        \
-    X(LSE)                                                                                         \
-    X(RDM)                                                                                         \
-    X(FP16) X(DOTPROD) X(FHM) X(FCMA) X(JSCVT) X(FRINTTS) X(FLAGM) X(FLAGM2) X(LRCPC) X(LRCPC2)    \
-        X(PAUTH) X(BTI) X(PAN) X(UAO) X(DIT) X(SSBS) X(SB) X(RNG) X(VHE)
+    X(FP) X(CRC32) X(AES) X(PMULL) X(SHA1) X(SHA256) X(SHA512) X(SHA3) X(LSE) X(RDM) X(FP16)       \
+    X(DOTPROD) X(FHM) X(FCMA) X(JSCVT) X(FRINTTS) X(FLAGM) X(FLAGM2) X(LRCPC) X(LRCPC2) X(PAUTH)   \
+    X(BTI) X(PAN) X(UAO) X(DIT) X(SSBS) X(SB) X(RNG) X(VHE)
+// clang-format on
 enum {
 #define A64_ROW_BIT(name) A64_BIT_##name,
     A64_ROW_EXTENSIONS(A64_ROW_BIT)

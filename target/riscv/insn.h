@@ -56,17 +56,13 @@ typedef struct RISCVCtx {
 } RISCVCtx;
 
 /* What rows can ask for: extensions (RISCV_EXT_* of the configuration) and the two widths. */
+// clang-format off
 #define RISCV_ROW_EXTENSIONS(X)                                                                    \
-    X(I)                                                                                           \
-    X(M)                                                                                           \
-    X(F)                                                                                           \
-    X(D)                                                                                           \
-    X(S)                                                                                           \
-    X(ZMMUL)                                                                                       \
-    X(ZAAMO)                                                                                       \
-    X(ZALRSC) X(ZACAS) X(ZAWRS) X(ZCA) X(ZCB) X(ZCF) X(ZCD) X(ZICSR) X(ZIFENCEI) X(ZICOND)         \
-        X(ZICBOM) X(ZICBOP) X(ZICBOZ) X(ZIHINTPAUSE) X(ZBA) X(ZBB) X(ZBC) X(ZBS) X(ZBKB) X(ZBKC)   \
-            X(ZBKX) X(ZKND) X(ZKNE) X(ZKNH) X(ZFH) X(ZFHMIN) X(ZFA) X(SVINVAL)
+    X(I) X(M) X(F) X(D) X(S) X(ZMMUL) X(ZAAMO) X(ZALRSC) X(ZACAS) X(ZAWRS) X(ZCA) X(ZCB) X(ZCF)    \
+    X(ZCD) X(ZICSR) X(ZIFENCEI) X(ZICOND) X(ZICBOM) X(ZICBOP) X(ZICBOZ) X(ZIHINTPAUSE) X(ZBA)      \
+    X(ZBB) X(ZBC) X(ZBS) X(ZBKB) X(ZBKC) X(ZBKX) X(ZKND) X(ZKNE) X(ZKNH) X(ZFH) X(ZFHMIN) X(ZFA)   \
+    X(SVINVAL)
+// clang-format on
 enum {
 #define RISCV_ROW_BIT(name) RISCV_BIT_##name,
     RISCV_ROW_EXTENSIONS(RISCV_ROW_BIT)
@@ -82,16 +78,11 @@ uint64_t riscv_row_extensions(const RISCVConfig *cfg);
 /* Words of the operands text in rows: disas.c prints them. */
 enum {
     RISCV_OPERAND_FIRST = 0x80,
+// clang-format off
 #define RISCV_OPERANDS(X)                                                                          \
-    X(rd)                                                                                          \
-    X(rs1)                                                                                         \
-    X(rs2)                                                                                         \
-    X(frd)                                                                                         \
-    X(frs1)                                                                                        \
-    X(frs2)                                                                                        \
-    X(frs3)                                                                                        \
-    X(imm) X(imm20) X(shamt) X(target) X(csr) X(zimm) X(rm) X(rmexact) X(pred) X(succ) X(bs)       \
-        X(rnum) X(aqrl) X(rtz) X(fli)
+    X(rd) X(rs1) X(rs2) X(frd) X(frs1) X(frs2) X(frs3) X(imm) X(imm20) X(shamt) X(target) X(csr)   \
+    X(zimm) X(rm) X(rmexact) X(pred) X(succ) X(bs) X(rnum) X(aqrl) X(rtz) X(fli)
+// clang-format on
 #define RISCV_OPERAND(name) RISCV_OPERAND_##name,
     RISCV_OPERANDS(RISCV_OPERAND)
 #undef RISCV_OPERAND
