@@ -211,7 +211,8 @@ void cpu_loop_exit_restore(CPU *cpu, uintptr_t ra) G_GNUC_NORETURN;
  * Guest instructions this vCPU has executed before the one at ra. Exact with -icount and in
  * lock-step, and while the mode given to tlb_select_fetch() has CPU_MODE_COUNT, which makes units
  * count; otherwise estimated from the time. The two scales differ: who sets CPU_MODE_COUNT takes
- * new readings. The unit that runs at that moment does not count yet; cpu_unit_counts() tells.
+ * new readings. The unit that runs at that moment does not count yet; cpu_unit_counts() tells (ra
+ * 0: whether units count in any mode).
  */
 #define CPU_MODE_COUNT (1u << 23)
 uint64_t cpu_insn_count(CPU *cpu, uintptr_t ra);

@@ -135,7 +135,7 @@ static void excp_enter(RISCVEnv *env, unsigned code, bool interrupt, uint64_t tv
 static uint64_t helper_riscv_ecall(RISCVEnv *env, uint64_t pc)
 {
     env->cpu.pc = pc;
-    if (env->cpu.mode & CPU_MODE_COUNT) {
+    if ((env->cpu.mode & CPU_MODE_COUNT) || cpu_unit_counts(env->cpu.cpu, 0)) {
         env->cpu.icount_left++;
     }
     excp_enter(env, RISCV_EXC_ECALL_U + env->priv, false, 0);
