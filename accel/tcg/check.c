@@ -277,7 +277,6 @@ static bool interpret(CPU *cpu, const Unit *u, int32_t *excp)
 {
     TcgCpu *tc = cpu->tcg;
     CheckState *c = tc->check;
-    CPUEnv *real = cpu->env;
     sigjmp_buf outer;
     volatile bool ok = true;
     volatile int32_t raised = -1;
@@ -303,7 +302,7 @@ static bool interpret(CPU *cpu, const Unit *u, int32_t *excp)
     memcpy(tc->jmp, outer, sizeof(outer));
     tc->interp_unit = NULL;
     tc->excp = -1;
-    cpu->env = real;
+    cpu->env = tc->env;
     memcpy(tc->data_slot, data_slot, sizeof(data_slot));
     tc->fetch_slot = fetch_slot;
     *excp = raised;

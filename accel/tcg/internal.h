@@ -248,6 +248,7 @@ typedef struct WorkItem {
 
 struct TcgCpu {
     Accel *accel;
+    CPUEnv *env; /* for other threads: the checker puts a copy of its own in cpu->env for a while */
     sigjmp_buf jmp;
     int32_t excp; /* set before a longjmp; -1: none */
     bool in_exec;

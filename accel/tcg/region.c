@@ -88,7 +88,7 @@ static bool one_runs(Accel *a, bool sample)
             any = true;
             if (sample) {
                 __atomic_store_n(&tc->sampled, true, __ATOMIC_RELEASE);
-                __atomic_store_n(&a->cpus[i]->env->exit_request, 1, __ATOMIC_RELEASE);
+                __atomic_store_n(&tc->env->exit_request, 1, __ATOMIC_RELEASE);
             }
         }
     }

@@ -145,6 +145,7 @@ CPU *accel_cpu_new(Accel *a, const TargetDesc *target, AddressSpace *as, void *m
         g_error("out of memory for vCPU %u", cpu->index);
     }
     tc->accel = a;
+    tc->env = cpu->env;
     tc->excp = -1;
     tc->epoch = EPOCH_OUTSIDE;
     g_mutex_init(&tc->sleep_lock);
@@ -225,7 +226,7 @@ CPU *cpu_peer(CPU *cpu, unsigned index)
 static void request(CPU *cpu, uint32_t bits)
 {
     __atomic_fetch_or(&cpu->interrupts, bits, __ATOMIC_SEQ_CST);
-    __atomic_store_n(&cpu->env->exit_request, 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&cpu->tcg->env->exit_request, 1, __ATOMIC_SEQ_CST);
 }
 
 void cpu_kick(CPU *cpu, uint32_t bits)

@@ -5,9 +5,9 @@
  * the bug. The second vCPU is held where it hurts by a helper that waits; the first one is driven
  * from here, step by step.
  *
- * The guest has four instructions of one 32-bit word: GO_NEXT jumps to the same offset of the next
- * page, STOP waits for the test and halts, SPIN jumps to itself, NOP does nothing (and ends its
- * unit).
+ * The guest has five instructions of one 32-bit word: GO_NEXT jumps to the same offset of the next
+ * page, STOP waits for the test and halts, SPIN jumps to itself, KICK asks its vCPU to leave, once,
+ * and jumps to itself, NOP does nothing (and ends its unit).
  */
 #include <string.h>
 #include "accel/tcg/internal.h"
@@ -17,7 +17,7 @@
 #define PAGE(n)    ((uint64_t)(n)*TLB_PAGE_SIZE)
 #define MOVED_PAGE 2 /* address space 1 has page 3 there */
 
-enum { NOP, GO_NEXT, STOP, SPIN };
+enum { NOP, GO_NEXT, STOP, SPIN, KICK };
 
 typedef struct ToyEnv {
     CPUEnv cpu;
@@ -60,6 +60,16 @@ static void toy_stop(CPUEnv *env)
 static const TCGHelper toy_helper_stop = {
     .name = "toy_stop", .fn = (void *)toy_stop, .ret = TCG_VOID, .pass_env = true};
 
+static void toy_kick(CPUEnv *env)
+{
+    if (!stop.arrived) {
+        stop.arrived = true;
+        cpu_kick(env->cpu, CPU_INT_EXIT);
+    }
+}
+static const TCGHelper toy_helper_kick = {
+    .name = "toy_kick", .fn = (void *)toy_kick, .ret = TCG_VOID, .pass_env = true};
+
 static void toy_translate(UnitContext *c)
 {
     uint32_t word;
@@ -70,6 +80,9 @@ static void toy_translate(UnitContext *c)
     tcg_gen_insn_start(c->b, c->offset);
     if (word == GO_NEXT) {
         tcg_gen_exit_direct(c->b, (int64_t)(c->offset + TLB_PAGE_SIZE));
+    } else if (word == KICK) {
+        tcg_gen_call0(c->b, &toy_helper_kick);
+        tcg_gen_exit_direct(c->b, c->offset);
     } else {
         if (word == STOP) {
             tcg_gen_call0(c->b, &toy_helper_stop);
@@ -135,6 +148,7 @@ static void set_up(Fixture *f, gconstpointer data)
     f->host = b->host;
     accel_options_default(&o);
     o.cache_size = 256 << 20; /* never full: nobody could clear it here */
+    o.check = o.single_thread = data != NULL;
     f->a = accel_new(&o, f->ms, NULL, &err);
     g_assert_no_error(err);
     for (unsigned i = 0; i < 2; i++) {
@@ -310,6 +324,18 @@ static void test_pause(Fixture *f, gconstpointer data)
     accel_stop(f->a);
 }
 
+/*
+ * In lock-step the interpreter has a copy of the vCPU's state. What another thread asked for
+ * meanwhile was noted in the copy, and the vCPU ran on.
+ */
+static void test_kick(Fixture *f, gconstpointer data)
+{
+    put(f, PAGE(1), KICK);
+    f->cpu[0]->env->pc = PAGE(1);
+    tcg_exec(f->cpu[0]);
+    g_assert_true(f->cpu[0]->interrupts & CPU_INT_EXIT);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -318,5 +344,6 @@ int main(int argc, char **argv)
                tear_down);
     g_test_add("/two-vcpus/two-stores", Fixture, NULL, set_up, test_two_stores, tear_down);
     g_test_add("/two-vcpus/pause", Fixture, NULL, set_up, test_pause, tear_down);
+    g_test_add("/two-vcpus/kick-in-lock-step", Fixture, "check", set_up, test_kick, tear_down);
     return g_test_run();
 }
