@@ -904,6 +904,19 @@ static uint64_t last_page(const CPU *cpu, uint64_t vaddr, unsigned size)
     return wrap_addr(cpu, vaddr + size - 1) & TLB_PAGE_MASK;
 }
 
+/* After tlb_get() of an access: the entry of its second page, asked about the rest; or NULL. */
+static TlbEntry *get_rest(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, unsigned idx,
+                          uintptr_t ra)
+{
+    unsigned room = TLB_PAGE_SIZE - (vaddr & ~TLB_PAGE_MASK);
+
+    if (size <= room) {
+        return NULL;
+    }
+    return tlb_get(cpu, last_page(cpu, vaddr, size), (size - room) | TLB_REST, access, idx, false,
+                   ra);
+}
+
 void tlb_check_align(CPU *cpu, uint64_t vaddr, uint16_t memop, TlbAccess access, uintptr_t ra)
 {
     unsigned size = 1u << tcg_mo_size(memop), idx = tcg_mo_mmu(memop);
@@ -921,9 +934,11 @@ void tlb_check_align(CPU *cpu, uint64_t vaddr, uint16_t memop, TlbAccess access,
     }
 }
 
-static uint64_t load_piece(CPU *cpu, uint64_t vaddr, unsigned size, unsigned idx, uintptr_t ra)
+/* ask: the size for tlb_fill(). */
+static uint64_t load_piece(CPU *cpu, uint64_t vaddr, unsigned size, unsigned ask, unsigned idx,
+                           uintptr_t ra)
 {
-    TlbEntry *e = tlb_get(cpu, vaddr, size, TLB_READ, idx, false, ra);
+    TlbEntry *e = tlb_get(cpu, vaddr, ask, TLB_READ, idx, false, ra);
 
     if (e->tag_r & TLB_IO) {
         return io_read(cpu, vaddr, entry_paddr(cpu, e, vaddr, TLB_READ, ra), size, TLB_READ, ra);
@@ -939,13 +954,13 @@ uint64_t tlb_load(CPU *cpu, uint64_t vaddr, uint16_t memop, uintptr_t ra)
     tlb_check_align(cpu, vaddr, memop, TLB_READ, ra);
     if (crosses_page(vaddr, size)) {
         tlb_get(cpu, vaddr, size, TLB_READ, idx, false, ra);
-        tlb_get(cpu, last_page(cpu, vaddr, size), 1, TLB_READ, idx, false, ra);
+        get_rest(cpu, vaddr, size, TLB_READ, idx, ra);
         for (unsigned i = 0; i < size; i++) {
             uint64_t at = wrap_addr(cpu, vaddr + i);
-            val |= load_piece(cpu, at, 1, idx, ra) << (8 * i);
+            val |= load_piece(cpu, at, 1, 1 | TLB_REST, idx, ra) << (8 * i);
         }
     } else {
-        val = load_piece(cpu, vaddr, size, idx, ra);
+        val = load_piece(cpu, vaddr, size, size, idx, ra);
     }
     if (memop & TCG_MO_BE) {
         val = swap_bytes(val, size);
@@ -956,10 +971,10 @@ uint64_t tlb_load(CPU *cpu, uint64_t vaddr, uint16_t memop, uintptr_t ra)
     return val;
 }
 
-static void store_piece(CPU *cpu, uint64_t vaddr, uint64_t val, unsigned size, unsigned idx,
-                        uintptr_t ra)
+static void store_piece(CPU *cpu, uint64_t vaddr, uint64_t val, unsigned size, unsigned ask,
+                        unsigned idx, uintptr_t ra)
 {
-    TlbEntry *e = tlb_get(cpu, vaddr, size, TLB_WRITE, idx, false, ra);
+    TlbEntry *e = tlb_get(cpu, vaddr, ask, TLB_WRITE, idx, false, ra);
 
     if (e->tag_w & TLB_IO) {
         io_write(cpu, vaddr, entry_paddr(cpu, e, vaddr, TLB_WRITE, ra), size, val, ra);
@@ -981,14 +996,14 @@ void tlb_store(CPU *cpu, uint64_t vaddr, uint64_t val, uint16_t memop, uintptr_t
     }
     if (crosses_page(vaddr, size)) {
         tlb_get(cpu, vaddr, size, TLB_WRITE, idx, false, ra);
-        tlb_get(cpu, last_page(cpu, vaddr, size), 1, TLB_WRITE, idx, false, ra);
+        get_rest(cpu, vaddr, size, TLB_WRITE, idx, ra);
         for (unsigned i = 0; i < size; i++) {
             uint64_t at = wrap_addr(cpu, vaddr + i);
-            store_piece(cpu, at, val >> (8 * i) & 0xff, 1, idx, ra);
+            store_piece(cpu, at, val >> (8 * i) & 0xff, 1, 1 | TLB_REST, idx, ra);
         }
         return;
     }
-    store_piece(cpu, vaddr, val, size, idx, ra);
+    store_piece(cpu, vaddr, val, size, size, idx, ra);
 }
 
 void *tlb_host(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, unsigned idx,
@@ -1033,11 +1048,19 @@ void tlb_zero_block(CPU *cpu, uint64_t vaddr, unsigned size, unsigned idx, uintp
     }
 }
 
-uint8_t *tlb_peek(CPU *cpu, uint64_t vaddr, TlbAccess access, unsigned idx)
+unsigned tlb_peek(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, unsigned idx,
+                  uint8_t *host[2])
 {
-    TlbEntry *e = tlb_get(cpu, vaddr, 1, access, idx, false, 0);
+    TlbEntry *e = tlb_get(cpu, vaddr, size, access, idx, false, 0);
+    bool device = (entry_tag(e, access) & TLB_IO) != 0;
 
-    return entry_tag(e, access) & TLB_IO ? NULL : (uint8_t *)(uintptr_t)(vaddr + e->addend);
+    host[0] = (uint8_t *)(uintptr_t)(vaddr + e->addend);
+    e = get_rest(cpu, vaddr, size, access, idx, 0);
+    if (e) {
+        host[1] = (uint8_t *)(uintptr_t)(last_page(cpu, vaddr, size) + e->addend);
+        device |= (entry_tag(e, access) & TLB_IO) != 0;
+    }
+    return device ? 0 : e ? TLB_PAGE_SIZE - (vaddr & ~TLB_PAGE_MASK) : size;
 }
 
 /* ---- fetches ---- */
@@ -1191,7 +1214,7 @@ static void *atomic_host(CPU *cpu, uint64_t addr, uint32_t memop, uintptr_t ra)
 static uint64_t io_rmw_read(CPU *cpu, uint64_t addr, uint32_t memop, uintptr_t ra, uint64_t *paddr)
 {
     unsigned idx = tcg_mo_mmu(memop);
-    TlbEntry *e = tlb_get(cpu, addr, 1, TLB_WRITE, idx, false, ra);
+    TlbEntry *e = tlb_get(cpu, addr, 1 | TLB_REST, TLB_WRITE, idx, false, ra);
 
     *paddr = entry_paddr(cpu, e, addr, TLB_WRITE, ra);
     return io_read(cpu, addr, *paddr, 1u << tcg_mo_size(memop), TLB_WRITE, ra);
@@ -1270,8 +1293,11 @@ void tcg_slow_st128(CPUEnv *env, uint64_t addr, const uint64_t val[2], uint32_t 
 
     tlb_check_align(cpu, addr, memop, TLB_WRITE, ra);
     /* Nothing may be stored if either half faults. */
-    tlb_get(cpu, addr, 8, TLB_WRITE, tcg_mo_mmu(memop), false, ra);
-    tlb_get(cpu, last_page(cpu, addr, 16), 1, TLB_WRITE, tcg_mo_mmu(memop), false, ra);
+    for (unsigned i = 0; i < 16; i += 8) {
+        uint64_t at = wrap_addr(cpu, addr + i);
+        tlb_get(cpu, at, 8, TLB_WRITE, tcg_mo_mmu(memop), false, ra);
+        get_rest(cpu, at, 8, TLB_WRITE, tcg_mo_mmu(memop), ra);
+    }
     tlb_store(cpu, addr, val[be], half, ra);
     tlb_store(cpu, wrap_addr(cpu, addr + 8), val[!be], half, ra);
 }
@@ -1284,7 +1310,5 @@ void tcg_slow_probe(CPUEnv *env, uint64_t addr, uint32_t memop, uint32_t store, 
 
     tlb_check_align(cpu, addr, memop, access, ra);
     tlb_get(cpu, addr, size, access, idx, false, ra);
-    if (crosses_page(addr, size)) {
-        tlb_get(cpu, last_page(cpu, addr, size), 1, access, idx, false, ra);
-    }
+    get_rest(cpu, addr, size, access, idx, ra);
 }

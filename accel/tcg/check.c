@@ -38,16 +38,6 @@ static void veto(CPU *cpu)
     siglongjmp(cpu->tcg->check->vetoed, 1);
 }
 
-static uint8_t *host_byte(CPU *cpu, uint64_t addr, TlbAccess access, unsigned idx)
-{
-    uint8_t *p = tlb_peek(cpu, cpu->target->pc32 ? (uint32_t)addr : addr, access, idx);
-
-    if (!p) {
-        veto(cpu);
-    }
-    return p;
-}
-
 static uint8_t load_byte(CPU *cpu, const uint8_t *host)
 {
     CheckState *c = cpu->tcg->check;
@@ -77,51 +67,6 @@ static void store_byte(CPU *cpu, uint64_t addr, const uint8_t *host, uint8_t val
     c->bytes[c->n_bytes++] = (Byte){addr, host, val};
 }
 
-/*
- * Host addresses of an access: one, or where it runs into a second page the part there as well. All
- * pages are asked before any byte moves, first page first, as the real access does.
- */
-typedef struct HostBytes {
-    uint8_t *p[2];
-    unsigned first; /* bytes in p[0] */
-} HostBytes;
-
-static HostBytes host_bytes(CPU *cpu, uint64_t addr, uint32_t memop, unsigned size,
-                            TlbAccess access)
-{
-    HostBytes h = {.first = MIN(size, TLB_PAGE_SIZE - (addr & ~TLB_PAGE_MASK))};
-
-    tlb_check_align(cpu, addr, memop, access, 0);
-    h.p[0] = host_byte(cpu, addr, access, tcg_mo_mmu(memop));
-    if (h.first < size) {
-        h.p[1] = host_byte(cpu, addr + h.first, access, tcg_mo_mmu(memop));
-    }
-    return h;
-}
-
-static uint8_t *host_at(const HostBytes *h, unsigned i)
-{
-    return i < h->first ? h->p[0] + i : h->p[1] + (i - h->first);
-}
-
-static void load_bytes(CPU *cpu, uint64_t addr, uint32_t memop, unsigned size, uint8_t *out)
-{
-    HostBytes h = host_bytes(cpu, addr, memop, size, TLB_READ);
-
-    for (unsigned i = 0; i < size; i++) {
-        out[i] = load_byte(cpu, host_at(&h, i));
-    }
-}
-
-static void store_bytes(CPU *cpu, uint64_t addr, uint32_t memop, unsigned size, const uint8_t *in)
-{
-    HostBytes h = host_bytes(cpu, addr, memop, size, TLB_WRITE);
-
-    for (unsigned i = 0; i < size; i++) {
-        store_byte(cpu, addr + i, host_at(&h, i), in[i]);
-    }
-}
-
 static uint64_t from_bytes(const uint8_t *b, uint32_t memop)
 {
     unsigned size = 1u << tcg_mo_size(memop);
@@ -145,82 +90,130 @@ static void to_bytes(uint8_t *b, uint64_t v, uint32_t memop)
     }
 }
 
-static uint64_t check_ld(void *opaque, CPUEnv *env, uint64_t addr, uint32_t memop)
+/* Host addresses of an access, where it runs into a second page two. */
+typedef struct HostBytes {
+    uint8_t *p[2];
+    unsigned first; /* bytes at p[0] */
+} HostBytes;
+
+/* The soft TLB is asked as by the real access: about all of it, before any byte moves. */
+static HostBytes host_bytes(CPU *cpu, uint64_t addr, uint32_t memop, TlbAccess access)
+{
+    HostBytes h;
+
+    h.first = tlb_peek(cpu, addr, 1u << tcg_mo_size(memop), access, tcg_mo_mmu(memop), h.p);
+    if (!h.first) {
+        veto(cpu);
+    }
+    return h;
+}
+
+static uint8_t *host_at(const HostBytes *h, unsigned i)
+{
+    return i < h->first ? h->p[0] + i : h->p[1] + (i - h->first);
+}
+
+static uint64_t load_bytes(CPU *cpu, const HostBytes *h, uint32_t memop)
 {
     uint8_t b[8];
 
-    load_bytes(env->cpu, addr, memop, 1u << tcg_mo_size(memop), b);
+    for (unsigned i = 0; i < 1u << tcg_mo_size(memop); i++) {
+        b[i] = load_byte(cpu, host_at(h, i));
+    }
     return from_bytes(b, memop);
 }
 
-static void check_st(void *opaque, CPUEnv *env, uint64_t addr, uint64_t val, uint32_t memop)
+static void store_bytes(CPU *cpu, const HostBytes *h, uint64_t addr, uint64_t val, uint32_t memop)
 {
     uint8_t b[8];
 
     to_bytes(b, val, memop);
-    store_bytes(env->cpu, addr, memop, 1u << tcg_mo_size(memop), b);
+    for (unsigned i = 0; i < 1u << tcg_mo_size(memop); i++) {
+        store_byte(cpu, addr + i, host_at(h, i), b[i]);
+    }
 }
 
-static uint64_t atomic_old(CPU *cpu, uint64_t addr, uint32_t memop)
+static uint64_t check_ld(void *opaque, CPUEnv *env, uint64_t addr, uint32_t memop)
 {
-    unsigned size = 1u << tcg_mo_size(memop);
-    uint8_t b[8];
+    tlb_check_align(env->cpu, addr, memop, TLB_READ, 0);
+    HostBytes h = host_bytes(env->cpu, addr, memop, TLB_READ);
+    return load_bytes(env->cpu, &h, memop);
+}
 
+static void check_st(void *opaque, CPUEnv *env, uint64_t addr, uint64_t val, uint32_t memop)
+{
+    tlb_check_align(env->cpu, addr, memop, TLB_WRITE, 0);
+    HostBytes h = host_bytes(env->cpu, addr, memop, TLB_WRITE);
+    store_bytes(env->cpu, &h, addr, val, memop);
+}
+
+static HostBytes atomic_host(CPU *cpu, uint64_t addr, uint32_t memop)
+{
     tlb_check_align(cpu, addr, memop, TLB_WRITE, 0);
-    if ((addr & (size - 1)) && !(memop & TCG_MO_WITHIN16)) {
+    if ((addr & ((1u << tcg_mo_size(memop)) - 1)) && !(memop & TCG_MO_WITHIN16)) {
         cpu->target->unaligned(cpu, addr, TLB_WRITE, 0);
     }
-    HostBytes h = host_bytes(cpu, addr, memop, size, TLB_WRITE);
-    for (unsigned i = 0; i < size; i++) {
-        b[i] = load_byte(cpu, host_at(&h, i));
-    }
-    return from_bytes(b, memop);
+    return host_bytes(cpu, addr, memop, TLB_WRITE);
 }
 
 static uint64_t check_rmw(void *opaque, CPUEnv *env, uint64_t addr, uint64_t val,
                           uint32_t memop_rmw)
 {
     uint16_t memop = memop_rmw;
-    uint64_t old = atomic_old(env->cpu, addr, memop);
+    HostBytes h = atomic_host(env->cpu, addr, memop);
+    uint64_t old = load_bytes(env->cpu, &h, memop);
 
-    check_st(opaque, env, addr,
-             tcg_rmw_value(old, val, (TCGRmw)(memop_rmw >> 16), 1u << tcg_mo_size(memop)), memop);
+    store_bytes(env->cpu, &h, addr,
+                tcg_rmw_value(old, val, (TCGRmw)(memop_rmw >> 16), 1u << tcg_mo_size(memop)),
+                memop);
     return old;
 }
 
 static uint64_t check_cmpxchg(void *opaque, CPUEnv *env, uint64_t addr, uint64_t expect,
                               uint64_t val, uint32_t memop)
 {
-    uint64_t old = atomic_old(env->cpu, addr, memop);
+    HostBytes h = atomic_host(env->cpu, addr, memop);
+    uint64_t old = load_bytes(env->cpu, &h, memop);
     unsigned sh = 64 - (8 << tcg_mo_size(memop));
 
     if (old << sh == expect << sh) {
-        check_st(opaque, env, addr, val, memop);
+        store_bytes(env->cpu, &h, addr, val, memop);
     }
     return old;
 }
 
+/* The memop of each half of 16 bytes, whose alignment was looked at. */
+static uint32_t memop_half(uint32_t memop)
+{
+    return (memop & ~(TCG_MO_SIZE | TCG_MO_ALIGN_MASK)) | TCG_MO_64;
+}
+
+static uint64_t addr_half(const CPU *cpu, uint64_t addr)
+{
+    return cpu->target->pc32 ? (uint32_t)(addr + 8) : addr + 8;
+}
+
 static void check_ld128(void *opaque, CPUEnv *env, uint64_t addr, uint32_t memop, uint64_t out[2])
 {
-    uint8_t b[16];
     bool be = memop & TCG_MO_BE;
-    uint32_t half = (memop & ~TCG_MO_SIZE) | TCG_MO_64;
 
-    load_bytes(env->cpu, addr, memop, 16, b);
-    out[be] = from_bytes(b, half);
-    out[!be] = from_bytes(b + 8, half);
+    tlb_check_align(env->cpu, addr, memop, TLB_READ, 0);
+    out[be] = check_ld(opaque, env, addr, memop_half(memop));
+    out[!be] = check_ld(opaque, env, addr_half(env->cpu, addr), memop_half(memop));
 }
 
 static void check_st128(void *opaque, CPUEnv *env, uint64_t addr, const uint64_t val[2],
                         uint32_t memop)
 {
-    uint8_t b[16];
     bool be = memop & TCG_MO_BE;
-    uint32_t half = (memop & ~TCG_MO_SIZE) | TCG_MO_64;
+    uint32_t half = memop_half(memop);
+    uint64_t second = addr_half(env->cpu, addr);
 
-    to_bytes(b, val[be], half);
-    to_bytes(b + 8, val[!be], half);
-    store_bytes(env->cpu, addr, memop, 16, b);
+    tlb_check_align(env->cpu, addr, memop, TLB_WRITE, 0);
+    HostBytes h[2] = {host_bytes(env->cpu, addr, half, TLB_WRITE),
+                      host_bytes(env->cpu, second, half, TLB_WRITE)};
+    store_bytes(env->cpu, &h[0], addr, val[be], half);
+    store_bytes(env->cpu, &h[1], second, val[!be], half);
 }
 
 static void check_probe(void *opaque, CPUEnv *env, uint64_t addr, uint32_t memop, uint32_t store)

@@ -490,9 +490,12 @@ ram_addr tlb_fetch(CPU *cpu, uint64_t vaddr, const uint8_t **host);
 ram_addr tlb_fetch_probe(CPU *cpu, uint64_t vaddr, const uint8_t **host);
 /* Faults if the access is not as the memop, or its page, wants it aligned. */
 void tlb_check_align(CPU *cpu, uint64_t vaddr, uint16_t memop, TlbAccess access, uintptr_t ra);
-/* Host address of one byte after all checks, NULL if it is a device's; stores nothing, invalidates
- * nothing. */
-uint8_t *tlb_peek(CPU *cpu, uint64_t vaddr, TlbAccess access, unsigned idx);
+/*
+ * Host addresses of an access after all checks, in their order; stores nothing, invalidates
+ * nothing. Returns the bytes at host[0], the rest is at host[1]; 0 if any of it is a device's.
+ */
+unsigned tlb_peek(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, unsigned idx,
+                  uint8_t *host[2]);
 /* Take direct write access to this host page away from cpu. Any thread. */
 void tlb_protect_code(CPU *cpu, const uint8_t *host_page);
 

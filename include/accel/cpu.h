@@ -157,7 +157,9 @@ struct TargetDesc {
     bool (*joins)(uint32_t mode);
     /*
      * Walk for vaddr. If it is allowed: call tlb_set() and return true. If not: when probe, return
-     * false; else set up the exception and leave by cpu_loop_exit_restore(cpu, ra).
+     * false; else set up the exception and leave by cpu_loop_exit_restore(cpu, ra). size: bytes of
+     * the access from vaddr, also beyond the page; of what lies on a second page it is asked then,
+     * with TLB_REST in size.
      */
     bool (*tlb_fill)(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, unsigned idx,
                      bool probe, uintptr_t ra);

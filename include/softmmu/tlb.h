@@ -64,6 +64,8 @@ static inline TlbEntry *tlb_table_entry(TlbEntry *entries, uint64_t vaddr)
 
 typedef enum TlbAccess { TLB_READ, TLB_WRITE, TLB_FETCH } TlbAccess;
 enum { TLB_PROT_R = 1, TLB_PROT_W = 2, TLB_PROT_X = 4 };
+/* In the size that tlb_fill() gets: bytes of an access that it was asked about from its start. */
+#define TLB_REST 0x80u
 
 typedef struct CPU CPU;
 

@@ -243,7 +243,7 @@ void arm_watch_check(ARMEnv *env, uint64_t vaddr, unsigned size, TlbAccess acces
                      uintptr_t ra)
 {
     ARMSys *s = &env->sys;
-    uint64_t end = vaddr + (size ? size : 1) - 1, first, last;
+    uint64_t end = vaddr + size - 1, first, last;
 
     if (!arm_debug_enabled(env)) {
         return;

@@ -1130,7 +1130,9 @@ bool arm_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, uns
     /* A fetch from a watched page sets an entry for its data, too. */
     bool watch = G_UNLIKELY(env->sys.wp_on) && arm_watch_page(env, vaddr);
     if (watch && access != TLB_FETCH && !probe) {
-        arm_watch_check(env, vaddr, size, access, user ? 0 : env->sys.el, ra);
+        unsigned room = TLB_PAGE_SIZE - (vaddr & ~TLB_PAGE_MASK);
+        arm_watch_check(env, vaddr, MIN(size & ~TLB_REST, room), access, user ? 0 : env->sys.el,
+                        ra);
     }
     if (w.global && !(vaddr & ARM_BIT(55))) {
         env->sys.low_global = true;

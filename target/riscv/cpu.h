@@ -328,7 +328,7 @@ void riscv_tselect_write(RISCVEnv *env, uint64_t val);
 uint64_t riscv_tdata_read(const RISCVEnv *env, unsigned reg); /* reg: 1-3, of the selected one */
 void riscv_tdata_write(RISCVEnv *env, unsigned reg, uint64_t val);
 uint32_t riscv_trigger_mode(const RISCVEnv *env); /* mode bits */
-/* May a trigger match some address in the page of vaddr? */
+/* May a trigger match some address of an access that begins in the page of vaddr? */
 bool riscv_trigger_page(const RISCVEnv *env, uint64_t vaddr);
 /* Raises the breakpoint exception if this access matches. A fetch: env->cpu.pc is right. */
 void riscv_trigger_check(RISCVEnv *env, uint64_t vaddr, unsigned size, TlbAccess access,

@@ -317,7 +317,7 @@ bool riscv_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, u
     Walk w = {.paddr = vaddr & env->xmask, .prot = 7, .page_bits = 12};
     TlbFill fill = {.vaddr = vaddr, .asid = ASID_BARE + priv};
 
-    if (G_UNLIKELY(env->trigger_watch) && !probe) {
+    if (G_UNLIKELY(env->trigger_watch) && !probe && !(size & TLB_REST)) {
         riscv_trigger_check(env, vaddr, size, access, ra);
     }
     if (mmu_scheme(env, priv) != RISCV_VM_BARE) {
@@ -331,7 +331,9 @@ bool riscv_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, u
         unsigned pmp;
         fill.sub = !riscv_pmp_page(env, w.paddr, priv, &pmp);
         if (fill.sub) {
-            if (!riscv_pmp_check(env, w.paddr, size ? size : 1, prot_of[access], priv)) {
+            unsigned room = TLB_PAGE_SIZE - (w.paddr & ~TLB_PAGE_MASK);
+            if (!riscv_pmp_check(env, w.paddr, MIN(size & ~TLB_REST, room), prot_of[access],
+                                 priv)) {
                 r = WALK_ACCESS_FAULT;
             }
         } else {

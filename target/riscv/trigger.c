@@ -280,11 +280,14 @@ static G_NORETURN void trigger_fire(RISCVEnv *env, RISCVTrigger *t, uint64_t hit
 
 bool riscv_trigger_page(const RISCVEnv *env, uint64_t vaddr)
 {
-    uint64_t page = vaddr & TLB_PAGE_MASK;
+    uint64_t page = vaddr & TLB_PAGE_MASK, last = page + TLB_PAGE_SIZE + 16 - 2;
 
+    if (last < page) {
+        last = UINT64_MAX;
+    }
     for (unsigned n = 0; n < RISCV_TRIGGERS; n++) {
         const RISCVTrigger *t = &env->trigger[n];
-        if (t->lo <= t->hi && t->lo <= (page | ~TLB_PAGE_MASK) && t->hi >= page) {
+        if (t->lo <= t->hi && t->lo <= last && t->hi >= page) {
             return true;
         }
     }
@@ -298,7 +301,7 @@ void riscv_trigger_check(RISCVEnv *env, uint64_t vaddr, unsigned size, TlbAccess
         [TLB_READ] = MATCH_LOAD, [TLB_WRITE] = MATCH_STORE, [TLB_FETCH] = MATCH_EXECUTE};
     uint64_t first = vaddr & env->xmask;
     /* Of an instruction, only where it begins counts. */
-    uint64_t last = access == TLB_FETCH ? first : first + (size ? size - 1 : 0);
+    uint64_t last = access == TLB_FETCH ? first : first + size - 1;
 
     if (access == TLB_FETCH && first != env->cpu.pc) {
         return;

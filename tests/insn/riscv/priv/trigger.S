@@ -17,7 +17,9 @@
 # expect: r19=1 r20=8 r21=0
 # expect: r22=1 r23=0 r24=0 r25=1 r26=0x77
 # expect: r27=0 r28=1
-# expect32: r14=0xffffffff
+# accesses across a page's end: how often each fired, mtval - that end
+# expect: r29=0 r30=1 r31=0xfffffffffffffffe
+# expect32: r14=0xffffffff r31=0xfffffffe
     .include "common.inc"
     .equ TYPE6, 6
     .equ M_LOAD, 0x41
@@ -159,6 +161,21 @@ test:
     result s2
     sb zero, 7(a2)
     result s2
+
+    # across a page's end: 8 bits only, which no part of the load counts as
+    lla a2, page_end
+    mv a1, a2
+    arm 0x10041
+    lw t2, -2(a2)
+    result s2
+    # 32 bits only, the trigger's address on the second page, the first one known
+    mv a1, a2
+    arm 0x30042
+    sw zero, -8(a2)
+    sw zero, -2(a2)
+    result s2
+    sub t0, s3, a2
+    result t0
     j done
 
 # fired, mtval - var, mepc == t3
@@ -194,4 +211,8 @@ other:
     .dword 0
 var: .dword 0
     .dword 0
+    .dword 0
+    .balign 4096
+    .skip 4096
+page_end:
     .dword 0
