@@ -33,14 +33,13 @@ def meson_tests(build):
             env = dict(os.environ, **t['env'])
             limit = (t['timeout'] or 600) * h.SLOW
             try:
-                p = subprocess.run(t['cmd'], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=t['workdir'] or build,
-                                   env=env, timeout=limit, check=False)
+                status, out = h.run_group(t['cmd'], limit, cwd=t['workdir'] or build, env=env)
             except subprocess.TimeoutExpired:
                 raise Failure(f'still running after {limit:.0f} s')
-            if p.returncode == 77:
+            if status == 77:
                 raise Skip('not here')
-            if p.returncode:
-                raise Failure(f'status {p.returncode}\n' + p.stdout.decode('utf-8', 'replace')[-3000:])
+            if status:
+                raise Failure(f'status {status}\n' + out.decode('utf-8', 'replace')[-3000:])
 
         folder = 'bugs' if any(s.endswith('bugs') for s in t['suite']) else 'unit'
         out.append(Test(f"{folder}/{t['name'].replace(' ', '-')}", func, 1, 5))
@@ -127,14 +126,16 @@ def main():
     # In the background of a shell some signals are ignored, and programs inherit that.
     for sig in (signal.SIGQUIT, signal.SIGHUP):
         signal.signal(sig, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    h.end_on_signals()
     runner = Runner(max(a.j, 1), a.d)
     start = time.monotonic()
     try:
         runner.run(tests)
-    except KeyboardInterrupt:
+    except SystemExit as e:
         print('interrupted')
-        return 130
+        sys.stdout.flush()
+        h.remove_work_dir()
+        os._exit(e.code)  # without waiting for the tests' threads
     for name in runner.failed:
         print(f'failed: {name}')
     print(f'took {time.monotonic() - start:.0f} s; logs of failed guests: {h.log_dir()}')
@@ -144,6 +145,4 @@ def main():
 
 
 if __name__ == '__main__':
-    status = main()
-    sys.stdout.flush()
-    os._exit(status) if status == 130 else sys.exit(status)
+    sys.exit(main())

@@ -94,6 +94,13 @@ def work_dir():
     return _work.name
 
 
+def remove_work_dir():
+    """Where a program ends without Python's own end."""
+    with _work_lock:
+        if _work:
+            shutil.rmtree(_work.name, ignore_errors=True)
+
+
 _built = {}
 _built_lock = threading.Lock()
 
@@ -122,12 +129,81 @@ def need(tool):
     return path
 
 
+_groups = set()  # processes that lead a group of their own
+_groups_lock = threading.RLock()
+_starter = None  # the thread that starts one
+_ended_by = 0  # a signal
+
+
+def start_group(cmd, **kw):
+    """Popen in a process group of its own. kill_group() is the caller's; a signal that ends this program ends it, too."""
+    global _starter
+    with _groups_lock:
+        _starter = threading.get_ident()
+        try:
+            p = subprocess.Popen(cmd, start_new_session=True, **kw)
+            _groups.add(p)
+        finally:
+            _starter = None
+    if _ended_by:
+        _end()
+    return p
+
+
+def kill_group(p):
+    """Ends a process of start_group() and those that it started."""
+    if p.poll() is None:
+        try:
+            os.killpg(p.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    p.wait()
+    with _groups_lock:
+        _groups.discard(p)
+
+
+def _end():
+    with _groups_lock:  # no thread starts another one now
+        for p in _groups:
+            if p.returncode is None:
+                try:
+                    os.killpg(p.pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+        sys.exit(128 + _ended_by)
+
+
+def end_on_signals():
+    """From now on, guests and host commands of all threads end when a signal ends this program: SystemExit in its main thread."""
+
+    def end(number, _frame):
+        global _ended_by
+        _ended_by = number
+        if _starter != threading.get_ident():  # else start_group() is about to know its process
+            _end()
+
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            signal.signal(number, end)
+
+
+def run_group(cmd, limit, **kw):
+    """Runs a host command to its end, within `limit` seconds; status and output."""
+    p = start_group(cmd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **kw)
+    try:
+        out = p.communicate(timeout=limit)[0]
+    finally:
+        kill_group(p)
+        p.stdout.close()
+    return p.returncode, out
+
+
 def run(cmd, limit=60, **kw):
     """Runs a host command; its output. A failing command is a Failure."""
-    r = subprocess.run(cmd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=limit, **kw)
-    if r.returncode:
-        raise Failure(f'{shlex.join(cmd)}: status {r.returncode}\n' + r.stdout.decode('utf-8', 'replace'))
-    return r.stdout
+    status, out = run_group(cmd, limit, **kw)
+    if status:
+        raise Failure(f'{shlex.join(cmd)}: status {status}\n' + out.decode('utf-8', 'replace'))
+    return out
 
 
 def fetch_guest(name):
@@ -283,9 +359,8 @@ class Guest:
         self.seen = 0
         self.eof = False
         try:
-            self.p = subprocess.Popen(self.cmd, stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-                                      pass_fds=pass_fds)
+            self.p = start_group(self.cmd, stdin=subprocess.PIPE if stdin else subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                 stderr=subprocess.STDOUT, pass_fds=pass_fds)
         except OSError as e:
             raise Failure(f'cannot start {self.cmd[0]}: {e.strerror}')
 
@@ -355,12 +430,7 @@ class Guest:
             self.fail(f'exit status {got}, not {status}')
 
     def kill(self):
-        if self.p.poll() is None:
-            try:
-                os.killpg(self.p.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        self.p.wait()
+        kill_group(self.p)
         for f in (self.p.stdin, self.p.stdout):
             if f:
                 try:
