@@ -251,7 +251,7 @@ void tcg_exec(CPU *cpu)
             /* fall through */
         case TCG_LEAVE_POLL:
             if (G_UNLIKELY(__atomic_load_n(&tc->sampled, __ATOMIC_ACQUIRE))) {
-                region_sample(cpu);
+                region_sample(cpu, unit_from_host(a, ret));
             }
             /* fall through */
         case TCG_LEAVE_MAIN:

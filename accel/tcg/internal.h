@@ -465,8 +465,9 @@ void region_start(Accel *a); /* the machine is complete */
 void region_stop(Accel *a);  /* no vCPU runs any more */
 /* cpu begins to run. */
 void region_wake_sampler(Accel *a);
-/* cpu has polled at env->pc for the sampler. */
-void region_sample(CPU *cpu);
+/* cpu has polled for the sampler, in code of `from` (NULL: of none, or nobody knows), and goes on
+ * at env->pc. */
+void region_sample(CPU *cpu, const Unit *from);
 
 /* exec.c */
 void tcg_exec(CPU *cpu);

@@ -10,6 +10,10 @@
  * page, of what has been run, becomes a unit of several blocks: see include/tcg/ir.h, rule 6, and
  * tcg/x86_64/region.c.
  *
+ * A loop that runs inside of a region is not found: the region goes there again by itself once it
+ * is entered. One that runs long before that, in units, is found and gets a region of its own, with
+ * the same code if both can be reached from each other.
+ *
  * The vCPU that found the loop compiles the region itself, between two units: it takes as long as a
  * dozen units. The region takes the place of the unit at that address, which dies as one whose
  * bytes were written; its memory is given back as all of the code cache is. A region does not pass
@@ -18,7 +22,7 @@
  * Not with -icount or in lock step, where runs do not depend on time; not saved either.
  *
  * Threads: the sampler touches Sampler, TcgCpu.epoch and .sampled only; the rest is the vCPU's.
- * Test: tests/boot/loops.py.
+ * Test: tests/unit/test-region.c, tests/boot/loops.py.
  */
 #include <string.h>
 #include "accel/tcg/internal.h"
@@ -257,19 +261,24 @@ static bool was_run(const Region *r, uint16_t off)
     return off == r->head || unit_find(r->cpu->tcg->accel, r->page_ra + off, r->c.mode);
 }
 
+/* Nothing is folded: in the first turn of an inner loop its counter may be known, but not how the
+ * loop ends. */
 static bool explore(Region *r)
 {
-    if (!explore_from(r, r->head)) {
-        return false;
-    }
-    for (unsigned k = 0; k < r->n_edges; k++) {
+    TCGBuilder *b = r->cpu->tcg->builder;
+    unsigned passes = r->cpu->tcg->accel->opt.opt_passes;
+
+    tcg_builder_set_passes(b, passes & ~TCG_OPT_FOLD);
+    bool ok = explore_from(r, r->head);
+    for (unsigned k = 0; k < r->n_edges && ok; k++) {
         uint16_t to = r->edges[k].to;
         if (!r->seen[to / 2] && r->n_insns < REGION_INSNS && r->n_edges < REGION_EDGES &&
-            was_run(r, to) && !explore_from(r, to)) {
-            return false;
+            was_run(r, to)) {
+            ok = explore_from(r, to);
         }
     }
-    return true;
+    tcg_builder_set_passes(b, passes);
+    return ok;
 }
 
 /* Keep what can get back to the head. False: nothing does. */
@@ -537,7 +546,14 @@ static bool region_make(CPU *cpu, ram_addr ra, const uint8_t *page)
     return u;
 }
 
-void region_sample(CPU *cpu)
+/* Is code at ra part of what the unit was made of, at least between its first byte and its last? */
+static bool is_within(const Unit *u, ram_addr ra, uint32_t mode)
+{
+    return u && u->region && !__atomic_load_n(&u->dead, __ATOMIC_ACQUIRE) && u->mode == mode &&
+           ra + u->before >= u->ra && ra < u->ra + u->guest_bytes;
+}
+
+void region_sample(CPU *cpu, const Unit *from)
 {
     TcgCpu *tc = cpu->tcg;
     CPUEnv *env = cpu->env;
@@ -549,7 +565,8 @@ void region_sample(CPU *cpu)
         return;
     }
     ram_addr ra = tlb_fetch_probe(cpu, env->pc, &host);
-    if (ra == RAM_ADDR_NONE || tc->fetch_sub || tc->fetch_guarded) {
+    if (ra == RAM_ADDR_NONE || tc->fetch_sub || tc->fetch_guarded ||
+        is_within(from, ra, env->mode)) {
         return;
     }
     RegionHeat *h = &tc->heat[(ra >> 1) % G_N_ELEMENTS(tc->heat)];

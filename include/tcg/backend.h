@@ -22,7 +22,8 @@
  *   - with icount, a unit entry subtracts ninsns from env->icount_left and leaves with
  * TCG_LEAVE_ICOUNT, state as before the unit and the count undone, if it would become negative.
  *   - polls (exit_request, or icount_left) happen on direct exits that go backwards or to the unit
- * itself and on exit_lookup: leave with TCG_LEAVE_POLL and env->pc = target.
+ * itself and on exit_lookup: leave with TCG_LEAVE_POLL and env->pc = target. The upper bits are an
+ * address in the unit's code, or 0.
  */
 #ifndef RHEA_TCG_BACKEND_H
 #define RHEA_TCG_BACKEND_H

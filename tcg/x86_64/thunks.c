@@ -205,6 +205,16 @@ static void emit_set_pc_leave(ThunkGen *s, unsigned why, const uint8_t *leave)
     emit_leave_with(s, why, leave);
 }
 
+/* The upper bits say where the poll is. */
+static void emit_poll(ThunkGen *s, const uint8_t *leave)
+{
+    emit_pc_of_call(s);
+    asm_rm(&s->a, I_MOV_MR | OP_W, RAX, ENV(pc));
+    asm_alu_ri(&s->a, OP_W, ALU_AND, RCX, ~(int)TCG_LEAVE_MASK);
+    asm_rm(&s->a, I_LEA | OP_W, RAX, mem_bd(RCX, TCG_LEAVE_POLL));
+    asm_rel_rx(&s->a, 0xe9, leave);
+}
+
 /*
  * jump_cache_find() for an entry of another context. rax: pc, rdx: the entry. Jumps to its code if
  * it is good here; else goes on, rax, rcx, rdx unchanged.
@@ -493,8 +503,7 @@ size_t x86_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t room, const TcgHos
     t->xlink = align_here(s);
     emit_xlink(s, leave);
     t->poll = align_here(s);
-    emit_pc_of_call(s);
-    emit_set_pc_leave(s, TCG_LEAVE_POLL, leave);
+    emit_poll(s, leave);
     t->other = align_here(s);
     emit_jump_by_page(s);
     emit_set_pc_leave(s, TCG_LEAVE_LOOKUP, leave);

@@ -353,6 +353,14 @@ static uint64_t run_jit(Fixture *f, IrGenState *s)
     return ret;
 }
 
+/* It left c at a poll. */
+static void check_polled(const TcgCode *c, uint64_t left)
+{
+    g_assert_cmpuint(left & TCG_LEAVE_MASK, ==, TCG_LEAVE_POLL);
+    uint64_t at = (left & ~UINT64_C(7)) - (uintptr_t)c->code;
+    g_assert_cmpuint(at, <, c->code_size);
+}
+
 static void describe(Fixture *f, const char *what, const Config *c, uint64_t seed)
 {
     fprintf(stderr, "%s, seed %" PRIu64 ": %s\n", c->name, seed, what);
@@ -889,7 +897,7 @@ static void test_linking(void)
         s->env.pc_page = IRGEN_PAGE;
         s->x[1] = 0;
         if (backward) {
-            g_assert_cmphex(run_jit(f, s), ==, TCG_LEAVE_POLL);
+            check_polled(&first, run_jit(f, s));
             g_assert_cmphex(s->env.pc, ==, pc);
             g_assert_cmpuint(s->x[1], ==, 1);
         } else {
@@ -974,7 +982,7 @@ static void test_loop(void)
 
             s->env.exit_request = 1;
             s->x[1] = 0;
-            g_assert_cmphex(run_jit(f, s), ==, TCG_LEAVE_POLL);
+            check_polled(&f->code, run_jit(f, s));
             g_assert_cmphex(s->env.pc, ==, IRGEN_PAGE + 0x100);
             g_assert_cmpuint(s->x[1], ==, 1);
             s->env.exit_request = 0;
