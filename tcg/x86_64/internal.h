@@ -68,6 +68,7 @@ typedef struct X86Pin {
     uint8_t reg, type;
     uint16_t cell;
     uint32_t offset;
+    bool same; /* of a region: as the cell's home all the time */
 } X86Pin;
 
 /* Slow paths out of line: see thunks.c. */

@@ -317,6 +317,24 @@ static void choose_pins(X86Gen *s)
     choose_class(s, weight, false, 0, G_N_ELEMENTS(xmms), xmms);
 }
 
+/* Pins that the region loads and never sets: a helper that sets the cell does so at its home, and
+ * it is loaded again. */
+static void find_same(X86Gen *s)
+{
+    const TCGUnit *u = s->u;
+    bool *set = g_newa0(bool, u->ncells + 1);
+
+    for (uint32_t i = 1; i < u->nops; i++) {
+        if (u->ops[i].opc == TCG_OP_setcell) {
+            set[u->ops[i].aux & TCG_CELL_MASK] = true;
+        }
+    }
+    for (unsigned k = 0; k < s->own.n; k++) {
+        X86Pin *p = &s->own.pins[k];
+        p->same = !set[p->cell] && s->t->fixed.of_cell[p->cell] == REG_NONE;
+    }
+}
+
 void x86_find_region(X86Gen *s)
 {
     s->blocks.len = s->loops.len = 0;
@@ -324,16 +342,18 @@ void x86_find_region(X86Gen *s)
     if (s->u->nblocks) {
         find_blocks(s);
         choose_pins(s);
+        find_same(s);
         s->pins = &s->own;
     }
 }
 
-/* From one set to the other: store the pins of a that b does not have, then load those of b. */
+/* From one set to the other: store the pins of a that b does not have, but for those that hold what
+ * is at home, then load those of b. */
 static void change_pins(X86Gen *s, const X86PinSet *a, const X86PinSet *b)
 {
     for (unsigned k = 0; k < a->n; k++) {
         const X86Pin *p = &a->pins[k];
-        if (b->of_cell[p->cell] != p->reg) {
+        if (b->of_cell[p->cell] != p->reg && !p->same) {
             x86_store_pin(s, p);
         }
     }
