@@ -304,8 +304,7 @@ for program in ('bti', 'align', 'lse2', 'endian', 'faults'):
     test('aarch64/bare-' + program, lambda p=program: bare(p), limit=5)
 for model in ('cortex-a35', 'max'):
     test(f'aarch64/bare-itd-{model}', lambda m=model: bare('itd', '-cpu', m), limit=5)
-# The checker's interpreter knows nothing of watchpoints.
-test('aarch64/bare-debug', lambda: bare('debug', engines=ENGINES[:3]), limit=5)
+test('aarch64/bare-debug', lambda: bare('debug'), limit=5)
 test('aarch64/bare-stage2', lambda: bare('stage2', machine='virt,virtualization=on'), limit=5)
 test('aarch64/bare-tlb', lambda: bare('tlb', '-cpu', 'max', '-smp', '2', engines=('tcg', 'tcg,engine=interp')), cores=2, limit=10)
 for level, machine in ((1, 'virt'), (2, 'virt,virtualization=on')):

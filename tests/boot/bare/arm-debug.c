@@ -21,8 +21,8 @@ enum { EC_SVC = 0x15, EC_BREAK = 0x30, EC_STEP = 0x32, EC_WATCH = 0x34, EC_BRK =
 #define USER           0x80000000ul
 #define SPSR_EL(el, d) (((el) ? 0x1c5ul : 0x1c0ul) | ((d) ? SPSR_D : 0))
 
-/* One page: code and what it reads and writes. */
-static u32 page[1024] __attribute__((aligned(4096)));
+/* One page: code and what it reads and writes; and EL1's next one. */
+static u32 page[2048] __attribute__((aligned(4096)));
 #define CODE 16
 #define DATA 512
 
@@ -147,6 +147,15 @@ static void watchpoints(u32 el)
     expect("behind the range", el, spsr, watched + 64, ESR(EC_SVC, 0), CODE + 2);
     if (el) {
         u64 user = at(0, DATA);
+
+        PUT(NOP,
+            0xf9000021); /* str x1, [x1] across the end of the page, nothing of which is done */
+        page[1023] = 0;
+        MSR("dbgwvr0_el1", at(1, 1024));
+        MSR("dbgwcr0_el1", ON | FOR_EL1 | STORES | BAS(1 << 2));
+        expect("second page", el, spsr, at(1, 1023), ESR(EC_WATCH, DEBUG_FAULT | 1 << 6), CODE + 1);
+        check("its address", el, trap.far, at(1, 1024) + 2);
+        check("its first page", el, page[1023], 0);
 
         PUT(0x38400822); /* ldtrb w2, [x1] */
         MSR("dbgwvr0_el1", user & ~63ul);
