@@ -8,8 +8,9 @@
  * the page has been checked for it. A slot's table is cleared before the slot gets a new key; its
  * generation changes whenever an entry that may be in the jump cache or a link is taken away, so
  * that env->ctx never names two mappings; every page in one of them is in the slot's filter since
- * its entry was installed. A site holds what an entry of its table held
- * since the last flush of anything.
+ * its entry was installed. A slot that is not in use hears of the flush of a page when it is
+ * selected again: slot_catch_up(). A site holds what an entry of its table held since the last
+ * flush of anything.
  *
  * Thread: the vCPU's own, but for tlb_protect_code(). Test: tests/unit/test-code-cache.c and every
  * guest.
@@ -20,14 +21,29 @@
 #include "rhea/log.h"
 #include "softmmu/tlb-site.h"
 
-#define TLB_MIN_BITS  8
-/* A table of another address space keeps the memory of so many entries. */
-#define TLB_KEEP_BITS 13
-#define TABLE_BYTES   (sizeof(TlbTable) + (sizeof(TlbEntry) << TLB_MAX_BITS))
+#define TLB_MIN_BITS     8
+/* A table of no context keeps the memory of so many entries. */
+#define TLB_KEEP_BITS    11
+/* With more entries in all tables a new context takes the slot that was used longest ago. */
+#define TLB_MOST_ENTRIES (1u << 17)
+/* In front of the entries, which begin on a page so that each lies in one pair of cache lines. */
+#define TABLE_HEAD       (sizeof(TlbFilters) + TLB_PAGE_SIZE)
+#define TABLE_BYTES      (TABLE_HEAD + (sizeof(TlbEntry) << TLB_MAX_BITS))
+G_STATIC_ASSERT(sizeof(TlbSites) + sizeof(TlbTable) <= TLB_PAGE_SIZE);
 
 static unsigned table_entries(const TlbTable *t)
 {
     return (t->mask >> TLB_ENTRY_BITS) + 1;
+}
+
+static uint8_t *table_mapping(TlbTable *t)
+{
+    return (uint8_t *)t->entries - TABLE_HEAD;
+}
+
+static TlbFilters *table_filters(TlbTable *t)
+{
+    return (TlbFilters *)table_mapping(t);
 }
 
 static TlbEntry *table_entry(TlbTable *t, uint64_t vaddr)
@@ -97,24 +113,20 @@ void tlb_destroy(CPU *cpu)
 {
     TcgCpu *tc = cpu->tcg;
 
-    for (unsigned i = 0; i < TLB_SLOTS; i++) {
-        if (tc->slots[i].table) {
-            munmap((uint8_t *)tc->slots[i].table - TLB_PAGE_SIZE + sizeof(TlbTable),
-                   TABLE_BYTES + TLB_PAGE_SIZE);
-        }
+    for (unsigned i = 0; i < tc->n_slots; i++) {
+        munmap(table_mapping(tc->slots[i].table), TABLE_BYTES);
     }
     munmap(tc->l2, (sizeof(TlbL2Entry) * TLB_L2_WAYS) << TLB_L2_BITS);
 }
 
-/* Entries start on a page so that each lies in one cache line pair; the header is in front. */
 static TlbTable *table_new(CPU *cpu)
 {
-    uint8_t *m = mmap(NULL, TABLE_BYTES + TLB_PAGE_SIZE, PROT_READ | PROT_WRITE,
+    uint8_t *m = mmap(NULL, TABLE_BYTES, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (m == MAP_FAILED) {
         g_error("out of memory for the TLB of vCPU %u", cpu->index);
     }
-    TlbTable *t = (TlbTable *)(m + TLB_PAGE_SIZE - sizeof(TlbTable));
+    TlbTable *t = (TlbTable *)(m + TABLE_HEAD - sizeof(TlbTable));
     tlb_sites(t)->used = 1; /* zeros are no empty sites */
     return t;
 }
@@ -163,9 +175,9 @@ static void slot_clear(CPU *cpu, TlbSlot *s, unsigned bits)
 {
     table_clear(s->table, bits);
     slot_renew(cpu, s);
-    memset(s->fetched, 0, sizeof(s->fetched));
-    memset(s->stored, 0, sizeof(s->stored));
+    memset(table_filters(s->table), 0, sizeof(TlbFilters));
     s->fills = 0;
+    s->flushes = cpu->tcg->flushes;
     s->n_large = 0;
     s->globals = 0;
 }
@@ -180,47 +192,69 @@ static bool slot_in_use(const TcgCpu *tc, unsigned n)
     return tc->fetch_slot == n;
 }
 
-static unsigned slot_find(CPU *cpu, uint64_t key, uint32_t asid)
+/* The slot, which is not in use, is free. */
+static void slot_drop(TlbSlot *s)
 {
-    TcgCpu *tc = cpu->tcg;
-    uint8_t *guess = &tc->slot_guess[key * 0x9e3779b97f4a7c15ull >> (64 - TLB_GUESS_BITS)];
-    unsigned oldest = TLB_SLOTS;
-
-    if (tc->slots[*guess].valid && tc->slots[*guess].key == key) {
-        tc->slots[*guess].stamp = ++tc->stamp;
-        return *guess;
-    }
-    for (unsigned i = 0; i < TLB_SLOTS; i++) {
-        if (tc->slots[i].valid && tc->slots[i].key == key) {
-            tc->slots[i].stamp = ++tc->stamp;
-            return *guess = i;
-        }
-    }
-    for (unsigned i = 0; i < TLB_SLOTS; i++) {
-        if (!tc->slots[i].valid) {
-            oldest = i;
-            break;
-        }
-        if (!slot_in_use(tc, i) &&
-            (oldest == TLB_SLOTS || tc->slots[i].stamp < tc->slots[oldest].stamp)) {
-            oldest = i;
-        }
-    }
-    TlbSlot *s = &tc->slots[oldest];
-    if (!s->table) {
-        s->table = table_new(cpu);
-    }
-    s->key = key;
-    s->asid = asid;
-    s->stamp = ++tc->stamp;
-    s->valid = true;
+    s->valid = false;
     if (table_entries(s->table) > 1u << TLB_KEEP_BITS) {
         madvise(&s->table->entries[1u << TLB_KEEP_BITS],
                 (table_entries(s->table) - (1u << TLB_KEEP_BITS)) * sizeof(TlbEntry),
                 MADV_DONTNEED);
     }
-    slot_clear(cpu, s, TLB_MIN_BITS);
-    return *guess = oldest;
+}
+
+/* A slot for a new context. */
+static unsigned slot_take(CPU *cpu)
+{
+    TcgCpu *tc = cpu->tcg;
+    unsigned entries = 0, unused = TLB_SLOTS, oldest = TLB_SLOTS;
+
+    for (unsigned i = tc->n_slots; i-- > 0;) {
+        TlbSlot *s = &tc->slots[i];
+        if (!s->valid) {
+            unused = i;
+            continue;
+        }
+        entries += table_entries(s->table);
+        if (!slot_in_use(tc, i) && (oldest == TLB_SLOTS || s->stamp < tc->slots[oldest].stamp)) {
+            oldest = i;
+        }
+    }
+    if (oldest < TLB_SLOTS &&
+        (entries > TLB_MOST_ENTRIES || (unused == TLB_SLOTS && tc->n_slots == TLB_SLOTS))) {
+        slot_drop(&tc->slots[oldest]);
+        return oldest;
+    }
+    if (unused == TLB_SLOTS) {
+        unused = tc->n_slots++;
+        __atomic_store_n(&tc->slots[unused].table, table_new(cpu), __ATOMIC_RELEASE);
+    }
+    return unused;
+}
+
+static void slot_catch_up(CPU *cpu, unsigned n);
+
+static unsigned slot_find(CPU *cpu, uint64_t key, uint32_t asid)
+{
+    TcgCpu *tc = cpu->tcg;
+    uint8_t *guess = &tc->slot_guess[key * 0x9e3779b97f4a7c15ull >> (64 - TLB_GUESS_BITS)];
+    unsigned n = *guess;
+
+    if (!tc->slots[n].valid || tc->slots[n].key != key) {
+        for (n = 0; n < tc->n_slots && !(tc->slots[n].valid && tc->slots[n].key == key); n++) {
+        }
+        if (n == tc->n_slots) {
+            n = slot_take(cpu);
+            tc->slots[n].key = key;
+            tc->slots[n].asid = asid;
+            tc->slots[n].valid = true;
+            slot_clear(cpu, &tc->slots[n], TLB_MIN_BITS);
+        }
+        *guess = n;
+    }
+    tc->slots[n].stamp = ++tc->stamp;
+    slot_catch_up(cpu, n);
+    return n;
 }
 
 static void update_ctx(CPU *cpu)
@@ -269,13 +303,21 @@ static bool l2_current(const TcgCpu *tc, const TlbL2Entry *l)
     return l->gen == (l->global ? tc->l2_gen_global : tc->l2_gen_asid[l->asid & 255]);
 }
 
-static TlbL2Entry *l2_find(TcgCpu *tc, uint64_t vaddr, uint64_t key)
+/* Under which all contexts that differ in the ASID alone keep their global entries. */
+static uint64_t slot_shared_key(const TlbSlot *s)
+{
+    return s->key ^ (s->asid & 0xffff);
+}
+
+/* What the slot may use for vaddr: entries of its own, and what is global. */
+static TlbL2Entry *l2_find(TcgCpu *tc, uint64_t vaddr, const TlbSlot *s)
 {
     TlbL2Entry *set = l2_set(tc, vaddr);
+    uint64_t shared = slot_shared_key(s);
 
     for (unsigned i = 0; i < TLB_L2_WAYS; i++) {
-        if (set[i].page == (vaddr & TLB_PAGE_MASK) && set[i].key == key &&
-            l2_current(tc, &set[i])) {
+        if (set[i].page == (vaddr & TLB_PAGE_MASK) &&
+            set[i].key == (set[i].global ? shared : s->key) && l2_current(tc, &set[i])) {
             return &set[i];
         }
     }
@@ -328,10 +370,10 @@ static bool l2_has_large(const TcgCpu *tc, uint64_t vaddr)
     return false;
 }
 
-static void l2_put(CPU *cpu, uint64_t key, const TlbFill *f, const TlbEntry *e)
+static void l2_put(CPU *cpu, const TlbSlot *s, const TlbFill *f, const TlbEntry *e)
 {
     TcgCpu *tc = cpu->tcg;
-    TlbL2Entry *l = l2_find(tc, f->vaddr, key);
+    TlbL2Entry *l = l2_find(tc, f->vaddr, s);
 
     if (f->page_bits > TLB_PAGE_BITS) {
         l2_note_large(tc, plain_addr(cpu, f->vaddr), f->page_bits);
@@ -348,7 +390,7 @@ static void l2_put(CPU *cpu, uint64_t key, const TlbFill *f, const TlbEntry *e)
         }
     }
     *l = (TlbL2Entry){
-        .key = key,
+        .key = f->global ? slot_shared_key(s) : s->key,
         .page = f->vaddr & TLB_PAGE_MASK,
         .e = *e,
         .asid = f->asid,
@@ -417,12 +459,13 @@ static void entry_install(CPU *cpu, TlbSlot *s, TlbAccess access, uint64_t vaddr
     const uint8_t *code = entry_code_byte(cpu, n);
 
     if (code) {
-        filter_add(s->stored, ((n->tag_w & TLB_PAGE_MASK) + n->addend) >> TLB_PAGE_BITS);
+        filter_add(table_filters(t)->stored,
+                   ((n->tag_w & TLB_PAGE_MASK) + n->addend) >> TLB_PAGE_BITS);
         n->tag_w |= __atomic_load_n(code, __ATOMIC_SEQ_CST) ? TLB_CODE : 0;
     }
     if (access == TLB_FETCH) {
         /* From here on jump_cache_find() may find units of this page. */
-        filter_add(s->fetched, plain_addr(cpu, vaddr) >> TLB_PAGE_BITS);
+        filter_add(table_filters(s->table)->fetched, plain_addr(cpu, vaddr) >> TLB_PAGE_BITS);
     } else {
         data = *n;
         data.tag_x = TLB_INVALID;
@@ -497,7 +540,7 @@ void tlb_set(CPU *cpu, unsigned idx, TlbAccess access, const TlbFill *f)
     s->globals |= f->global ? address_half(cpu, page) : 0;
     entry_install(cpu, s, access, page, &n);
     if (!f->sub) {
-        l2_put(cpu, s->key, f, &n);
+        l2_put(cpu, s, f, &n);
     }
 }
 
@@ -512,7 +555,7 @@ static void slot_flush(CPU *cpu, unsigned n)
         return;
     }
     if (!slot_in_use(tc, n)) {
-        s->valid = false;
+        slot_drop(s);
         return;
     }
     unsigned bits = __builtin_ctz(table_entries(s->table));
@@ -536,7 +579,7 @@ void tlb_flush_all(CPU *cpu)
         tc->l2_gen_asid[i]++;
     }
     memset(&tc->l2_large, 0, sizeof(tc->l2_large));
-    for (unsigned i = 0; i < TLB_SLOTS; i++) {
+    for (unsigned i = 0; i < tc->n_slots; i++) {
         slot_flush(cpu, i);
     }
 }
@@ -550,7 +593,7 @@ void tlb_flush_asid(CPU *cpu, uint32_t asid, bool also_global)
     if (also_global) {
         tc->l2_gen_global++;
     }
-    for (unsigned i = 0; i < TLB_SLOTS; i++) {
+    for (unsigned i = 0; i < tc->n_slots; i++) {
         if (also_global || tc->slots[i].asid == asid) {
             slot_flush(cpu, i);
         }
@@ -572,7 +615,7 @@ static void slot_flush_page(CPU *cpu, unsigned n, uint64_t vaddr)
     }
     /* The page may be in the jump cache or behind links even when its entry was overwritten; one
      * that nothing was fetched from, as most are, is in neither. */
-    if (filter_has(s->fetched, page >> TLB_PAGE_BITS)) {
+    if (filter_has(table_filters(s->table)->fetched, page >> TLB_PAGE_BITS)) {
         slot_renew(cpu, s);
         if (tc->fetch_slot == n) {
             update_ctx(cpu);
@@ -580,25 +623,18 @@ static void slot_flush_page(CPU *cpu, unsigned n, uint64_t vaddr)
     }
 }
 
-/* Whose entries a flush is for. */
-typedef struct FlushScope {
-    bool one_asid;
-    uint32_t asid;
-    bool global; /* global entries, too */
-} FlushScope;
-
-static bool scope_has_entry(const FlushScope *f, const TlbL2Entry *l)
+static bool scope_has_entry(const TlbFlushPage *f, const TlbL2Entry *l)
 {
     return !f->one_asid || (l->global ? f->global : l->asid == f->asid);
 }
 
 /* May entries concerned for addresses of this half be in the slot? */
-static bool scope_has_slot(const FlushScope *f, const TlbSlot *s, uint8_t half)
+static bool scope_has_slot(const TlbFlushPage *f, const TlbSlot *s, uint8_t half)
 {
     return s->valid && (!f->one_asid || s->asid == f->asid || (f->global && (s->globals & half)));
 }
 
-static void l2_flush_page(CPU *cpu, uint64_t vaddr, const FlushScope *f)
+static void l2_flush_page(CPU *cpu, uint64_t vaddr, const TlbFlushPage *f)
 {
     TcgCpu *tc = cpu->tcg;
     TlbL2Entry *set = l2_set(tc, vaddr);
@@ -638,51 +674,63 @@ static bool in_large(const TlbSlot *s, uint64_t vaddr)
     return false;
 }
 
-/* True if some slot concerned holds pieces of a large leaf around vaddr: then the second level may
- * hold others. */
-static bool large_concerned(TcgCpu *tc, uint64_t vaddr, const FlushScope *f, uint8_t half)
+/* Slot n does what flush f asks of it. */
+static void slot_serve_flush(CPU *cpu, unsigned n, const TlbFlushPage *f)
 {
-    for (unsigned i = 0; i < TLB_SLOTS; i++) {
-        if (scope_has_slot(f, &tc->slots[i], half) && in_large(&tc->slots[i], vaddr)) {
-            return true;
-        }
-    }
-    return false;
-}
+    TlbSlot *s = &cpu->tcg->slots[n];
 
-static void flush_page(CPU *cpu, uint64_t vaddr, const FlushScope *f)
-{
-    TcgCpu *tc = cpu->tcg;
-    uint8_t half = address_half(cpu, vaddr);
-
-    vaddr = plain_addr(cpu, vaddr);
-    if (large_concerned(tc, vaddr, f, half)) {
-        if (f->one_asid && !f->global) {
-            tlb_flush_asid(cpu, f->asid, false);
-        } else {
-            tlb_flush_all(cpu);
-        }
+    if (!scope_has_slot(f, s, address_half(cpu, f->vaddr))) {
         return;
     }
-    l2_flush_page(cpu, vaddr, f);
-    for (unsigned i = 0; i < TLB_SLOTS; i++) {
-        if (scope_has_slot(f, &tc->slots[i], half)) {
-            slot_flush_page(cpu, i, vaddr);
+    if (in_large(s, f->vaddr)) {
+        slot_clear(cpu, s, __builtin_ctz(table_entries(s->table)));
+        if (cpu->tcg->fetch_slot == n) {
+            update_ctx(cpu);
         }
+    } else {
+        slot_flush_page(cpu, n, f->vaddr);
     }
+}
+
+/* A slot that was not in use is selected. */
+static void slot_catch_up(CPU *cpu, unsigned n)
+{
+    TcgCpu *tc = cpu->tcg;
+    TlbSlot *s = &tc->slots[n];
+
+    if (tc->flushes - s->flushes > TLB_LATE_FLUSHES) {
+        slot_clear(cpu, s, __builtin_ctz(table_entries(s->table)));
+    }
+    while (s->flushes != tc->flushes) {
+        slot_serve_flush(cpu, n, &tc->late[s->flushes++ % TLB_LATE_FLUSHES]);
+    }
+}
+
+static void flush_page(CPU *cpu, TlbFlushPage f)
+{
+    TcgCpu *tc = cpu->tcg;
+
+    f.vaddr = plain_addr(cpu, f.vaddr);
+    l2_flush_page(cpu, f.vaddr, &f);
+    tc->late[tc->flushes++ % TLB_LATE_FLUSHES] = f;
+    for (unsigned i = 0; i < CPU_MMU_CONTEXTS; i++) {
+        slot_catch_up(cpu, tc->data_slot[i]);
+    }
+    slot_catch_up(cpu, tc->fetch_slot);
 }
 
 void tlb_flush_page(CPU *cpu, uint64_t vaddr)
 {
     rhea_log_mask(LOG_MMU, "cpu %u: TLB flush, page %#" PRIx64 "\n", cpu->index, vaddr);
-    flush_page(cpu, vaddr, &(FlushScope){.one_asid = false});
+    flush_page(cpu, (TlbFlushPage){.vaddr = vaddr});
 }
 
 void tlb_flush_page_asid(CPU *cpu, uint64_t vaddr, uint32_t asid, bool also_global)
 {
     rhea_log_mask(LOG_MMU, "cpu %u: TLB flush, page %#" PRIx64 " ASID %u\n", cpu->index, vaddr,
                   asid);
-    flush_page(cpu, vaddr, &(FlushScope){.one_asid = true, .asid = asid, .global = also_global});
+    flush_page(
+        cpu, (TlbFlushPage){.vaddr = vaddr, .one_asid = true, .asid = asid, .global = also_global});
 }
 
 void tlb_protect_code(CPU *cpu, const uint8_t *host_page)
@@ -691,7 +739,10 @@ void tlb_protect_code(CPU *cpu, const uint8_t *host_page)
 
     for (unsigned i = 0; i < TLB_SLOTS; i++) {
         TlbTable *t = __atomic_load_n(&tc->slots[i].table, __ATOMIC_ACQUIRE);
-        if (!t || !filter_has(tc->slots[i].stored, (uintptr_t)host_page >> TLB_PAGE_BITS)) {
+        if (!t) {
+            break;
+        }
+        if (!filter_has(table_filters(t)->stored, (uintptr_t)host_page >> TLB_PAGE_BITS)) {
             continue;
         }
         uint64_t n = (__atomic_load_n(&t->mask, __ATOMIC_RELAXED) >> TLB_ENTRY_BITS) + 1;
@@ -731,7 +782,7 @@ static TlbEntry *tlb_find(CPU *cpu, uint64_t vaddr, TlbAccess access, unsigned i
         (vaddr & TLB_PAGE_MASK)) {
         return e;
     }
-    TlbL2Entry *l = l2_find(tc, vaddr, s->key);
+    TlbL2Entry *l = l2_find(tc, vaddr, s);
     if (!l || (entry_tag(&l->e, access) & TLB_INVALID)) {
         return NULL;
     }

@@ -207,8 +207,19 @@ struct Accel {
 
 /* Filters of pages and of leaves: so many bits, of which each page has two. */
 #define TLB_FILTER_BITS 14
+/* A flush of a page, and whose entries it is for. */
+typedef struct TlbFlushPage {
+    uint64_t vaddr;
+    bool one_asid;
+    uint32_t asid;
+    bool global; /* global entries, too */
+} TlbFlushPage;
+/* A slot that nobody uses does so many flushes of pages when it is selected again; after more it is
+ * cleared. */
+#define TLB_LATE_FLUSHES 64
+
 /* A processor that goes into its kernel and back changes between few slots. */
-#define TLB_GUESS_BITS  5
+#define TLB_GUESS_BITS 8
 typedef struct TlbSlot {
     uint64_t key;
     uint64_t stamp; /* of last selection: the oldest is reused */
@@ -218,20 +229,23 @@ typedef struct TlbSlot {
     uint8_t globals; /* bit n: it may have global entries for addresses whose top bit is n */
     struct {
         uint64_t base, mask;
-    } large[8];      /* leaves wider than a page that the slot has entries of */
-    uint32_t fills;  /* since the last flush or resize */
-    TlbTable *table; /* reserved at full size, used as far as its mask says */
+    } large[8];       /* leaves wider than a page that the slot has entries of */
+    uint32_t fills;   /* since the last flush or resize */
+    uint64_t flushes; /* of TcgCpu.flushes those that it knows of: in use, all */
+    TlbTable *table;  /* reserved at full size, used as far as its mask says; behind TlbFilters */
+} TlbSlot;
+typedef struct TlbFilters {
     /* Pages that the jump cache and links may know of under the table's generation. */
     uint64_t fetched[(1 << TLB_FILTER_BITS) / 64];
     /* Host pages that the table may have entries for stores of. */
     uint64_t stored[(1 << TLB_FILTER_BITS) / 64];
-} TlbSlot;
+} TlbFilters;
 
 /* Second level: 4 ways, set chosen by page. */
 #define TLB_L2_BITS 10
 #define TLB_L2_WAYS 4
 typedef struct TlbL2Entry {
-    uint64_t key;
+    uint64_t key;  /* of the context; of a global entry without its ASID */
     uint64_t page; /* virtual */
     TlbEntry e;
     uint32_t gen; /* of its ASID, or of the global ones; 0: never current */
@@ -264,11 +278,14 @@ struct TcgCpu {
 
     /* soft TLB */
     TlbSlot slots[TLB_SLOTS];
+    unsigned n_slots; /* that have a table */
     uint8_t data_slot[CPU_MMU_CONTEXTS];
     uint8_t fetch_slot;
     uint8_t slot_guess[1 << TLB_GUESS_BITS]; /* where a key was last, by its hash */
     uint64_t stamp;
-    TlbL2Entry *l2; /* (1 << TLB_L2_BITS) * TLB_L2_WAYS */
+    uint64_t flushes;                    /* of pages, so far */
+    TlbFlushPage late[TLB_LATE_FLUSHES]; /* the last ones */
+    TlbL2Entry *l2;                      /* (1 << TLB_L2_BITS) * TLB_L2_WAYS */
     uint32_t l2_gen_global;
     uint32_t l2_gen_asid[256];
     uint8_t l2_victim;

@@ -60,7 +60,7 @@ static inline TlbEntry *tlb_table_entry(TlbEntry *entries, uint64_t vaddr)
                         ((vaddr >> (TLB_PAGE_BITS - TLB_ENTRY_BITS)) & t->mask));
 }
 
-#define TLB_SLOTS 16
+#define TLB_SLOTS 64
 
 typedef enum TlbAccess { TLB_READ, TLB_WRITE, TLB_FETCH } TlbAccess;
 enum { TLB_PROT_R = 1, TLB_PROT_W = 2, TLB_PROT_X = 4 };
@@ -91,7 +91,8 @@ void tlb_set(CPU *cpu, unsigned idx, TlbAccess access, const TlbFill *fill);
 /*
  * Select the current contexts: the target calls these whenever a register that matters is written
  * or the mode changes. Equal keys mean equal translations and permissions; asid tags the second
- * level; mode keys translated code (the bits the decoder looks at). They set env->tlb[idx] and
+ * level; mode keys translated code (the bits the decoder looks at). Keys that differ by nothing but
+ * asid's low 16 bits, exclusive-or'ed, share their global entries. They set env->tlb[idx] and
  * env->ctx.
  */
 void tlb_select_data(CPU *cpu, unsigned idx, uint64_t key, uint32_t asid);

@@ -71,18 +71,21 @@ static void toy_translate(UnitContext *c)
 }
 
 /* Virtual page 1 is physical page 1 + toy_moved. */
-static unsigned toy_moved, toy_asid;
+static unsigned toy_moved, toy_asid, toy_page_bits = TLB_PAGE_BITS, toy_fills;
+static bool toy_global;
 
 static bool toy_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, unsigned idx,
                          bool probe, uintptr_t ra)
 {
     uint64_t moved = vaddr / TLB_PAGE_SIZE == 1 ? toy_moved * TLB_PAGE_SIZE : 0;
 
+    toy_fills++;
     tlb_set(cpu, idx, access,
             &(TlbFill){.vaddr = vaddr,
                        .paddr = (vaddr + moved) % RAM_SIZE,
                        .asid = toy_asid,
-                       .page_bits = TLB_PAGE_BITS,
+                       .page_bits = toy_page_bits,
+                       .global = toy_global,
                        .prot = TLB_PROT_R | TLB_PROT_W | TLB_PROT_X});
     return true;
 }
@@ -199,6 +202,81 @@ static void test_flushed_page(void)
         tlb_flush_all(cpu);
         g_assert_cmpuint(cpu->env->ctx, !=, ctx);
     }
+    accel_free(a);
+    board_free(&board);
+}
+
+/* What context n finds in virtual page 1, and how many walks that takes. */
+static void context_read(CPU *cpu, unsigned n, uint32_t val, unsigned walks)
+{
+    unsigned before = toy_fills;
+
+    toy_asid = n;
+    tlb_select_data(cpu, 0, n, n);
+    g_assert_cmpuint(tlb_load(cpu, TLB_PAGE_SIZE, TCG_MO_32, 0), ==, val);
+    g_assert_cmpuint(toy_fills - before, ==, walks);
+}
+
+/* Of more contexts than there are slots for none finds what another had. Flushes of a page reach
+ * contexts that are not in use, however many come before they are. Global entries are there for all
+ * of them. */
+static void test_contexts(void)
+{
+    Board board;
+    AccelOptions o;
+    GError *err = NULL;
+    enum { N = TLB_SLOTS - 1, MANY = TLB_SLOTS + 8 };
+
+    RamBlock *b = board_new(&board);
+    accel_options_default(&o);
+    Accel *a = accel_new(&o, board.ms, NULL, &err);
+    g_assert_no_error(err);
+    CPU *cpu = toy_cpu_new(a, &board);
+    for (unsigned i = 1; i <= 9; i++) {
+        *(uint32_t *)(b->host + i * TLB_PAGE_SIZE) = i;
+    }
+    for (unsigned i = 0; i < 2 * MANY; i++) {
+        context_read(cpu, 1 + i % MANY, 1, 1);
+    }
+    tlb_flush_all(cpu);
+    for (unsigned i = 0; i < 2 * N; i++) {
+        context_read(cpu, 1 + i % N, 1, i < N);
+    }
+    for (unsigned others = 0; others <= 2 * TLB_LATE_FLUSHES; others += TLB_LATE_FLUSHES / 2) {
+        toy_moved++;
+        tlb_flush_page(cpu, TLB_PAGE_SIZE);
+        for (unsigned i = 0; i < others; i++) {
+            tlb_flush_page(cpu, (2 + i) * TLB_PAGE_SIZE);
+        }
+        for (unsigned i = 1; i <= N; i++) {
+            context_read(cpu, i, 1 + toy_moved, 1);
+        }
+    }
+    /* By ASID, and of a page beside it in a larger leaf. */
+    toy_moved++;
+    tlb_flush_page_asid(cpu, TLB_PAGE_SIZE, N - 1, false);
+    toy_page_bits = TLB_PAGE_BITS + 1;
+    context_read(cpu, N - 1, 1 + toy_moved, 1);
+    context_read(cpu, N, toy_moved, 0);
+    context_read(cpu, N - 2, toy_moved, 0);
+    toy_moved++;
+    tlb_flush_page(cpu, 0);
+    context_read(cpu, N - 2, toy_moved - 1, 0);
+    context_read(cpu, N - 1, 1 + toy_moved, 1);
+    toy_page_bits = TLB_PAGE_BITS;
+
+    tlb_flush_all(cpu);
+    toy_global = true;
+    for (unsigned i = 1; i <= MANY; i++) {
+        context_read(cpu, i, 1 + toy_moved, i == 1);
+    }
+    tlb_flush_page_asid(cpu, TLB_PAGE_SIZE, 1, false);
+    tlb_flush_asid(cpu, 2, false);
+    context_read(cpu, 2, 1 + toy_moved, 0);
+    tlb_flush_page_asid(cpu, TLB_PAGE_SIZE, 1, true);
+    context_read(cpu, 2, 1 + toy_moved, 1);
+    toy_moved = toy_asid = 0;
+    toy_global = false;
     accel_free(a);
     board_free(&board);
 }
@@ -499,6 +577,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/code-cache/flushed-page", test_flushed_page);
     g_test_add_func("/code-cache/moving-page", test_moving_page);
+    g_test_add_func("/code-cache/contexts", test_contexts);
     g_test_add_func("/code-cache/idle", test_idle);
     g_test_add_func("/code-cache/effort", test_effort);
     g_test_add_func("/code-cache/again", test_again);
