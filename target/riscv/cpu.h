@@ -104,6 +104,12 @@ typedef struct RISCVTrigger {
     uint64_t lo, hi; /* derived: addresses that match; lo > hi: none */
 } RISCVTrigger;
 
+/* What the soft TLB is told of a privilege: contexts of data, without SUM, and of fetches. */
+typedef struct RISCVContext {
+    uint64_t data_key, fetch_key;
+    uint32_t data_asid, fetch_asid, mode;
+} RISCVContext;
+
 typedef struct RISCVEnv {
     CPUEnv cpu;
 
@@ -156,8 +162,10 @@ typedef struct RISCVEnv {
     char riscv_reset_end; /* ...to here */
 
     /* Not guest state. */
-    bool private_s_code; /* S-mode has run code that is not in a global mapping: see mmu.c */
-    bool made;           /* hartid and resetvec are set */
+    RISCVContext context[RISCV_PRV_S + 1]; /* of U and S, known since riscv_mmu_changed(): mmu.c */
+    uint8_t contexts;                      /* bit n: context[n] holds */
+    bool private_s_code;                   /* S-mode has run code that is not in a global mapping */
+    bool made;                             /* hartid and resetvec are set */
     uint64_t hartid, resetvec;
     uint64_t seed_state; /* Zkr: xorshift state; 0: the host's entropy */
     RISCVTimeSource time;
@@ -295,8 +303,12 @@ uint64_t riscv_aia_topi(RISCVEnv *env, bool machine);
 void riscv_check_interrupts(RISCVEnv *env);
 
 void riscv_set_priv(RISCVEnv *env, unsigned priv);
-/* Recompute data and fetch contexts and the mode bits after any of their sources changed. */
+/* Select data and fetch contexts and the mode bits after any of their sources changed. */
 void riscv_mmu_changed(RISCVEnv *env);
+/* ... of nothing but the privilege. */
+void riscv_mmu_priv_changed(RISCVEnv *env);
+/* ... of nothing but mstatus.SUM. */
+void riscv_mmu_sum_changed(RISCVEnv *env);
 uint32_t riscv_mode(const RISCVEnv *env);
 void riscv_satp_changed(RISCVEnv *env);
 

@@ -387,9 +387,11 @@ WRITE(mstatus)
     }
     env->mstatus = (old & ~mask) | (val & mask);
     env->fs_dirty = (env->mstatus & MSTATUS_FS) == MSTATUS_FS;
-    if ((old ^ env->mstatus) &
-        (MSTATUS_MPRV | MSTATUS_MPP | MSTATUS_SUM | MSTATUS_MXR | MSTATUS_FS)) {
+    uint64_t changed = old ^ env->mstatus;
+    if (changed & (MSTATUS_MPRV | MSTATUS_MPP | MSTATUS_MXR | MSTATUS_FS)) {
         riscv_mmu_changed(env);
+    } else if (changed & MSTATUS_SUM) {
+        riscv_mmu_sum_changed(env);
     }
 }
 

@@ -76,7 +76,7 @@ void riscv_set_priv(RISCVEnv *env, unsigned priv)
         riscv_hpm_set_priv(env, priv);
     }
     env->priv = priv;
-    riscv_mmu_changed(env);
+    riscv_mmu_priv_changed(env);
 }
 
 /* 3.1.6.1, 3.1.7, 3.1.8, 12.1.1, 12.1.2 */

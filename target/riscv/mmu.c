@@ -58,6 +58,7 @@ static unsigned mmu_data_priv(const RISCVEnv *env)
     return env->priv;
 }
 
+/* Without SUM: see mmu_select_data(). */
 static uint64_t mmu_key(const RISCVEnv *env, unsigned priv, bool data, uint32_t *asid)
 {
     RISCVVm vm = mmu_scheme(env, priv);
@@ -73,10 +74,7 @@ static uint64_t mmu_key(const RISCVEnv *env, unsigned priv, bool data, uint32_t 
     } else if (vm != RISCV_VM_BARE) {
         *asid = mmu_asid(env);
         key |= *asid;
-        if (data) {
-            key |= priv == RISCV_PRV_S && (env->mstatus & MSTATUS_SUM) ? KEY_SUM : 0;
-            key |= env->mstatus & MSTATUS_MXR ? KEY_MXR : 0;
-        }
+        key |= data && (env->mstatus & MSTATUS_MXR) ? KEY_MXR : 0;
     }
     return key;
 }
@@ -94,16 +92,54 @@ uint32_t riscv_mode(const RISCVEnv *env)
     return mode;
 }
 
+/* Of the present privilege. */
+static RISCVContext mmu_context(const RISCVEnv *env)
+{
+    RISCVContext c = {.mode = riscv_mode(env)};
+
+    c.data_key = mmu_key(env, mmu_data_priv(env), true, &c.data_asid);
+    c.fetch_key = mmu_key(env, env->priv, false, &c.fetch_asid);
+    return c;
+}
+
+static void mmu_select_data(RISCVEnv *env, const RISCVContext *c)
+{
+    bool sum = (env->mstatus & MSTATUS_SUM) && mmu_data_priv(env) == RISCV_PRV_S &&
+               mmu_scheme(env, RISCV_PRV_S) != RISCV_VM_BARE;
+
+    tlb_select_data(env->cpu.cpu, 0, c->data_key | (sum ? KEY_SUM : 0), c->data_asid);
+}
+
+void riscv_mmu_priv_changed(RISCVEnv *env)
+{
+    RISCVContext m, *c = &m;
+
+    if (env->priv == RISCV_PRV_M) {
+        m = mmu_context(env);
+    } else {
+        c = &env->context[env->priv];
+        if (!(env->contexts >> env->priv & 1)) {
+            *c = mmu_context(env);
+            env->contexts |= 1 << env->priv;
+        }
+    }
+    mmu_select_data(env, c);
+    tlb_select_fetch(env->cpu.cpu, c->fetch_key, c->fetch_asid, c->mode);
+}
+
 void riscv_mmu_changed(RISCVEnv *env)
 {
-    CPU *cpu = env->cpu.cpu;
-    uint32_t asid;
-    uint64_t key;
+    env->contexts = 0;
+    riscv_mmu_priv_changed(env);
+}
 
-    key = mmu_key(env, mmu_data_priv(env), true, &asid);
-    tlb_select_data(cpu, 0, key, asid);
-    key = mmu_key(env, env->priv, false, &asid);
-    tlb_select_fetch(cpu, key, asid, riscv_mode(env));
+void riscv_mmu_sum_changed(RISCVEnv *env)
+{
+    if (env->priv == RISCV_PRV_S && (env->contexts >> RISCV_PRV_S & 1)) {
+        mmu_select_data(env, &env->context[RISCV_PRV_S]);
+    } else {
+        riscv_mmu_priv_changed(env);
+    }
 }
 
 /*
