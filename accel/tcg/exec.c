@@ -14,7 +14,8 @@
 
 static JumpCacheEntry *jump_cache_entry(CPUEnv *env)
 {
-    return &env->jump_cache[(env->pc >> 1) & ((1u << JUMP_CACHE_BITS) - 1)];
+    return &env->jump_cache[(env->pc >> env->cpu->target->pc_shift) &
+                            ((1u << JUMP_CACHE_BITS) - 1)];
 }
 
 /* Is it for this page in the present mode? */

@@ -22,9 +22,9 @@
 #define JUMP_CACHE_BITS  15
 
 /*
- * Inline look-up of indirect jumps: hit if pc and ctx both agree. Index: (pc >> 1) & mask with
- * JUMP_CACHE_BITS bits. Owned by the vCPU; an entry whose unit died leads out again at the unit's
- * entry.
+ * Inline look-up of indirect jumps: hit if pc and ctx both agree. Index: (pc >>
+ * TargetDesc.pc_shift) & mask with JUMP_CACHE_BITS bits. Owned by the vCPU; an entry whose unit
+ * died leads out again at the unit's entry.
  */
 #define CPU_CTX_MODE 0xffffffu /* mode bits of ctx */
 typedef struct JumpCacheEntry {
@@ -144,6 +144,7 @@ struct TargetDesc {
     unsigned ncells;
     bool pc32;
     uint8_t va_tag_bits; /* top bits of a data address that a translation may ignore */
+    uint8_t pc_shift;    /* most program counters are multiples of 2^this; at most 4 */
 
     /* Power-on state of env (env->pc included); also used by system reset. */
     void (*reset)(CPU *cpu);

@@ -91,7 +91,7 @@ static bool joins(uint32_t mode)
     return !(mode & (ARM_MODE_AARCH32 | ARM_MODE_SS | ARM_MODE_BREAK | ARM_MODE_IL));
 }
 
-#define ARM_TARGET_DESC(cell_table)                                                                \
+#define ARM_TARGET_DESC(cell_table, shift)                                                         \
     {                                                                                              \
         .name = "arm", .log_name = "aarch64", .env_size = sizeof(ARMEnv),                          \
         .check_size = offsetof(ARMEnv, check_end), .ncells = ARM_CELL_COUNT, .va_tag_bits = 8,     \
@@ -100,11 +100,11 @@ static bool joins(uint32_t mode)
         .device_unaligned = arm_device_unaligned, .do_exception = arm_do_exception,                \
         .do_interrupt = arm_do_interrupt, .has_work = arm_has_work, .dump_state = arm_dump_state,  \
         .identify = identify, .disas = arm_disas, .debug_translate = arm_debug_translate,          \
-        .cells = cell_table,                                                                       \
+        .cells = cell_table, .pc_shift = shift,                                                    \
     }
 
-const TargetDesc arm_target_desc = ARM_TARGET_DESC(arm_cells);
-static const TargetDesc target_desc_aarch32 = ARM_TARGET_DESC(cells_aarch32);
+const TargetDesc arm_target_desc = ARM_TARGET_DESC(arm_cells, 2);
+static const TargetDesc target_desc_aarch32 = ARM_TARGET_DESC(cells_aarch32, 1);
 
 const TargetDesc *arm_target_desc_for(const ARMConfig *cfg)
 {

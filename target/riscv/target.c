@@ -67,7 +67,7 @@ static bool joins(uint32_t mode)
     {                                                                                              \
         .name = "riscv" #bits, .log_name = "riscv:rv" #bits, .env_size = sizeof(RISCVEnv),         \
         .check_size = offsetof(RISCVEnv, riscv_check_end), .cells = riscv##bits##_cells,           \
-        .ncells = RISCV_CELL_COUNT, .pc32 = bits == 32, .reset = riscv_reset,                      \
+        .ncells = RISCV_CELL_COUNT, .pc32 = bits == 32, .pc_shift = 1, .reset = riscv_reset,       \
         .translate = riscv_translate, .joins = joins, .tlb_fill = riscv_tlb_fill,                  \
         .bus_error = riscv_bus_error, .unaligned = riscv_unaligned,                                \
         .do_exception = riscv_do_exception, .do_interrupt = riscv_do_interrupt,                    \

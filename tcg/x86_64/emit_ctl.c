@@ -332,10 +332,7 @@ static void emit_exit_lookup(X86Gen *s, const TCGOp *op)
     asm_alu_mi(as, 0, ALU_CMP, ENV(exit_request), 0);
     asm_8(as, 0x0f);
     x86_jump_thunk(s, 0x80 | CC_NE, t->lookup_poll);
-    asm_mov_rr(as, 0, RDX, RAX);
-    asm_shift_ri(as, 0, SH_SHL, RDX, 4); /* (pc >> 1) * sizeof(JumpCacheEntry) */
-    asm_alu_ri(as, 0, ALU_AND, RDX, ((1 << JUMP_CACHE_BITS) - 1) * (int)sizeof(JumpCacheEntry));
-    asm_rm(as, (ALU_ADD * 8 + 3) | OP_W, RDX, ENV(jump_cache));
+    x86_jump_cache_entry(as, t);
     asm_rm(as, (ALU_CMP * 8 + 3) | OP_W, RAX, mem_bd(RDX, offsetof(JumpCacheEntry, pc)));
     asm_8(as, 0x0f);
     x86_jump_thunk(s, 0x80 | CC_NE, t->miss);

@@ -108,7 +108,8 @@ typedef struct X86PinSet {
 typedef struct X86Thunks {
     X86Features have;
     bool icount, pc32, check, relocatable;
-    int32_t bias; /* rbp = env + bias */
+    uint8_t pc_shift; /* TargetDesc.pc_shift */
+    int32_t bias;     /* rbp = env + bias */
     unsigned ncells;
     X86PinSet fixed; /* between units */
     /* executable addresses: of all of it, of thunks */
@@ -561,6 +562,8 @@ void x86_entry_nop(Asm *as, uint32_t start);
 void x86_disas(void *thunks, const TcgCode *c, FILE *f);
 
 /* ---- thunks.c ---- */
+/* rdx: the jump cache's entry for the pc in rax. */
+void x86_jump_cache_entry(Asm *a, const X86Thunks *t);
 size_t x86_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t room, const TcgHostOptions *o,
                        const TargetDesc *t, void **thunks);
 void x86_identify(void *thunks, GChecksum *sum);

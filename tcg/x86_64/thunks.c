@@ -249,6 +249,19 @@ static void emit_jump_by_page(ThunkGen *s)
     }
 }
 
+void x86_jump_cache_entry(Asm *a, const X86Thunks *t)
+{
+    unsigned left = __builtin_ctz(sizeof(JumpCacheEntry)) - t->pc_shift;
+
+    asm_mov_rr(a, 0, RDX, RAX);
+    if (left) {
+        asm_shift_ri(a, 0, SH_SHL, RDX, left);
+    }
+    asm_alu_ri(a, 0, ALU_AND, RDX, ((1 << JUMP_CACHE_BITS) - 1) * (int)sizeof(JumpCacheEntry));
+    asm_rm(a, (ALU_ADD * 8 + 3) | OP_W, RDX,
+           mem_bd(RBP, (int32_t)offsetof(CPUEnv, jump_cache) - t->bias));
+}
+
 /* rcx lies behind the jump of an exit that is not linked. */
 static void emit_link(ThunkGen *s, const uint8_t *leave)
 {
@@ -265,10 +278,7 @@ static void emit_xlink(ThunkGen *s, const uint8_t *leave)
 {
     Asm *a = &s->a;
     emit_pc_of_call(s);
-    asm_mov_rr(a, 0, RDX, RAX);
-    asm_shift_ri(a, 0, SH_SHL, RDX, 4);
-    asm_alu_ri(a, 0, ALU_AND, RDX, ((1 << JUMP_CACHE_BITS) - 1) * (int)sizeof(JumpCacheEntry));
-    asm_rm(a, (ALU_ADD * 8 + 3) | OP_W, RDX, ENV(jump_cache));
+    x86_jump_cache_entry(a, s->t);
     asm_rm(a, (ALU_CMP * 8 + 3) | OP_W, RAX, mem_bd(RDX, offsetof(JumpCacheEntry, pc)));
     uint32_t miss = asm_jcc(a, CC_NE);
     asm_alu_mi(a, 0, ALU_SUB, ENV(relink), 1);
@@ -478,6 +488,7 @@ size_t x86_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t room, const TcgHos
     t->check = o->check;
     t->relocatable = o->relocatable;
     t->pc32 = target->pc32;
+    t->pc_shift = target->pc_shift;
     t->cells = target->cells;
     t->ncells = target->ncells;
     t->rx = rx;
@@ -551,7 +562,8 @@ void x86_identify(void *thunks, GChecksum *sum)
     for (unsigned k = 0; k < sizeof(have); k++) {
         g_string_append_c(s, have[k] ? '1' : '0');
     }
-    g_string_append_printf(s, " %d %d %d %d", t->icount, t->check, t->pc32, t->bias);
+    g_string_append_printf(s, " %d %d %d %u %d", t->icount, t->check, t->pc32, t->pc_shift,
+                           t->bias);
     for (unsigned k = 0; k < t->fixed.n; k++) {
         const X86Pin *p = &t->fixed.pins[k];
         g_string_append_printf(s, " %u:%u:%u", p->reg, p->cell, p->offset);

@@ -223,7 +223,8 @@ static Fixture *fixture_new(unsigned n)
                          .env_size = sizeof(IrGenState),
                          .cells = config_cells[n],
                          .ncells = IRGEN_CELLS,
-                         .pc32 = c->pc32};
+                         .pc32 = c->pc32,
+                         .pc_shift = 1};
     /* Units that loop leave after each turn, as the interpreter does. */
     TcgHostOptions o = {.icount = c->icount, .check = true, .relocatable = true};
     f->thunk_bytes = host->emit_thunks(f->rw, f->rx, CACHE_SIZE, &o, &target, &f->thunks);
