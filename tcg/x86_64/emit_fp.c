@@ -85,11 +85,9 @@ static void emit_soft(X86Gen *s, const TCGOp *op)
     x86_bind(s, d);
 }
 
-/* Flags for fcmp; see x86_emit_cond(). */
-unsigned x86_fcmp(X86Gen *s, const TCGOp *op, bool *parity)
+static unsigned compare(X86Gen *s, const TCGOp *op, unsigned a, unsigned b, bool *parity)
 {
     Asm *as = &s->a;
-    unsigned a = x86_use(s, x86_root(s, op->a)), b = x86_use(s, x86_root(s, op->b));
     unsigned pfx = s->u->ops[op->a.i].type == TCG_F64 ? OP_66 : 0;
     unsigned ucomis = 0x2e | OP_0F | pfx, comis = 0x2f | OP_0F | pfx;
     *parity = false;
@@ -118,6 +116,13 @@ unsigned x86_fcmp(X86Gen *s, const TCGOp *op, bool *parity)
         asm_rr(as, ucomis, a, b);
         return CC_P;
     }
+}
+
+/* Flags for fcmp; see x86_emit_cond(). */
+unsigned x86_fcmp(X86Gen *s, const TCGOp *op, bool *parity)
+{
+    unsigned a = x86_use(s, x86_root(s, op->a)), b = x86_use(s, x86_root(s, op->b));
+    return compare(s, op, a, b, parity);
 }
 
 static void emit_bitcast(X86Gen *s, const TCGOp *op)
@@ -291,6 +296,105 @@ static void check_rounding(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsig
     fp_stub(s, FP_SOFT, r, d, asm_jcc(&s->a, CC_NE));
 }
 
+/* ---- flushing to zero (Arm's FPCR.FZ, A1.5.4 of its manual) ----
+ *
+ * A denormal operand counts as zero and a tiny result becomes zero, with flags of their own. C does
+ * both. Inline code looks at operands before anything is raised: products and quotients of what
+ * passes are not tiny, and tiny sums are exact.
+ */
+
+/* Exponents of the least magnitude, beside zero, that passes. */
+typedef struct FlushExponents {
+    int normal, factor,
+        fused; /* fused: the product's last bit is no less than the least denormal */
+} FlushExponents;
+static const FlushExponents flush_f32 = {-126, -62, -50}, flush_f64 = {-1022, -511, -480};
+
+static uint64_t twice_bits(TCGType t, int exponent)
+{
+    return t == TCG_F64 ? (uint64_t)(exponent + 1023) << 53 : (uint64_t)(exponent + 127) << 24;
+}
+
+/* To C if the magnitude of x is below 2^exponent, but not zero. Twice the bits are the magnitude;
+ * less one, zero is the largest. */
+static void check_least(X86Gen *s, const uint8_t r[3], unsigned d, unsigned x, TCGType t,
+                        int exponent)
+{
+    Asm *as = &s->a;
+    unsigned w = t == TCG_F64 ? OP_W : 0;
+    uint64_t limit = twice_bits(t, exponent) - 1;
+    asm_rr(as, I_MOVD_RX | w, x, RAX);
+    asm_rm(as, I_LEA | w, RAX, mem_bid(RAX, RAX, -1));
+    if (w) {
+        x86_rm_const(s, (ALU_CMP * 8 + 3) | w, RAX, limit, 0);
+    } else {
+        asm_alu_ri(as, 0, ALU_CMP, RAX, (int32_t)limit);
+    }
+    fp_stub(s, FP_SOFT, r, d, asm_jcc(as, CC_B));
+}
+
+/* A divisor: to C unless it is normal and below 2^exponent. */
+static void check_divisor(X86Gen *s, const uint8_t r[3], unsigned d, unsigned x, TCGType t,
+                          int normal, int exponent)
+{
+    Asm *as = &s->a;
+    unsigned w = t == TCG_F64 ? OP_W : 0;
+    uint64_t least = twice_bits(t, normal), range = twice_bits(t, exponent) - least;
+    asm_rr(as, I_MOVD_RX | w, x, RAX);
+    asm_rr(as, (ALU_ADD * 8 + 3) | w, RAX, RAX);
+    if (w) {
+        x86_rm_const(s, (ALU_SUB * 8 + 3) | w, RAX, least, 0);
+        x86_rm_const(s, (ALU_CMP * 8 + 3) | w, RAX, range, 0);
+    } else {
+        asm_alu_ri(as, 0, ALU_SUB, RAX, (int32_t)least);
+        asm_alu_ri(as, 0, ALU_CMP, RAX, (int32_t)range);
+    }
+    fp_stub(s, FP_SOFT, r, d, asm_jcc(as, CC_AE));
+}
+
+/* No denormal number: what flushed made it. */
+static bool is_flushed(const X86Gen *s, TCGv v)
+{
+    const TCGOp *def = &s->u->ops[x86_root(s, v)];
+    return def->opc >= TCG_OP_fcvt_sf && def->opc <= TCG_OP_fcvt_uf
+               ? true
+               : (def->aux & TCG_FP_FZ) && ((def->opc >= TCG_OP_fadd && def->opc <= TCG_OP_fma) ||
+                                            def->opc == TCG_OP_fcvt_ff);
+}
+
+static void check_flushing(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsigned d)
+{
+    const TCGv v[3] = {op->a, op->b, op->c};
+    TCGType t = from_type(s, op);
+    const FlushExponents *e = t == TCG_F64 ? &flush_f64 : &flush_f32;
+
+    if (!(op->aux & TCG_FP_FZ)) {
+        return;
+    }
+    for (unsigned k = 0; k < 3 && r[k] != REG_NONE; k++) {
+        int exponent = e->normal;
+        if (op->opc == TCG_OP_fmul || (op->opc == TCG_OP_fdiv && k == 0)) {
+            exponent = e->factor;
+        } else if (op->opc == TCG_OP_fma && k < 2) {
+            exponent = e->fused;
+        } else if (op->opc == TCG_OP_fdiv) {
+            check_divisor(s, r, d, r[k], t, e->normal, -e->factor);
+            continue;
+        } else if (op->opc == TCG_OP_fcvt_ff && t == TCG_F64) {
+            exponent = flush_f32.normal;
+        } else if (is_flushed(s, v[k])) {
+            continue;
+        }
+        check_least(s, r, d, r[k], t, exponent);
+    }
+}
+
+static bool flushes_result(const TCGOp *op)
+{
+    return (op->aux & TCG_FP_FZ) &&
+           (op->opc == TCG_OP_fadd || op->opc == TCG_OP_fsub || op->opc == TCG_OP_fma);
+}
+
 /*
  * SSE finds out whether a result is tiny after it was rounded. Before makes a difference only to
  * one that was rounded up to the smallest normal number: then underflow is missing. Sums,
@@ -298,15 +402,15 @@ static void check_rounding(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsig
  */
 static bool tiny_needs_check(const TCGOp *op)
 {
-    return (op->aux & TCG_FP_TINY_BEFORE) && op->opc != TCG_OP_fadd && op->opc != TCG_OP_fsub &&
-           op->opc != TCG_OP_fsqrt && op->opc != TCG_OP_fround && op->opc != TCG_OP_fcvt_hf &&
-           !(op->opc == TCG_OP_fcvt_ff && op->type == TCG_F64);
+    return (op->aux & TCG_FP_TINY_BEFORE) && !(op->aux & TCG_FP_FZ) && op->opc != TCG_OP_fadd &&
+           op->opc != TCG_OP_fsub && op->opc != TCG_OP_fsqrt && op->opc != TCG_OP_fround &&
+           op->opc != TCG_OP_fcvt_hf && !(op->opc == TCG_OP_fcvt_ff && op->type == TCG_F64);
 }
 
 /* Does a NaN result need a look; and by C, or is it the default NaN in any case? */
 static bool nan_needs_soft(const TCGOp *op)
 {
-    return op->opc == TCG_OP_fma || tiny_needs_check(op) ||
+    return op->opc == TCG_OP_fma || tiny_needs_check(op) || flushes_result(op) ||
            (op->aux & (TCG_FP_DEFAULT_NAN | TCG_FP_NAN_ARM)) == TCG_FP_NAN_ARM;
 }
 static bool nan_needs_check(const TCGOp *op)
@@ -316,6 +420,10 @@ static bool nan_needs_check(const TCGOp *op)
 
 static void check_nan(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsigned t, unsigned d)
 {
+    if (flushes_result(op)) {
+        check_least(s, r, d, t, op->type,
+                    op->type == TCG_F64 ? flush_f64.normal : flush_f32.normal);
+    }
     if (tiny_needs_check(op)) {
         /* Equal to the smallest normal number, or unordered. */
         bool f64 = op->type == TCG_F64;
@@ -361,6 +469,7 @@ static void emit_arith(X86Gen *s, const TCGOp *op)
     unsigned d = x86_def(s, BIT(r[0]) | (comm ? BIT(r[1]) : 0));
     unsigned t = nan_needs_soft(op) && among(r, d) ? XMM15 : d;
     check_rounding(s, op, r, d);
+    check_flushing(s, op, r, d);
     if (s->t->have.avx) {
         asm_vex_rr(as, opc, t, r[0], r[1]);
     } else if (t == r[1] && t != r[0]) {
@@ -380,13 +489,80 @@ static void emit_arith(X86Gen *s, const TCGOp *op)
     x86_bind(s, d);
 }
 
+/* ucomis a, constant */
+static void compare_const(X86Gen *s, TCGType t, unsigned a, double limit)
+{
+    uint64_t bits;
+    if (t == TCG_F64) {
+        memcpy(&bits, &limit, 8);
+    } else {
+        float f = (float)limit;
+        uint32_t b32;
+        memcpy(&b32, &f, 4);
+        bits = b32;
+    }
+    x86_rm_const(s, 0x2e | packed(t), a, bits, 0);
+}
+
+/* d *= 2^exponent, which is exact */
+static void scale(X86Gen *s, TCGType t, unsigned d, int exponent)
+{
+    x86_rm_const(s, I_MOVAPS, XMM15, twice_bits(t, exponent) >> 1, 0);
+    asm_rr(&s->a, 0x59 | scalar(t), d, XMM15);
+}
+
+/* Immediates of roundss and its like. */
+enum { ROUND_TRUNCATE = 3, ROUND_QUIET = 8 };
+static const uint8_t round_mode[] = {[TCG_RND_RNE] = 0,
+                                     [TCG_RND_RDN] = 1,
+                                     [TCG_RND_RUP] = 2,
+                                     [TCG_RND_RTZ] = ROUND_TRUNCATE,
+                                     [TCG_RND_DYN] = 4};
+
+/* roundss, roundsd */
+static void round_scalar(X86Gen *s, TCGType t, unsigned d, unsigned a, unsigned mode)
+{
+    asm_rr(&s->a, (t == TCG_F64 ? 0x0b : 0x0a) | OP_3A | OP_66, d, a);
+    asm_8(&s->a, mode);
+}
+
+/*
+ * XMM15 = a rounded to nearest, ties away from zero, which SSE has no mode for; nothing is raised.
+ * The fraction of a magnitude is exact, so is its double, whose integer part is what is to be
+ * added. To C if the magnitude has no fraction in any case, or is a NaN.
+ */
+static void round_away(X86Gen *s, const uint8_t r[3], unsigned d, TCGType t, unsigned a)
+{
+    Asm *as = &s->a;
+    bool f64 = t == TCG_F64;
+    unsigned add = 0x58 | scalar(t), sub = 0x5c | scalar(t);
+    uint64_t sign = f64 ? UINT64_C(1) << 63 : 1u << 31;
+    movaps(s, XMM15, a);
+    x86_rm_const(s, I_ANDPS, XMM15, sign - 1, 0);
+    compare_const(s, t, XMM15, f64 ? 0x1p52 : 0x1p23);
+    fp_stub(s, FP_SOFT, r, d, asm_jcc(as, CC_P));
+    fp_stub(s, FP_SOFT, r, d, asm_jcc(as, CC_AE));
+    round_scalar(s, t, XMM14, XMM15, ROUND_TRUNCATE | ROUND_QUIET);
+    asm_rr(as, sub, XMM15, XMM14);
+    asm_rr(as, add, XMM15, XMM15);
+    round_scalar(s, t, XMM15, XMM15, ROUND_TRUNCATE | ROUND_QUIET);
+    asm_rr(as, add, XMM15, XMM14);
+    /* Towards minus infinity 0 - 0 is -0. */
+    x86_rm_const(s, I_ANDPS, XMM15, sign - 1, 0);
+    movaps(s, XMM14, a);
+    x86_rm_const(s, I_ANDPS, XMM14, sign, 0);
+    asm_rr(as, I_ORPS, XMM15, XMM14);
+}
+
 /* fsqrt, fcvt_ff, fround: one operand. */
 static void emit_fp_unary(X86Gen *s, const TCGOp *op)
 {
     Asm *as = &s->a;
     unsigned round = op->aux & TCG_FP_ROUND_MASK, opc;
     bool widen = op->opc == TCG_OP_fcvt_ff && op->type == TCG_F64;
-    if (!widen && (!rounds_natively(op) || (op->opc == TCG_OP_fround && !s->t->have.sse41))) {
+    bool away = op->opc == TCG_OP_fround && round == TCG_RND_RMM;
+    if (!widen &&
+        ((!away && !rounds_natively(op)) || (op->opc == TCG_OP_fround && !s->t->have.sse41))) {
         emit_soft(s, op);
         return;
     }
@@ -396,14 +572,16 @@ static void emit_fp_unary(X86Gen *s, const TCGOp *op)
     x86_advance(s);
     unsigned d = x86_def(s, 0);
     unsigned t = nan_needs_soft(op) && d == r[0] ? XMM15 : d;
-    if (op->opc == TCG_OP_fround) {
-        static const uint8_t mode[] = {[TCG_RND_RNE] = 0,
-                                       [TCG_RND_RDN] = 1,
-                                       [TCG_RND_RUP] = 2,
-                                       [TCG_RND_RTZ] = 3,
-                                       [TCG_RND_DYN] = 4};
-        asm_rr(as, (op->type == TCG_F64 ? 0x0b : 0x0a) | OP_3A | OP_66, t, r[0]);
-        asm_8(as, mode[round] | (op->aux & TCG_FP_INEXACT_OFF ? 8 : 0));
+    check_flushing(s, op, r, d);
+    if (away) {
+        round_away(s, r, d, op->type, r[0]);
+        if (!(op->aux & TCG_FP_INEXACT_OFF)) {
+            round_scalar(s, op->type, XMM14, r[0], ROUND_TRUNCATE);
+        }
+        movaps(s, t, XMM15);
+    } else if (op->opc == TCG_OP_fround) {
+        round_scalar(s, op->type, t, r[0],
+                     round_mode[round] | (op->aux & TCG_FP_INEXACT_OFF ? ROUND_QUIET : 0));
     } else {
         if (!widen) {
             check_rounding(s, op, r, d);
@@ -430,6 +608,7 @@ static void emit_fma(X86Gen *s, const TCGOp *op)
     unsigned d = x86_def(s, BIT(r[2]));
     unsigned t = among(r, d) ? XMM15 : d;
     check_rounding(s, op, r, d);
+    check_flushing(s, op, r, d);
     movaps(s, t, r[0]);
     asm_vex_rr(as, 0xa9 | OP_38 | OP_66 | w, t, r[1], r[2]); /* t = t * b + c */
     check_nan(s, op, r, t, d);
@@ -446,6 +625,7 @@ static void emit_minmax(X86Gen *s, const TCGOp *op)
     take_operands(s, op, r);
     x86_advance(s);
     unsigned d = x86_def(s, BIT(r[0]) | BIT(r[1]));
+    check_flushing(s, op, r, d);
     asm_rr(as, 0x2e | packed(op->type), r[0], r[1]);
     fp_stub(s, FP_SOFT, r, d, asm_jcc(as, CC_P));
     fp_stub(s, FP_EQUAL, r, d, asm_jcc(as, CC_E));
@@ -456,6 +636,23 @@ static void emit_minmax(X86Gen *s, const TCGOp *op)
         asm_rr(as, opc, d, r[1]);
     }
     stubs_back(s, first);
+    x86_bind(s, d);
+}
+
+/* fcmp that flushes its operands; others are compared where they are used. */
+static void emit_flushing_compare(X86Gen *s, const TCGOp *op)
+{
+    unsigned first = s->stubs.len;
+    bool parity;
+    uint8_t r[3];
+    take_operands(s, op, r);
+    x86_advance(s);
+    unsigned d = x86_def(s, 0);
+    check_flushing(s, op, r, d);
+    unsigned cc = compare(s, op, r[0], r[1], &parity);
+    x86_set_if(s, d, cc, parity);
+    stubs_back(s, first);
+    s->val[s->i].zx = true;
     x86_bind(s, d);
 }
 
@@ -488,11 +685,6 @@ static void emit_from_half(X86Gen *s, const TCGOp *op)
 static void emit_to_half(X86Gen *s, const TCGOp *op)
 {
     Asm *as = &s->a;
-    static const uint8_t mode[] = {[TCG_RND_RNE] = 0,
-                                   [TCG_RND_RDN] = 1,
-                                   [TCG_RND_RUP] = 2,
-                                   [TCG_RND_RTZ] = 3,
-                                   [TCG_RND_DYN] = 4};
     if (!s->t->have.f16c || !rounds_natively(op) || from_type(s, op) == TCG_F64) {
         emit_soft(s, op);
         return;
@@ -502,10 +694,11 @@ static void emit_to_half(X86Gen *s, const TCGOp *op)
     take_operands(s, op, r);
     x86_advance(s);
     unsigned d = x86_def(s, 0);
+    check_flushing(s, op, r, d);
     asm_rr(as, I_XORPS, XMM15, XMM15);
     asm_rr(as, I_MOVSS_RM, XMM15, r[0]);
     asm_vex_rr(as, 0x1d | OP_3A | OP_66, XMM15, 0, XMM15);
-    asm_8(as, mode[op->aux & TCG_FP_ROUND_MASK]);
+    asm_8(as, round_mode[op->aux & TCG_FP_ROUND_MASK]);
     if (nan_needs_check(op)) {
         asm_rr(as, 0x2e | OP_0F, r[0], r[0]);
         fp_stub(s, FP_SOFT, r, d, asm_jcc(as, CC_P));
@@ -522,21 +715,6 @@ static void emit_to_half(X86Gen *s, const TCGOp *op)
     x86_bind(s, d);
 }
 
-/* ucomis a, constant */
-static void compare_const(X86Gen *s, TCGType t, unsigned a, double limit)
-{
-    uint64_t bits;
-    if (t == TCG_F64) {
-        memcpy(&bits, &limit, 8);
-    } else {
-        float f = (float)limit;
-        uint32_t b32;
-        memcpy(&b32, &f, 4);
-        bits = b32;
-    }
-    x86_rm_const(s, 0x2e | packed(t), a, bits, 0);
-}
-
 /*
  * To integers. cvt(t)sx2si raises invalid alone, and yields INT_MIN, when the result does not fit;
  * that is what is asked for, so the stub only has to find the value. Unsigned results are made by
@@ -549,8 +727,8 @@ static void emit_to_int(X86Gen *s, const TCGOp *op)
     TCGType from = from_type(s, op);
     unsigned round = op->aux & TCG_FP_ROUND_MASK;
     bool is_signed = op->opc == TCG_OP_fcvt_fs, i32 = op->type == TCG_I32;
-    bool named = round != TCG_RND_DYN && round != TCG_RND_RTZ;
-    if (!rounds_natively(op) || (named && !s->t->have.sse41)) {
+    bool named = round != TCG_RND_DYN && round != TCG_RND_RTZ, away = round == TCG_RND_RMM;
+    if ((!rounds_natively(op) && !away) || (named && !s->t->have.sse41)) {
         emit_soft(s, op);
         return;
     }
@@ -558,8 +736,21 @@ static void emit_to_int(X86Gen *s, const TCGOp *op)
     uint8_t r[3];
     take_operands(s, op, r);
     x86_advance(s);
-    unsigned d = x86_def(s, 0), src = r[0];
+    unsigned d = x86_def(s, 0), x = r[0], src = x;
     unsigned cvt = (round == TCG_RND_DYN ? 0x2d : 0x2c) | scalar(from);
+    check_flushing(s, op, r, d);
+    if (op->imm) {
+        /* No magnitude that could become infinite. */
+        movaps(s, XMM15, src);
+        x86_rm_const(s, I_ANDPS, XMM15, from == TCG_F64 ? INT64_MAX : INT32_MAX, 0);
+        compare_const(s, from, XMM15, 0x1p60);
+        fp_stub(s, FP_SOFT, r, d, asm_jcc(as, CC_P));
+        fp_stub(s, FP_SOFT, r, d, asm_jcc(as, CC_AE));
+        x = x86_temp(s, true);
+        movaps(s, x, src);
+        scale(s, from, x, op->imm);
+        src = x;
+    }
     if (!is_signed) {
         asm_rr(as, I_XORPS, XMM15, XMM15);
         asm_rr(as, 0x2e | packed(from), src, XMM15);
@@ -575,18 +766,20 @@ static void emit_to_int(X86Gen *s, const TCGOp *op)
     if (named) {
         /* Round without the inexact flag: it must not come with invalid. The second conversion
          * raises it if there is a fraction and the value is in range. */
-        static const uint8_t mode[] = {[TCG_RND_RNE] = 8, [TCG_RND_RDN] = 9, [TCG_RND_RUP] = 10};
-        asm_rr(as, (from == TCG_F64 ? 0x0b : 0x0a) | OP_3A | OP_66, XMM15, src);
-        asm_8(as, mode[round]);
+        if (away) {
+            round_away(s, r, d, from, src);
+        } else {
+            round_scalar(s, from, XMM15, src, round_mode[round] | ROUND_QUIET);
+        }
         src = XMM15;
     }
     asm_rr(as, cvt | (is_signed && i32 ? 0 : OP_W), d, src);
-    if (is_signed && (op->aux & (TCG_FP_CVT_SAT_MAX | TCG_FP_CVT_SAT_ZERO))) {
+    if (is_signed && (named || (op->aux & (TCG_FP_CVT_SAT_MAX | TCG_FP_CVT_SAT_ZERO)))) {
         asm_alu_ri(as, i32 ? 0 : OP_W, ALU_CMP, d, 1);
         fp_stub(s, FP_SOFT, r, d, asm_jcc(as, CC_O)); /* INT_MIN */
     }
     if (named) {
-        asm_rr(as, cvt | (is_signed && i32 ? 0 : OP_W), RDX, r[0]);
+        asm_rr(as, cvt | (is_signed && i32 ? 0 : OP_W), RDX, x);
     }
     stubs_back(s, first);
     s->val[s->i].zx = i32;
@@ -623,17 +816,15 @@ static void emit_from_int(X86Gen *s, const TCGOp *op)
     }
     asm_rr(as, I_XORPS, d, d);
     asm_rr(as, 0x2a | scalar(op->type) | w, d, src);
+    if (op->imm) {
+        scale(s, op->type, d, -(int)op->imm);
+    }
     stubs_back(s, first);
     x86_bind(s, d);
 }
 
 void x86_emit_fp(X86Gen *s, const TCGOp *op)
 {
-    if ((tcg_op_desc[op->opc].flags & TCG_OPF_FPSTATUS) &&
-        ((op->aux & TCG_FP_FZ) || (is_fixed(op->opc) && op->imm))) {
-        emit_soft(s, op);
-        return;
-    }
     switch (op->opc) {
     case TCG_OP_bitcast:
         emit_bitcast(s, op);
@@ -666,6 +857,9 @@ void x86_emit_fp(X86Gen *s, const TCGOp *op)
     case TCG_OP_fmin:
     case TCG_OP_fmax:
         emit_minmax(s, op);
+        break;
+    case TCG_OP_fcmp:
+        emit_flushing_compare(s, op);
         break;
     case TCG_OP_fcvt_fs:
     case TCG_OP_fcvt_fu:

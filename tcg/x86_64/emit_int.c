@@ -646,9 +646,21 @@ unsigned x86_emit_cond(X86Gen *s, TCGv cond, bool *parity)
     return cc;
 }
 
-static void emit_setcond(X86Gen *s, const TCGOp *op)
+void x86_set_if(X86Gen *s, unsigned d, unsigned cc, bool parity)
 {
     Asm *as = &s->a;
+    if (parity) {
+        asm_rr(as, I_SETCC | CC_NP, 0, RAX);
+    }
+    asm_rr(as, I_SETCC | cc, 0, d);
+    if (parity) {
+        asm_rr(as, 0x22 | OP_R8 | OP_M8, d, RAX);
+    }
+    asm_rr(as, I_MOVZX8, d, d);
+}
+
+static void emit_setcond(X86Gen *s, const TCGOp *op)
+{
     bool parity = false;
     unsigned cc = op->opc == TCG_OP_setcond ? emit_compare(s, op) : x86_fcmp(s, op, &parity);
     if (!x86_live(s, s->i)) {
@@ -659,14 +671,7 @@ static void emit_setcond(X86Gen *s, const TCGOp *op)
     s->flags_live = true;
     x86_advance(s);
     unsigned d = x86_def(s, 0);
-    if (parity) {
-        asm_rr(as, I_SETCC | CC_NP, 0, RAX);
-    }
-    asm_rr(as, I_SETCC | cc, 0, d);
-    if (parity) {
-        asm_rr(as, 0x22 | OP_R8 | OP_M8, d, RAX);
-    }
-    asm_rr(as, I_MOVZX8, d, d);
+    x86_set_if(s, d, cc, parity);
     s->val[s->i].zx = true;
     x86_bind(s, d);
 }

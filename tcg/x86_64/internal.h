@@ -485,6 +485,8 @@ void x86_int_emitters(X86Emit *emit[TCG_OP_COUNT]);
 /* Compare for a condition value (fused or not) and return the host condition. *alt: 0, or for FP
  * equality CC_P: then the parity flag must be clear (CC_NP) as well. */
 unsigned x86_emit_cond(X86Gen *s, TCGv cond, bool *parity);
+/* d = the condition, 0 or 1. */
+void x86_set_if(X86Gen *s, unsigned d, unsigned cc, bool parity);
 void x86_mov(X86Gen *s, unsigned w, unsigned d, unsigned r);
 void x86_mov_const(X86Gen *s, unsigned d, int64_t imm);
 void x86_alu(X86Gen *s, unsigned w, unsigned alu, unsigned d, Opnd o);
