@@ -303,16 +303,11 @@ static void check_rounding(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsig
  * passes are not tiny, and tiny sums are exact.
  */
 
-/* Exponents of the least magnitude, beside zero, that passes. */
-typedef struct FlushExponents {
-    int normal, factor,
-        fused; /* fused: the product's last bit is no less than the least denormal */
-} FlushExponents;
-static const FlushExponents flush_f32 = {-126, -62, -50}, flush_f64 = {-1022, -511, -480};
+const X86Flush x86_flush_f32 = {-126, -62, -50}, x86_flush_f64 = {-1022, -511, -480};
 
 static uint64_t twice_bits(TCGType t, int exponent)
 {
-    return t == TCG_F64 ? (uint64_t)(exponent + 1023) << 53 : (uint64_t)(exponent + 127) << 24;
+    return 2 * x86_fp_bits(t == TCG_F64, exponent);
 }
 
 /* To C if the magnitude of x is below 2^exponent, but not zero. Twice the bits are the magnitude;
@@ -366,7 +361,7 @@ static void check_flushing(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsig
 {
     const TCGv v[3] = {op->a, op->b, op->c};
     TCGType t = from_type(s, op);
-    const FlushExponents *e = t == TCG_F64 ? &flush_f64 : &flush_f32;
+    const X86Flush *e = t == TCG_F64 ? &x86_flush_f64 : &x86_flush_f32;
 
     if (!(op->aux & TCG_FP_FZ)) {
         return;
@@ -381,7 +376,7 @@ static void check_flushing(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsig
             check_divisor(s, r, d, r[k], t, e->normal, -e->factor);
             continue;
         } else if (op->opc == TCG_OP_fcvt_ff && t == TCG_F64) {
-            exponent = flush_f32.normal;
+            exponent = x86_flush_f32.normal;
         } else if (is_flushed(s, v[k])) {
             continue;
         }
@@ -422,7 +417,7 @@ static void check_nan(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsigned t
 {
     if (flushes_result(op)) {
         check_least(s, r, d, t, op->type,
-                    op->type == TCG_F64 ? flush_f64.normal : flush_f32.normal);
+                    op->type == TCG_F64 ? x86_flush_f64.normal : x86_flush_f32.normal);
     }
     if (tiny_needs_check(op)) {
         /* Equal to the smallest normal number, or unordered. */
@@ -507,7 +502,7 @@ static void compare_const(X86Gen *s, TCGType t, unsigned a, double limit)
 /* d *= 2^exponent, which is exact */
 static void scale(X86Gen *s, TCGType t, unsigned d, int exponent)
 {
-    x86_rm_const(s, I_MOVAPS, XMM15, twice_bits(t, exponent) >> 1, 0);
+    x86_rm_const(s, I_MOVAPS, XMM15, x86_fp_bits(t == TCG_F64, exponent), 0);
     asm_rr(&s->a, 0x59 | scalar(t), d, XMM15);
 }
 
@@ -736,7 +731,8 @@ static void emit_to_int(X86Gen *s, const TCGOp *op)
     uint8_t r[3];
     take_operands(s, op, r);
     x86_advance(s);
-    unsigned d = x86_def(s, 0), x = r[0], src = x;
+    unsigned d = x86_def(s, 0), src = r[0];
+    unsigned x = op->imm ? x86_temp(s, true) : src; /* before the first stub */
     unsigned cvt = (round == TCG_RND_DYN ? 0x2d : 0x2c) | scalar(from);
     check_flushing(s, op, r, d);
     if (op->imm) {
@@ -746,7 +742,6 @@ static void emit_to_int(X86Gen *s, const TCGOp *op)
         compare_const(s, from, XMM15, 0x1p60);
         fp_stub(s, FP_SOFT, r, d, asm_jcc(as, CC_P));
         fp_stub(s, FP_SOFT, r, d, asm_jcc(as, CC_AE));
-        x = x86_temp(s, true);
         movaps(s, x, src);
         scale(s, from, x, op->imm);
         src = x;

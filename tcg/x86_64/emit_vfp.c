@@ -6,10 +6,10 @@
  * The inline code raises no flag that the op as a whole would not raise, so that it may be followed
  * by the exact op in C (call_c of emit_vec.c) whenever a look at operands or result says so: a NaN,
  * a result that may have been tiny before it was rounded, a number that the integers do not hold.
- * What instructions cannot do at all is C from the start: f16 arithmetic, flushing to zero in
- * double precision, rounding that neither they nor MXCSR can be told.
+ * What instructions cannot do at all is C from the start: f16 arithmetic, rounding that neither
+ * they nor MXCSR can be told.
  *
- * Flushing to zero (TCG_FP_FZ, single precision) differs from what the host does only where an
+ * Flushing to zero (TCG_FP_FZ) differs from what the host does only where an
  * operand is subnormal or a result tiny. Operands are looked at before the operation, because it
  * could raise a wrong flag; they have to be so large that a result which is tiny all the same is
  * exact and raises none, and is seen afterwards.
@@ -124,56 +124,92 @@ static void check_mode(X86Gen *s, const Vfp *v)
     }
 }
 
-/* Magnitudes of single precision, below which an operand may be too small. */
-enum { FZ_NORMAL = 1u << 23, FZ_PRODUCT = (127u - 62) << 23, FZ_FUSED = (127u - 50) << 23 };
+static const X86Flush *flush_of(const Vfp *v)
+{
+    return v->esize == 3 ? &x86_flush_f64 : &x86_flush_f32;
+}
 
 /* Nothing that operand k holds is below the smallest normal number: what flushed made it. */
 static bool is_flushed(const X86Gen *s, const Vfp *v, unsigned k)
 {
     const TCGv x[3] = {v->op->a, v->op->b, v->op->c};
     const TCGOp *d = &s->u->ops[x86_root(s, x[k])];
-    return (d->opc == TCG_OP_vfadd || d->opc == TCG_OP_vfsub || d->opc == TCG_OP_vfmul ||
-            d->opc == TCG_OP_vfma) &&
-           (d->aux & TCG_FP_FZ) && tcg_fp_esize(d->aux) == 2;
+    return d->opc >= TCG_OP_vfadd && d->opc <= TCG_OP_vfma && (d->aux & TCG_FP_FZ) &&
+           tcg_fp_esize(d->aux) == v->esize;
+}
+
+/* d += d; d += addend; the same in all elements. */
+static void double_and_add(X86Gen *s, const Vfp *v, unsigned d, unsigned a, uint64_t addend)
+{
+    unsigned add = (v->esize == 3 ? 0xd4 : 0xfe) | OP_0F | OP_66;
+    vex(s, add, d, a, a);
+    vex_const(s, add, d, d, addend, addend, -1);
+}
+
+/* d = signed a > limit */
+static void greater(X86Gen *s, const Vfp *v, unsigned d, unsigned a, uint64_t limit)
+{
+    unsigned gt = v->esize == 3 ? 0x37 | OP_38 | OP_66 : 0x66 | OP_0F | OP_66;
+    vex_const(s, gt, d, a, limit, limit, -1);
+}
+
+/* The largest negative number, and an offset from it. */
+static uint64_t from_least(const Vfp *v, uint64_t offset)
+{
+    return all(v, (uint32_t)offset + (1u << 31), offset + (UINT64_C(1) << 63));
 }
 
 /*
- * To C unless each of operands first to last is zero or its magnitude at least min. Twice the bits
- * of a number are its magnitude without the sign; shifted so that those from 1 to below the limit
- * are the largest signed integers, they are found by one comparison.
+ * To C unless each of operands first to last is zero or its magnitude at least 2^exponent. Twice
+ * the bits of a number are its magnitude without the sign; shifted so that those from 1 to below
+ * the limit are the largest signed integers, they are found by one comparison.
  */
-static void check_operands(X86Gen *s, const Vfp *v, unsigned first, unsigned last, uint32_t min)
+static void check_operands(X86Gen *s, const Vfp *v, unsigned first, unsigned last, int exponent)
 {
-    const unsigned add = 0xfe | OP_0F | OP_66, max = 0x3d | OP_38 | OP_66,
-                   gt = 0x66 | OP_0F | OP_66;
-    uint64_t shift = 0x80000000u - 2 * min;
+    const unsigned max = 0x3d | OP_38 | OP_66;
+    bool f64 = v->esize == 3;
+    uint64_t shift = from_least(v, -2 * x86_fp_bits(f64, exponent));
     unsigned m = REG_NONE;
     if (!(v->op->aux & TCG_FP_FZ)) {
         return;
     }
-    shift |= shift << 32;
     for (unsigned k = first; k <= last; k++) {
-        if (min == FZ_NORMAL && is_flushed(s, v, k)) {
+        if (exponent == flush_of(v)->normal && is_flushed(s, v, k)) {
             continue;
         }
         unsigned t = v->m[m != REG_NONE];
-        vex(s, add, t, v->x[k], v->x[k]);
-        vex_const(s, add, t, t, shift, shift, -1);
+        double_and_add(s, v, t, v->x[k], shift);
+        if (f64) {
+            greater(s, v, t, t, shift);
+        }
         if (m != REG_NONE) {
-            vex(s, max, m, m, t);
+            vex(s, f64 ? I_ORPS : max, m, m, t);
         }
         m = v->m[0];
     }
     if (m != REG_NONE) {
-        vex_const(s, gt, m, m, shift, shift, -1);
+        if (!f64) {
+            greater(s, v, m, m, shift);
+        }
         c_unless_zero(s, v, m);
     }
+}
+
+/* To C unless all divisors are normal and so small that no quotient of what else passes is tiny. */
+static void check_divisors(X86Gen *s, const Vfp *v)
+{
+    bool f64 = v->esize == 3;
+    uint64_t least = 2 * x86_fp_bits(f64, flush_of(v)->normal),
+             range = 2 * x86_fp_bits(f64, -flush_of(v)->factor) - least;
+    double_and_add(s, v, v->m[0], v->x[1], from_least(v, -least));
+    greater(s, v, v->m[0], v->m[0], from_least(v, range - 1));
+    c_unless_zero(s, v, v->m[0]);
 }
 
 /* To C for a result that is a NaN, or not zero and no more than the smallest normal number. */
 static void check_flushed(X86Gen *s, const Vfp *v)
 {
-    const uint64_t mask = 0x7fffffff7fffffff, min = 0x0080000000800000;
+    uint64_t mask = all(v, INT32_MAX, INT64_MAX), min = all(v, 1u << 23, UINT64_C(1) << 52);
     unsigned m = v->m[0];
     vex_const(s, I_ANDPS, XMM14, v->t, mask, mask, -1);
     vex_const(s, 0xc2 | v->pfx, XMM14, XMM14, min, min, CMP_NGT_UQ);
@@ -184,13 +220,18 @@ static void check_flushed(X86Gen *s, const Vfp *v)
 
 static void arithmetic(X86Gen *s, const Vfp *v, unsigned opcode)
 {
-    bool product = v->op->opc == TCG_OP_vfmul, fz = v->op->aux & TCG_FP_FZ;
-    check_operands(s, v, 0, 1, product ? FZ_PRODUCT : FZ_NORMAL);
+    bool product = v->op->opc == TCG_OP_vfmul, quotient = v->op->opc == TCG_OP_vfdiv;
+    bool fz = v->op->aux & TCG_FP_FZ;
+    check_operands(s, v, 0, !quotient,
+                   product || quotient ? flush_of(v)->factor : flush_of(v)->normal);
+    if (fz && quotient) {
+        check_divisors(s, v);
+    }
     vex(s, opcode | v->pfx, v->t, v->x[0], v->x[1]);
-    if (fz && !product) {
+    if (fz && !product && !quotient) {
         check_flushed(s, v);
     } else {
-        check_result(s, v, !fz && (product || v->op->opc == TCG_OP_vfdiv));
+        check_result(s, v, !fz && (product || quotient));
     }
 }
 
@@ -201,7 +242,7 @@ static void minmax(X86Gen *s, const Vfp *v)
     if (low) {
         m = v->op->aux & TCG_FP_FZ ? v->m[0] : x86_temp(s, true);
     }
-    check_operands(s, v, 0, 1, FZ_NORMAL);
+    check_operands(s, v, 0, 1, flush_of(v)->normal);
     compare(s, v, m, v->x[0], v->x[1], CMP_UNORD_Q);
     c_unless_zero(s, v, m);
     /* Of zeros each gives its second operand: any negative one makes the minimum negative. */
@@ -225,7 +266,7 @@ static void to_integers(X86Gen *s, const Vfp *v)
     unsigned round = v->op->aux & TCG_FP_ROUND_MASK, a = v->x[0];
     const unsigned truncate = 0x5b | OP_0F | OP_F3, current = 0x5b | OP_0F | OP_66;
     bool named = round != TCG_RND_DYN && round != TCG_RND_RTZ;
-    check_operands(s, v, 0, 0, FZ_NORMAL);
+    check_operands(s, v, 0, 0, flush_of(v)->normal);
     if (v->op->opc == TCG_OP_vfcvt_fu) {
         /* Negative, NaN, or 2^31 and more: seen before, because of the flags. */
         uint64_t limit = all(v, 0x4f000000, 0);
@@ -250,6 +291,7 @@ static void to_integers(X86Gen *s, const Vfp *v)
 static void to_quadwords(X86Gen *s, const Vfp *v)
 {
     Asm *as = &s->a;
+    check_operands(s, v, 0, 0, flush_of(v)->normal);
     unsigned opc = ((v->op->aux & TCG_FP_ROUND_MASK) == TCG_RND_DYN ? 0x2d : 0x2c) | OP_0F | OP_F2;
     asm_rr(as, 0x70 | OP_0F | OP_66, XMM14, v->x[0]); /* pshufd */
     asm_8(as, 0xee);
@@ -290,6 +332,10 @@ static void change_size(X86Gen *s, Vfp *v)
 {
     Asm *as = &s->a;
     unsigned a = v->r[0];
+    if (v->esize > 1) {
+        /* Also those of the other half. */
+        check_operands(s, v, 0, 0, x86_flush_f32.normal);
+    }
     if (v->op->opc == TCG_OP_vfwiden) {
         if (v->op->imm) {
             asm_vex_rr(as, 0x70 | OP_0F | OP_66, XMM15, 0, a);
@@ -303,7 +349,7 @@ static void change_size(X86Gen *s, Vfp *v)
         asm_vex_rr(as, 0x5a | OP_0F | OP_66, v->t, 0, a);
         v->pfx = OP_0F;
         v->esize = 2;
-        check_result(s, v, true);
+        check_result(s, v, !(v->op->aux & TCG_FP_FZ));
     } else {
         asm_vex_rr(as, 0x1d | OP_3A | OP_66, a, 0, v->t);
         asm_8(as, round_mode[v->op->aux & TCG_FP_ROUND_MASK]);
@@ -341,12 +387,13 @@ static void emit(X86Gen *s, Vfp *v)
         arithmetic(s, v, 0x5e);
         break;
     case TCG_OP_vfsqrt:
+        check_operands(s, v, 0, 0, flush_of(v)->normal);
         asm_vex_rr(as, 0x51 | v->pfx, v->t, 0, v->x[0]);
         check_result(s, v, false);
         break;
     case TCG_OP_vfma:
-        check_operands(s, v, 0, 1, FZ_FUSED);
-        check_operands(s, v, 2, 2, FZ_NORMAL);
+        check_operands(s, v, 0, 1, flush_of(v)->fused);
+        check_operands(s, v, 2, 2, flush_of(v)->normal);
         if (v->t != v->x[0]) {
             asm_rr(as, I_MOVAPS, v->t, v->x[0]);
         }
@@ -362,11 +409,12 @@ static void emit(X86Gen *s, Vfp *v)
         minmax(s, v);
         break;
     case TCG_OP_vfround:
+        check_operands(s, v, 0, 0, flush_of(v)->normal);
         round_to_integral(s, v, v->t, v->x[0], op->aux & TCG_FP_INEXACT_OFF);
         check_result(s, v, false);
         break;
     case TCG_OP_vfcmp:
-        check_operands(s, v, 0, 1, FZ_NORMAL);
+        check_operands(s, v, 0, 1, flush_of(v)->normal);
         compare(s, v, v->t, v->x[0], v->x[1], predicate[op->imm]);
         break;
     case TCG_OP_vfcvt_fs:
@@ -391,9 +439,7 @@ static bool can_inline(const X86Gen *s, const TCGOp *op)
     if (!have->avx || (op->aux & TCG_FP_V1)) {
         return false;
     }
-    if ((op->aux & TCG_FP_FZ) &&
-        (esize != 2 || op->opc == TCG_OP_vfdiv || op->opc == TCG_OP_vfsqrt ||
-         op->opc == TCG_OP_vfround || op->opc == TCG_OP_vfwiden || op->opc == TCG_OP_vfnarrow)) {
+    if ((op->aux & TCG_FP_FZ) && (esize < 2 || (op->opc == TCG_OP_vfnarrow && esize == 2))) {
         return false;
     }
     switch (op->opc) {
@@ -463,7 +509,7 @@ bool x86_emit_vfp(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsigned d)
         v.m[0] = x86_temp(s, true);
         v.m[1] = x86_temp(s, true);
         if (op->opc != TCG_OP_vfmin && op->opc != TCG_OP_vfmax && op->opc != TCG_OP_vfcmp &&
-            op->opc != TCG_OP_vfcvt_fs && op->opc != TCG_OP_vfcvt_fu) {
+            op->opc != TCG_OP_vfcvt_fs && op->opc != TCG_OP_vfcvt_fu && op->opc != TCG_OP_vfround) {
             check_mode(s, &v);
         }
     }

@@ -523,6 +523,18 @@ void x86_stub_site(X86Gen *s, const Stub *st);
 void x86_emit_fp(X86Gen *s, const TCGOp *op);
 void x86_stub_fp(X86Gen *s, const Stub *st);
 unsigned x86_fcmp(X86Gen *s, const TCGOp *op, bool *parity);
+/* Flushing to zero: exponents of the least magnitude, beside zero, that inline code takes: any
+ * operand; a factor, so that no product is tiny; a factor of a fused sum, so that the product's
+ * last bit is no less than the least denormal. */
+typedef struct X86Flush {
+    int normal, factor, fused;
+} X86Flush;
+extern const X86Flush x86_flush_f32, x86_flush_f64;
+/* The number 2^exponent. */
+static inline uint64_t x86_fp_bits(bool f64, int exponent)
+{
+    return f64 ? (uint64_t)(exponent + 1023) << 52 : (uint64_t)(exponent + 127) << 23;
+}
 /* C side of the slow FP path. desc: see emit_fp.c. */
 uint64_t x86_soft_fp(CPUEnv *env, uint64_t a, uint64_t b, uint64_t c, uint32_t desc);
 
