@@ -20,8 +20,10 @@
  * the value's next use. At any op
  *   1. a value is in a set of registers, in a spill slot, in the home of a cell, or is a constant:
  *      any of these at once, at least one while it has a next use;
- *   2. a register holds at most one value (regval), and a pinned register always holds the
- *      architectural value of its cell;
+ *   2. a register holds at most one value (regval), and a pinned register holds the architectural
+ *      value of its cell wherever that may be looked at. From the last place before the cell is set
+ *      again at which it may, the register is vacant: it takes values that are not used any more
+ *      when the cell is set;
  *   3. the home of a cell that is not pinned holds the architectural value unless the cell is sunk;
  *      then the value in `sunk` is it, and that value is in a register, a slot, or constant;
  *   4. i32 values have arbitrary upper halves in their registers; trunc costs nothing, nor does
@@ -162,6 +164,12 @@ typedef struct Group {
 } Group;
 #define X86_MAX_GROUPS 256
 
+/* A pinned register is vacant behind op start, up to and with the operands of op end. */
+typedef struct X86Vacancy {
+    uint16_t start, end;
+    uint8_t reg;
+} X86Vacancy;
+
 /* Where a sunk cell's value is, for side tables and exit stubs. */
 typedef struct Sunk {
     uint16_t cell, value;
@@ -261,6 +269,9 @@ struct X86Gen {
     bool snap_valid; /* the last snapshot still describes the sunk cells */
     uint32_t last_snap, last_nsnap;
     uint32_t pin_clean; /* pinned registers whose homes are up to date */
+    uint32_t vacant;    /* pinned registers that are vacant up to vacant_end, or were */
+    uint16_t vacant_end[REG_COUNT];
+    uint32_t next_vacancy; /* where the last one of vacancies starts */
     uint64_t slots[(X86_MAX_SLOTS + 63) / 64];
     uint32_t slots_high;
 
@@ -269,6 +280,7 @@ struct X86Gen {
 
     X86List snaps;        /* Sunk */
     X86List host_slots;   /* uint16_t */
+    X86List vacancies;    /* X86Vacancy, those that are to come, the next one last */
     X86List stubs;        /* Stub */
     X86List fixes;        /* Fix */
     X86List pool;         /* X86Const */
@@ -387,12 +399,17 @@ void x86_traits(uint16_t traits[TCG_OP_COUNT]);
 bool x86_prepare(X86Gen *s);
 /* A register for value v, which the op defines beside its result. */
 unsigned x86_define(X86Gen *s, uint16_t v);
+/* Vacancies start before op i. */
+void x86_vacate(X86Gen *s, uint32_t i);
 /* Op i is emitted next. */
 static inline void x86_op_begin(X86Gen *s, uint32_t i)
 {
     s->i = i;
     s->advanced = s->flags_live = false;
     s->locked = s->taken = 0;
+    if (G_UNLIKELY(s->next_vacancy < i)) {
+        x86_vacate(s, i);
+    }
     while (G_UNLIKELY(s->nfreed)) {
         unsigned n = s->freed[--s->nfreed];
         s->slots[n / 64] &= ~(1ull << (n % 64));

@@ -196,12 +196,14 @@ static bool is_near_condition(const X86Gen *s, uint32_t i, uint16_t r, uint32_t 
 
 /* What scan_forward() has seen last; op indices. */
 typedef struct Seen {
-    uint32_t call, barrier, quotient, label;
+    uint32_t call, barrier, label;
+    uint32_t quotient[2]; /* unsigned, signed */
 } Seen;
 
 static void scan_special(X86Gen *s, const TCGOp *op, uint32_t i, Seen *seen)
 {
     Val *val = s->val;
+    uint32_t quotient;
     uint16_t r;
 
     switch (op->opc) {
@@ -221,11 +223,12 @@ static void scan_special(X86Gen *s, const TCGOp *op, uint32_t i, Seen *seen)
         break;
     case TCG_OP_divs:
     case TCG_OP_divu:
-        seen->quotient = i;
+        seen->quotient[op->opc == TCG_OP_divs] = i;
         break;
     default:
-        if (seen->quotient > seen->barrier && is_remainder_of(s, i, seen->quotient)) {
-            val[seen->quotient].pair = i;
+        quotient = seen->quotient[op->opc == TCG_OP_rems];
+        if (quotient > seen->barrier && is_remainder_of(s, i, quotient)) {
+            val[quotient].pair = i;
         }
         break;
     }
@@ -335,6 +338,43 @@ static bool is_for_result(const TCGUnit *u, const TCGOp *op)
            (op->opc != TCG_OP_call || u->calls[op->imm].helper->ret != TCG_VOID);
 }
 
+static void find_next_vacancy(X86Gen *s)
+{
+    uint32_t n = s->vacancies.len;
+
+    s->next_vacancy = n ? x86_list_at(&s->vacancies, X86Vacancy, n - 1).start : UINT32_MAX;
+}
+
+void x86_vacate(X86Gen *s, uint32_t i)
+{
+    while (s->next_vacancy < i) {
+        const X86Vacancy *v = &x86_list_at(&s->vacancies, X86Vacancy, --s->vacancies.len);
+        s->vacant |= bit(v->reg);
+        s->vacant_end[v->reg] = v->end;
+        find_next_vacancy(s);
+    }
+}
+
+/* Backwards: up to which op each register is vacant, 0 if it is not. */
+typedef struct Vacant {
+    uint32_t regs;
+    uint16_t end[REG_COUNT];
+} Vacant;
+
+/* Registers of mask are not vacant at op i: where they have been behind it, a vacancy starts. */
+static G_GNUC_NO_INLINE void end_vacancies(X86Gen *s, Vacant *x, uint32_t mask, uint32_t i)
+{
+    mask &= x->regs;
+    x->regs &= ~mask;
+    for (; mask; mask &= mask - 1) {
+        unsigned r = __builtin_ctz(mask);
+        if (x->end[r] > i + 1) {
+            X86Vacancy v = {.start = i, .end = x->end[r], .reg = r};
+            x86_list_add(&s->vacancies, &v, sizeof(v));
+        }
+    }
+}
+
 static void scan_backward(X86Gen *s)
 {
     const TCGOp *ops = s->u->ops;
@@ -344,6 +384,8 @@ static void scan_backward(X86Gen *s)
     uint32_t next_barrier = nops;
     /* Where each cell is read or set next; read only of cells that were noted. */
     uint16_t cell_next[TCG_MAX_CELLS];
+    Vacant vacant = {0};
+    s->vacancies.len = 0;
     const TCGOp *op = &ops[nops - 1];
     Val *v = &val[nops - 1];
     for (uint32_t i = nops - 1; i >= 1; i--, op--, v--) {
@@ -368,17 +410,26 @@ static void scan_backward(X86Gen *s)
             unsigned cell = ops[v->home].aux & TCG_CELL_MASK;
             if (v->home > next_barrier || cell_next[cell] != v->home) {
                 v->hint = REG_NONE;
+            } else {
+                vacant.end[v->hint] = i;
             }
             v->home = 0;
         }
         if (traits & X86_T_CELL) {
             unsigned cell = op->aux & TCG_CELL_MASK;
+            unsigned pin = pins->of_cell[cell];
             cell_next[cell] = i;
+            if (G_UNLIKELY(vacant.regs) && pin != REG_NONE) {
+                end_vacancies(s, &vacant, bit(pin), i);
+            }
             if (op->opc != TCG_OP_setcell) {
                 s->nopv[i] = 0;
                 continue;
             }
-            unsigned pin = pins->of_cell[cell];
+            if (G_UNLIKELY(s->u->nblocks) && pin < XMM0) {
+                vacant.regs |= bit(pin);
+                vacant.end[pin] = i;
+            }
             uint16_t r = x86_root_at(val, op->a, i);
             Val *set = &val[r];
             if (pin != REG_NONE && !set->cst && ops[r].opc != TCG_OP_getcell) {
@@ -413,13 +464,22 @@ static void scan_backward(X86Gen *s)
             }
         } else if (op->opc == TCG_OP_call) {
             link_arguments(s, op, i);
+            if (G_UNLIKELY(vacant.regs)) {
+                end_vacancies(s, &vacant, UINT32_MAX, i);
+            }
         } else {
             s->nopv[i] = 0;
         }
         if (traits & X86_T_BARRIER) {
             next_barrier = i;
+            if (G_UNLIKELY(vacant.regs)) {
+                end_vacancies(s, &vacant, UINT32_MAX, i);
+            }
         }
     }
+    end_vacancies(s, &vacant, UINT32_MAX, 0);
+    s->vacant = 0;
+    find_next_vacancy(s);
 }
 
 bool x86_prepare(X86Gen *s)
@@ -585,6 +645,25 @@ static void store_slot(X86Gen *s, uint16_t v, unsigned r)
     }
 }
 
+static void flush_sunk_cell(X86Gen *s, unsigned cell);
+
+/* A sunk value that needs a place in memory goes home, if nothing else is there. */
+static bool send_home(X86Gen *s, uint16_t v)
+{
+    for (unsigned k = 0; k < s->nsunk; k++) {
+        unsigned cell = s->sunk_list[k];
+        if (s->sunk[cell] == v) {
+            if (s->val[v].sunk > 1 || s->u->cells[cell].type != s->val[v].type ||
+                (s->homeval[cell] && x86_live(s, s->homeval[cell]))) {
+                return false;
+            }
+            flush_sunk_cell(s, cell);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Free register r; its value lives on elsewhere. */
 static void evict(X86Gen *s, unsigned r)
 {
@@ -592,7 +671,8 @@ static void evict(X86Gen *s, unsigned r)
     if (!v) {
         return;
     }
-    if (x86_live(s, v) && s->val[v].regs == bit(r) && !in_memory(s, v)) {
+    if (x86_live(s, v) && s->val[v].regs == bit(r) && !in_memory(s, v) &&
+        !(s->val[v].sunk && send_home(s, v))) {
         store_slot(s, v, r);
     }
     if (s->val[v].sunk) {
@@ -601,13 +681,25 @@ static void evict(X86Gen *s, unsigned r)
     reg_clear(s, r);
 }
 
+/* One of the idle registers: a preferred one, or a vacant one, which fewer values may be in. */
+static inline unsigned take_idle(X86Gen *s, uint32_t idle, uint32_t prefer)
+{
+    uint32_t m = idle & prefer ? idle & prefer : idle;
+
+    if (G_UNLIKELY(m & s->vacant)) {
+        m &= s->vacant;
+        s->pin_clean &= ~m;
+    }
+    return __builtin_ctz(m);
+}
+
 /* A register of mask, freed. REG_NONE if all are locked. */
 static unsigned alloc_in(X86Gen *s, uint32_t mask, uint32_t prefer)
 {
     mask &= ~s->locked;
     uint32_t idle = mask & ~s->busy;
     if (idle) {
-        return __builtin_ctz(idle & prefer ? idle & prefer : idle);
+        return take_idle(s, idle, prefer);
     }
     unsigned best = REG_NONE;
     uint32_t best_score = 0;
@@ -626,6 +718,7 @@ static unsigned alloc_in(X86Gen *s, uint32_t mask, uint32_t prefer)
     }
     if (best != REG_NONE) {
         evict(s, best);
+        s->pin_clean &= ~bit(best);
     }
     return best;
 }
@@ -633,6 +726,28 @@ static unsigned alloc_in(X86Gen *s, uint32_t mask, uint32_t prefer)
 static uint32_t class_temps(const X86Gen *s, TCGType t)
 {
     return s->pins->temps & (type_is_int(t) ? GPRS : XMMS);
+}
+
+/* Vacant registers for a value that is used up to op last. */
+static uint32_t vacant_for(const X86Gen *s, uint32_t last)
+{
+    uint32_t regs = 0;
+
+    last = MAX(last, s->i);
+    for (uint32_t m = s->vacant; m; m &= m - 1) {
+        unsigned r = __builtin_ctz(m);
+        regs |= s->vacant_end[r] >= last ? bit(r) : 0;
+    }
+    return regs;
+}
+
+/* Registers that value v may be in. */
+static inline uint32_t regs_for(const X86Gen *s, uint16_t v)
+{
+    const Val *x = &s->val[v];
+    uint32_t temps = class_temps(s, x->type);
+
+    return G_UNLIKELY(s->vacant) && type_is_int(x->type) ? temps | vacant_for(s, x->last) : temps;
 }
 
 unsigned x86_temp(X86Gen *s, bool xmm)
@@ -720,7 +835,7 @@ void x86_load(X86Gen *s, uint16_t v, unsigned r)
 
 unsigned x86_use_loaded(X86Gen *s, uint16_t v)
 {
-    unsigned r = alloc_in(s, class_temps(s, s->val[v].type), 0);
+    unsigned r = alloc_in(s, regs_for(s, v), 0);
     g_assert(r != REG_NONE);
     x86_load(s, v, r);
     reg_set(s, r, v);
@@ -796,20 +911,19 @@ static bool evacuate(X86Gen *s, unsigned p)
 
 static G_GNUC_NO_INLINE unsigned def_slow(X86Gen *s, uint32_t prefer)
 {
-    const TCGOp *op = &s->u->ops[s->i];
     unsigned hint = s->val[s->i].hint;
     if (hint != REG_NONE && (s->advanced || !(s->locked & bit(hint))) && evacuate(s, hint)) {
         reg_clear(s, hint);
         s->locked |= bit(hint);
         return hint;
     }
-    uint32_t mask = class_temps(s, op->type);
+    uint32_t mask = regs_for(s, s->i);
     unsigned r;
     if (s->advanced) {
         /* Operands have been taken: the registers of those that died may be written. */
         uint32_t idle = mask & ~s->busy & ~s->taken;
         if (idle) {
-            r = __builtin_ctz(idle & prefer ? idle & prefer : idle);
+            r = take_idle(s, idle, prefer);
             s->locked |= bit(r);
             return r;
         }
@@ -833,11 +947,11 @@ unsigned x86_def(X86Gen *s, uint32_t prefer)
         return def_slow(s, prefer);
     }
     if (r == REG_NONE) {
-        uint32_t idle = class_temps(s, x->type) & ~s->busy & ~s->taken;
+        uint32_t idle = regs_for(s, s->i) & ~s->busy & ~s->taken;
         if (!idle) {
             return def_slow(s, prefer);
         }
-        r = __builtin_ctz(idle & prefer ? idle & prefer : idle);
+        r = take_idle(s, idle, prefer);
     } else if (s->regval[r]) {
         return def_slow(s, prefer);
     }

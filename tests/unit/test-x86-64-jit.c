@@ -1233,6 +1233,98 @@ static void test_bounds(void)
     fixture_free(f);
 }
 
+/* Compile a loop of the 8 cells from 1 on, which become x; it goes on while x[0] is no multiple of
+ * 64; run it from several states. */
+static void ring_run(Fixture *f, TCGv x[8])
+{
+    for (unsigned k = 0; k < 8; k++) {
+        tcg_gen_setcell(f->b, 1 + k, x[k]);
+    }
+    tcg_gen_insn_start(f->b, 0x104);
+    tcg_gen_exit_if(f->b, tcg_gen_setcondi(f->b, TCG_I32, TCG_COND_TSTNE, x[0], 63), 0x100, true);
+    tcg_gen_exit_direct(f->b, 0x200);
+    tcg_optimize(f->u, TCG_OPT_ALL);
+    tcg_live(f->u);
+    g_assert_true(compile(f));
+    for (unsigned k = 0; k < 100; k++) {
+        irgen_state_init(f->want, k);
+        irgen_state_init(f->got, k);
+        uint64_t why = irgen_interpret(f->want, f->u, f->in), got = run_jit(f, f->got);
+        move_back(f->got);
+        g_assert_true((got & TCG_LEAVE_MASK) == TCG_LEAVE_LINK && why == TCG_LEAVE_LOOKUP);
+        char *diff = irgen_compare(f->want, f->got);
+        if (diff) {
+            describe(f, diff, &configs[0], k);
+            g_test_fail();
+            g_free(diff);
+        }
+    }
+}
+
+static void ring_begin(Fixture *f, TCGv x[8])
+{
+    ((X86Thunks *)f->thunks)->check = false;
+    tcg_unit_reset(f->u);
+    f->u->start = 0x100;
+    tcg_begin(f->b, f->u);
+    tcg_gen_block(f->b, 0x100);
+    tcg_gen_insn_start(f->b, 0x100);
+    for (unsigned k = 0; k < 8; k++) {
+        x[k] = tcg_gen_getcell(f->b, 1 + k);
+    }
+}
+
+/* Values of a loop take the pins of cells that are set again before anybody looks. */
+static void test_vacancies(void)
+{
+    Fixture *f = fixture_new(0);
+    TCGv x[8];
+
+    ring_begin(f, x);
+    for (unsigned k = 0; k < 40; k++) {
+        TCGv v = tcg_gen_xor(f->b, x[k % 8], tcg_gen_add(f->b, x[(k + 1) % 8], x[(k + 3) % 8]));
+        x[k % 8] = tcg_gen_rotr(f->b, v, tcg_i64(f->b, 7 + k));
+    }
+    ring_run(f, x);
+    g_assert_cmpuint(((X86Gen *)f->scratch)->slots_high, ==, 0);
+    /* A load may fault: behind it no pin is vacant whose cell was set before. */
+    ring_begin(f, x);
+    for (unsigned k = 0; k < 24; k++) {
+        TCGv v = tcg_gen_xor(f->b, x[k % 8], tcg_gen_add(f->b, x[(k + 1) % 8], x[(k + 3) % 8]));
+        if (k % 9 == 8) {
+            TCGv at = tcg_gen_addi(f->b, tcg_gen_andi(f->b, v, IRGEN_MEM - 8), IRGEN_BASE);
+            v = tcg_gen_ld(f->b, TCG_I64, TCG_MO_64, at, 0);
+        }
+        x[k % 8] = tcg_gen_rotr(f->b, v, tcg_i64(f->b, 7 + k));
+        tcg_gen_setcell(f->b, 1 + k % 8, x[k % 8]);
+    }
+    ring_run(f, x);
+    fixture_free(f);
+}
+
+/* Quotients and remainders of both signednesses: of each kind one division. */
+static void test_divisions(void)
+{
+    Fixture *f = fixture_new(0);
+    unsigned pairs = 0;
+    TCGv x[8];
+
+    ring_begin(f, x);
+    TCGv u = tcg_gen_divu(f->b, x[1], x[2]), s = tcg_gen_divs(f->b, x[1], x[2]);
+    x[3] = tcg_gen_add(f->b, u, tcg_gen_remu(f->b, x[1], x[2]));
+    x[4] = tcg_gen_add(f->b, s, tcg_gen_rems(f->b, x[1], x[2]));
+    x[0] = tcg_gen_addi(f->b, x[0], 1);
+    x[1] = tcg_gen_add(f->b, x[1], x[4]);
+    x[2] = tcg_gen_sari(f->b, x[2], 9);
+    ring_run(f, x);
+    for (uint32_t i = 1; i < f->u->nops; i++) {
+        pairs += (f->u->ops[i].opc == TCG_OP_divu || f->u->ops[i].opc == TCG_OP_divs) &&
+                 ((X86Gen *)f->scratch)->val[i].pair;
+    }
+    g_assert_cmpuint(pairs, ==, 2);
+    fixture_free(f);
+}
+
 /* A loop of stores: through its site, and past it when the page is taken from it. */
 static void test_store_sites(void)
 {
@@ -1382,6 +1474,8 @@ int main(int argc, char **argv)
     g_test_add_func("/x86-64/store-sites", test_store_sites);
     g_test_add_func("/x86-64/sites-of-kinds", test_sites_of_kinds);
     g_test_add_func("/x86-64/bounds", test_bounds);
+    g_test_add_func("/x86-64/vacancies", test_vacancies);
+    g_test_add_func("/x86-64/divisions", test_divisions);
     g_test_add_func("/x86-64/lookup", test_lookup);
     g_test_add_func("/x86-64/icount", test_icount);
     g_test_add_func("/x86-64/room", test_room);
