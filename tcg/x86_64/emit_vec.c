@@ -493,6 +493,42 @@ static void nibbles(X86Gen *s, unsigned combine, unsigned d, unsigned a, const u
     op3(s, combine, d, XMM15, t);
 }
 
+/* Leading zeros: of bytes by the higher nibble, or 4 more than those of the lower one, whichever is
+ * less; of what is wider by its higher half, and the lower one where that is zero. */
+static void leading_zeros(X86Gen *s, unsigned size, unsigned d, unsigned a)
+{
+    static const uint64_t low[2] = {0x0505050506060708, 0x0404040404040404};
+    static const uint64_t high[2] = {0x01010101020203ff, 0};
+    nibbles(s, op_min[1][0], d, a, low, high);
+    for (unsigned k = 1; k <= size; k++) {
+        unsigned half = 4u << k;
+        shift_whole(s, k, SHIFT_RIGHT, XMM14, d, half);
+        op3_both(s, P_AND, XMM15, d, every(k) * ((1u << half) - 1));
+        op3_both(s, op_eq[k], d, XMM14, every(k) * half);
+        asm_rr(&s->a, P_AND, XMM15, d);
+        op3(s, op_add[k], d, XMM14, XMM15);
+    }
+}
+
+/* Polynomials of bytes, from b's highest bit down: the sum is doubled, and a added where b has it.
+ */
+static void polynomials(X86Gen *s, unsigned half, unsigned d, unsigned a, unsigned b)
+{
+    unsigned sum = x86_temp(s, true), m = x86_temp(s, true);
+    widen(s, 0, TCG_VEC_UNSIGNED | half, XMM15, a);
+    widen(s, 0, TCG_VEC_UNSIGNED | half, XMM14, b);
+    shift_whole(s, 1, SHIFT_LEFT, XMM14, XMM14, 8);
+    set_zero(s, sum);
+    for (unsigned bit = 0; bit < 8; bit++) {
+        asm_rr(&s->a, op_add[1], sum, sum);
+        shift_whole(s, 1, SHIFT_SIGNED, m, XMM14, 15);
+        asm_rr(&s->a, P_AND, m, XMM15);
+        asm_rr(&s->a, P_XOR, sum, m);
+        asm_rr(&s->a, op_add[1], XMM14, XMM14);
+    }
+    movaps(s, d, sum);
+}
+
 static bool vec_dot(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsigned d)
 {
     Asm *as = &s->a;
@@ -759,7 +795,11 @@ static bool emit_inline(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsigned
     case TCG_OP_vmull:
         return vec_mull(s, op, d, a, b);
     case TCG_OP_vpmull:
-        if (size != 3 || !have->pclmul) {
+        if (size == 0) {
+            polynomials(s, high ? TCG_VEC_HIGH : 0, d, a, b);
+            return true;
+        }
+        if (!have->pclmul) {
             return false;
         }
         op3i(s, SSE3A(0x44), d, a, b, high ? 0x11 : 0);
@@ -791,6 +831,9 @@ static bool emit_inline(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsigned
         return true;
     case TCG_OP_vrbit:
         nibbles(s, P_OR, d, a, reversed, reversed_low);
+        return true;
+    case TCG_OP_vclz:
+        leading_zeros(s, size, d, a);
         return true;
     case TCG_OP_vpopcnt:
         nibbles(s, op_add[0], d, a, counts, counts);
