@@ -36,8 +36,8 @@ typedef struct Vfp {
     uint8_t r[3];  /* operands as they are, which C needs: not written before the last check */
     uint8_t x[3];  /* operands with the elements that do not count made harmless */
     unsigned d, t; /* result: in the end, and up to the last check */
-    unsigned m[2]; /* what flushes: scratch, taken before the first check, behind which a register
-                      could not be freed for both ways */
+    unsigned m[2]; /* what flushes, scales or rounds away: scratch, taken before the first check,
+                      behind which a register could not be freed for both ways */
     unsigned esize, pfx, first;
 } Vfp;
 
@@ -254,10 +254,59 @@ static void minmax(X86Gen *s, const Vfp *v)
 static const uint8_t round_mode[] = {
     [TCG_RND_RNE] = 0, [TCG_RND_RDN] = 1, [TCG_RND_RUP] = 2, [TCG_RND_RTZ] = 3, [TCG_RND_DYN] = 4};
 
-static void round_to_integral(X86Gen *s, const Vfp *v, unsigned d, unsigned a, bool quiet)
+enum { ROUND_QUIET = 8 };
+
+static void round_by(X86Gen *s, const Vfp *v, unsigned d, unsigned a, unsigned mode)
 {
     asm_vex_rr(&s->a, (v->esize == 3 ? 0x09 : 0x08) | OP_3A | OP_66, d, 0, a);
-    asm_8(&s->a, round_mode[v->op->aux & TCG_FP_ROUND_MASK] | (quiet ? 8 : 0));
+    asm_8(&s->a, mode);
+}
+
+/* Ties away from zero, as round_away() of emit_fp.c does it; nothing is raised. */
+static void round_away(X86Gen *s, const Vfp *v, unsigned d, unsigned a)
+{
+    uint64_t mask = all(v, INT32_MAX, INT64_MAX), sign = all(v, 1u << 31, UINT64_C(1) << 63);
+    uint64_t whole = all(v, x86_fp_bits(false, 23), x86_fp_bits(true, 52));
+    const unsigned add = 0x58 | v->pfx, sub = 0x5c | v->pfx, truncate = 3 | ROUND_QUIET;
+    unsigned m = v->m[0], n = v->m[1];
+    vex_const(s, I_ANDPS, m, a, mask, mask, -1);
+    vex_const(s, 0xc2 | v->pfx, n, m, whole, whole, CMP_NLT_UQ);
+    c_unless_zero(s, v, n);
+    round_by(s, v, n, m, truncate);
+    vex(s, sub, m, m, n);
+    vex(s, add, m, m, m);
+    round_by(s, v, m, m, truncate);
+    vex(s, add, m, m, n);
+    vex_const(s, I_ANDPS, m, m, mask, mask, -1);
+    vex_const(s, I_ANDPS, n, a, sign, sign, -1);
+    vex(s, I_ORPS, d, m, n);
+}
+
+static void round_to_integral(X86Gen *s, const Vfp *v, unsigned d, unsigned a, bool quiet)
+{
+    unsigned round = v->op->aux & TCG_FP_ROUND_MASK;
+    if (round == TCG_RND_RMM) {
+        round_away(s, v, d, a);
+    } else {
+        round_by(s, v, d, a, round_mode[round] | (quiet ? ROUND_QUIET : 0));
+    }
+}
+
+/* a * 2^imm, to C where that could become infinite, in scratch if imm is not 0. */
+static unsigned scaled(X86Gen *s, const Vfp *v, unsigned a)
+{
+    uint64_t mask = all(v, INT32_MAX, INT64_MAX);
+    uint64_t most = all(v, x86_fp_bits(false, 60), x86_fp_bits(true, 60));
+    uint64_t factor = all(v, x86_fp_bits(false, v->op->imm), x86_fp_bits(true, v->op->imm));
+    unsigned m = v->m[0];
+    if (!v->op->imm) {
+        return a;
+    }
+    vex_const(s, I_ANDPS, m, a, mask, mask, -1);
+    vex_const(s, 0xc2 | v->pfx, m, m, most, most, CMP_NLT_UQ);
+    c_unless_zero(s, v, m);
+    vex_const(s, 0x59 | v->pfx, m, a, factor, factor, -1);
+    return m;
 }
 
 /* f32 to 32 bits: what does not fit becomes the smallest integer, with invalid and nothing else. */
@@ -267,6 +316,7 @@ static void to_integers(X86Gen *s, const Vfp *v)
     const unsigned truncate = 0x5b | OP_0F | OP_F3, current = 0x5b | OP_0F | OP_66;
     bool named = round != TCG_RND_DYN && round != TCG_RND_RTZ;
     check_operands(s, v, 0, 0, flush_of(v)->normal);
+    a = scaled(s, v, a);
     if (v->op->opc == TCG_OP_vfcvt_fu) {
         /* Negative, NaN, or 2^31 and more: seen before, because of the flags. */
         uint64_t limit = all(v, 0x4f000000, 0);
@@ -291,11 +341,18 @@ static void to_integers(X86Gen *s, const Vfp *v)
 static void to_quadwords(X86Gen *s, const Vfp *v)
 {
     Asm *as = &s->a;
+    unsigned round = v->op->aux & TCG_FP_ROUND_MASK, a = v->x[0];
+    bool named = round != TCG_RND_DYN && round != TCG_RND_RTZ;
+    unsigned opc = (round == TCG_RND_DYN ? 0x2d : 0x2c) | OP_0F | OP_F2;
     check_operands(s, v, 0, 0, flush_of(v)->normal);
-    unsigned opc = ((v->op->aux & TCG_FP_ROUND_MASK) == TCG_RND_DYN ? 0x2d : 0x2c) | OP_0F | OP_F2;
-    asm_rr(as, 0x70 | OP_0F | OP_66, XMM14, v->x[0]); /* pshufd */
+    a = scaled(s, v, a);
+    if (named) {
+        round_to_integral(s, v, v->t, a, true);
+        a = v->t;
+    }
+    asm_rr(as, 0x70 | OP_0F | OP_66, XMM14, a); /* pshufd */
     asm_8(as, 0xee);
-    asm_rr(as, opc | OP_W, RAX, v->x[0]);
+    asm_rr(as, opc | OP_W, RAX, a);
     asm_alu_ri(as, OP_W, ALU_CMP, RAX, 1);
     otherwise_c(s, v, CC_O);
     asm_rr(as, opc | OP_W, RDX, XMM14);
@@ -304,6 +361,13 @@ static void to_quadwords(X86Gen *s, const Vfp *v)
     asm_rr(as, I_MOVD_XR | OP_W, XMM14, RDX);
     asm_rr(as, I_MOVD_XR | OP_W, v->t, RAX);
     asm_rr(as, 0x6c | OP_0F | OP_66, v->t, XMM14); /* punpcklqdq */
+    if (named) {
+        /* inexact */
+        asm_rr(as, opc | OP_W, RAX, v->x[0]);
+        asm_rr(as, 0x70 | OP_0F | OP_66, XMM14, v->x[0]);
+        asm_8(as, 0xee);
+        asm_rr(as, opc | OP_W, RAX, XMM14);
+    }
 }
 
 static void from_quadwords(X86Gen *s, const Vfp *v)
@@ -424,6 +488,11 @@ static void emit(X86Gen *s, Vfp *v)
     case TCG_OP_vfcvt_sf:
     case TCG_OP_vfcvt_uf:
         (v->esize == 3 ? from_quadwords : from_integers)(s, v);
+        if (op->imm) {
+            uint64_t factor =
+                all(v, x86_fp_bits(false, -(int)op->imm), x86_fp_bits(true, -(int)op->imm));
+            vex_const(s, 0x59 | v->pfx, v->t, v->t, factor, factor, -1);
+        }
         break;
     default:
         change_size(s, v);
@@ -436,6 +505,9 @@ static bool can_inline(const X86Gen *s, const TCGOp *op)
 {
     unsigned esize = tcg_fp_esize(op->aux), round = op->aux & TCG_FP_ROUND_MASK;
     const X86Features *have = &s->t->have;
+    bool native = round <= TCG_RND_RUP || round == TCG_RND_DYN, away = round == TCG_RND_RMM;
+    bool is_signed = op->opc == TCG_OP_vfcvt_fs || op->opc == TCG_OP_vfcvt_sf;
+    bool to_from_integers = esize == 2 || (esize == 3 && is_signed && !(op->aux & TCG_FP_V64));
     if (!have->avx || (op->aux & TCG_FP_V1)) {
         return false;
     }
@@ -456,26 +528,17 @@ static bool can_inline(const X86Gen *s, const TCGOp *op)
     case TCG_OP_vfcmp:
         return esize > 1;
     case TCG_OP_vfround:
-        return esize > 1 && (round <= TCG_RND_RUP || round == TCG_RND_DYN);
+        return esize > 1 && (native || (away && (op->aux & TCG_FP_INEXACT_OFF)));
     case TCG_OP_vfcvt_fs:
-        if (esize == 3 && !(op->aux & TCG_FP_V64)) {
-            return !op->imm && (round == TCG_RND_DYN || round == TCG_RND_RTZ);
-        }
-        /* fall through */
     case TCG_OP_vfcvt_fu:
-        return esize == 2 && !op->imm && (round <= TCG_RND_RUP || round == TCG_RND_DYN);
+        return to_from_integers && (op->imm ? round == TCG_RND_RTZ : native || away);
     case TCG_OP_vfcvt_sf:
-        if (esize == 3 && !(op->aux & TCG_FP_V64)) {
-            return !op->imm && rounds_by_mxcsr(op);
-        }
-        /* fall through */
     case TCG_OP_vfcvt_uf:
-        return esize == 2 && !op->imm && rounds_by_mxcsr(op);
+        return to_from_integers && rounds_by_mxcsr(op);
     case TCG_OP_vfwiden:
         return esize == 2 || have->f16c;
     default: /* vfnarrow */
-        return esize == 3 ? rounds_by_mxcsr(op)
-                          : have->f16c && (round <= TCG_RND_RUP || round == TCG_RND_DYN);
+        return esize == 3 ? rounds_by_mxcsr(op) : have->f16c && native;
     }
 }
 
@@ -505,9 +568,13 @@ bool x86_emit_vfp(X86Gen *s, const TCGOp *op, const uint8_t r[3], unsigned d)
             vex_const(s, I_ORPS, v.x[1], v.x[1], 0, all(&v, 0x3f800000, 0x3ff0000000000000), -1);
         }
     }
-    if (op->aux & TCG_FP_FZ) {
+    bool conversion = op->opc >= TCG_OP_vfcvt_fs && op->opc <= TCG_OP_vfcvt_uf;
+    if ((op->aux & TCG_FP_FZ) || (op->aux & TCG_FP_ROUND_MASK) == TCG_RND_RMM ||
+        (conversion && op->imm)) {
         v.m[0] = x86_temp(s, true);
         v.m[1] = x86_temp(s, true);
+    }
+    if (op->aux & TCG_FP_FZ) {
         if (op->opc != TCG_OP_vfmin && op->opc != TCG_OP_vfmax && op->opc != TCG_OP_vfcmp &&
             op->opc != TCG_OP_vfcvt_fs && op->opc != TCG_OP_vfcvt_fu && op->opc != TCG_OP_vfround) {
             check_mode(s, &v);
