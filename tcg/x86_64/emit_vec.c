@@ -321,44 +321,171 @@ static bool vec_mull(X86Gen *s, const TCGOp *op, unsigned d, unsigned a, unsigne
     }
 }
 
+/* d = for each lane of 32 or 64 bits (size 2, 3) b if m's is negative, else a. */
+static void choose_negative(X86Gen *s, unsigned size, unsigned d, unsigned m, unsigned a,
+                            unsigned b)
+{
+    asm_vex_rr(&s->a, SSE3A(size == 2 ? 0x4a : 0x4b), d, a, b); /* vblendvps, vblendvpd */
+    asm_8(&s->a, (m & 15) << 4);
+}
+
+/* d = lanes of 32 or 64 bits of a, shifted right by those of n: beyond the width, which negative
+ * ones are, 0 or the sign. t is lost; d may be n, but t none of them. */
+static void shift_right_lanes(X86Gen *s, unsigned size, bool is_unsigned, unsigned d, unsigned a,
+                              unsigned n, unsigned t)
+{
+    Asm *as = &s->a;
+    const unsigned srlv = SSE38(0x45) | (size == 3 ? OP_W : 0), sravd = SSE38(0x46);
+    if (is_unsigned || size == 2) {
+        asm_vex_rr(as, is_unsigned ? srlv : sravd, d, a, n);
+        return;
+    }
+    /* The sign is inverted off before, and on after. */
+    unsigned x = x86_temp(s, true);
+    set_zero(s, t);
+    asm_vex_rr(as, op_gt[3], t, t, a);
+    asm_vex_rr(as, P_XOR, x, a, t);
+    asm_vex_rr(as, srlv, d, x, n);
+    asm_vex_rr(as, P_XOR, d, d, t);
+    x86_unlock(s, x);
+}
+
+/*
+ * d = lanes of 32 or 64 bits of a, shifted by those of xmm15, negative ones to the right; aux as of
+ * vshlv. xmm14, t and u are lost; d may be a.
+ */
+static void shift_lanes(X86Gen *s, unsigned size, unsigned aux, unsigned d, unsigned a, unsigned t,
+                        unsigned u)
+{
+    Asm *as = &s->a;
+    bool is_unsigned = aux & TCG_VEC_UNSIGNED;
+    /* Counts beyond the width, negative ones too, give 0. */
+    asm_vex_rr(as, SSE38(0x47) | (size == 3 ? OP_W : 0), t, a, XMM15); /* vpsllv */
+    if (aux & TCG_VEC_SAT) {
+        /* What comes back fitted. */
+        shift_right_lanes(s, size, is_unsigned, XMM14, t, XMM15, u);
+        asm_vex_rr(as, op_eq[size], XMM14, XMM14, a);
+        if (aux & TCG_VEC_QC) {
+            set_ones(s, t);
+            asm_vex_rr(as, P_XOR, t, t, XMM14);
+            set_zero(s, u);
+            choose_negative(s, size, d, XMM15, t, u);
+            return;
+        }
+        if (is_unsigned) {
+            set_ones(s, u);
+            asm_vex_rr(as, P_XOR, XMM14, XMM14, u);
+            asm_vex_rr(as, P_OR, t, t, XMM14);
+        } else {
+            set_zero(s, u);
+            asm_vex_rr(as, op_gt[size], u, u, a);
+            op3_both(s, P_XOR, u, u, every(size) * (UINT64_MAX >> (size == 2 ? 33 : 1)));
+            choose_negative(s, size, t, XMM14, u, t);
+        }
+    }
+    if (aux & TCG_VEC_ROUND) {
+        /* By one less, then the half of that rounded up. */
+        set_ones(s, XMM14);
+        asm_vex_rr(as, P_XOR, XMM14, XMM14, XMM15);
+        shift_right_lanes(s, size, is_unsigned, XMM14, a, XMM14, u);
+        if (is_unsigned || size == 2) {
+            shift_whole(s, size, is_unsigned ? SHIFT_RIGHT : SHIFT_SIGNED, u, XMM14, 1);
+        } else {
+            /* x >> 1, signed, is x's sign and the rest of x moved down. */
+            unsigned x = x86_temp(s, true);
+            op3_both(s, P_AND, x, XMM14, UINT64_C(1) << 63);
+            shift_whole(s, 3, SHIFT_RIGHT, u, XMM14, 1);
+            asm_vex_rr(as, P_OR, u, u, x);
+            x86_unlock(s, x);
+        }
+        asm_vex_rr(as, op_sub[size], XMM14, XMM14, u);
+    } else {
+        set_zero(s, XMM14);
+        asm_vex_rr(as, op_sub[size], XMM14, XMM14, XMM15);
+        shift_right_lanes(s, size, is_unsigned, XMM14, a, XMM14, u);
+    }
+    if (is_unsigned && !(aux & TCG_VEC_SAT)) {
+        asm_vex_rr(as, P_OR, d, t, XMM14);
+    } else {
+        choose_negative(s, size, d, XMM15, t, XMM14);
+    }
+}
+
+/*
+ * Bytes and words as lanes of 32 bits, a quarter or a half of them at a time. The counts are
+ * limited so that none is lost to the left; saturation is the narrowing's.
+ */
+static void shift_narrow(X86Gen *s, unsigned size, unsigned aux, unsigned d, unsigned a, unsigned b)
+{
+    Asm *as = &s->a;
+    bool u = aux & TCG_VEC_UNSIGNED, sat = aux & TCG_VEC_SAT, qc = aux & TCG_VEC_QC;
+    unsigned w = 8u << size, parts = size ? 2 : 4,
+             lanes_aux = aux & (TCG_VEC_UNSIGNED | TCG_VEC_ROUND);
+    uint64_t max = u || !sat ? (1u << w) - 1 : (1u << (w - 1)) - 1;
+    unsigned t = x86_temp(s, true), x = x86_temp(s, true), e = x86_temp(s, true);
+    unsigned acc[2] = {x86_temp(s, true), x86_temp(s, true)};
+    bool pack_signed = qc || (sat && !u);
+    for (unsigned k = 0; k < parts; k++) {
+        unsigned which = size ? (k ? 0xee : 0x44) : k * 0x55;
+        shuffle(s, P_SHUFD, XMM15, b, which);
+        asm_rr(as, SSE38(size ? 0x23 : 0x21), XMM15, XMM15); /* pmovsx */
+        if (size) {
+            shift_whole(s, 2, SHIFT_LEFT, XMM15, XMM15, 24);
+            shift_whole(s, 2, SHIFT_SIGNED, XMM15, XMM15, 24);
+        }
+        shuffle(s, P_SHUFD, e, a, which);
+        asm_rr(as, SSE38((size ? 0x23 : 0x21) + (u ? 0x10 : 0)), e, e);
+        if (sat) {
+            op3_both(s, op_min[0][2], XMM15, XMM15, every(2) * 16);
+        }
+        shift_lanes(s, 2, lanes_aux, e, e, t, x);
+        if (!sat) {
+            op3_both(s, P_AND, e, e, every(2) * max);
+        } else if (u || qc) {
+            op3_both(s, op_min[u][2], t, e, every(2) * max);
+            if (qc && !u) {
+                op3_both(s, op_max[0][2], t, t, every(2) * (uint32_t)~max);
+            }
+            if (qc) {
+                asm_vex_rr(as, op_eq[2], e, e, t);
+            } else {
+                movaps(s, e, t);
+            }
+        }
+        unsigned to = acc[size ? k : k / 2];
+        if (size || k % 2 == 0) {
+            movaps(s, to, e);
+        } else {
+            asm_vex_rr(as, pack_signed ? P_PACKSSDW : SSE38(0x2b), to, to, e);
+        }
+    }
+    unsigned pack =
+        size ? (pack_signed ? P_PACKSSDW : SSE38(0x2b)) : (pack_signed ? SSE(0x63) : P_PACKUSWB);
+    asm_vex_rr(as, pack, d, acc[0], acc[1]);
+    if (qc) {
+        invert(s, d, d);
+    }
+}
+
 static bool vec_shlv(X86Gen *s, const TCGOp *op, unsigned d, unsigned a, unsigned b)
 {
-    unsigned size = op->aux & TCG_VEC_ESIZE, w = size == 3 ? OP_W : 0;
-    Asm *as = &s->a;
-    if (size < 2 || !s->t->have.avx2 || (op->aux & (TCG_VEC_SAT | TCG_VEC_ROUND))) {
+    unsigned size = op->aux & TCG_VEC_ESIZE;
+    if (!s->t->have.avx2) {
         return false;
     }
-    /* Counts beyond the width, negative ones too, give 0, so that one of both shifts is 0. */
+    if (size < 2) {
+        shift_narrow(s, size, op->aux, d, a, b);
+        return true;
+    }
     if (size == 2) {
         shift_whole(s, 2, SHIFT_LEFT, XMM15, b, 24);
         shift_whole(s, 2, SHIFT_SIGNED, XMM15, XMM15, 24);
     } else {
         op3_const(s, P_SHUFB, XMM15, b, 0x8080808080800800, 0x8080808080808080);
-        asm_rr(as, SSE38(0x22), XMM15, XMM15); /* pmovsxbq */
+        asm_rr(&s->a, SSE38(0x22), XMM15, XMM15); /* pmovsxbq */
     }
-    unsigned t = x86_temp(s, true);
-    asm_vex_rr(as, SSE38(0x47) | w, t, a, XMM15); /* vpsllv */
-    set_zero(s, XMM14);
-    asm_vex_rr(as, op_sub[size], XMM14, XMM14, XMM15);
-    if (op->aux & TCG_VEC_UNSIGNED) {
-        asm_vex_rr(as, SSE38(0x45) | w, XMM14, a, XMM14); /* vpsrlv */
-        asm_vex_rr(as, P_OR, d, t, XMM14);
-        return true;
-    }
-    if (size == 2) {
-        asm_vex_rr(as, SSE38(0x46), XMM14, a, XMM14); /* vpsravd */
-    } else {
-        unsigned sign = x86_temp(s, true);
-        set_zero(s, sign);
-        asm_vex_rr(as, op_gt[3], sign, sign, a);
-        unsigned x = x86_temp(s, true);
-        asm_vex_rr(as, P_XOR, x, sign, a);
-        asm_vex_rr(as, SSE38(0x45) | w, XMM14, x, XMM14);
-        asm_vex_rr(as, P_XOR, XMM14, XMM14, sign);
-    }
-    /* vblendv: by the sign of the count */
-    asm_vex_rr(as, SSE3A(size == 2 ? 0x4a : 0x4b), d, t, XMM14);
-    asm_8(as, (XMM15 & 15) << 4);
+    unsigned t = x86_temp(s, true), u = x86_temp(s, true);
+    shift_lanes(s, size, op->aux, d, a, t, u);
     return true;
 }
 

@@ -744,6 +744,53 @@ static void test_vectors(gconstpointer data)
     fixture_free(f);
 }
 
+/* vshlv in all its forms, by counts up to a little beyond the width. */
+static void test_shifts(gconstpointer data)
+{
+    enum { CELL_V = IRGEN_CELLS - IRGEN_NV };
+    Fixture *f = fixture_new(GPOINTER_TO_UINT(data));
+    IrGenRng r = {.s = env_number("RHEA_JIT_SEED", 0)};
+    TCGBuilder *b = f->b;
+    irgen_state_init(f->want, 1);
+    irgen_state_init(f->got, 1);
+    f->u->pc32 = false;
+    for (unsigned n = 0; n < 128; n++) {
+        static const uint16_t kinds[4] = {0, TCG_VEC_UNSIGNED, TCG_VEC_ROUND,
+                                          TCG_VEC_UNSIGNED | TCG_VEC_ROUND};
+        static const uint16_t saturated[4] = {0, TCG_VEC_SAT, TCG_VEC_SAT | TCG_VEC_QC, 0};
+        unsigned esize = n & 3, w = 8u << esize;
+        tcg_begin(b, f->u);
+        tcg_gen_insn_start(b, 0);
+        TCGv x = tcg_gen_getcell(b, CELL_V), y = tcg_gen_getcell(b, CELL_V + 1);
+        tcg_gen_setcell(
+            b, CELL_V + (n >> 6),
+            tcg_gen_v2(b, TCG_OP_vshlv, esize | kinds[n >> 2 & 3] | saturated[n >> 4 & 3], x, y));
+        tcg_gen_exit_direct(b, 4);
+        tcg_optimize(f->u, TCG_OPT_ALL | TCG_OPT_VERIFY);
+        tcg_live(f->u);
+        g_assert_true(compile(f));
+        for (unsigned run = 0; run < 200; run++) {
+            for (unsigned i = 0; i < 16u >> esize; i++) {
+                uint64_t e = irgen_number(&r) >> irgen_random(&r) % w;
+                int count = (int)(irgen_random(&r) % (2 * w + 5)) - (int)w - 2;
+                uint64_t by = (irgen_number(&r) & ~UINT64_C(0xff)) | (uint8_t)count;
+                e = irgen_random(&r) & 1 ? ~e : e;
+                memcpy((char *)f->want->v[0] + (i << esize), &e, 1u << esize);
+                memcpy((char *)f->want->v[1] + (i << esize), &by, 1u << esize);
+            }
+            memcpy(f->got->v, f->want->v, sizeof(f->got->v));
+            irgen_interpret(f->want, f->u, f->in);
+            run_jit(f, f->got);
+            char *diff = irgen_compare(f->want, f->got);
+            if (diff) {
+                describe(f, diff, &configs[GPOINTER_TO_UINT(data)], n);
+                g_error("%s", diff);
+            }
+        }
+    }
+    fixture_free(f);
+}
+
 static void test_fp(gconstpointer data)
 {
     /* As RISC-V, Arm (FPCR.DN clear and set, FZ), and nobody in particular use them. */
@@ -1465,6 +1512,9 @@ int main(int argc, char **argv)
     g_test_add_data_func("/x86-64/vectors/baseline", GUINT_TO_POINTER(3), test_vectors);
     g_test_add_data_func("/x86-64/vectors/sse4", GUINT_TO_POINTER(G_N_ELEMENTS(configs) - 1),
                          test_vectors);
+    g_test_add_data_func("/x86-64/shifts/all", GUINT_TO_POINTER(0), test_shifts);
+    g_test_add_data_func("/x86-64/shifts/no-pins", GUINT_TO_POINTER(1), test_shifts);
+    g_test_add_data_func("/x86-64/shifts/baseline", GUINT_TO_POINTER(3), test_shifts);
     g_test_add_data_func("/x86-64/fp/all", GUINT_TO_POINTER(0), test_fp);
     g_test_add_data_func("/x86-64/fp/baseline", GUINT_TO_POINTER(3), test_fp);
     g_test_add_data_func("/x86-64/fp/sse4", GUINT_TO_POINTER(G_N_ELEMENTS(configs) - 1), test_fp);
