@@ -203,10 +203,13 @@ static unsigned recip_estimate(unsigned a)
 
 static unsigned rsqrt_estimate(unsigned a)
 {
-    uint64_t b = 512;
+    unsigned b = 512;
     a = a < 256 ? a * 2 + 1 : ((a >> 1 << 1) + 1) * 2;
-    while (a * (b + 1) * (b + 1) < UINT64_C(1) << 28) {
-        b++;
+    /* The greatest b with a * b * b < 2^28, which is below 1024. */
+    for (unsigned bit = 256; bit; bit >>= 1) {
+        if (a * (b + bit) * (b + bit) < 1u << 28) {
+            b += bit;
+        }
     }
     return (b + 1) / 2;
 }
@@ -635,6 +638,36 @@ static void set_element(uint64_t v[2], unsigned e, unsigned i, uint64_t val)
     v[i * bits / 64] |= val << (64 - bits) >> (64 - bits) << i * bits % 64;
 }
 
+/*
+ * RECPE and RSQRTE of elements of 32 or 64 bits that are normal and have a normal estimate: nothing
+ * else depends on FPCR or sets a flag. false: there is another one.
+ */
+static bool normal_estimates(ARMFpOp op, unsigned e, unsigned n, const uint64_t a[2], uint64_t r[2])
+{
+    const Format *f = &formats[e];
+    unsigned top = exp_ones(f), shift = f->frac_bits - 8;
+    r[0] = r[1] = 0;
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t x = element(a, e, i);
+        unsigned exp = exp_of(f, x), frac = x >> shift & 255;
+        bool sign = x & sign_bit(f);
+        if (exp == 0 || exp >= (op == ARM_FP_RECPE ? top - 2 : top)) {
+            return false;
+        }
+        if (op == ARM_FP_RECPE) {
+            exp = top - 2 - exp;
+            frac = recip_estimate(256 | frac);
+        } else if (sign) {
+            return false;
+        } else {
+            frac = rsqrt_estimate(exp & 1 ? 128 | frac >> 1 : 256 | frac);
+            exp = (3 * (top / 2) - 1 - exp) / 2;
+        }
+        set_element(r, e, i, make(f, sign, exp, (uint64_t)(frac & 255) << shift));
+    }
+    return true;
+}
+
 static void helper_arm_vfp(ARMEnv *env, uint32_t desc)
 {
     ARMFpOp op = (ARMFpOp)(desc & 0xff);
@@ -643,6 +676,10 @@ static void helper_arm_vfp(ARMEnv *env, uint32_t desc)
     unsigned to = op == ARM_FP_CVT || op == ARM_FP_CVT_ODD ? arg >> ARM_FP_ARG_SIZE_SHIFT & 3 : e;
     uint64_t r[2] = {0, 0};
     uint8_t flags = 0;
+    if ((op == ARM_FP_RECPE || op == ARM_FP_RSQRTE) && e >= 2 &&
+        normal_estimates(op, e, n, env->vtmp[0], env->vtmp[3])) {
+        return;
+    }
     for (unsigned i = 0; i < n; i++) {
         SoftFp s = fp_begin(env, e, desc & ARM_FP_DESC_STANDARD);
         uint64_t v = one_element(&s, env->fpcr, op, e, arg, element(env->vtmp[0], from, i),

@@ -493,6 +493,41 @@ static bool vector_part(unsigned esize, unsigned n, unsigned *fp)
     return n == 1 || n == 8u >> esize || n == 16u >> esize;
 }
 
+/* ~0 where |x| is at least the number with bits min. */
+static TCGv magnitude_from(TCGBuilder *b, unsigned esize, TCGv x, uint64_t min)
+{
+    return v2(b, TCG_OP_vcmpgt, esize, arm_v_fabs(b, esize, x), arm_v_replicate(b, esize, min - 1));
+}
+
+/*
+ * FPRecipStepFused(): 2 - x * y; FPRSqrtStepFused(): (3 - x * y) / 2. Infinity times zero counts as
+ * zero and is not invalid: a zero stands for the infinity then. For the half, one operand is
+ * halved; if neither can be exactly the product is too small to matter.
+ */
+static TCGv gen_recip_step(TCGBuilder *b, unsigned fp, unsigned esize, bool rsqrt, TCGv x, TCGv y)
+{
+    unsigned frac_bits = esize == 2 ? 23 : 52;
+    uint64_t one = UINT64_C(1) << frac_bits, inf = esize == 2 ? 0x7f800000 : UINT64_C(0x7ff) << 52;
+    uint64_t unit = esize == 2 ? 0x3f800000 : UINT64_C(0x3ff) << 52,
+             not_zero = fp & TCG_FP_FZ ? one : 1;
+    TCGv v[2] = {arm_v_fneg(b, esize, x), y}, product[2], halved = arm_v_zero(b);
+    for (unsigned i = 0; i < 2; i++) {
+        TCGv is_inf =
+            v2(b, TCG_OP_vcmpeq, esize, arm_v_fabs(b, esize, v[i]), arm_v_replicate(b, esize, inf));
+        TCGv other = magnitude_from(b, esize, v[!i], not_zero);
+        product[i] = v2(b, TCG_OP_vandc, 0, v[i], v2(b, TCG_OP_vandc, 0, is_inf, other));
+        if (rsqrt) {
+            TCGv half = v2(b, TCG_OP_vandc, 0, magnitude_from(b, esize, v[i], 2 * one),
+                           v2(b, TCG_OP_vor, 0, magnitude_from(b, esize, v[i], inf), halved));
+            TCGv less = v2(b, TCG_OP_vand, 0, half, arm_v_replicate(b, esize, one));
+            product[i] = v2(b, TCG_OP_vsub, esize, product[i], less);
+            halved = half;
+        }
+    }
+    TCGv sum = arm_v_replicate(b, esize, rsqrt ? unit + one / 2 : unit + one);
+    return tcg_gen_v3(b, TCG_OP_vfma, fp, product[0], product[1], sum);
+}
+
 static bool gen_vfp_inline(TCGBuilder *b, uint32_t mode, ARMFpOp op, unsigned esize, unsigned arg,
                            unsigned n, TCGv x, TCGv y, TCGv z, TCGv *out)
 {
@@ -531,6 +566,10 @@ static bool gen_vfp_inline(TCGBuilder *b, uint32_t mode, ARMFpOp op, unsigned es
         return true;
     case ARM_FP_MADD:
         *out = tcg_gen_v3(b, TCG_OP_vfma, fp, x, y, z);
+        return true;
+    case ARM_FP_RECPS:
+    case ARM_FP_RSQRTS:
+        *out = gen_recip_step(b, fp, esize, op == ARM_FP_RSQRTS, x, y);
         return true;
     case ARM_FP_SQRT:
         *out = tcg_gen_v1(b, TCG_OP_vfsqrt, fp, x);
