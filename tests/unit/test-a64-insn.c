@@ -4,13 +4,15 @@
  * The A64 INSN rows: each has encodings, which the decoder gives back as that row; each row's
  * function emits IR that the verifier accepts, in several modes, before and after optimisation.
  * Flags are those of the manual's AddWithCarry(), and conditions the same whether they are made of
- * operands (in the unit that set the flags) or of the cells (in the next one).
+ * operands (in the unit that set the flags) or of the cells (in the next one). Estimates and steps
+ * of vectors are those of their elements.
  *
  * Random, with a fixed seed: GLib prints it, and takes another with --seed.
  */
 #include "target/arm/a64.h"
 #include "tcg/interp.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define ROUNDS 64
@@ -254,9 +256,9 @@ static uint32_t nzcv_of(const ARMEnv *env)
 /* All conditions to x10 ... x23. */
 enum { CONDS = 14 };
 static void run_words(TCGBuilder *b, TCGUnit *u, ARMConfig *cfg, ARMEnv *env, TcgInterp *in,
-                      const uint32_t *words, unsigned n)
+                      uint32_t mode, const uint32_t *words, unsigned n)
 {
-    translate(b, u, cfg, 1 | ARM_MODE_FP, words, n, 0x400);
+    translate(b, u, cfg, mode, words, n, 0x400);
     tcg_optimize(u, TCG_OPT_ALL);
     tcg_interp_run(u, &env->cpu, in);
 }
@@ -265,7 +267,7 @@ static void test_flags(void)
 {
     static ARMEnv whole, parts;
     ARMConfig cfg = {0};
-    uint32_t words[1 + CONDS];
+    uint32_t words[1 + CONDS], mode = 1 | ARM_MODE_FP;
     memset(cfg.feat, 0xff, sizeof(cfg.feat));
     TCGUnit *u = tcg_unit_new(arm_cells, ARM_CELL_COUNT);
     TCGBuilder *b = tcg_builder_new();
@@ -285,10 +287,10 @@ static void test_flags(void)
             whole.flag_x = before;
             whole.cpu.mxcsr = 0x1f80;
             parts = whole;
-            run_words(b, u, &cfg, &whole, in, words, 1 + CONDS);
-            run_words(b, u, &cfg, &parts, in, words, 1);
+            run_words(b, u, &cfg, &whole, in, mode, words, 1 + CONDS);
+            run_words(b, u, &cfg, &parts, in, mode, words, 1);
             uint32_t nzcv = nzcv_of(&parts);
-            run_words(b, u, &cfg, &parts, in, words + 1, CONDS);
+            run_words(b, u, &cfg, &parts, in, mode, words + 1, CONDS);
             if (memcmp(whole.x, parts.x, sizeof(whole.x)) || nzcv_of(&whole) != nzcv) {
                 g_error("%s of %#" G_GINT64_MODIFIER "x, %#" G_GINT64_MODIFIER
                         "x: conditions differ in the next unit, NZCV %u and %u",
@@ -313,6 +315,76 @@ static void test_flags(void)
     tcg_unit_free(u);
 }
 
+/* A number of esize 2 or 3 that is likely to be special, or near where estimates are. */
+static uint64_t fp_edge(unsigned esize)
+{
+    unsigned frac_bits = esize == 3 ? 52 : 23, bits = 8u << esize;
+    uint64_t exps = esize == 3 ? 0x7ff : 0xff, frac = UINT64_C(1) << frac_bits;
+    uint64_t any = (uint64_t)g_test_rand_int() << 32 | (uint32_t)g_test_rand_int();
+    const uint64_t exp[] = {0,        0,        1,        2,   3, exps / 2, exps / 2 + 1,
+                            exps - 3, exps - 2, exps - 1, exps};
+    const uint64_t fracs[] = {0, 0, 1, frac / 2, frac / 4, frac - 1};
+    uint64_t e =
+        g_test_rand_bit() ? exp[g_test_rand_int_range(0, G_N_ELEMENTS(exp))] : any >> 40 & exps;
+    uint64_t f = g_test_rand_bit() ? fracs[g_test_rand_int_range(0, G_N_ELEMENTS(fracs))] : any;
+    return (uint64_t)g_test_rand_bit() << (bits - 1) | e << frac_bits | (f & (frac - 1));
+}
+
+/* Estimates and steps of vectors, which have ways of their own, and of each element alone. */
+static void test_estimates(void)
+{
+    static ARMEnv whole, one;
+    static const struct {
+        const char *what;
+        uint32_t vector, scalar;
+    } table[] = {
+        {"frecps", 0x4e22fc23, 0x5e22fc23},
+        {"frsqrts", 0x4ea2fc23, 0x5ea2fc23},
+        {"frecpe", 0x4ea1d823, 0x5ea1d823},
+        {"frsqrte", 0x6ea1d823, 0x7ea1d823},
+    };
+    ARMConfig cfg = {0};
+    memset(cfg.feat, 0xff, sizeof(cfg.feat));
+    TCGUnit *u = tcg_unit_new(arm_cells, ARM_CELL_COUNT);
+    TCGBuilder *b = tcg_builder_new();
+    TcgInterp *in = tcg_interp_new();
+    for (unsigned turn = 0; turn < 40000; turn++) {
+        unsigned k = turn % G_N_ELEMENTS(table), esize = 2 + (turn >> 2 & 1), size = 1u << esize;
+        uint32_t fpcr = (turn >> 3 & 15) << 22, sf = esize == 3 ? 1u << 22 : 0, fpsr = 0;
+        uint32_t mode = 1 | ARM_MODE_FP | (fpcr & ARM_FPCR_FZ ? ARM_MODE_FZ : 0) |
+                        (fpcr & ARM_FPCR_DN ? ARM_MODE_DN : 0);
+        memset(&whole, 0, sizeof(whole));
+        whole.cfg = &cfg;
+        arm_fpcr_set(&whole, fpcr);
+        one = whole;
+        for (unsigned i = 0; i < 16; i += size) {
+            for (unsigned r = 1; r <= 2; r++) {
+                uint64_t e = fp_edge(esize);
+                memcpy((char *)whole.v[r] + i, &e, size);
+            }
+        }
+        run_words(b, u, &cfg, &whole, in, mode, (uint32_t[]){table[k].vector | sf}, 1);
+        for (unsigned i = 0; i < 16; i += size) {
+            for (unsigned r = 1; r <= 2; r++) {
+                memcpy(one.v[r], (char *)whole.v[r] + i, size);
+            }
+            run_words(b, u, &cfg, &one, in, mode, (uint32_t[]){table[k].scalar | sf}, 1);
+            fpsr |= arm_fpsr_get(&one);
+            if (memcmp(one.v[3], (char *)whole.v[3] + i, size)) {
+                g_error("%s, FPCR %#x, of %#" PRIx64 ", %#" PRIx64 ": %#" PRIx64 " alone",
+                        table[k].what, fpcr, one.v[1][0], one.v[2][0], one.v[3][0]);
+            }
+        }
+        if (fpsr != arm_fpsr_get(&whole)) {
+            g_error("%s, FPCR %#x: flags %#x and %#x", table[k].what, fpcr, arm_fpsr_get(&whole),
+                    fpsr);
+        }
+    }
+    tcg_interp_free(in);
+    tcg_builder_free(b);
+    tcg_unit_free(u);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -320,5 +392,6 @@ int main(int argc, char **argv)
     g_test_add_func("/a64/insn/reserved", test_reserved);
     g_test_add_func("/a64/insn/quality", test_quality);
     g_test_add_func("/a64/insn/flags", test_flags);
+    g_test_add_func("/a64/insn/estimates", test_estimates);
     return g_test_run();
 }
