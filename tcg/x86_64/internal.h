@@ -261,6 +261,8 @@ struct X86Gen {
     uint32_t taken;     /* scratch registers of this op, x86_temp() */
     uint16_t freed[32]; /* slots to free when this op is done */
     uint32_t nfreed;
+    uint32_t left_op;    /* the last op with an operand that died in its home */
+    uint64_t left_homes; /* and the cells, modulo 64, where it may still read such */
     uint16_t regval[REG_COUNT];
     uint16_t homeval[TCG_MAX_CELLS];
     uint16_t sunk[TCG_MAX_CELLS];

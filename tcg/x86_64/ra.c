@@ -520,7 +520,7 @@ bool x86_prepare(X86Gen *s)
     memset(s->slots, 0, (s->slots_high + 63) / 64 * 8);
     s->slots_high = 0;
     s->i = 0;
-    s->nsunk = s->nfreed = s->host_spills = 0;
+    s->nsunk = s->nfreed = s->host_spills = s->left_op = 0;
     s->snap_valid = false;
     s->pin_clean = 0;
     s->busy = s->locked = 0;
@@ -586,6 +586,11 @@ static unsigned slot_new(X86Gen *s)
     return 0;
 }
 
+static uint64_t left_bit(unsigned cell)
+{
+    return UINT64_C(1) << cell % 64;
+}
+
 /* The value, which has places in memory, dies. */
 static G_GNUC_NO_INLINE void leave_memory(X86Gen *s, uint16_t v)
 {
@@ -599,6 +604,8 @@ static G_GNUC_NO_INLINE void leave_memory(X86Gen *s, uint16_t v)
         s->host_spills -= v >= s->u->nops;
     }
     if (x->home) {
+        s->left_homes = (s->left_op == s->i ? s->left_homes : 0) | left_bit(x->home - 1);
+        s->left_op = s->i;
         s->homeval[x->home - 1] = 0;
         x->home = 0;
     }
@@ -647,14 +654,16 @@ static void store_slot(X86Gen *s, uint16_t v, unsigned r)
 
 static void flush_sunk_cell(X86Gen *s, unsigned cell);
 
-/* A sunk value that needs a place in memory goes home, if nothing else is there. */
+/* A sunk value that needs a place in memory goes home, if nothing else is there, nor was when this
+ * op's operands were taken. */
 static bool send_home(X86Gen *s, uint16_t v)
 {
     for (unsigned k = 0; k < s->nsunk; k++) {
         unsigned cell = s->sunk_list[k];
         if (s->sunk[cell] == v) {
             if (s->val[v].sunk > 1 || s->u->cells[cell].type != s->val[v].type ||
-                (s->homeval[cell] && x86_live(s, s->homeval[cell]))) {
+                (s->homeval[cell] && x86_live(s, s->homeval[cell])) ||
+                (s->left_op == s->i && (s->left_homes & left_bit(cell)))) {
                 return false;
             }
             flush_sunk_cell(s, cell);

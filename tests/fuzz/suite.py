@@ -22,6 +22,10 @@ GROUPS = ['', 'insn/i.c', 'insn/m.c', 'insn/a.c', 'insn/zacas.c', 'insn/zb', 'in
           'insn/zfh.c', 'insn/zfa.c']
 
 
+# Seeds of programs that found a bug, by bits and group.
+FOUND = {(32, 'insn/zb'): (2017468259, )}
+
+
 def rvgen():
     build = os.path.dirname(h.emulator()[0])
     path = os.path.join(build, 'tests', 'fuzz', 'rvgen')
@@ -54,7 +58,7 @@ def run(bits, group):
     reference = h.emulator(f'riscv{bits}', True) if os.environ.get('RHEA_REFERENCE') else None
     first = int(os.environ.get('RHEA_FUZZ_SEED') or random.randrange(1 << 31))
     count = os.environ.get('RHEA_FUZZ_COUNT', '2000')
-    for seed in range(first, first + int(os.environ.get('RHEA_FUZZ_RUNS', '8'))):
+    for seed in (*FOUND.get((bits, group), ()), *range(first, first + int(os.environ.get('RHEA_FUZZ_RUNS', '8')))):
         image = os.path.join(h.work_dir(), f'fuzz-{bits}-{group.replace("/", "-")}-{seed}.bin')
         gen = [rvgen(), '-o', image, '--seed', str(seed), '--xlen', str(bits), '--count', count]
         gen += ['--only', group] if group else []
