@@ -506,13 +506,11 @@ static void scale(X86Gen *s, TCGType t, unsigned d, int exponent)
     asm_rr(&s->a, 0x59 | scalar(t), d, XMM15);
 }
 
-/* Immediates of roundss and its like. */
-enum { ROUND_TRUNCATE = 3, ROUND_QUIET = 8 };
-static const uint8_t round_mode[] = {[TCG_RND_RNE] = 0,
-                                     [TCG_RND_RDN] = 1,
-                                     [TCG_RND_RUP] = 2,
-                                     [TCG_RND_RTZ] = ROUND_TRUNCATE,
-                                     [TCG_RND_DYN] = 4};
+const uint8_t x86_round_mode[] = {[TCG_RND_RNE] = 0,
+                                  [TCG_RND_RDN] = 1,
+                                  [TCG_RND_RUP] = 2,
+                                  [TCG_RND_RTZ] = ROUND_TRUNCATE,
+                                  [TCG_RND_DYN] = 4};
 
 /* roundss, roundsd */
 static void round_scalar(X86Gen *s, TCGType t, unsigned d, unsigned a, unsigned mode)
@@ -576,7 +574,7 @@ static void emit_fp_unary(X86Gen *s, const TCGOp *op)
         movaps(s, t, XMM15);
     } else if (op->opc == TCG_OP_fround) {
         round_scalar(s, op->type, t, r[0],
-                     round_mode[round] | (op->aux & TCG_FP_INEXACT_OFF ? ROUND_QUIET : 0));
+                     x86_round_mode[round] | (op->aux & TCG_FP_INEXACT_OFF ? ROUND_QUIET : 0));
     } else {
         if (!widen) {
             check_rounding(s, op, r, d);
@@ -693,7 +691,7 @@ static void emit_to_half(X86Gen *s, const TCGOp *op)
     asm_rr(as, I_XORPS, XMM15, XMM15);
     asm_rr(as, I_MOVSS_RM, XMM15, r[0]);
     asm_vex_rr(as, 0x1d | OP_3A | OP_66, XMM15, 0, XMM15);
-    asm_8(as, round_mode[op->aux & TCG_FP_ROUND_MASK]);
+    asm_8(as, x86_round_mode[op->aux & TCG_FP_ROUND_MASK]);
     if (nan_needs_check(op)) {
         asm_rr(as, 0x2e | OP_0F, r[0], r[0]);
         fp_stub(s, FP_SOFT, r, d, asm_jcc(as, CC_P));
@@ -764,7 +762,7 @@ static void emit_to_int(X86Gen *s, const TCGOp *op)
         if (away) {
             round_away(s, r, d, from, src);
         } else {
-            round_scalar(s, from, XMM15, src, round_mode[round] | ROUND_QUIET);
+            round_scalar(s, from, XMM15, src, x86_round_mode[round] | ROUND_QUIET);
         }
         src = XMM15;
     }

@@ -251,11 +251,6 @@ static void minmax(X86Gen *s, const Vfp *v)
     vex(s, min ? I_ORPS : I_ANDPS, v->t, v->t, m);
 }
 
-static const uint8_t round_mode[] = {
-    [TCG_RND_RNE] = 0, [TCG_RND_RDN] = 1, [TCG_RND_RUP] = 2, [TCG_RND_RTZ] = 3, [TCG_RND_DYN] = 4};
-
-enum { ROUND_QUIET = 8 };
-
 static void round_by(X86Gen *s, const Vfp *v, unsigned d, unsigned a, unsigned mode)
 {
     asm_vex_rr(&s->a, (v->esize == 3 ? 0x09 : 0x08) | OP_3A | OP_66, d, 0, a);
@@ -267,7 +262,8 @@ static void round_away(X86Gen *s, const Vfp *v, unsigned d, unsigned a)
 {
     uint64_t mask = all(v, INT32_MAX, INT64_MAX), sign = all(v, 1u << 31, UINT64_C(1) << 63);
     uint64_t whole = all(v, x86_fp_bits(false, 23), x86_fp_bits(true, 52));
-    const unsigned add = 0x58 | v->pfx, sub = 0x5c | v->pfx, truncate = 3 | ROUND_QUIET;
+    const unsigned add = 0x58 | v->pfx, sub = 0x5c | v->pfx,
+                   truncate = ROUND_TRUNCATE | ROUND_QUIET;
     unsigned m = v->m[0], n = v->m[1];
     vex_const(s, I_ANDPS, m, a, mask, mask, -1);
     vex_const(s, 0xc2 | v->pfx, n, m, whole, whole, CMP_NLT_UQ);
@@ -288,7 +284,7 @@ static void round_to_integral(X86Gen *s, const Vfp *v, unsigned d, unsigned a, b
     if (round == TCG_RND_RMM) {
         round_away(s, v, d, a);
     } else {
-        round_by(s, v, d, a, round_mode[round] | (quiet ? ROUND_QUIET : 0));
+        round_by(s, v, d, a, x86_round_mode[round] | (quiet ? ROUND_QUIET : 0));
     }
 }
 
@@ -416,7 +412,7 @@ static void change_size(X86Gen *s, Vfp *v)
         check_result(s, v, !(v->op->aux & TCG_FP_FZ));
     } else {
         asm_vex_rr(as, 0x1d | OP_3A | OP_66, a, 0, v->t);
-        asm_8(as, round_mode[v->op->aux & TCG_FP_ROUND_MASK]);
+        asm_8(as, x86_round_mode[v->op->aux & TCG_FP_ROUND_MASK]);
         if (nan_matters(v->op)) {
             compare(s, v, XMM14, a, a, CMP_UNORD_Q);
             c_unless_zero(s, v, XMM14);

@@ -542,6 +542,9 @@ void x86_stub_site(X86Gen *s, const Stub *st);
 void x86_emit_fp(X86Gen *s, const TCGOp *op);
 void x86_stub_fp(X86Gen *s, const Stub *st);
 unsigned x86_fcmp(X86Gen *s, const TCGOp *op, bool *parity);
+/* Immediates of roundss and its like, by TCG_RND_*, and what keeps them from raising inexact. */
+enum { ROUND_TRUNCATE = 3, ROUND_QUIET = 8 };
+extern const uint8_t x86_round_mode[];
 /* Flushing to zero: exponents of the least magnitude, beside zero, that inline code takes: any
  * operand; a factor, so that no product is tiny; a factor of a fused sum, so that the product's
  * last bit is no less than the least denormal. */

@@ -5,6 +5,9 @@
  * several sets of pinned cells and host features, optimised and not, with TLB misses, faults, polls
  * and icount; and the contract's parts one by one: linking, dead units, side tables.
  *
+ * Over 1,500 lines because all of them run units by one fixture, with its slow paths, TLB and
+ * comparison, which the other half would need again.
+ *
  * Units a run: RHEA_JIT_UNITS (default 20000 over all configurations); RHEA_JIT_SEED starts at
  * another seed.
  */
