@@ -10,8 +10,8 @@
  * and jumps to itself, NOP does nothing (and ends its unit).
  */
 #include <string.h>
-#include "accel/tcg/internal.h"
-#include "tcg/build.h"
+
+#include "tests/unit/toy-guest.h"
 
 #define RAM_SIZE   0x10000
 #define PAGE(n)    ((uint64_t)(n)*TLB_PAGE_SIZE)
@@ -26,12 +26,8 @@ typedef struct ToyEnv {
 } ToyEnv;
 
 typedef struct Fixture {
-    MemSystem *ms;
-    MemRegion root, ram;
-    AddressSpace *as;
-    Accel *a;
+    ToyBoard board;
     CPU *cpu[2];
-    uint8_t *host;
     GThread *thread;
 } Fixture;
 
@@ -108,10 +104,6 @@ static bool toy_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess acce
 static void toy_do_exception(CPU *cpu, int32_t excp)
 {
 }
-static bool toy_false(CPU *cpu)
-{
-    return false;
-}
 
 static const TCGCell toy_cells[] = {{"cell", offsetof(ToyEnv, cell), TCG_I64, 0}};
 static const TargetDesc toy = {
@@ -129,32 +121,19 @@ static const TargetDesc toy = {
 
 static void put(Fixture *f, uint64_t addr, uint32_t word)
 {
-    memcpy(f->host + addr, &word, sizeof(word));
+    memcpy(f->board.block->host + addr, &word, sizeof(word));
 }
 
 static void set_up(Fixture *f, gconstpointer data)
 {
     AccelOptions o;
-    GError *err = NULL;
 
-    memset(f, 0, sizeof(*f));
-    f->ms = memory_system_new();
-    memory_region_init_container(&f->root, f->ms, "system", UINT64_MAX);
-    f->as = address_space_new(f->ms, "memory", &f->root);
-    RamBlock *b = ram_block_new(f->ms, "ram", RAM_SIZE, NULL, &err);
-    g_assert_no_error(err);
-    memory_region_init_ram(&f->ram, "ram", b, 0, RAM_SIZE);
-    memory_region_add(&f->root, 0, &f->ram, 0);
-    f->host = b->host;
     accel_options_default(&o);
     o.cache_size = 256 << 20; /* never full: nobody could clear it here */
     o.check = o.single_thread = data != NULL;
-    f->a = accel_new(&o, f->ms, NULL, &err);
-    g_assert_no_error(err);
+    toy_board_init(&f->board, RAM_SIZE, &o);
     for (unsigned i = 0; i < 2; i++) {
-        f->cpu[i] = accel_cpu_new(f->a, &toy, f->as, NULL);
-        tlb_select_data(f->cpu[i], 0, 0, 0);
-        tlb_select_fetch(f->cpu[i], 0, 0, 0);
+        f->cpu[i] = toy_cpu_new(&f->board, &toy);
     }
     stop.arrived = stop.go = false;
     stop.before_end = NULL;
@@ -163,9 +142,7 @@ static void set_up(Fixture *f, gconstpointer data)
 
 static void tear_down(Fixture *f, gconstpointer data)
 {
-    accel_free(f->a);
-    address_space_free(f->as);
-    memory_system_free(f->ms);
+    toy_board_free(&f->board);
 }
 
 static void *run_second(void *opaque)
@@ -215,13 +192,13 @@ static void test_relink(Fixture *f, gconstpointer data)
     put(f, PAGE(1), GO_NEXT);
     hold_second(f, PAGE(4));
     Unit *src = unit_at(f, PAGE(1));
-    TcgCode code = unit_code(f->a, src);
+    TcgCode code = unit_code(f->board.a, src);
     TcgExit *e = &code.exits[0];
     Unit *u = unit_at(f, PAGE(MOVED_PAGE));
     unit_link(cpu, src, e, u);
-    g_assert_true(unit_of_ref(f->a, e->dest) == u);
+    g_assert_true(unit_of_ref(f->board.a, e->dest) == u);
 
-    units_invalidate(f->a, PAGE(MOVED_PAGE), 4);
+    units_invalidate(f->board.a, PAGE(MOVED_PAGE), 4);
     g_assert_true(u->dead);
     g_assert_cmpuint(e->dest, ==, 0);
     env->space = 1;
@@ -234,7 +211,7 @@ static void test_relink(Fixture *f, gconstpointer data)
 
     let_second_go(f);
     unit_link(cpu, src, e, other);
-    g_assert_true(unit_of_ref(f->a, e->dest) == other);
+    g_assert_true(unit_of_ref(f->board.a, e->dest) == other);
     g_assert_cmphex(tcg_exit_link(&code, e)->ctx, ==, cpu->env->ctx);
 }
 
@@ -274,7 +251,7 @@ static void *kill_beside(void *opaque)
     Fixture *f = opaque;
 
     while (!__atomic_load_n(&stop.go, __ATOMIC_RELAXED)) {
-        units_invalidate(f->a, PAGE(6) + 64 * 63, 4);
+        units_invalidate(f->board.a, PAGE(6) + 64 * 63, 4);
     }
     return NULL;
 }
@@ -294,7 +271,7 @@ static void test_two_stores(Fixture *f, gconstpointer data)
         unit_at(f, PAGE(6) + 64 * 63);
         for (unsigned k = 61; k > 56; k--) {
             Unit *u = unit_at(f, PAGE(6) + 64 * k);
-            units_invalidate(f->a, PAGE(6) + 64 * k, 4);
+            units_invalidate(f->board.a, PAGE(6) + 64 * k, 4);
             g_assert_true(u->dead);
             unit_at(f, PAGE(6) + 64 * 63);
         }
@@ -313,15 +290,15 @@ static void test_pause(Fixture *f, gconstpointer data)
         put(f, PAGE(1 + i), SPIN);
         f->cpu[i]->env->pc = PAGE(1 + i);
     }
-    accel_start(f->a);
+    accel_start(f->board.a);
     for (unsigned i = 0; i < 10000; i++) {
         gint64 until = g_get_monotonic_time() + i % 50;
-        accel_resume_all(f->a);
+        accel_resume_all(f->board.a);
         while (g_get_monotonic_time() < until) {
         }
-        accel_pause_all(f->a);
+        accel_pause_all(f->board.a);
     }
-    accel_stop(f->a);
+    accel_stop(f->board.a);
 }
 
 /*

@@ -11,8 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "accel/tcg/internal.h"
-#include "tcg/build.h"
+#include "tests/unit/toy-guest.h"
 
 #define STEP     64
 #define RAM_SIZE 0x80000
@@ -90,11 +89,6 @@ static bool toy_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess acce
     return true;
 }
 
-static bool toy_false(CPU *cpu)
-{
-    return false;
-}
-
 static const TCGCell toy_cells[] = {{"sum", offsetof(ToyEnv, sum), TCG_I64, 1},
                                     {"rounds", offsetof(ToyEnv, rounds), TCG_I64, 0},
                                     {"more", offsetof(ToyEnv, more), TCG_I64, 2}};
@@ -137,54 +131,14 @@ static const Case cases[] = {
     {"grow-little", 1, 24, ACCEL_JIT, false, false, 1 << 20, (1 << 20) + CHUNK_SIZE},
 };
 
-typedef struct Board {
-    MemSystem *ms;
-    AddressSpace *as;
-    MemRegion root, ram;
-} Board;
-
-static RamBlock *board_new(Board *m)
-{
-    GError *err = NULL;
-
-    m->ms = memory_system_new();
-    memory_region_init_container(&m->root, m->ms, "system", UINT64_MAX);
-    m->as = address_space_new(m->ms, "memory", &m->root);
-    RamBlock *b = ram_block_new(m->ms, "ram", RAM_SIZE, NULL, &err);
-    g_assert_no_error(err);
-    memory_region_init_ram(&m->ram, "ram", b, 0, RAM_SIZE);
-    memory_region_add(&m->root, 0, &m->ram, 0);
-    return b;
-}
-
-static void board_free(Board *m)
-{
-    address_space_free(m->as);
-    memory_system_free(m->ms);
-}
-
-static CPU *toy_cpu_new(Accel *a, Board *m)
-{
-    CPU *cpu = accel_cpu_new(a, &toy, m->as, NULL);
-
-    tlb_select_data(cpu, 0, 0, 0);
-    tlb_select_fetch(cpu, 0, 0, 0);
-    return cpu;
-}
-
 /* Only the flush of a page that was fetched from makes what jumps know void. */
 static void test_flushed_page(void)
 {
-    Board board;
-    AccelOptions o;
-    GError *err = NULL;
+    ToyBoard board;
     const uint8_t *host;
 
-    board_new(&board);
-    accel_options_default(&o);
-    Accel *a = accel_new(&o, board.ms, NULL, &err);
-    g_assert_no_error(err);
-    CPU *cpu = toy_cpu_new(a, &board);
+    toy_board_init(&board, RAM_SIZE, NULL);
+    CPU *cpu = toy_cpu_new(&board, &toy);
     for (unsigned i = 0; i < 3; i++) {
         uint64_t code = i * 5 * TLB_PAGE_SIZE, data = code + TLB_PAGE_SIZE;
 
@@ -202,8 +156,7 @@ static void test_flushed_page(void)
         tlb_flush_all(cpu);
         g_assert_cmpuint(cpu->env->ctx, !=, ctx);
     }
-    accel_free(a);
-    board_free(&board);
+    toy_board_free(&board);
 }
 
 /* What context n finds in virtual page 1, and how many walks that takes. */
@@ -222,18 +175,13 @@ static void context_read(CPU *cpu, unsigned n, uint32_t val, unsigned walks)
  * of them. */
 static void test_contexts(void)
 {
-    Board board;
-    AccelOptions o;
-    GError *err = NULL;
+    ToyBoard board;
     enum { N = TLB_SLOTS - 1, MANY = TLB_SLOTS + 8 };
 
-    RamBlock *b = board_new(&board);
-    accel_options_default(&o);
-    Accel *a = accel_new(&o, board.ms, NULL, &err);
-    g_assert_no_error(err);
-    CPU *cpu = toy_cpu_new(a, &board);
+    toy_board_init(&board, RAM_SIZE, NULL);
+    CPU *cpu = toy_cpu_new(&board, &toy);
     for (unsigned i = 1; i <= 9; i++) {
-        *(uint32_t *)(b->host + i * TLB_PAGE_SIZE) = i;
+        *(uint32_t *)(board.block->host + i * TLB_PAGE_SIZE) = i;
     }
     for (unsigned i = 0; i < 2 * MANY; i++) {
         context_read(cpu, 1 + i % MANY, 1, 1);
@@ -277,8 +225,7 @@ static void test_contexts(void)
     context_read(cpu, 2, 1 + toy_moved, 1);
     toy_moved = toy_asid = 0;
     toy_global = false;
-    accel_free(a);
-    board_free(&board);
+    toy_board_free(&board);
 }
 
 static void moving_run(CPU *cpu, unsigned rounds)
@@ -299,25 +246,20 @@ static void moving_run(CPU *cpu, unsigned rounds)
  */
 static void test_moving_page(void)
 {
-    Board board;
-    AccelOptions o;
-    GError *err = NULL;
+    ToyBoard board;
 
-    RamBlock *b = board_new(&board);
-    accel_options_default(&o);
-    Accel *a = accel_new(&o, board.ms, NULL, &err);
-    g_assert_no_error(err);
-    CPU *cpu = toy_cpu_new(a, &board);
+    toy_board_init(&board, RAM_SIZE, NULL);
+    CPU *cpu = toy_cpu_new(&board, &toy);
     for (unsigned kind = DIRECT; kind <= INDIRECT; kind++) {
         tlb_flush_all(cpu);
         for (unsigned off = 0; off < TLB_PAGE_SIZE; off += STEP) {
-            *(uint32_t *)(b->host + off) = 1 << 2 | kind;
+            *(uint32_t *)(board.block->host + off) = 1 << 2 | kind;
         }
         for (unsigned i = 1; i <= 3; i++) {
-            *(uint32_t *)(b->host + i * TLB_PAGE_SIZE) = (100 * i) << 2 | INDIRECT;
-            *(uint32_t *)(b->host + i * TLB_PAGE_SIZE + STEP) = 10 << 2 | END;
+            *(uint32_t *)(board.block->host + i * TLB_PAGE_SIZE) = (100 * i) << 2 | INDIRECT;
+            *(uint32_t *)(board.block->host + i * TLB_PAGE_SIZE + STEP) = 10 << 2 | END;
         }
-        units_invalidate(a, 0, 4 * TLB_PAGE_SIZE);
+        units_invalidate(board.a, 0, 4 * TLB_PAGE_SIZE);
         for (unsigned i = 0; i < 40; i++) {
             toy_asid = i & 1;
             tlb_select_fetch(cpu, toy_asid, toy_asid, 0);
@@ -331,8 +273,7 @@ static void test_moving_page(void)
         }
     }
     toy_moved = toy_asid = 0;
-    accel_free(a);
-    board_free(&board);
+    toy_board_free(&board);
 }
 
 /* All vCPUs run their rounds and stop. */
@@ -356,33 +297,30 @@ static void run(Accel *a, const Case *k, uint64_t sum)
 }
 
 /* A started machine whose RAM is full of units; *sum: what one round of them adds up to. */
-static Accel *machine_new(const Case *k, Board *board, uint64_t *sum)
+static Accel *machine_new(const Case *k, ToyBoard *board, uint64_t *sum)
 {
     AccelOptions o;
-    GError *err = NULL;
 
-    RamBlock *b = board_new(board);
-    *sum = 0;
-    for (uint32_t a = 0; a < RAM_SIZE; a += STEP) {
-        uint32_t n = (a * 2654435761u) >> 8;
-        uint32_t word = n << 2 | (a + STEP == RAM_SIZE ? END : n & 1 ? DIRECT : INDIRECT);
-        memcpy(b->host + a, &word, sizeof(word));
-        *sum += n;
-    }
-    toy_more = k->trim ? 150 : 0;
     accel_options_default(&o);
     o.engine = k->engine;
     o.check = k->check;
     o.single_thread = k->single;
     o.cache_size = k->cache;
     o.cache_most = k->most;
-    Accel *a = accel_new(&o, board->ms, NULL, &err);
-    g_assert_no_error(err);
-    for (unsigned i = 0; i < k->n_cpus; i++) {
-        toy_cpu_new(a, board);
+    toy_board_init(board, RAM_SIZE, &o);
+    *sum = 0;
+    for (uint32_t a = 0; a < RAM_SIZE; a += STEP) {
+        uint32_t n = (a * 2654435761u) >> 8;
+        uint32_t word = n << 2 | (a + STEP == RAM_SIZE ? END : n & 1 ? DIRECT : INDIRECT);
+        memcpy(board->block->host + a, &word, sizeof(word));
+        *sum += n;
     }
-    accel_start(a);
-    return a;
+    toy_more = k->trim ? 150 : 0;
+    for (unsigned i = 0; i < k->n_cpus; i++) {
+        toy_cpu_new(board, &toy);
+    }
+    accel_start(board->a);
+    return board->a;
 }
 
 static unsigned full_chunks(const Accel *a)
@@ -400,7 +338,7 @@ static void test_idle(void)
 {
     static const Case k = {"idle", 1, 24, ACCEL_JIT, false, false, 16 << 20, 64 << 20, true};
     const int64_t ms = 1000000, from = 1000 * ms;
-    Board board;
+    ToyBoard board;
     uint64_t sum;
 
     Accel *a = machine_new(&k, &board, &sum);
@@ -423,8 +361,7 @@ static void test_idle(void)
     g_assert_cmpuint(full_chunks(a), <=, k.cache / CHUNK_SIZE * 3 / 4);
     run(a, &k, sum);
     accel_stop(a);
-    accel_free(a);
-    board_free(&board);
+    toy_board_free(&board);
 }
 
 /* So many chunks, each of which took 1 ms to translate, a part of it again, and others besides. */
@@ -482,21 +419,20 @@ static void test_effort(void)
 static void test_again(void)
 {
     enum { WORDS = 256, PIECES = RAM_SIZE / STEP / WORDS };
-    Board board;
+    ToyBoard board;
     AccelOptions o;
-    GError *err = NULL;
 
-    RamBlock *b = board_new(&board);
-    for (unsigned i = 0; i < PIECES * WORDS; i++) {
-        *(uint32_t *)(b->host + i * STEP) = i << 2 | (i % WORDS == WORDS - 1 ? END : INDIRECT);
-    }
-    toy_more = 150;
     accel_options_default(&o);
     o.cache_size = 4 << 20;
     o.cache_most = 0;
-    Accel *a = accel_new(&o, board.ms, NULL, &err);
-    g_assert_no_error(err);
-    CPU *cpu = toy_cpu_new(a, &board);
+    toy_board_init(&board, RAM_SIZE, &o);
+    const Accel *a = board.a;
+    for (unsigned i = 0; i < PIECES * WORDS; i++) {
+        *(uint32_t *)(board.block->host + i * STEP) =
+            i << 2 | (i % WORDS == WORDS - 1 ? END : INDIRECT);
+    }
+    toy_more = 150;
+    CPU *cpu = toy_cpu_new(&board, &toy);
     ToyEnv *env = (ToyEnv *)cpu->env;
     for (unsigned i = 0; i < 2 * (PIECES - 1); i++) {
         unsigned piece = i % 2 ? 1 + i / 2 : 0;
@@ -511,14 +447,13 @@ static void test_again(void)
                    PIECES, a->cache.retirements);
     g_assert_cmpuint(a->cache.retirements, >, 3 * o.cache_size / CHUNK_SIZE);
     g_assert_cmpuint(a->stat_units, ==, (PIECES + 1) * WORDS);
-    accel_free(a);
-    board_free(&board);
+    toy_board_free(&board);
 }
 
 static void test_case(gconstpointer data)
 {
     const Case *k = data;
-    Board board;
+    ToyBoard board;
     uint64_t sum;
 
     Accel *a = machine_new(k, &board, &sum);
@@ -568,8 +503,7 @@ static void test_case(gconstpointer data)
         g_assert_cmpuint(a->cache.emptied, ==, 0);
     }
     accel_stop(a);
-    accel_free(a);
-    board_free(&board);
+    toy_board_free(&board);
 }
 
 int main(int argc, char **argv)

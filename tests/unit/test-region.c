@@ -9,8 +9,7 @@
  */
 #include <string.h>
 
-#include "accel/tcg/internal.h"
-#include "tcg/build.h"
+#include "tests/unit/toy-guest.h"
 
 #define RAM_SIZE 0x10000
 #define N_REGS   4
@@ -104,11 +103,6 @@ static bool toy_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess acce
     return true;
 }
 
-static bool toy_false(CPU *cpu)
-{
-    return false;
-}
-
 static bool toy_joins(uint32_t mode)
 {
     return true;
@@ -133,42 +127,23 @@ static const TargetDesc toy = {
 };
 
 typedef struct Toy {
-    MemSystem *ms;
-    AddressSpace *as;
-    MemRegion root, ram;
-    RamBlock *block;
-    Accel *a;
+    ToyBoard board;
     CPU *cpu;
 } Toy;
 
 static Toy *toy_new(const uint32_t *code, size_t bytes)
 {
     Toy *t = g_new0(Toy, 1);
-    AccelOptions o;
-    GError *err = NULL;
 
-    t->ms = memory_system_new();
-    memory_region_init_container(&t->root, t->ms, "system", UINT64_MAX);
-    t->as = address_space_new(t->ms, "memory", &t->root);
-    t->block = ram_block_new(t->ms, "ram", RAM_SIZE, NULL, &err);
-    g_assert_no_error(err);
-    memory_region_init_ram(&t->ram, "ram", t->block, 0, RAM_SIZE);
-    memory_region_add(&t->root, 0, &t->ram, 0);
-    memcpy(t->block->host, code, bytes);
-    accel_options_default(&o);
-    t->a = accel_new(&o, t->ms, NULL, &err);
-    g_assert_no_error(err);
-    t->cpu = accel_cpu_new(t->a, &toy, t->as, NULL);
-    tlb_select_data(t->cpu, 0, 0, 0);
-    tlb_select_fetch(t->cpu, 0, 0, 0);
+    toy_board_init(&t->board, RAM_SIZE, NULL);
+    memcpy(t->board.block->host, code, bytes);
+    t->cpu = toy_cpu_new(&t->board, &toy);
     return t;
 }
 
 static void toy_free(Toy *t)
 {
-    accel_free(t->a);
-    address_space_free(t->as);
-    memory_system_free(t->ms);
+    toy_board_free(&t->board);
     g_free(t);
 }
 
@@ -191,7 +166,7 @@ static void run(Toy *t, uint64_t pc, unsigned which, uint64_t sum)
 
 static bool is_region(Toy *t, uint64_t pc)
 {
-    const Unit *u = unit_find(t->a, t->block->start + pc, 0);
+    const Unit *u = unit_find(t->board.a, t->board.block->start + pc, 0);
 
     return u && u->region;
 }
@@ -222,13 +197,13 @@ static void test_one_region(void)
     Toy *t = toy_new(nest, sizeof(nest));
 
     for (unsigned n = 0; n < 3; n++) {
-        g_assert_cmpuint(t->a->stat_regions, ==, 0);
+        g_assert_cmpuint(t->board.a->stat_regions, ==, 0);
         run(t, 0, 1, NEST_SUM);
     }
     g_assert_true(is_region(t, FIRST));
     for (unsigned n = 0; n < 40; n++) {
         run(t, 0, 2 + (n & 1), NEST_SUM);
-        g_assert_cmpuint(t->a->stat_regions, ==, 1);
+        g_assert_cmpuint(t->board.a->stat_regions, ==, 1);
     }
     toy_free(t);
 }
@@ -247,7 +222,7 @@ static void test_not_entered(void)
         run(t, SECOND, 2, 300 + NEST_SUM - NEST_SUM / 4);
     }
     g_assert_true(is_region(t, SECOND));
-    g_assert_cmpuint(t->a->stat_regions, ==, 2);
+    g_assert_cmpuint(t->board.a->stat_regions, ==, 2);
     toy_free(t);
 }
 
@@ -261,16 +236,16 @@ static void test_written(void)
         run(t, 0, 1, NEST_SUM);
     }
     g_assert_true(is_region(t, FIRST));
-    units_invalidate(t->a, t->block->start + AT(5), 4);
+    units_invalidate(t->board.a, t->board.block->start + AT(5), 4);
     g_assert_false(is_region(t, FIRST));
-    memcpy(t->block->host + AT(5), &more, 4);
+    memcpy(t->board.block->host + AT(5), &more, 4);
     for (unsigned n = 0; n < 6; n++) {
         g_assert_false(is_region(t, FIRST));
         run(t, 0, 1, NEST_SUM + 40);
     }
     g_assert_true(is_region(t, FIRST));
     run(t, 0, 2, NEST_SUM + 40);
-    g_assert_cmpuint(t->a->stat_regions, ==, 2);
+    g_assert_cmpuint(t->board.a->stat_regions, ==, 2);
     toy_free(t);
 }
 
