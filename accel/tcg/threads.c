@@ -26,7 +26,7 @@ void accel_options_default(AccelOptions *o)
 {
     *o = (AccelOptions){
         .engine = ACCEL_JIT,
-        .cache_size = 44ull << 20,
+        .cache_size = 40ull << 20,
         .cache_most = 1ull << 30,
         .superblocks = true,
         .opt_passes = TCG_OPT_ALL,

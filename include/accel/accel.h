@@ -21,7 +21,7 @@ typedef struct AccelOptions {
     bool check;             /* -accel tcg,check=on: lock-step of interpreter and generated code */
     bool single_thread; /* -accel tcg,thread=single: all vCPUs round robin in one thread; implied by
                            icount and check */
-    uint64_t cache_size;   /* bytes of code cache; default 44 MiB: -accel tcg,tb-size=MiB */
+    uint64_t cache_size;   /* bytes of code cache; default 40 MiB: -accel tcg,tb-size=MiB */
     uint64_t cache_most;   /* to which it grows while translation takes much of the time; default
                               1 GiB, with tb-size it does not grow; less than cache_size: nor then */
     bool superblocks;      /* loops of several units become one: -accel tcg,superblocks=on|off */
