@@ -66,6 +66,62 @@ static TCGv to_type(TCGBuilder *b, TCGType t, TCGv v)
     return from == t ? v : t == TCG_I64 ? tcg_gen_extu(b, v) : tcg_gen_trunc(b, v);
 }
 
+/* ---- bits that do not matter ---- */
+
+static inline uint64_t low_bits(unsigned n)
+{
+    return n >= 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1;
+}
+
+static inline unsigned leading(uint64_t zero)
+{
+    return ~zero ? __builtin_clzll(~zero) : 64;
+}
+
+/* A value of v's type with the same low n bits, made by fewer ops: what only changes bits above is
+ * left out. */
+static TCGv without_above(TCGBuilder *b, TCGv v, unsigned n)
+{
+    for (;;) {
+        const TCGOp *d = tcg_def(b, v);
+        unsigned kept = 0; /* low bits that are those of the operand */
+        TCGv a = d->a, x;
+        int64_t k;
+        switch (d->opc) {
+        case TCG_OP_ext8s:
+        case TCG_OP_ext8u:
+            kept = 8;
+            break;
+        case TCG_OP_ext16s:
+        case TCG_OP_ext16u:
+            kept = 16;
+            break;
+        case TCG_OP_sextract:
+            kept = d->aux & 63 ? 0 : d->aux >> 8;
+            break;
+        case TCG_OP_deposit:
+            kept = d->aux & 63;
+            break;
+        case TCG_OP_and:
+            kept = is_const(b, d->b, &k) && k != -1 ? __builtin_ctzll(~(uint64_t)k) : 0;
+            break;
+        case TCG_OP_exts:
+        case TCG_OP_extu:
+            x = n <= 32 ? without_above(b, a, n) : a;
+            return same(x, a) ? v : tcg_gen_extu(b, x);
+        case TCG_OP_trunc:
+            x = without_above(b, a, n);
+            return same(x, a) ? v : tcg_gen_trunc(b, x);
+        default:
+            return v;
+        }
+        if (kept < n) {
+            return v;
+        }
+        v = a;
+    }
+}
+
 /* ---- constants ---- */
 
 /* x and y zero-extended from w bits; bits above w of the result are rubbish. */
@@ -518,6 +574,10 @@ static TCGv fold_and(TCGBuilder *b, TCGOp *op, bool ky, int64_t cy)
         if (uy == UINT32_MAX) {
             return tcg_gen_ext32u(b, x);
         }
+        TCGv low = without_above(b, x, 64 - leading(~uy));
+        if (!same(low, x)) {
+            return tcg_gen_and(b, low, y);
+        }
         return and_of_mask(b, x, y);
     }
     TCGv v = and_of_mask(b, x, y);
@@ -676,35 +736,17 @@ static RULE TCGv fold_binary(TCGBuilder *b, TCGOp *op)
 static TCGv fold_ext(TCGBuilder *b, TCGOp *op)
 {
     TCGv x = op->a;
-    const TCGOp *dx = tcg_def(b, x);
     const TCGFacts *f = tcg_facts(b, x);
     bool sign = op->opc == TCG_OP_ext8s || op->opc == TCG_OP_ext16s;
     unsigned bits = op->opc == TCG_OP_ext8s || op->opc == TCG_OP_ext8u ? 8 : 16;
-    uint64_t mask = (UINT64_C(1) << bits) - 1;
-    int64_t k;
+    uint64_t mask = low_bits(bits);
     if (sign ? f->sign > tcg_type_bits(op->type) - bits : (~f->zero & ~mask) == 0) {
         return x;
     }
-    /* Whatever only changes bits above is of no use. */
-    bool above = false;
-    switch (dx->opc) {
-    case TCG_OP_ext8s:
-    case TCG_OP_ext8u:
-        above = bits == 8;
-        break;
-    case TCG_OP_ext16s:
-    case TCG_OP_ext16u:
-        above = true;
-        break;
-    case TCG_OP_and:
-        above = is_const(b, dx->b, &k) && (k & mask) == mask;
-        break;
-    default:
-        break;
-    }
-    if (above) {
+    TCGv low = without_above(b, x, bits);
+    if (!same(low, x)) {
         TCGOp again = *op;
-        again.a = dx->a;
+        again.a = low;
         return tcg_emit(b, &again);
     }
     return TCG_NONE;
@@ -795,6 +837,20 @@ static RULE TCGv fold_extract(TCGBuilder *b, TCGOp *op)
     if (pos == 0 && !sign && len < 32) {
         return tcg_gen_andi(b, x, (INT64_C(1) << len) - 1);
     }
+    TCGv low = without_above(b, x, pos + len);
+    const TCGOp *d = tcg_def(b, low);
+    unsigned at = d->aux & 63, bits = d->aux >> 8;
+    if (d->opc == TCG_OP_deposit && (pos >= at + bits || (pos >= at && pos + len <= at + bits))) {
+        /* of a field, or beside it */
+        low = pos < at + bits ? d->b : d->a;
+        pos -= pos < at + bits ? at : 0;
+    } else if (d->opc == TCG_OP_shr && is_const(b, d->b, &k) && pos + len + k <= w) {
+        low = d->a;
+        pos += k;
+    }
+    if (!same(low, x)) {
+        return sign ? tcg_gen_sextract(b, low, pos, len) : tcg_gen_extract(b, low, pos, len);
+    }
     return TCG_NONE;
 }
 
@@ -809,6 +865,7 @@ static RULE TCGv fold_deposit(TCGBuilder *b, TCGOp *op)
         uint64_t mask = ((UINT64_C(1) << len) - 1) << pos;
         return tcg_const(b, op->type, (kx & ~mask) | ((uint64_t)ky << pos & mask));
     }
+    op->b = without_above(b, op->b, len);
     return TCG_NONE;
 }
 
@@ -1407,17 +1464,6 @@ TCGv tcg_fold(TCGBuilder *b, TCGOp *op)
 }
 
 /* ---- facts ---- */
-
-/* Low n bits set. */
-static inline uint64_t low_bits(unsigned n)
-{
-    return n >= 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1;
-}
-
-static inline unsigned leading(uint64_t zero)
-{
-    return ~zero ? __builtin_clzll(~zero) : 64;
-}
 
 /* A value loaded or swapped with memop m. */
 static void memory_facts(TCGMemOp m, unsigned w, TCGFacts *f)

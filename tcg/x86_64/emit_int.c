@@ -213,10 +213,70 @@ static void emit_orc_eqv(X86Gen *s, const TCGOp *op)
     bind_int(s, op, d);
 }
 
+/* Has the op's result come with that of an earlier one? */
+static bool came_before(X86Gen *s)
+{
+    if (!s->val[s->i].regs && !s->val[s->i].spill) {
+        return false;
+    }
+    x86_advance(s);
+    return true;
+}
+
+/* The result that comes with this op's, 0: none that is needed. */
+static uint16_t pair_of(const X86Gen *s)
+{
+    uint16_t other = s->val[s->i].pair;
+    return other && !s->val[other].dead ? other : 0;
+}
+
+/* The high half of a product, or both: one is the op's, the other its pair's. */
+static void emit_product(X86Gen *s, const TCGOp *op, bool is_signed)
+{
+    unsigned w = type_w(op->type), d, e = RAX;
+    bool high = op->opc != TCG_OP_mul;
+    uint16_t other = pair_of(s);
+    Opnd a = x86_opnd(s, x86_root(s, op->a), w, X86_MEM);
+    Opnd b = x86_opnd(s, x86_root(s, op->b), w, X86_MEM);
+    x86_advance(s);
+    if (!is_signed && s->t->have.bmi2) {
+        unsigned mulx = 0xf6 | OP_38 | OP_F2 | w;
+        mov_opnd(s, w, RDX, a);
+        s->locked = opnd_bit(b);
+        d = x86_def(s, opnd_bit(a) | opnd_bit(b));
+        if (other) {
+            e = x86_define(s, other);
+        }
+        if (b.kind == OPND_REG) {
+            asm_vex_rr(&s->a, mulx, high ? d : e, high ? e : d, b.reg);
+        } else {
+            asm_vex_rm(&s->a, mulx, high ? d : e, high ? e : d, b.mem);
+        }
+        bind_int(s, op, d);
+        return;
+    }
+    mov_opnd(s, w, RAX, a);
+    x86_rm(s, 0xf7 | w, is_signed ? 5 : 4, b);
+    d = x86_def(s, opnd_bit(a) | opnd_bit(b));
+    x86_mov(s, w, d, high ? RDX : RAX);
+    bind_int(s, op, d);
+    if (other) {
+        s->locked = BIT(d);
+        x86_mov(s, w, x86_define(s, other), high ? RAX : RDX);
+    }
+}
+
 static void emit_mul(X86Gen *s, const TCGOp *op)
 {
     unsigned w = type_w(op->type);
-    uint16_t va = x86_root(s, op->a), vb = x86_root(s, op->b);
+    uint16_t va = x86_root(s, op->a), vb = x86_root(s, op->b), other = pair_of(s);
+    if (came_before(s)) {
+        return;
+    }
+    if (other) {
+        emit_product(s, op, s->u->ops[other].opc == TCG_OP_mulhs);
+        return;
+    }
     if (x86_is_const(s, va)) {
         uint16_t t = va;
         va = vb;
@@ -245,28 +305,30 @@ static void emit_mul(X86Gen *s, const TCGOp *op)
 
 static void emit_mulh(X86Gen *s, const TCGOp *op)
 {
-    unsigned w = type_w(op->type);
-    bool su = op->opc == TCG_OP_mulhsu;
-    Opnd a = x86_opnd(s, x86_root(s, op->a), w, su ? 0 : X86_MEM);
-    Opnd b = x86_opnd(s, x86_root(s, op->b), w, su ? 0 : X86_MEM);
-    x86_advance(s);
-    mov_opnd(s, w, RAX, a);
-    x86_rm(s, 0xf7 | w, op->opc == TCG_OP_mulhs ? 5 : 4, b);
-    if (su) {
-        x86_mov(s, w, RAX, a.reg);
-        asm_shift_ri(&s->a, w, SH_SAR, RAX, w ? 63 : 31);
-        asm_alu_rr(&s->a, w, ALU_AND, RAX, b.reg);
-        asm_alu_rr(&s->a, w, ALU_SUB, RDX, RAX);
+    if (!came_before(s)) {
+        emit_product(s, op, op->opc == TCG_OP_mulhs);
     }
-    unsigned d = x86_def(s, opnd_bit(a) | opnd_bit(b));
+}
+
+static void emit_mulhsu(X86Gen *s, const TCGOp *op)
+{
+    unsigned w = type_w(op->type);
+    unsigned a = x86_use(s, x86_root(s, op->a)), b = x86_use(s, x86_root(s, op->b));
+    x86_advance(s);
+    x86_mov(s, w, RAX, a);
+    asm_rr(&s->a, 0xf7 | w, 4, b);
+    x86_mov(s, w, RAX, a);
+    asm_shift_ri(&s->a, w, SH_SAR, RAX, w ? 63 : 31);
+    asm_alu_rr(&s->a, w, ALU_AND, RAX, b);
+    asm_alu_rr(&s->a, w, ALU_SUB, RDX, RAX);
+    unsigned d = x86_def(s, BIT(a) | BIT(b));
     x86_mov(s, w, d, RDX);
     bind_int(s, op, d);
 }
 
 static void emit_div(X86Gen *s, const TCGOp *op)
 {
-    if (s->val[s->i].regs || s->val[s->i].spill) {
-        x86_advance(s); /* came with the quotient */
+    if (came_before(s)) {
         return;
     }
     Asm *as = &s->a;
@@ -308,8 +370,8 @@ static void emit_div(X86Gen *s, const TCGOp *op)
     }
     x86_mov(s, w, d, rem ? RDX : RAX);
     bind_int(s, op, d);
-    uint16_t other = s->val[s->i].pair;
-    if (other && !s->val[other].dead) {
+    uint16_t other = pair_of(s);
+    if (other) {
         s->locked = BIT(d);
         x86_mov(s, w, x86_define(s, other), RDX);
     }
@@ -552,10 +614,18 @@ static void emit_deposit(X86Gen *s, const TCGOp *op)
         return;
     }
     uint64_t keep = ~(((1ull << len) - 1) << pos);
-    mov_opnd(s, w, RAX, b);
-    asm_shift_ri(as, w, SH_SHL, RAX, width - len);
-    if (width - len - pos) {
-        asm_shift_ri(as, w, SH_SHR, RAX, width - len - pos);
+    if (pos == 0 && (len == 8 || len == 16)) {
+        x86_rm(s, len == 8 ? I_MOVZX8 : I_MOVZX16, RAX, b);
+    } else {
+        mov_opnd(s, w, RAX, b);
+        if (pos == 0 && len < 32) {
+            asm_alu_ri(as, 0, ALU_AND, RAX, ~keep);
+        } else {
+            asm_shift_ri(as, w, SH_SHL, RAX, width - len);
+            if (width - len - pos) {
+                asm_shift_ri(as, w, SH_SHR, RAX, width - len - pos);
+            }
+        }
     }
     mov_opnd(s, w, d, a);
     if (!w || (int64_t)keep == (int32_t)keep) {
@@ -841,7 +911,8 @@ void x86_int_emitters(X86Emit *emit[TCG_OP_COUNT])
         {TCG_OP_stenv, TCG_OP_stenv, emit_stenv},
         {TCG_OP_add, TCG_OP_sub, emit_alu2},
         {TCG_OP_mul, TCG_OP_mul, emit_mul},
-        {TCG_OP_mulhu, TCG_OP_mulhsu, emit_mulh},
+        {TCG_OP_mulhu, TCG_OP_mulhs, emit_mulh},
+        {TCG_OP_mulhsu, TCG_OP_mulhsu, emit_mulhsu},
         {TCG_OP_divs, TCG_OP_remu, emit_div},
         {TCG_OP_and, TCG_OP_xor, emit_alu2},
         {TCG_OP_andc, TCG_OP_andc, emit_andc},

@@ -142,7 +142,7 @@ typedef struct Val {
     uint8_t site;   /* load, store: number of its site + 1 */
     uint8_t bound;  /* X86_BOUND_*: how its address moves in a loop */
     uint8_t near;   /* see uses */
-    uint16_t pair;  /* quotient: the remainder of the same division, if it is near */
+    uint16_t pair;  /* the remainder of the same division, the other half of the product, if near */
     uint16_t uses; /* x86_prepare(): all uses; near: as a condition or a scaled index near enough */
 } Val;
 G_STATIC_ASSERT(sizeof(Val) <= 32);

@@ -56,6 +56,9 @@ void x86_traits(uint16_t traits[TCG_OP_COUNT])
         [TCG_OP_getcell] = X86_T_CELL,
         [TCG_OP_setcell] = X86_T_CELL,
         [TCG_OP_add] = X86_T_SPECIAL,
+        [TCG_OP_mul] = X86_T_SPECIAL,
+        [TCG_OP_mulhu] = X86_T_SPECIAL,
+        [TCG_OP_mulhs] = X86_T_SPECIAL,
         [TCG_OP_divs] = X86_T_SPECIAL,
         [TCG_OP_divu] = X86_T_SPECIAL,
         [TCG_OP_rems] = X86_T_SPECIAL,
@@ -198,7 +201,32 @@ static bool is_near_condition(const X86Gen *s, uint32_t i, uint16_t r, uint32_t 
 typedef struct Seen {
     uint32_t call, barrier, label;
     uint32_t quotient[2]; /* unsigned, signed */
+    uint32_t product[4];  /* halves of products, those of the last ones */
+    unsigned nproducts;
 } Seen;
+
+static bool is_other_half(const X86Gen *s, uint32_t i, uint32_t k)
+{
+    const TCGOp *x = &s->u->ops[i], *y = &s->u->ops[k];
+    uint16_t xa = x86_root(s, x->a), xb = x86_root(s, x->b);
+    uint16_t ya = x86_root(s, y->a), yb = x86_root(s, y->b);
+
+    return (x->opc == TCG_OP_mul) != (y->opc == TCG_OP_mul) && x->type == y->type &&
+           ((xa == ya && xb == yb) || (xa == yb && xb == ya));
+}
+
+/* Op i is a half of a product: is there the other one before? */
+static void scan_product(X86Gen *s, uint32_t i, Seen *seen)
+{
+    for (unsigned k = 0; k < G_N_ELEMENTS(seen->product); k++) {
+        uint32_t first = seen->product[k];
+        if (first > seen->barrier && !s->val[first].pair && is_other_half(s, i, first)) {
+            s->val[first].pair = i;
+            return;
+        }
+    }
+    seen->product[seen->nproducts++ % G_N_ELEMENTS(seen->product)] = i;
+}
 
 static void scan_special(X86Gen *s, const TCGOp *op, uint32_t i, Seen *seen)
 {
@@ -220,6 +248,11 @@ static void scan_special(X86Gen *s, const TCGOp *op, uint32_t i, Seen *seen)
         break;
     case TCG_OP_call:
         seen->call = i;
+        break;
+    case TCG_OP_mul:
+    case TCG_OP_mulhu:
+    case TCG_OP_mulhs:
+        scan_product(s, i, seen);
         break;
     case TCG_OP_divs:
     case TCG_OP_divu:

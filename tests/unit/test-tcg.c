@@ -91,6 +91,8 @@ static void express(const TCGUnit *u, TCGv v, GString *out)
     g_string_append(out, tcg_op_desc[op->opc].name);
     if (op->opc == TCG_OP_setcond) {
         g_string_append_printf(out, ".%s", tcg_cond_name(op->aux));
+    } else if (op->opc >= TCG_OP_extract && op->opc <= TCG_OP_deposit) {
+        g_string_append_printf(out, ".%u.%u", op->aux & 63, op->aux >> 8);
     }
     g_string_append_c(out, '(');
     for (unsigned i = 0; i < 3 && operands[i].i; i++) {
@@ -335,6 +337,20 @@ static void test_fold_integer(Fixture *f, gconstpointer data)
     EXPECT(tcg_gen_extract(b, x, 8, 56), "shr(x0,8)");
     EXPECT(tcg_gen_sextract(b, x, 0, 16), "ext16s(x0)");
     EXPECT(tcg_gen_deposit(b, x, y, 0, 64), "x1");
+    /* fields, and what only changes bits that nobody looks at */
+    TCGv d = tcg_gen_deposit(b, x, y, 26, 33);
+    EXPECT(tcg_gen_extract(b, d, 30, 20), "extract.4.20(x1)");
+    EXPECT(tcg_gen_sextract(b, d, 26, 33), "sextract.0.33(x1)");
+    EXPECT(tcg_gen_extract(b, d, 60, 2), "extract.60.2(x0)");
+    EXPECT(tcg_gen_extract(b, d, 19, 7), "extract.19.7(x0)");
+    EXPECT(tcg_gen_andi(b, tcg_gen_trunc(b, d), 31), "and(trunc(x0),31)");
+    EXPECT(tcg_gen_ext16s(b, d), "ext16s(x0)");
+    EXPECT(tcg_gen_extract(b, tcg_gen_shri(b, x, 9), 3, 20), "extract.12.20(x0)");
+    EXPECT(tcg_gen_ext8u(b, tcg_gen_sextract(b, x, 0, 9)), "ext8u(x0)");
+    EXPECT(tcg_gen_deposit(b, x, tcg_gen_andi(b, y, 0x1ffff), 3, 17), "deposit.3.17(x0,x1)");
+    EXPECT(tcg_gen_deposit(b, x, tcg_gen_andi(b, y, 0xffff), 3, 17), "deposit.3.17(x0,ext16u(x1))");
+    EXPECT(tcg_gen_andi(b, tcg_gen_extu(b, tcg_gen_ext16s(b, tcg_gen_trunc(b, x))), 0xfff),
+           "and(extu(trunc(x0)),4095)");
     EXPECT(tcg_gen_bswap(b, tcg_gen_bswap(b, x)), "x0");
 }
 

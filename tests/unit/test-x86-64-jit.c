@@ -1375,6 +1375,32 @@ static void test_divisions(void)
     fixture_free(f);
 }
 
+/* Both halves of a product: one multiplication, whichever is first. */
+static void test_products(gconstpointer data)
+{
+    Fixture *f = fixture_new(GPOINTER_TO_UINT(data));
+    unsigned pairs = 0;
+    TCGv x[8];
+
+    ring_begin(f, x);
+    TCGv lo = tcg_gen_mul(f->b, x[1], x[2]), low = tcg_gen_mul(f->b, x[3], x[4]);
+    TCGv hs = tcg_gen_mulhs(f->b, x[5], x[6]), hi = tcg_gen_mulhu(f->b, x[2], x[1]);
+    TCGv sq = tcg_gen_mulhu(f->b, x[7], x[7]);
+    x[1] = tcg_gen_add(f->b, x[1], lo);
+    x[2] = tcg_gen_xor(f->b, x[3], hi);
+    x[3] = tcg_gen_xor(f->b, tcg_gen_mulhs(f->b, x[3], x[4]), low);
+    x[4] = tcg_gen_add(f->b, tcg_gen_mul(f->b, x[5], x[6]), hs);
+    x[7] = tcg_gen_add(f->b, tcg_gen_mul(f->b, x[7], x[7]), sq);
+    x[0] = tcg_gen_addi(f->b, x[0], 1);
+    ring_run(f, x);
+    for (uint32_t i = 1; i < f->u->nops; i++) {
+        pairs += f->u->ops[i].opc >= TCG_OP_mul && f->u->ops[i].opc <= TCG_OP_mulhsu &&
+                 ((X86Gen *)f->scratch)->val[i].pair;
+    }
+    g_assert_cmpuint(pairs, ==, 4);
+    fixture_free(f);
+}
+
 /* A loop of stores: through its site, and past it when the page is taken from it. */
 static void test_store_sites(void)
 {
@@ -1529,6 +1555,8 @@ int main(int argc, char **argv)
     g_test_add_func("/x86-64/bounds", test_bounds);
     g_test_add_func("/x86-64/vacancies", test_vacancies);
     g_test_add_func("/x86-64/divisions", test_divisions);
+    g_test_add_data_func("/x86-64/products/all", GUINT_TO_POINTER(0), test_products);
+    g_test_add_data_func("/x86-64/products/baseline", GUINT_TO_POINTER(3), test_products);
     g_test_add_func("/x86-64/lookup", test_lookup);
     g_test_add_func("/x86-64/icount", test_icount);
     g_test_add_func("/x86-64/room", test_room);
