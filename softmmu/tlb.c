@@ -997,20 +997,65 @@ static uint64_t load_piece(CPU *cpu, uint64_t vaddr, unsigned size, unsigned ask
     return read_host((const void *)(uintptr_t)(vaddr + e->addend), size);
 }
 
+/*
+ * Where the parts of an access across pages lie, as generated code looks: false if the table does
+ * not have both pages as plain memory.
+ */
+static bool parts_in_table(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, unsigned idx,
+                           uint8_t *part[2])
+{
+    TlbEntry *table = cpu->env->tlb[idx];
+    uint64_t last = last_page(cpu, vaddr, size);
+    const TlbEntry *e = tlb_table_entry(table, vaddr), *l = tlb_table_entry(table, last);
+
+    part[0] = (uint8_t *)(uintptr_t)(vaddr + e->addend);
+    part[1] = (uint8_t *)(uintptr_t)(last + l->addend);
+    return entry_tag(e, access) == (vaddr & TLB_PAGE_MASK) && entry_tag(l, access) == last;
+}
+
+/* Makes both pages of an access across them known; faults as it does, the first page first. */
+static void get_both(CPU *cpu, uint64_t vaddr, uint16_t memop, TlbAccess access, uintptr_t ra)
+{
+    unsigned size = 1u << tcg_mo_size(memop), idx = tcg_mo_mmu(memop);
+
+    tlb_check_align(cpu, vaddr, memop, access, ra);
+    tlb_get(cpu, vaddr, size, access, idx, false, ra);
+    get_rest(cpu, vaddr, size, access, idx, ra);
+}
+
+static uint64_t load_across(CPU *cpu, uint64_t vaddr, uint16_t memop, uintptr_t ra)
+{
+    unsigned size = 1u << tcg_mo_size(memop), idx = tcg_mo_mmu(memop);
+    unsigned room = TLB_PAGE_SIZE - (vaddr & ~TLB_PAGE_MASK);
+    uint8_t *part[2];
+    uint64_t val = 0;
+
+    if (tcg_mo_misaligned(memop, vaddr) ||
+        !parts_in_table(cpu, vaddr, size, TLB_READ, idx, part)) {
+        get_both(cpu, vaddr, memop, TLB_READ, ra);
+    }
+    if (parts_in_table(cpu, vaddr, size, TLB_READ, idx, part)) {
+        /* The last word of the one page and the first one of the other. */
+        val = read_host(part[0] + room - 8, 8) >> (64 - 8 * room) |
+              read_host(part[1], 8) << (8 * room);
+        return val << (64 - 8 * size) >> (64 - 8 * size);
+    }
+    for (unsigned i = 0; i < size; i++) {
+        uint64_t at = wrap_addr(cpu, vaddr + i);
+        val |= load_piece(cpu, at, 1, 1 | TLB_REST, idx, ra) << (8 * i);
+    }
+    return val;
+}
+
 uint64_t tlb_load(CPU *cpu, uint64_t vaddr, uint16_t memop, uintptr_t ra)
 {
     unsigned size = 1u << tcg_mo_size(memop), idx = tcg_mo_mmu(memop);
-    uint64_t val = 0;
+    uint64_t val;
 
-    tlb_check_align(cpu, vaddr, memop, TLB_READ, ra);
     if (crosses_page(vaddr, size)) {
-        tlb_get(cpu, vaddr, size, TLB_READ, idx, false, ra);
-        get_rest(cpu, vaddr, size, TLB_READ, idx, ra);
-        for (unsigned i = 0; i < size; i++) {
-            uint64_t at = wrap_addr(cpu, vaddr + i);
-            val |= load_piece(cpu, at, 1, 1 | TLB_REST, idx, ra) << (8 * i);
-        }
+        val = load_across(cpu, vaddr, memop, ra);
     } else {
+        tlb_check_align(cpu, vaddr, memop, TLB_READ, ra);
         val = load_piece(cpu, vaddr, size, size, idx, ra);
     }
     if (memop & TCG_MO_BE) {
@@ -1037,23 +1082,57 @@ static void store_piece(CPU *cpu, uint64_t vaddr, uint64_t val, unsigned size, u
     }
 }
 
+/* The `size` lowest bytes of val, 1 to 7. */
+static void write_part(uint8_t *p, uint64_t val, unsigned size)
+{
+    if (size & 4) {
+        write_host(p, val, 4);
+        val >>= 32;
+        p += 4;
+    }
+    if (size & 2) {
+        write_host(p, val, 2);
+        val >>= 16;
+        p += 2;
+    }
+    if (size & 1) {
+        *p = val;
+    }
+}
+
+static void store_across(CPU *cpu, uint64_t vaddr, uint64_t val, uint16_t memop, uintptr_t ra)
+{
+    unsigned size = 1u << tcg_mo_size(memop), idx = tcg_mo_mmu(memop);
+    unsigned room = TLB_PAGE_SIZE - (vaddr & ~TLB_PAGE_MASK);
+    uint8_t *part[2];
+
+    if (tcg_mo_misaligned(memop, vaddr) ||
+        !parts_in_table(cpu, vaddr, size, TLB_WRITE, idx, part)) {
+        get_both(cpu, vaddr, memop, TLB_WRITE, ra);
+    }
+    if (parts_in_table(cpu, vaddr, size, TLB_WRITE, idx, part)) {
+        write_part(part[0], val, room);
+        write_part(part[1], val >> (8 * room), size - room);
+        return;
+    }
+    for (unsigned i = 0; i < size; i++) {
+        uint64_t at = wrap_addr(cpu, vaddr + i);
+        store_piece(cpu, at, val >> (8 * i) & 0xff, 1, 1 | TLB_REST, idx, ra);
+    }
+}
+
 void tlb_store(CPU *cpu, uint64_t vaddr, uint64_t val, uint16_t memop, uintptr_t ra)
 {
     unsigned size = 1u << tcg_mo_size(memop), idx = tcg_mo_mmu(memop);
 
-    tlb_check_align(cpu, vaddr, memop, TLB_WRITE, ra);
     if (memop & TCG_MO_BE) {
         val = swap_bytes(val, size);
     }
     if (crosses_page(vaddr, size)) {
-        tlb_get(cpu, vaddr, size, TLB_WRITE, idx, false, ra);
-        get_rest(cpu, vaddr, size, TLB_WRITE, idx, ra);
-        for (unsigned i = 0; i < size; i++) {
-            uint64_t at = wrap_addr(cpu, vaddr + i);
-            store_piece(cpu, at, val >> (8 * i) & 0xff, 1, 1 | TLB_REST, idx, ra);
-        }
+        store_across(cpu, vaddr, val, memop, ra);
         return;
     }
+    tlb_check_align(cpu, vaddr, memop, TLB_WRITE, ra);
     store_piece(cpu, vaddr, val, size, size, idx, ra);
 }
 
