@@ -1139,8 +1139,12 @@ void tlb_store(CPU *cpu, uint64_t vaddr, uint64_t val, uint16_t memop, uintptr_t
 void *tlb_host(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, unsigned idx,
                uintptr_t ra)
 {
-    TlbEntry *e = tlb_get(cpu, vaddr, size, access, idx, false, ra);
+    /* As generated code looks, first: atomic accesses of 128 bits come here each time. */
+    TlbEntry *e = tlb_table_entry(cpu->env->tlb[idx], vaddr);
 
+    if (entry_tag(e, access) != (vaddr & TLB_PAGE_MASK)) {
+        e = tlb_get(cpu, vaddr, size, access, idx, false, ra);
+    }
     if ((entry_tag(e, access) & TLB_IO) || crosses_page(vaddr, size)) {
         return NULL;
     }

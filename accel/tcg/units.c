@@ -371,16 +371,22 @@ static uint64_t granules(unsigned from, unsigned to)
     return (last == 63 ? ~0ull : (2ull << last) - 1) & ~((1ull << first) - 1);
 }
 
-/* Part of the unit on page i (0: first, 1: the straddled one). */
+/* Part of the unit on page i (0: first, 1: the straddled one): its bytes are [*from, *to). */
+static void unit_part(const Unit *u, int i, unsigned *from, unsigned *to)
+{
+    unsigned off = u->ra & ~TLB_PAGE_MASK, end = off + u->guest_bytes;
+
+    /* The low bits of its pc may be a tag. */
+    *from = i == 0 ? (off & ~3u) - u->before : 0;
+    *to = i == 0 ? MIN(end, TLB_PAGE_SIZE) : end - TLB_PAGE_SIZE;
+}
+
 static uint64_t unit_granules(const Unit *u, int i)
 {
-    unsigned off = u->ra & ~TLB_PAGE_MASK;
-    unsigned end = off + u->guest_bytes;
+    unsigned from, to;
 
-    if (i == 0) {
-        return granules(off - u->before, MIN(end, TLB_PAGE_SIZE));
-    }
-    return granules(0, end - TLB_PAGE_SIZE);
+    unit_part(u, i, &from, &to);
+    return granules(from, to);
 }
 
 /*
@@ -1139,7 +1145,9 @@ void units_invalidate(Accel *a, ram_addr ra, uint64_t len)
             for (Unit *u = unit_of_ref(a, p->units); u; u = next) {
                 int k = (u->ra >> MEM_PAGE_BITS) == (ra >> MEM_PAGE_BITS) ? 0 : 1;
                 next = unit_of_ref(a, *unit_page_next(a, u, k));
-                if (unit_granules(u, k) & hit) {
+                unsigned first, end;
+                unit_part(u, k, &first, &end);
+                if (from < end && first < from + n) {
                     unit_kill_locked(a, u);
                 }
             }

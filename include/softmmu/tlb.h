@@ -116,9 +116,9 @@ void tlb_check_device(CPU *cpu, uint64_t vaddr, TlbAccess access, unsigned idx, 
 /* Store zeros to the naturally aligned block of `size` bytes (8 to a page, a power of two) that
  * vaddr is in; faults as a store. */
 void tlb_zero_block(CPU *cpu, uint64_t vaddr, unsigned size, unsigned idx, uintptr_t ra);
-/* Host address of [vaddr, +size) in one RAM page after all checks, marked written for TLB_WRITE
- * (code in it is invalidated); NULL if it is not plain RAM or crosses a page. Faults as an access
- * would. */
+/* Host address of [vaddr, +size) in one RAM page after all checks of a data access, marked written
+ * for TLB_WRITE (code in it is invalidated); NULL if it is not plain RAM or crosses a page. Faults
+ * as an access would. */
 void *tlb_host(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, unsigned idx,
                uintptr_t ra);
 

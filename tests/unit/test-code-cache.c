@@ -159,6 +159,100 @@ static void test_flushed_page(void)
     toy_board_free(&board);
 }
 
+static bool is_unit(Accel *a, uint64_t ra)
+{
+    return unit_find(a, ra, 0) != NULL;
+}
+
+/* Accesses across two pages that are not neighbours: every byte at its place, code in either page
+ * noticed. */
+static void test_across(void)
+{
+    Board board;
+    AccelOptions o;
+    GError *err = NULL;
+
+    RamBlock *b = board_new(&board);
+    accel_options_default(&o);
+    Accel *a = accel_new(&o, board.ms, NULL, &err);
+    g_assert_no_error(err);
+    CPU *cpu = toy_cpu_new(a, &board);
+    toy_moved = 4;
+    uint8_t *low = b->host, *high = b->host + 5 * TLB_PAGE_SIZE, want[16];
+    for (unsigned round = 0; round < 2; round++) { /* entries are there the second time */
+        for (unsigned size = 1; size <= 3; size++) {
+            for (unsigned room = 1; room < 1u << size; room++) {
+                uint64_t at = TLB_PAGE_SIZE - room, val = 0x8182838485868788 * (room + round);
+                uint64_t all = UINT64_MAX >> (64 - (8 << size));
+                memset(low + TLB_PAGE_SIZE - 8, 0x11, 8);
+                memset(high, 0x22, 8);
+                memcpy(want, low + TLB_PAGE_SIZE - 8, 8);
+                memcpy(want + 8, high, 8);
+                memcpy(want + 8 - room, &val, 1 << size);
+                if (round == 0) {
+                    tlb_flush_all(cpu);
+                }
+                tlb_store(cpu, at, val, size, 0);
+                g_assert_cmpmem(low + TLB_PAGE_SIZE - 8, 8, want, 8);
+                g_assert_cmpmem(high, 8, want + 8, 8);
+                g_assert_cmphex(tlb_load(cpu, at, size, 0), ==, val & all);
+                g_assert_cmphex(tlb_load(cpu, at, size | TCG_MO_BE, 0), ==,
+                                GUINT64_SWAP_LE_BE(val) >> (64 - (8 << size)));
+                tlb_store(cpu, at, val, size | TCG_MO_BE, 0);
+                g_assert_cmphex(tlb_load(cpu, at, size | TCG_MO_BE, 0), ==, val & all);
+            }
+        }
+    }
+    /* A unit at the begin of the second page, one at the end of the first. */
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t pc = i ? TLB_PAGE_SIZE - STEP + 60 : TLB_PAGE_SIZE;
+        uint64_t ra = i ? pc : 5 * TLB_PAGE_SIZE;
+        memset(low + TLB_PAGE_SIZE - 4, 0, 4);
+        memset(high, 0, 4);
+        tlb_store(cpu, TLB_PAGE_SIZE - 2, END << 16 | END, TCG_MO_32, 0);
+        *(uint32_t *)(low + TLB_PAGE_SIZE - 4) = *(uint32_t *)high = END;
+        ((ToyEnv *)cpu->env)->rounds = 1;
+        cpu->env->pc = pc;
+        cpu->halted = false;
+        tcg_exec(cpu);
+        g_assert_true(is_unit(a, b->start + ra));
+        tlb_store(cpu, TLB_PAGE_SIZE - 2, 0, TCG_MO_32, 0);
+        g_assert_false(is_unit(a, b->start + ra));
+    }
+    toy_moved = 0;
+    accel_free(a);
+    board_free(&board);
+}
+
+/* What a unit was made from is known to the byte: data in the same line is none of it. */
+static void test_beside(void)
+{
+    Board board;
+    AccelOptions o;
+    GError *err = NULL;
+
+    RamBlock *b = board_new(&board);
+    accel_options_default(&o);
+    Accel *a = accel_new(&o, board.ms, NULL, &err);
+    g_assert_no_error(err);
+    CPU *cpu = toy_cpu_new(a, &board);
+    *(uint32_t *)(b->host + 16) = 1 << 2 | END;
+    for (unsigned size = 0; size < 4; size++) {
+        for (unsigned at = 0; at < 32; at += 1 << size) {
+            bool code = at < 20 && at + (1 << size) > 16;
+            ((ToyEnv *)cpu->env)->rounds = 1;
+            cpu->env->pc = 16;
+            cpu->halted = false;
+            tcg_exec(cpu);
+            g_assert_true(is_unit(a, b->start + 16));
+            tlb_store(cpu, at, tlb_load(cpu, at, size, 0), size, 0);
+            g_assert_cmpint(is_unit(a, b->start + 16), ==, !code);
+        }
+    }
+    accel_free(a);
+    board_free(&board);
+}
+
 /* What context n finds in virtual page 1, and how many walks that takes. */
 static void context_read(CPU *cpu, unsigned n, uint32_t val, unsigned walks)
 {
@@ -511,6 +605,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/code-cache/flushed-page", test_flushed_page);
     g_test_add_func("/code-cache/moving-page", test_moving_page);
+    g_test_add_func("/code-cache/across", test_across);
+    g_test_add_func("/code-cache/beside", test_beside);
     g_test_add_func("/code-cache/contexts", test_contexts);
     g_test_add_func("/code-cache/idle", test_idle);
     g_test_add_func("/code-cache/effort", test_effort);
