@@ -168,15 +168,12 @@ static bool is_unit(Accel *a, uint64_t ra)
  * noticed. */
 static void test_across(void)
 {
-    Board board;
-    AccelOptions o;
-    GError *err = NULL;
+    ToyBoard board;
 
-    RamBlock *b = board_new(&board);
-    accel_options_default(&o);
-    Accel *a = accel_new(&o, board.ms, NULL, &err);
-    g_assert_no_error(err);
-    CPU *cpu = toy_cpu_new(a, &board);
+    toy_board_init(&board, RAM_SIZE, NULL);
+    CPU *cpu = toy_cpu_new(&board, &toy);
+    Accel *a = board.a;
+    RamBlock *b = board.block;
     toy_moved = 4;
     uint8_t *low = b->host, *high = b->host + 5 * TLB_PAGE_SIZE, want[16];
     for (unsigned round = 0; round < 2; round++) { /* entries are there the second time */
@@ -220,22 +217,18 @@ static void test_across(void)
         g_assert_false(is_unit(a, b->start + ra));
     }
     toy_moved = 0;
-    accel_free(a);
-    board_free(&board);
+    toy_board_free(&board);
 }
 
 /* What a unit was made from is known to the byte: data in the same line is none of it. */
 static void test_beside(void)
 {
-    Board board;
-    AccelOptions o;
-    GError *err = NULL;
+    ToyBoard board;
 
-    RamBlock *b = board_new(&board);
-    accel_options_default(&o);
-    Accel *a = accel_new(&o, board.ms, NULL, &err);
-    g_assert_no_error(err);
-    CPU *cpu = toy_cpu_new(a, &board);
+    toy_board_init(&board, RAM_SIZE, NULL);
+    CPU *cpu = toy_cpu_new(&board, &toy);
+    Accel *a = board.a;
+    RamBlock *b = board.block;
     *(uint32_t *)(b->host + 16) = 1 << 2 | END;
     for (unsigned size = 0; size < 4; size++) {
         for (unsigned at = 0; at < 32; at += 1 << size) {
@@ -249,8 +242,7 @@ static void test_beside(void)
             g_assert_cmpint(is_unit(a, b->start + 16), ==, !code);
         }
     }
-    accel_free(a);
-    board_free(&board);
+    toy_board_free(&board);
 }
 
 /* What context n finds in virtual page 1, and how many walks that takes. */
