@@ -11,8 +11,8 @@
  * host address of the base in a register. The others only test that it is not 0. It is 0 if the
  * check failed, and becomes 0 whenever an access has left the hit path, which may have run in C
  * (and flushed the TLB, moved memory or protected a page); then each access goes by a check of its
- * own, in a thunk. So faults stay where they belong, and what was checked cannot be stale. A group
- * ends at labels and helper calls.
+ * own, in a thunk. So faults stay where they belong, and what was checked cannot be stale. If one
+ * of them must be aligned, the base must be. A group ends at labels and helper calls.
  *
  * Sites. A load in a loop whose address changes slowly (loop.c) compares with its site instead
  * (softmmu/tlb.h): fewer instructions, and the data does not wait for the look-up.
@@ -302,10 +302,12 @@ void x86_form_groups(X86Gen *s)
         default:
             continue;
         }
-        unsigned size = 1u << tcg_mo_size(op->aux), mmu = tcg_mo_mmu(op->aux);
+        unsigned size = 1u << tcg_mo_size(op->aux), align = 1u << tcg_mo_align(op->aux);
+        unsigned mmu = tcg_mo_mmu(op->aux);
         bool store = op->opc == TCG_OP_st;
-        if (tcg_mo_align(op->aux) || op->imm != (int16_t)op->imm ||
-            (size == 16 && op->aux & TCG_MO_BE)) {
+        /* Where an aligned one must be, so must the base. */
+        if ((align > 1 && (align != size || op->imm & (align - 1))) ||
+            op->imm != (int16_t)op->imm || (size == 16 && op->aux & TCG_MO_BE)) {
             continue;
         }
         uint16_t base = x86_root(s, op->a);
@@ -317,10 +319,12 @@ void x86_form_groups(X86Gen *s)
         if (k < nopen) {
             Group *g = open[k];
             int32_t glo = MIN(g->lo, lo), ghi = MAX(g->hi, hi);
-            /* A store that may not come must not fail the loads before it. */
-            if (ghi - glo <= GROUP_SPAN && (!store || g->st || !g->conditional)) {
+            /* What may not come must not fail those before it by being a store or aligned. */
+            if (ghi - glo <= GROUP_SPAN &&
+                (!g->conditional || (store <= g->st && align <= g->align))) {
                 g->lo = glo;
                 g->hi = ghi;
+                g->align = MAX(g->align, align);
                 g->ld |= !store;
                 g->st |= store;
                 g->count++;
@@ -336,6 +340,7 @@ void x86_form_groups(X86Gen *s)
                      .first = i,
                      .count = 1,
                      .mmu = mmu,
+                     .align = align,
                      .lo = lo,
                      .hi = hi,
                      .ld = !store,
@@ -489,7 +494,8 @@ static Stub *check_group(X86Gen *s, const TCGOp *op, unsigned base, unsigned hos
     const Group *g = &s->groups[s->group_of[s->i] - 1];
     const unsigned shift = TLB_PAGE_BITS - TLB_ENTRY_BITS;
     unsigned table = R11;
-    asm_rm(as, I_LEA | OP_W, RDX, mem_bd(base, g->hi - 1));
+    /* The last byte; if the base must be aligned, the last such place. */
+    asm_rm(as, I_LEA | OP_W, RDX, mem_bd(base, (g->hi - 1) & -(int32_t)g->align));
     if (g->lo == 0 && s->t->have.bmi2) {
         asm_vex_rr(as, 0xf0 | OP_3A | OP_F2 | OP_W, RAX, 0, base);
         asm_8(as, shift);
@@ -502,7 +508,7 @@ static Stub *check_group(X86Gen *s, const TCGOp *op, unsigned base, unsigned hos
         asm_rm(as, I_MOV_RM | OP_W, table,
                env_mem(s, offsetof(CPUEnv, tlb) + g->mmu * sizeof(TlbEntry *)));
     }
-    asm_alu_ri(as, OP_W, ALU_AND, RDX, (int32_t)TLB_PAGE_MASK);
+    asm_alu_ri(as, OP_W, ALU_AND, RDX, (int32_t)(TLB_PAGE_MASK | (g->align - 1u)));
     asm_rm(as, (ALU_AND * 8 + 3) | OP_W, RAX, mem_bd(table, TLB_MASK_OFFSET));
     Stub *st = cold_stub(s, op);
     st->r[0] = base;

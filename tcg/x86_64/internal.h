@@ -158,6 +158,7 @@ enum {
 typedef struct Group {
     uint16_t base, first; /* value; op of the first access */
     uint16_t count, mmu;
+    uint32_t align; /* bytes the base must be a multiple of */
     int32_t lo, hi; /* bytes [lo, hi) around the base */
     bool ld, st;
     bool open, conditional; /* while forming: may grow; an exit stands behind the first access */

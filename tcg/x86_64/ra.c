@@ -11,8 +11,10 @@
  */
 #include "tcg/x86_64/internal.h"
 
-/* How far a compare or a shift may move down to its user. */
-#define FUSE_DISTANCE 8
+/* How far a compare or a shift may move down to its user; a compare with a constant keeps no more
+ * values alive than its result would. */
+#define FUSE_DISTANCE     8
+#define FUSE_DISTANCE_FAR 32
 
 /* A piece of code that is not bounded by X86_OP_MARGIN goes on: is there room? */
 static void check_room(X86Gen *s)
@@ -192,9 +194,12 @@ static bool is_near_condition(const X86Gen *s, uint32_t i, uint16_t r, uint32_t 
 {
     const TCGOp *def = &s->u->ops[r];
 
-    return i - r <= FUSE_DISTANCE &&
-           ((def->opc == TCG_OP_setcond && r > last_call) ||
-            (def->opc == TCG_OP_fcmp && r > last_barrier && !(def->aux & TCG_FP_FZ)));
+    if (def->opc == TCG_OP_setcond) {
+        bool cst = x86_is_const(s, x86_root(s, def->b));
+        return i - r <= (cst ? FUSE_DISTANCE_FAR : FUSE_DISTANCE) && r > last_call;
+    }
+    return i - r <= FUSE_DISTANCE && def->opc == TCG_OP_fcmp && r > last_barrier &&
+           !(def->aux & TCG_FP_FZ);
 }
 
 /* What scan_forward() has seen last; op indices. */

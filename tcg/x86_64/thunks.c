@@ -423,6 +423,13 @@ static void store_value(ThunkGen *s, unsigned size, Mem home)
     }
 }
 
+/* test r, imm */
+static void test_const(Asm *a, unsigned r, uint32_t imm)
+{
+    asm_rr(a, 0xf7, 0, r);
+    asm_32(a, imm);
+}
+
 static void emit_cold(ThunkGen *s, unsigned size, unsigned kind, const uint8_t *slow)
 {
     Asm *a = &s->a;
@@ -434,6 +441,18 @@ static void emit_cold(ThunkGen *s, unsigned size, unsigned kind, const uint8_t *
         asm_rm(a, I_MOV_MR | OP_W, RDX, value);
     }
     asm_rm(a, I_MOV_RM, RDX, mem_bd(RSP, 8));
+    uint32_t misaligned = 0;
+    if (size > TCG_MO_8) {
+        /* Groups take accesses that must be aligned to their size, or need not be. */
+        test_const(a, RAX, (1 << size) - 1);
+        uint32_t aligned = asm_jcc8(a, CC_E);
+        test_const(a, RDX, TCG_MO_ALIGN_DEVICE);
+        uint32_t device = asm_jcc8(a, CC_NE);
+        test_const(a, RDX, TCG_MO_ALIGN_MASK);
+        misaligned = asm_jcc(a, CC_NE);
+        asm_link8(a, device);
+        asm_link8(a, aligned);
+    }
     asm_alu_ri(a, 0, ALU_AND, RDX, TCG_MO_MMU_MASK);
     asm_shift_ri(a, 0, SH_SHR, RDX, TCG_MO_MMU_SHIFT);
     table.index = RDX;
@@ -459,6 +478,9 @@ static void emit_cold(ThunkGen *s, unsigned size, unsigned kind, const uint8_t *
     }
     return_from_slow(s);
     asm_link8(a, miss);
+    if (misaligned) {
+        asm_link(a, misaligned, asm_pos(a));
+    }
     asm_rm(a, I_MOV_RM | OP_W, RAX, addr);
     if (keep) {
         asm_rm(a, I_MOV_RM | OP_W, RDX, value);

@@ -583,6 +583,14 @@ static void gen_binary(Gen *g)
     if (chance(&g->r, 30)) {
         y = tcg_const(g->b, t, (int64_t)irgen_number(&g->r));
     }
+    if (chance(&g->r, 3)) {
+        /* Both halves of a product. */
+        bool sign = chance(&g->r, 50), low_first = chance(&g->r, 50);
+        TCGv lo = low_first ? tcg_gen_mul(g->b, x, y) : TCG_NONE;
+        keep(g, sign ? tcg_gen_mulhs(g->b, x, y) : tcg_gen_mulhu(g->b, x, y));
+        keep(g, low_first ? lo : tcg_gen_mul(g->b, y, x));
+        return;
+    }
     if (chance(&g->r, 5)) {
         /* A remainder as Arm computes it, and both results of one division. */
         bool sign = chance(&g->r, 50);
@@ -1026,7 +1034,7 @@ static void gen_memory(Gen *g)
     TCGMemOp m = size;
     bool aligned = !g->o->misaligned || chance(&g->r, 30);
     int64_t disp;
-    if (aligned && chance(&g->r, 30)) {
+    if (aligned ? chance(&g->r, 30) : g->o->faults && chance(&g->r, 10)) {
         m = TCG_MO_ALIGNED(size);
     }
     if ((t == TCG_I32 || t == TCG_I64) && chance(&g->r, 50)) {
@@ -1216,6 +1224,40 @@ static void gen_control(Gen *g)
     }
 }
 
+/* More values that live side by side than there are registers; few cells that become one after the
+ * other, so that most are only observed by faults and side exits; values that are still at home
+ * when their cell is set. */
+static void gen_crowd(Gen *g)
+{
+    static TCGv (*const fn[])(TCGBuilder *, TCGv, TCGv) = {
+        tcg_gen_add, tcg_gen_xor, tcg_gen_sub,  tcg_gen_and,  tcg_gen_mul,
+        tcg_gen_shl, tcg_gen_or,  tcg_gen_rotr, tcg_gen_mulhu};
+    TCGType t = int_type(g);
+    unsigned n = 4 + below(&g->r, 12);
+    TCGv x[16];
+
+    for (unsigned k = 0; k < n; k++) {
+        x[k] = chance(&g->r, 70) ? tcg_gen_getcell(g->b, cell_of(g, t)) : pick(g, t);
+    }
+    for (unsigned turns = 2 * n; turns > 0; turns--) {
+        TCGv *y = &x[below(&g->r, n)];
+        *y = fn[below(&g->r, G_N_ELEMENTS(fn))](g->b, *y, x[below(&g->r, n)]);
+        tcg_gen_setcell(g->b, cell_of(g, t), x[below(&g->r, n)]);
+        if (chance(&g->r, 25)) {
+            gen_insn(g);
+        }
+        if (g->o->control && chance(&g->r, 15)) {
+            TCGv c = tcg_gen_setcond(g->b, TCG_I32, TCG_COND_TSTEQ, *y, tcg_const(g->b, t, 1023));
+            tcg_gen_exit_if(g->b, c, exit_target(g), false);
+        } else if (g->o->memory && chance(&g->r, 15)) {
+            gen_memory(g);
+        }
+    }
+    for (unsigned k = 0; k < n; k++) {
+        keep(g, x[k]);
+    }
+}
+
 static void gen_ops(Gen *g, unsigned n_ops)
 {
     for (unsigned i = 0; i < n_ops; i++) {
@@ -1256,6 +1298,8 @@ static void gen_ops(Gen *g, unsigned n_ops)
             gen_control(g);
         } else if (n < 99 && g->o->helpers) {
             gen_helper(g, &helpers[below(&g->r, g->o->faults ? HELPER_FAULTS + 1 : HELPER_FAULTS)]);
+        } else if (n == 99) {
+            gen_crowd(g);
         }
     }
     while (g->npending) {

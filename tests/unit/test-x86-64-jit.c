@@ -1452,6 +1452,44 @@ static void test_store_sites(void)
     fixture_free(f);
 }
 
+/* Accesses that must be aligned share a check too; where the base is not, each faults by itself. */
+static void test_aligned_groups(void)
+{
+    Fixture *f = fixture_new(0);
+
+    tcg_begin(f->b, f->u);
+    tcg_gen_insn_start(f->b, 0x100);
+    TCGv p = tcg_gen_getcell(f->b, 1), sum = tcg_gen_ld(f->b, TCG_I64, TCG_MO_16, p, 2);
+    for (unsigned k = 0; k < 3; k++) {
+        tcg_gen_insn_start(f->b, 0x104 + 4 * k);
+        TCGv v = tcg_gen_ld(f->b, TCG_I64, TCG_MO_ALIGNED(k + 1), p, 8 * k);
+        sum = tcg_gen_add(f->b, sum, v);
+        tcg_gen_setcell(f->b, 2, sum);
+    }
+    tcg_gen_st(f->b, TCG_MO_ALIGNED(TCG_MO_32), p, 36, tcg_gen_trunc(f->b, sum));
+    tcg_gen_exit_direct(f->b, 0x200);
+    tcg_live(f->u);
+    g_assert_true(compile(f));
+    const X86Gen *s = f->scratch;
+    g_assert_cmpuint(s->ngroups, ==, 1);
+    g_assert_cmpuint(s->groups[0].count, ==, 5);
+    for (unsigned k = 0; k < 100; k++) {
+        irgen_state_init(f->want, k);
+        irgen_state_init(f->got, k);
+        f->want->x[1] = f->got->x[1] = IRGEN_BASE + TLB_PAGE_SIZE - 50 + k;
+        uint64_t why = irgen_interpret(f->want, f->u, f->in), got = run_jit(f, f->got);
+        move_back(f->got);
+        if (why == IRGEN_FAULTED) {
+            f->want->nlog += tcg_interp_insn(f->in) << 8;
+        }
+        g_assert_true((why == IRGEN_FAULTED) == ((IRGEN_BASE + TLB_PAGE_SIZE - 50 + k) % 8 != 0));
+        g_assert_true((why == IRGEN_FAULTED) == (got == IRGEN_FAULTED));
+        char *diff = irgen_compare(f->want, f->got);
+        g_assert_cmpstr(diff, ==, NULL);
+    }
+    fixture_free(f);
+}
+
 static void test_lookup(void)
 {
     Fixture *f = fixture_new(0);
@@ -1557,6 +1595,7 @@ int main(int argc, char **argv)
     g_test_add_func("/x86-64/divisions", test_divisions);
     g_test_add_data_func("/x86-64/products/all", GUINT_TO_POINTER(0), test_products);
     g_test_add_data_func("/x86-64/products/baseline", GUINT_TO_POINTER(3), test_products);
+    g_test_add_func("/x86-64/aligned-groups", test_aligned_groups);
     g_test_add_func("/x86-64/lookup", test_lookup);
     g_test_add_func("/x86-64/icount", test_icount);
     g_test_add_func("/x86-64/room", test_room);
