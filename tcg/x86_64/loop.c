@@ -10,7 +10,8 @@
  *
  * In the steady copy of a loop (include/tcg/ir.h, rule 6) an address that is a cell plus a
  * constant, and never becomes less from turn to turn, is compared with the end of the page only:
- * the turn before has been on this page or further down, by the same site.
+ * the turn before has been on this page or further down, by the same site. If it must be aligned,
+ * it was then, and is still.
  *
  * Thread: any, one X86Gen each. Test: tests/unit/test-x86-64-jit.c.
  */
@@ -197,8 +198,8 @@ static bool find_copy(const X86Gen *s, unsigned block, Copy *c)
 }
 
 /* Which ways the cell may move from turn to turn (X86_BOUND_UP: it never becomes less), by how much
- * at most. */
-static unsigned moves(const X86Gen *s, const Copy *c, unsigned cell, int64_t most)
+ * at most, in multiples of align. */
+static unsigned moves(const X86Gen *s, const Copy *c, unsigned cell, int64_t most, int64_t align)
 {
     unsigned ways = X86_BOUND_UP | X86_BOUND_DOWN;
 
@@ -208,7 +209,7 @@ static unsigned moves(const X86Gen *s, const Copy *c, unsigned cell, int64_t mos
         int64_t k;
         if (op->opc == TCG_OP_setcell && (op->aux & TCG_CELL_MASK) == cell) {
             if (!is_cell_plus(s, x86_root(s, op->a), &from, &k) || from != cell || k > most ||
-                k < -most) {
+                k < -most || k & (align - 1)) {
                 return 0;
             }
             ways &= k > 0 ? X86_BOUND_UP : k < 0 ? X86_BOUND_DOWN : ways;
@@ -227,20 +228,19 @@ static bool is_access(const TCGOp *op)
 static unsigned bound_of(const X86Gen *s, const Copy c[2], uint32_t i, uint32_t j)
 {
     const TCGOp *a = &s->u->ops[i], *b = &s->u->ops[j];
-    int64_t k[2], size = 1 << tcg_mo_size(a->aux);
+    int64_t k[2], size = 1 << tcg_mo_size(a->aux), align = 1 << tcg_mo_align(a->aux);
     /* A miss costs more than without a bound: where each tenth turn is on another page, more than
      * is gained. And no step, with the key, may lead past a whole page. */
     const int64_t most = SMALL_STEP;
     unsigned cell[2];
 
-    if (a->imm != b->imm || tcg_mo_align(a->aux) || tcg_mo_mmu(a->aux) || size > 8 ||
-        a->imm < -TLB_SITE_KEYS / 2 || a->imm + size > TLB_SITE_KEYS / 2 ||
-        !is_cell_plus(s, x86_root(s, a->a), &cell[0], &k[0]) ||
+    if (a->imm != b->imm || tcg_mo_mmu(a->aux) || size > 8 || a->imm < -TLB_SITE_KEYS / 2 ||
+        a->imm + size > TLB_SITE_KEYS / 2 || !is_cell_plus(s, x86_root(s, a->a), &cell[0], &k[0]) ||
         !is_cell_plus(s, x86_root(s, b->a), &cell[1], &k[1]) || cell[0] != cell[1] ||
         k[0] != k[1]) {
         return 0;
     }
-    unsigned ways = moves(s, &c[0], cell[0], most) & moves(s, &c[1], cell[0], most);
+    unsigned ways = moves(s, &c[0], cell[0], most, align) & moves(s, &c[1], cell[0], most, align);
     return ways & X86_BOUND_UP ? X86_BOUND_UP : ways;
 }
 

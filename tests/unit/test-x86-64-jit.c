@@ -1231,6 +1231,12 @@ static void test_bounds(void)
         bool down = bits >> 13 & 1, in_place = bits >> 14 & 1;
         step = down ? -step : step;
         int disp = disps[(bits >> 7 & 63) % G_N_ELEMENTS(disps)];
+        bool aligned = bits >> 15 & 1;
+        if (aligned) {
+            memop = TCG_MO_ALIGNED(memop);
+            step &= -(int)size;
+            disp &= -(int)size;
+        }
         bounds_compile(f, memop, disp, step, in_place);
         irgen_state_init(f->want, k);
         irgen_state_init(f->got, k);
@@ -1246,7 +1252,8 @@ static void test_bounds(void)
             }
             f->got->x[1] = IRGEN_BASE + 64 + (b >> 40) % (IRGEN_MEM / 2);
             f->got->x[6] = IRGEN_BASE + 64 + (b >> 50) % (IRGEN_MEM / 2);
-            f->got->x[1] &= -(uint64_t)(b >> 12 & 1 ? size : 1);
+            f->got->x[1] &= -(uint64_t)(aligned || b >> 12 & 1 ? size : 1);
+            f->got->x[6] &= -(uint64_t)(aligned ? size : 1);
             f->got->x[1] += down ? IRGEN_MEM / 4 : 0;
             f->got->x[6] += down ? IRGEN_MEM / 4 : 0;
             uint64_t room = down ? MIN(f->got->x[1], f->got->x[6]) - IRGEN_BASE - 64
