@@ -22,6 +22,8 @@
 #define PACE_SLOW   (TLB_PAGE_BITS + 1)
 #define PACE_STEADY (TLB_PAGE_BITS + 2)
 #define SMALL_STEP  64
+/* Accesses that are better off with a site each than as a group. */
+#define FEW         4
 
 static bool is_fixed(const X86Gen *s, const uint16_t *set, uint16_t v)
 {
@@ -327,6 +329,34 @@ static void part_groups(X86Gen *s)
     }
 }
 
+/* May access i, which is in no group, have a site of its own? Another page costs a store's a fence.
+ */
+static bool may_have_site(const X86Gen *s, uint32_t i)
+{
+    const TCGOp *op = &s->u->ops[i];
+    unsigned pace = s->val[x86_root(s, op->a)].pace, bound = s->val[i].bound;
+
+    return is_access(op) && !(bound & X86_BOUND_ASK) &&
+           (bound || (op->opc == TCG_OP_ld ? pace : pace == PACE_STEADY)) &&
+           tcg_mo_mmu(op->aux) == 0 && tcg_mo_size(op->aux) <= TCG_MO_64;
+}
+
+/* A few accesses by sites cost less than a group of them: no data waits for a look-up. */
+static void part_small_groups(X86Gen *s, uint32_t end)
+{
+    uint32_t *sites = g_newa0(uint32_t, X86_MAX_GROUPS + 1);
+
+    for (uint32_t i = 1; i < end; i++) {
+        sites[s->group_of[i]] += s->group_of[i] && may_have_site(s, i);
+    }
+    for (uint32_t i = 1; i < end; i++) {
+        unsigned g = s->group_of[i];
+        if (g && s->groups[g - 1].count <= FEW && sites[g] == s->groups[g - 1].count) {
+            s->group_of[i] = 0;
+        }
+    }
+}
+
 /* False: two may have the same. */
 static bool number_sites(X86Gen *s, uint32_t end)
 {
@@ -335,16 +365,10 @@ static bool number_sites(X86Gen *s, uint32_t end)
     unsigned n[2] = {0, 0};
 
     for (uint32_t i = 1; i < end; i++) {
-        const TCGOp *op = &u->ops[i];
-        Val *v = &s->val[i];
-        unsigned pace = s->val[x86_root(s, op->a)].pace;
-        /* Another page costs a store's site a fence. */
-        if (is_access(op) && !(v->bound & X86_BOUND_ASK) &&
-            (v->bound || (op->opc == TCG_OP_ld ? pace : pace == PACE_STEADY)) &&
-            tcg_mo_mmu(op->aux) == 0 && tcg_mo_size(op->aux) <= TCG_MO_64 && !s->group_of[i]) {
+        if (!s->group_of[i] && may_have_site(s, i)) {
             /* Sites of stores are not those of loads: other pages may be read than written. */
-            bool store = op->opc == TCG_OP_st;
-            v->site = store * most + (first + n[store]++) % most + 1;
+            bool store = u->ops[i].opc == TCG_OP_st;
+            s->val[i].site = store * most + (first + n[store]++) % most + 1;
         }
     }
     return n[0] <= most && n[1] <= most;
@@ -368,6 +392,7 @@ void x86_find_sites(X86Gen *s)
     if (!u->pc32 && for_pairs(s, give_bound)) {
         part_groups(s);
     }
+    part_small_groups(s, end);
     if (number_sites(s, end)) {
         for_pairs(s, share_site);
     } else {

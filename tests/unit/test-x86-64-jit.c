@@ -1459,6 +1459,41 @@ static void test_store_sites(void)
     fixture_free(f);
 }
 
+/* Loads of a loop off one base: a few have sites, more are a group. */
+static void test_small_groups(void)
+{
+    Fixture *f = fixture_new(0);
+
+    for (unsigned n = 2; n < 8; n++) {
+        tcg_unit_reset(f->u);
+        f->u->start = 0x100;
+        tcg_begin(f->b, f->u);
+        tcg_gen_insn_start(f->b, 0x100);
+        TCGv p = tcg_gen_getcell(f->b, 1), sum = tcg_gen_getcell(f->b, 2);
+        for (unsigned k = 0; k < n; k++) {
+            sum = tcg_gen_add(f->b, sum, tcg_gen_ld(f->b, TCG_I64, TCG_MO_64, p, 8 * k));
+        }
+        tcg_gen_setcell(f->b, 1, tcg_gen_addi(f->b, p, 8));
+        tcg_gen_setcell(f->b, 2, sum);
+        tcg_gen_exit_if(f->b, tcg_gen_setcondi(f->b, TCG_I32, TCG_COND_TSTNE, sum, 63), 0x100,
+                        true);
+        tcg_gen_exit_direct(f->b, 0x200);
+        tcg_live(f->u);
+        g_assert_true(compile(f));
+        const X86Gen *s = f->scratch;
+        unsigned sites = 0, grouped = 0;
+        for (uint32_t i = 1; i < f->u->nops; i++) {
+            if (f->u->ops[i].opc == TCG_OP_ld) {
+                sites += s->val[i].site != 0;
+                grouped += s->group_of[i] != 0;
+            }
+        }
+        g_assert_cmpuint(sites, ==, n <= 4 ? n : 0);
+        g_assert_cmpuint(grouped, ==, n <= 4 ? 0 : n);
+    }
+    fixture_free(f);
+}
+
 /* Accesses that must be aligned share a check too; where the base is not, each faults by itself. */
 static void test_aligned_groups(void)
 {
@@ -1602,6 +1637,7 @@ int main(int argc, char **argv)
     g_test_add_func("/x86-64/divisions", test_divisions);
     g_test_add_data_func("/x86-64/products/all", GUINT_TO_POINTER(0), test_products);
     g_test_add_data_func("/x86-64/products/baseline", GUINT_TO_POINTER(3), test_products);
+    g_test_add_func("/x86-64/small-groups", test_small_groups);
     g_test_add_func("/x86-64/aligned-groups", test_aligned_groups);
     g_test_add_func("/x86-64/lookup", test_lookup);
     g_test_add_func("/x86-64/icount", test_icount);
