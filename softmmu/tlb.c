@@ -68,6 +68,7 @@ static void sites_empty(TlbSites *sites)
         __atomic_store_n(&sites->site[i].tag, TLB_INVALID, __ATOMIC_RELAXED);
         __atomic_store_n(&sites->site[i].bound, 0, __ATOMIC_RELAXED);
         __atomic_store_n(&sites->site[i].floor, UINT64_MAX, __ATOMIC_RELAXED);
+        __atomic_store_n(&sites->site[i].turns, 0, __ATOMIC_RELAXED);
     }
 }
 

@@ -13,6 +13,10 @@
  * The bound is 0 and the floor UINT64_MAX unless the last access by this tag was a hit: what misses
  * empties them first.
  *
+ * A small table may lie on two pages, and which of them an access is to is hard to predict. Its
+ * site has the page before this one in floor, and counts in turns how often that one came back:
+ * after TLB_SITE_TURNS it stays empty, and each access asks the table of the TLB.
+ *
  * Invariants: each table has its sites in front of it. A site holds what a tag_r (of a load) or
  * tag_w and the addend of its table held since anything was last unmapped from the context: then
  * all sites are emptied, bound, floor and tag. One of a store also holds no page that
@@ -31,8 +35,12 @@ typedef struct TlbSite {
     uint64_t tag; /* the page, or TLB_INVALID */
     uint64_t addend;
     uint64_t bound, floor;
+    uint64_t turns;
 } TlbSite;
 #define TLB_SITES 64
+
+/* So often in turn, and the site is not filled any more. */
+#define TLB_SITE_TURNS 1024
 
 /* Key bits of a tag; keys are in [-TLB_SITE_KEYS / 2, TLB_SITE_KEYS / 2). */
 #define TLB_SITE_KEYS           64

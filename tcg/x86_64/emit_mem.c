@@ -235,6 +235,26 @@ void x86_stub_site(X86Gen *s, const Stub *st)
     }
     slow.kind = STUB_SLOW;
     slow.jump = emit_lookup(s, &x, &addend);
+    uint32_t odd = 0, full = 0;
+    if (!bound && x.align < x.size && !(x.disp & (int32_t)(x.size - 1))) {
+        /* A misaligned address does not find what it fills. */
+        asm_rr(as, 0xf7, 0, x.base); /* test */
+        asm_32(as, x.size - 1);
+        odd = asm_jcc(as, CC_NE);
+    }
+    if (!bound && x86_is_indexed(s, op)) {
+        Mem turns = mem_bd(R11, TLB_SITE_OFFSET(site, turns));
+        Mem before = mem_bd(R11, TLB_SITE_OFFSET(site, floor));
+        asm_alu_mi(as, 0, ALU_CMP, turns, TLB_SITE_TURNS);
+        full = asm_jcc(as, CC_AE);
+        asm_alu_mi(as, 0, ALU_ADD, turns, 1);
+        asm_rm(as, (ALU_CMP * 8 + 3) | OP_W, RDX, before);
+        uint32_t back = asm_jcc8(as, CC_E);
+        store_word(as, turns, 0);
+        asm_link8(as, back);
+        asm_rm(as, 0xff, 6, tag);    /* push */
+        asm_rm(as, 0x8f, 0, before); /* pop */
+    }
     to.disp = TLB_SITES_USED_OFFSET;
     asm_rm(as, I_MOV_MR, RSP, to); /* anything but 0 */
     asm_rm(as, I_MOV_MR | OP_W, RDX, tag);
@@ -264,6 +284,17 @@ void x86_stub_site(X86Gen *s, const Stub *st)
     to.disp = TLB_SITE_OFFSET(site, addend);
     asm_rm(as, I_MOV_MR | OP_W, RAX, to);
     asm_jmp_to(as, st->hit);
+    if (full) {
+        asm_link(as, full, asm_pos(as));
+        store_word(as, tag, TLB_INVALID);
+    }
+    if (odd) {
+        asm_link(as, odd, asm_pos(as));
+    }
+    if (full || odd) {
+        asm_rm(as, I_MOV_RM | OP_W, RAX, addend);
+        asm_jmp_to(as, st->hit);
+    }
     x86_list_add(&s->stubs, &slow, sizeof(slow));
 }
 

@@ -531,6 +531,8 @@ void x86_jump_to_block(X86Gen *s, int block, uint32_t end);
 
 /* ---- loop.c ---- */
 void x86_find_sites(X86Gen *s);
+/* Of an access with a site: is its address a base plus a small number, an index? */
+bool x86_is_indexed(const X86Gen *s, const TCGOp *op);
 
 /* ---- emit_mem.c ---- */
 void x86_form_groups(X86Gen *s);

@@ -374,6 +374,14 @@ static bool number_sites(X86Gen *s, uint32_t end)
     return n[0] <= most && n[1] <= most;
 }
 
+bool x86_is_indexed(const X86Gen *s, const TCGOp *op)
+{
+    const TCGOp *at = &s->u->ops[x86_root(s, op->a)];
+    unsigned a = s->val[x86_root(s, at->a)].pace, b = s->val[x86_root(s, at->b)].pace;
+
+    return at->opc == TCG_OP_add && ((a && a <= PACE_SMALL) || (b && b <= PACE_SMALL));
+}
+
 void x86_find_sites(X86Gen *s)
 {
     const TCGUnit *u = s->u;

@@ -64,6 +64,7 @@ static inline void irgen_empty_sites(IrGenTlb *t)
         t->sites.site[i].tag = TLB_INVALID;
         t->sites.site[i].bound = 0;
         t->sites.site[i].floor = UINT64_MAX;
+        t->sites.site[i].turns = 0;
     }
     t->sites.used = 0;
 }

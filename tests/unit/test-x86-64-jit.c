@@ -1086,12 +1086,11 @@ static void loop_compile(Fixture *f, TCGv p)
     g_assert_true(compile(f));
 }
 
-/* A loop that sums what lies between x[1] and x[3] + 8 * x[4] and looks bytes up by it. */
-static void test_sites(void)
+/* A loop that sums what lies between x[1] and x[3], and the words that its bytes choose from the
+ * table at x[5] + 0x10. */
+static Fixture *lookup_loop(void)
 {
-    static const unsigned starts[] = {0, 8, 4, 1, TLB_PAGE_SIZE - 8, TLB_PAGE_SIZE - 4};
     Fixture *f = loop_new();
-    IrGenState *s = f->got;
 
     TCGv p = tcg_gen_getcell(f->b, 1);
     TCGv v = tcg_gen_ld(f->b, TCG_I64, TCG_MO_64, p, 0);
@@ -1100,25 +1099,57 @@ static void test_sites(void)
     v = tcg_gen_add(f->b, v, tcg_gen_ld(f->b, TCG_I64, TCG_MO_32 | TCG_MO_SIGN, at, 0x10));
     tcg_gen_setcell(f->b, 2, tcg_gen_add(f->b, tcg_gen_getcell(f->b, 2), v));
     loop_compile(f, p);
-    for (unsigned k = 0; k < G_N_ELEMENTS(starts); k++) {
-        uint64_t sum = 0, table = 0x2ff0;
-        irgen_state_init(s, k);
-        for (unsigned off = starts[k]; off + 8 <= IRGEN_MEM; off += 8) {
-            uint64_t a;
-            int32_t b;
-            memcpy(&a, s->mem + off, 8);
-            memcpy(&b, s->mem + table + (a & 0xff) * 4 + 0x10, 4);
-            sum += a + b;
-        }
-        s->x[1] = IRGEN_BASE + starts[k];
-        s->x[2] = 0;
-        s->x[3] = IRGEN_BASE + (IRGEN_MEM - starts[k]) / 8 * 8 + starts[k];
-        s->x[5] = IRGEN_BASE + table;
-        g_assert_cmphex(run_jit(f, s) & TCG_LEAVE_MASK, ==, TCG_LEAVE_LINK);
-        move_back(s);
-        g_assert_cmphex(s->x[2], ==, sum);
-        g_assert_cmpuint(full_sites(s), ==, 2);
+    return f;
+}
+
+/* All of memory from `start` on. */
+static void lookup_run(Fixture *f, unsigned start, uint64_t table)
+{
+    IrGenState *s = f->got;
+    uint64_t sum = 0;
+
+    for (unsigned off = start; off + 8 <= IRGEN_MEM; off += 8) {
+        uint64_t a;
+        int32_t b;
+        memcpy(&a, s->mem + off, 8);
+        memcpy(&b, s->mem + table + (a & 0xff) * 4 + 0x10, 4);
+        sum += a + b;
     }
+    s->x[1] = IRGEN_BASE + start;
+    s->x[2] = 0;
+    s->x[3] = IRGEN_BASE + (IRGEN_MEM - start) / 8 * 8 + start;
+    s->x[5] = IRGEN_BASE + table;
+    g_assert_cmphex(run_jit(f, s) & TCG_LEAVE_MASK, ==, TCG_LEAVE_LINK);
+    move_back(s);
+    g_assert_cmphex(s->x[2], ==, sum);
+}
+
+static void test_sites(void)
+{
+    static const unsigned starts[] = {0, 8, 4, 1, TLB_PAGE_SIZE - 8, TLB_PAGE_SIZE - 4};
+    Fixture *f = lookup_loop();
+    IrGenState *s = f->got;
+
+    for (unsigned k = 0; k < G_N_ELEMENTS(starts); k++) {
+        irgen_state_init(s, k);
+        lookup_run(f, starts[k], 0x2ff0);
+        /* Misaligned addresses fill none. */
+        g_assert_cmpuint(full_sites(s), ==, starts[k] % 8 ? 1 : 2);
+    }
+    /* A table on two pages: its site is given up. */
+    irgen_state_init(s, 1);
+    for (unsigned k = 0; k < 4; k++) {
+        lookup_run(f, 0, 0x2e00);
+        unsigned given_up = 0;
+        for (unsigned i = 0; i < TLB_SITES; i++) {
+            given_up += s->tlb.sites.site[i].turns >= TLB_SITE_TURNS;
+        }
+        g_assert_cmpuint(full_sites(s) + given_up, ==, 2);
+        g_assert_cmpuint(given_up, ==, k ? 1 : given_up);
+    }
+    irgen_empty_sites(&s->tlb);
+    lookup_run(f, 0, 0x2ff0);
+    g_assert_cmpuint(full_sites(s), ==, 2);
     /* What has flags is not kept. */
     irgen_state_init(s, 1);
     for (unsigned i = 0; i < G_N_ELEMENTS(s->tlb.entries); i++) {
