@@ -3,11 +3,15 @@
 /*
  * Clocks and timers (include/softmmu/timer.h).
  *
- * One binary heap and one timerfd a clock, under the clock's mutex. The timerfd is armed by
- * whichever thread makes the earliest deadline earlier, so that a vCPU needs one system call and no
- * wake-up of the main loop; it is left alone when the deadline becomes later, and the spurious
- * expiry arms it anew. Invariants: heap[i]->heap_slot == i + 1; armed <= the earliest deadline
- * while the clock runs, no batch is in progress and the clock is not driven by -icount.
+ * One binary heap a clock, under the clock's mutex. Who armed a timer waits for it: the main loop
+ * with one timerfd a clock, a keeper (a vCPU thread) with a timer of the host that signals it,
+ * whether it runs or sleeps. To arm one costs one system call and wakes nobody. The host's timer is
+ * left alone when the deadline becomes later, and the spurious expiry arms it anew. Who wakes runs
+ * all that is due.
+ *
+ * Invariants: heap[i]->heap_slot == i + 1; while the clock runs and is not driven by -icount, and no
+ * batch is in progress, armed <= the earliest deadline of those timers for the main loop and each
+ * keeper.
  *
  * CLK_VIRTUAL = monotonic - origin while it runs, `frozen` while it does not; read without a lock
  * under a sequence counter.
@@ -17,6 +21,7 @@
 #include "softmmu/timer.h"
 #include <errno.h>
 #include <glib-unix.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -26,7 +31,8 @@ typedef struct ClockHeap {
     Clocks *clocks;
     ClockType type;
     GMutex lock;
-    GCond batch_done; /* a callback returned */
+    GCond batch_done;       /* a callback returned */
+    unsigned batch_waiters; /* who waits for that */
     Timer **heap;
     unsigned count, capacity;
     uint64_t next_seq;
@@ -34,7 +40,9 @@ typedef struct ClockHeap {
     GThread *runner; /* in which thread; NULL: no batch */
     int fd;          /* -1 until the first timer is armed */
     int64_t armed;   /* in the clock's time; INT64_MAX: not armed */
+    bool missed;     /* it expired while another thread ran a batch */
     guint source;
+    TimerKeeper *keepers;
     _Atomic int64_t next; /* earliest deadline, INT64_MAX: none */
 } ClockHeap;
 
@@ -48,6 +56,8 @@ struct Clocks {
     void (*icount_kick)(void *opaque);
     void *icount_opaque;
 };
+
+static __thread TimerKeeper *own_keeper;
 
 static int64_t host_ns(clockid_t id)
 {
@@ -149,13 +159,12 @@ static bool heap_is_icount(const ClockHeap *h)
 
 static gboolean clock_fd_ready(gint fd, GIOCondition cond, gpointer opaque);
 
-/* Make the timerfd fire at the earliest deadline if it would fire later than that, or not at all.
- */
-static void heap_arm_locked(ClockHeap *h)
+/* Make the timer of the host of `k` (NULL: the timerfd) fire at a deadline if it would fire later
+ * than that, or not at all. */
+static void heap_arm_locked(ClockHeap *h, TimerKeeper *k, int64_t next)
 {
     Clocks *c = h->clocks;
-    int64_t next = h->count ? h->heap[0]->expire : INT64_MAX;
-    if (h->runner || next >= h->armed || heap_is_icount(h)) {
+    if (next >= (k ? k->armed : h->armed) || heap_is_icount(h)) {
         return;
     }
     if (h->type == CLK_VIRTUAL && !atomic_load(&c->virt_running)) {
@@ -172,6 +181,11 @@ static void heap_arm_locked(ClockHeap *h)
     /* An all-zero value would disarm it. */
     at = MAX(at, 1);
     struct itimerspec its = {.it_value = {at / NS_PER_SEC, at % NS_PER_SEC}};
+    if (k) {
+        k->armed = next;
+        timer_settime(k->id, TIMER_ABSTIME, &its, NULL);
+        return;
+    }
     if (h->fd < 0) {
         h->fd = timerfd_create(h->type == CLK_HOST ? CLOCK_REALTIME : CLOCK_MONOTONIC,
                                TFD_CLOEXEC | TFD_NONBLOCK);
@@ -181,6 +195,8 @@ static void heap_arm_locked(ClockHeap *h)
         GSource *source = g_unix_fd_source_new(h->fd, G_IO_IN);
         g_source_set_callback(source, (GSourceFunc)(void (*)(void))clock_fd_ready, h, NULL);
         g_source_set_priority(source, G_PRIORITY_HIGH);
+        /* Otherwise each dispatch takes the descriptor out of the poll set and wakes the loop. */
+        g_source_set_can_recurse(source, TRUE);
         h->source = g_source_attach(source, c->ctx);
         g_source_unref(source);
     }
@@ -188,6 +204,26 @@ static void heap_arm_locked(ClockHeap *h)
     timerfd_settime(h->fd, flags, &its, NULL);
 }
 
+static void heap_rearm_locked(ClockHeap *h, TimerKeeper *k)
+{
+    int64_t next = INT64_MAX;
+    for (unsigned i = 0; i < h->count; i++) {
+        if (h->heap[i]->keeper == k) {
+            next = MIN(next, h->heap[i]->expire);
+        }
+    }
+    heap_arm_locked(h, k, next);
+}
+
+static void heap_rearm_all_locked(ClockHeap *h)
+{
+    heap_rearm_locked(h, NULL);
+    for (TimerKeeper *k = h->keepers; k; k = k->next) {
+        heap_rearm_locked(h, k);
+    }
+}
+
+/* A keeper's timer of the host may still expire; nobody counts on it. */
 static void heap_disarm_locked(ClockHeap *h)
 {
     if (h->fd >= 0) {
@@ -195,6 +231,9 @@ static void heap_disarm_locked(ClockHeap *h)
         timerfd_settime(h->fd, 0, &its, NULL);
     }
     h->armed = INT64_MAX;
+    for (TimerKeeper *k = h->keepers; k; k = k->next) {
+        k->armed = INT64_MAX;
+    }
 }
 
 /* The earliest deadline may have changed. True if icount mode must be told. */
@@ -202,7 +241,6 @@ static bool heap_changed_locked(ClockHeap *h)
 {
     int64_t next = h->count ? h->heap[0]->expire : INT64_MAX;
     int64_t old = atomic_exchange(&h->next, next);
-    heap_arm_locked(h);
     return next < old && heap_is_icount(h) && h->clocks->icount_kick && !h->runner;
 }
 
@@ -216,12 +254,14 @@ static void heap_unlock_and_kick(ClockHeap *h, bool kick)
 
 /* --- running --------------------------------------------------------------------------------- */
 
-static bool heap_run(ClockHeap *h)
+/* Who waited is `k`, or NULL for the main loop. */
+static bool heap_run(ClockHeap *h, TimerKeeper *k)
 {
     Clocks *c = h->clocks;
     bool ran = false;
     g_mutex_lock(&h->lock);
     if (h->runner) {
+        *(k ? &k->missed : &h->missed) = true;
         g_mutex_unlock(&h->lock);
         return false;
     }
@@ -244,10 +284,23 @@ static bool heap_run(ClockHeap *h)
         ran = true;
         g_mutex_lock(&h->lock);
         h->running = NULL;
-        g_cond_broadcast(&h->batch_done);
+        if (h->batch_waiters) {
+            g_cond_broadcast(&h->batch_done);
+        }
     }
     h->runner = NULL;
     heap_changed_locked(h);
+    heap_rearm_locked(h, k);
+    if (h->missed) {
+        h->missed = false;
+        heap_rearm_locked(h, NULL);
+    }
+    for (TimerKeeper *other = h->keepers; other; other = other->next) {
+        if (other->missed) {
+            other->missed = false;
+            heap_rearm_locked(h, other);
+        }
+    }
     g_mutex_unlock(&h->lock);
     return ran;
 }
@@ -262,18 +315,83 @@ static gboolean clock_fd_ready(gint fd, GIOCondition cond, gpointer opaque)
         h->armed = INT64_MAX;
     }
     g_mutex_unlock(&h->lock);
-    heap_run(h);
+    heap_run(h, NULL);
     return G_SOURCE_CONTINUE;
 }
 
 bool timers_run_virtual(Clocks *c)
 {
-    return heap_run(&c->heaps[CLK_VIRTUAL]);
+    return heap_run(&c->heaps[CLK_VIRTUAL], NULL);
 }
 
 int64_t timer_next_deadline_ns(Clocks *c)
 {
     return atomic_load_explicit(&c->heaps[CLK_VIRTUAL].next, memory_order_acquire);
+}
+
+/* --- keepers --------------------------------------------------------------------------------- */
+
+static void keeper_signal(int number, siginfo_t *info, void *context)
+{
+    TimerKeeper *k = info->si_value.sival_ptr;
+    if (info->si_code == SI_TIMER) {
+        k->due(k->opaque);
+    }
+}
+
+bool timers_keep(TimerKeeper *k, Clocks *c, void (*due)(void *opaque), void *opaque)
+{
+    ClockHeap *h = &c->heaps[CLK_VIRTUAL];
+    int number = SIGRTMIN;
+    struct sigaction act = {.sa_sigaction = keeper_signal, .sa_flags = SA_SIGINFO | SA_RESTART};
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID,
+                             .sigev_signo = number,
+                             .sigev_value.sival_ptr = k,
+                             ._sigev_un._tid = gettid()};
+    sigset_t set;
+    *k = (TimerKeeper){.clocks = c, .due = due, .opaque = opaque, .armed = INT64_MAX};
+    sigaction(number, &act, NULL);
+    if (timer_create(CLOCK_MONOTONIC, &event, &k->id) < 0) {
+        return false;
+    }
+    sigemptyset(&set);
+    sigaddset(&set, number);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    g_mutex_lock(&h->lock);
+    k->next = h->keepers;
+    h->keepers = k;
+    g_mutex_unlock(&h->lock);
+    own_keeper = k;
+    return true;
+}
+
+void timers_run_kept(TimerKeeper *k)
+{
+    ClockHeap *h = &k->clocks->heaps[CLK_VIRTUAL];
+    g_mutex_lock(&h->lock);
+    k->armed = INT64_MAX;
+    g_mutex_unlock(&h->lock);
+    heap_run(h, k);
+}
+
+void timers_unkeep(TimerKeeper *k)
+{
+    ClockHeap *h = &k->clocks->heaps[CLK_VIRTUAL];
+    TimerKeeper **p = &h->keepers;
+    own_keeper = NULL;
+    g_mutex_lock(&h->lock);
+    while (*p != k) {
+        p = &(*p)->next;
+    }
+    *p = k->next;
+    for (unsigned i = 0; i < h->count; i++) {
+        if (h->heap[i]->keeper == k) {
+            h->heap[i]->keeper = NULL;
+        }
+    }
+    heap_rearm_locked(h, NULL);
+    g_mutex_unlock(&h->lock);
+    timer_delete(k->id);
 }
 
 /* --- timers ---------------------------------------------------------------------------------- */
@@ -298,7 +416,14 @@ void timer_mod(Timer *t, int64_t expire_ns)
     if (expire_ns != INT64_MAX) {
         t->expire = MAX(expire_ns, 0);
         t->seq = h->next_seq++;
+        t->keeper = own_keeper && own_keeper->clocks == h->clocks && h->type == CLK_VIRTUAL
+                        ? own_keeper
+                        : NULL;
         heap_insert_locked(h, t);
+        /* The end of a batch arms what its callbacks left. */
+        if (h->runner != g_thread_self()) {
+            heap_arm_locked(h, t->keeper, t->expire);
+        }
     }
     heap_unlock_and_kick(h, heap_changed_locked(h));
 }
@@ -325,7 +450,9 @@ void timer_del_sync(Timer *t)
     g_mutex_lock(&h->lock);
     timer_del_locked(h, t);
     while (h->running == t && h->runner != g_thread_self()) {
+        h->batch_waiters++;
         g_cond_wait(&h->batch_done, &h->lock);
+        h->batch_waiters--;
         /* The callback may have armed it again. */
         timer_del_locked(h, t);
     }
@@ -403,7 +530,7 @@ void clocks_set_running(Clocks *c, bool running)
         atomic_fetch_add(&c->virt_seq, 1);
         /* What was armed was computed from the old origin. */
         heap_disarm_locked(h);
-        heap_arm_locked(h);
+        heap_rearm_all_locked(h);
     }
     g_mutex_unlock(&h->lock);
 }

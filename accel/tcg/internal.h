@@ -25,6 +25,7 @@
 #include "accel/accel.h"
 #include "accel/tcg/saved_file.h"
 #include "softmmu/memory.h"
+#include "softmmu/timer.h"
 #include "tcg/backend.h"
 #include "tcg/interp.h"
 
@@ -269,9 +270,9 @@ struct TcgCpu {
     uint64_t epoch; /* atomic */
 #define EPOCH_OUTSIDE UINT64_MAX
     GThread *thread;
-    GMutex sleep_lock;
-    GCond sleep_cond;     /* with sleep_lock: somebody kicked */
-    bool sleeping;        /* atomic */
+    uint32_t sleeping;    /* atomic, a futex: 1 until somebody kicks */
+    TimerKeeper keeper;   /* if keeps_timers */
+    bool keeps_timers;
     WorkItem *work;       /* atomic stack */
     unsigned spins;       /* calls of cpu_spin() */
     uint64_t retirements; /* of chunks that the jump cache knows of */

@@ -5,16 +5,22 @@
  *
  * A thread is "running" while it is inside tcg_exec() or about to enter it; Accel.running counts
  * them under Accel.lock. Pausing and exclusive sections wait for that count to fall. A vCPU that
- * waits for an interrupt sleeps on its own condition and is not running.
+ * waits for an interrupt sleeps on its own futex and is not running. A vCPU with a thread of
+ * its own runs the timers that it armed (timers_keep()) when it is running: the main loop has no
+ * part in them.
  *
  * -icount: virtual time = (instructions executed << shift) + what was skipped while all vCPUs
  * slept. vCPUs take turns of a fixed number of instructions or up to the next timer, whichever is
  * less, and timers fire in this thread between turns, so that a run depends on nothing but the
  * guest.
  */
+#include <errno.h>
+#include <linux/futex.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include "accel/tcg/internal.h"
 #include "rhea/error.h"
 #include "rhea/log.h"
@@ -148,8 +154,6 @@ CPU *accel_cpu_new(Accel *a, const TargetDesc *target, AddressSpace *as, void *m
     tc->env = cpu->env;
     tc->excp = -1;
     tc->epoch = EPOCH_OUTSIDE;
-    g_mutex_init(&tc->sleep_lock);
-    g_cond_init(&tc->sleep_cond);
     tc->builder = tcg_builder_new();
     tcg_builder_set_passes(tc->builder, a->opt.opt_passes | (a->opt.check ? TCG_OPT_VERIFY : 0));
     tc->ir = tcg_unit_new(target->cells, target->ncells);
@@ -180,8 +184,6 @@ static void cpu_free(Accel *a, CPU *cpu)
     saved_window_free(&tc->window);
     munmap(cpu->env->jump_cache, sizeof(JumpCacheEntry) << JUMP_CACHE_BITS);
     free(cpu->env);
-    g_mutex_clear(&tc->sleep_lock);
-    g_cond_clear(&tc->sleep_cond);
     g_free(tc);
     g_free(cpu);
 }
@@ -229,25 +231,24 @@ static void request(CPU *cpu, uint32_t bits)
     __atomic_store_n(&cpu->tcg->env->exit_request, 1, __ATOMIC_SEQ_CST);
 }
 
+static void wake(TcgCpu *tc)
+{
+    /* Pairs with the sleeper's store of `sleeping` before its last look at the interrupts. */
+    if (__atomic_load_n(&tc->sleeping, __ATOMIC_SEQ_CST) &&
+        __atomic_exchange_n(&tc->sleeping, 0, __ATOMIC_SEQ_CST)) {
+        syscall(SYS_futex, &tc->sleeping, FUTEX_WAKE_PRIVATE, 1);
+    }
+}
+
 void cpu_kick(CPU *cpu, uint32_t bits)
 {
     TcgCpu *tc = cpu->tcg;
 
     request(cpu, bits);
-    /* Pairs with the sleeper's store of `sleeping` before its last look at the interrupts. */
-    if (__atomic_load_n(&tc->sleeping, __ATOMIC_SEQ_CST)) {
-        g_mutex_lock(&tc->sleep_lock);
-        g_cond_broadcast(&tc->sleep_cond);
-        g_mutex_unlock(&tc->sleep_lock);
-    }
-    if (tc->accel->opt.single_thread && tc != tc->accel->cpus[0]->tcg) {
-        /* The one thread sleeps on the first vCPU's condition. */
-        TcgCpu *first = tc->accel->cpus[0]->tcg;
-        if (__atomic_load_n(&first->sleeping, __ATOMIC_SEQ_CST)) {
-            g_mutex_lock(&first->sleep_lock);
-            g_cond_broadcast(&first->sleep_cond);
-            g_mutex_unlock(&first->sleep_lock);
-        }
+    wake(tc);
+    if (tc->accel->opt.single_thread) {
+        /* The one thread sleeps on the first vCPU's futex. */
+        wake(tc->accel->cpus[0]->tcg);
     }
 }
 
@@ -360,7 +361,9 @@ static void run_end(Accel *a)
 {
     g_mutex_lock(&a->lock);
     a->running--;
-    g_cond_broadcast(&a->cond);
+    if (a->paused || a->exclusive) {
+        g_cond_broadcast(&a->cond); /* who waits for the count to fall */
+    }
     g_mutex_unlock(&a->lock);
 }
 
@@ -430,7 +433,12 @@ void accel_reset_all(Accel *a)
 /* The requests that are the thread's own business. */
 static void serve_requests(CPU *cpu)
 {
-    __atomic_fetch_and(&cpu->interrupts, ~(CPU_INT_TIMER | CPU_INT_WORK), __ATOMIC_SEQ_CST);
+    const uint32_t mine = CPU_INT_TIMER | CPU_INT_WORK;
+
+    if ((__atomic_fetch_and(&cpu->interrupts, ~mine, __ATOMIC_SEQ_CST) & CPU_INT_TIMER) &&
+        cpu->tcg->keeps_timers) {
+        timers_run_kept(&cpu->tcg->keeper);
+    }
     run_work(cpu);
 }
 
@@ -450,23 +458,24 @@ static bool requests_pending(CPU *cpu)
     return __atomic_load_n(&cpu->interrupts, __ATOMIC_SEQ_CST) & ~0xffffu;
 }
 
-/* Sleep until someone kicks; deadline in host monotonic us, or -1. */
-static void sleep_on(CPU *cpu, bool (*awake)(Accel *a, CPU *cpu), gint64 deadline)
+/* Sleep until someone kicks, or until a time in ns of CLOCK_MONOTONIC; INT64_MAX: none. */
+static void sleep_on(CPU *cpu, bool (*awake)(Accel *a, CPU *cpu), int64_t until)
 {
     TcgCpu *tc = cpu->tcg;
+    const struct timespec ts = {until / NS_PER_SEC, until % NS_PER_SEC};
+    bool late = false;
 
     cache_idle(tc->accel);
-    g_mutex_lock(&tc->sleep_lock);
-    __atomic_store_n(&tc->sleeping, true, __ATOMIC_SEQ_CST);
-    while (!awake(tc->accel, cpu)) {
-        if (deadline < 0) {
-            g_cond_wait(&tc->sleep_cond, &tc->sleep_lock);
-        } else if (!g_cond_wait_until(&tc->sleep_cond, &tc->sleep_lock, deadline)) {
+    for (;;) {
+        __atomic_store_n(&tc->sleeping, 1, __ATOMIC_SEQ_CST);
+        if (awake(tc->accel, cpu) || late) {
             break;
         }
+        late = syscall(SYS_futex, &tc->sleeping, FUTEX_WAIT_BITSET_PRIVATE, 1,
+                       until == INT64_MAX ? NULL : &ts, NULL, FUTEX_BITSET_MATCH_ANY) < 0 &&
+               errno == ETIMEDOUT;
     }
-    __atomic_store_n(&tc->sleeping, false, __ATOMIC_SEQ_CST);
-    g_mutex_unlock(&tc->sleep_lock);
+    __atomic_store_n(&tc->sleeping, 0, __ATOMIC_SEQ_CST);
 }
 
 static bool one_awake(Accel *a, CPU *cpu)
@@ -474,11 +483,22 @@ static bool one_awake(Accel *a, CPU *cpu)
     return requests_pending(cpu) || (!cpu->stopped && cpu->target->has_work(cpu));
 }
 
+/* In a signal handler of the vCPU's thread. */
+static void timer_due(void *opaque)
+{
+    CPU *cpu = opaque;
+
+    request(cpu, CPU_INT_TIMER);
+    __atomic_store_n(&cpu->tcg->sleeping, 0, __ATOMIC_SEQ_CST);
+}
+
 static void *cpu_thread(void *opaque)
 {
     CPU *cpu = opaque;
-    Accel *a = cpu->tcg->accel;
+    TcgCpu *tc = cpu->tcg;
+    Accel *a = tc->accel;
 
+    tc->keeps_timers = a->clocks && timers_keep(&tc->keeper, a->clocks, timer_due, cpu);
     while (run_begin(a, cpu)) {
         serve_requests(cpu);
         if (cpu_can_run(cpu)) {
@@ -486,8 +506,11 @@ static void *cpu_thread(void *opaque)
         }
         run_end(a);
         if (!requests_pending(cpu) && !cpu_can_run(cpu)) {
-            sleep_on(cpu, one_awake, -1);
+            sleep_on(cpu, one_awake, INT64_MAX);
         }
+    }
+    if (tc->keeps_timers) {
+        timers_unkeep(&tc->keeper);
     }
     return NULL;
 }
@@ -545,12 +568,12 @@ static void icount_idle(Accel *a)
     CPU *cpu = a->cpus[0];
 
     if (deadline == INT64_MAX) {
-        sleep_on(cpu, any_awake, -1);
+        sleep_on(cpu, any_awake, INT64_MAX);
         return;
     }
     if (deadline > now) {
         if (a->opt.icount_sleep) {
-            sleep_on(cpu, any_awake, g_get_monotonic_time() + (deadline - now) / 1000);
+            sleep_on(cpu, any_awake, clock_get_ns(a->clocks, CLK_REALTIME) + deadline - now);
             if (any_awake(a, NULL)) {
                 return;
             }
@@ -582,7 +605,7 @@ static void *single_thread(void *opaque)
             if (a->opt.icount_shift >= 0) {
                 icount_idle(a);
             } else {
-                sleep_on(a->cpus[0], any_awake, -1);
+                sleep_on(a->cpus[0], any_awake, INT64_MAX);
             }
         }
     }

@@ -77,7 +77,7 @@ enum {
     CPU_INT_WORK = 1u << 16,  /* cpu_run_on() queue is not empty */
     CPU_INT_PAUSE = 1u << 17, /* pause requested */
     CPU_INT_EXIT = 1u << 19,  /* program ends */
-    CPU_INT_TIMER = 1u << 20, /* icount: a deadline was reached */
+    CPU_INT_TIMER = 1u << 20, /* a timer that its thread waits for is due */
 };
 
 typedef struct TargetDesc TargetDesc;

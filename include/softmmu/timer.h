@@ -9,10 +9,11 @@
  * 1970.
  *
  * A Timer is embedded in its owner's struct. timer_mod/timer_del may be called from any thread and
- * from callbacks. A callback runs without any lock of this module, in the main loop's thread;
- * callbacks on CLK_VIRTUAL with -icount run in the vCPU thread that calls timers_run_virtual(). A
- * callback that touches a device takes the device's lock itself. Locks: one mutex per clock, held
- * only to change its heap.
+ * from callbacks. A callback runs without any lock of this module, in the main loop's thread, or
+ * if it is on CLK_VIRTUAL in that of a vCPU, which counts as running meanwhile: with -icount in the
+ * one that calls timers_run_virtual(), otherwise in that of any keeper. One batch of a clock runs at
+ * a time. A callback that touches a device takes the device's lock itself. Locks: one mutex per
+ * clock, held only to change its heap.
  *
  * Test: tests/unit/test-timer.c
  */
@@ -22,9 +23,11 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 typedef struct Clocks Clocks;
 typedef struct Timer Timer;
+typedef struct TimerKeeper TimerKeeper;
 typedef void TimerFn(void *opaque);
 
 typedef enum ClockType { CLK_VIRTUAL, CLK_REALTIME, CLK_HOST, CLK_COUNT } ClockType;
@@ -38,6 +41,7 @@ struct Timer {
     Clocks *clocks;
     TimerFn *fn;
     void *opaque;
+    TimerKeeper *keeper; /* which thread waits for it; NULL: the main loop */
     int64_t expire;     /* ns; -1: not pending */
     uint64_t seq;       /* order among equal times */
     uint32_t heap_slot; /* 1-based place in the heap; 0: not pending */
@@ -76,5 +80,26 @@ int64_t timer_next_deadline_ns(Clocks *c);
 /* Run every CLK_VIRTUAL timer that is due now (icount mode; from a vCPU thread). True if one ran.
  */
 bool timers_run_virtual(Clocks *c);
+
+/* A thread that waits itself for the CLK_VIRTUAL timers that it arms, so that no other thread need
+ * wake for them: a timer of the host sends it a signal. Fields are private. */
+struct TimerKeeper {
+    Clocks *clocks;
+    void (*due)(void *opaque);
+    void *opaque;
+    timer_t id;
+    int64_t armed; /* in virtual time, INT64_MAX: not armed */
+    bool missed;   /* it was due while another thread ran a batch */
+    TimerKeeper *next;
+};
+
+/* The calling thread becomes a keeper. due(opaque) is called in it, in a signal handler: it may only
+ * access atomic variables, and sees to it that the thread calls timers_run_kept() soon. False if the
+ * host has no timer for it: the main loop waits as before. */
+bool timers_keep(TimerKeeper *k, Clocks *c, void (*due)(void *opaque), void *opaque);
+/* Run every CLK_VIRTUAL timer that is due now. */
+void timers_run_kept(TimerKeeper *k);
+/* The main loop waits for the thread's timers again. In the same thread. */
+void timers_unkeep(TimerKeeper *k);
 
 #endif
