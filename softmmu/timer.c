@@ -9,9 +9,9 @@
  * left alone when the deadline becomes later, and the spurious expiry arms it anew. Who wakes runs
  * all that is due.
  *
- * Invariants: heap[i]->heap_slot == i + 1; while the clock runs and is not driven by -icount, and no
- * batch is in progress, armed <= the earliest deadline of those timers for the main loop and each
- * keeper.
+ * Invariants: heap[i]->heap_slot == i + 1; while the clock runs and is not driven by -icount, and
+ * no batch is in progress, armed <= the earliest deadline of those timers for the main loop and
+ * each keeper.
  *
  * CLK_VIRTUAL = monotonic - origin while it runs, `frozen` while it does not; read without a lock
  * under a sequence counter.

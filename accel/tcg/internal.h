@@ -270,8 +270,8 @@ struct TcgCpu {
     uint64_t epoch; /* atomic */
 #define EPOCH_OUTSIDE UINT64_MAX
     GThread *thread;
-    uint32_t sleeping;    /* atomic, a futex: 1 until somebody kicks */
-    TimerKeeper keeper;   /* if keeps_timers */
+    uint32_t sleeping;  /* atomic, a futex: 1 until somebody kicks */
+    TimerKeeper keeper; /* if keeps_timers */
     bool keeps_timers;
     WorkItem *work;       /* atomic stack */
     unsigned spins;       /* calls of cpu_spin() */

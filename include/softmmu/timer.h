@@ -11,8 +11,8 @@
  * A Timer is embedded in its owner's struct. timer_mod/timer_del may be called from any thread and
  * from callbacks. A callback runs without any lock of this module, in the main loop's thread, or
  * if it is on CLK_VIRTUAL in that of a vCPU, which counts as running meanwhile: with -icount in the
- * one that calls timers_run_virtual(), otherwise in that of any keeper. One batch of a clock runs at
- * a time. A callback that touches a device takes the device's lock itself. Locks: one mutex per
+ * one that calls timers_run_virtual(), otherwise in that of any keeper. One batch of a clock runs
+ * at a time. A callback that touches a device takes the device's lock itself. Locks: one mutex per
  * clock, held only to change its heap.
  *
  * Test: tests/unit/test-timer.c
@@ -42,9 +42,9 @@ struct Timer {
     TimerFn *fn;
     void *opaque;
     TimerKeeper *keeper; /* which thread waits for it; NULL: the main loop */
-    int64_t expire;     /* ns; -1: not pending */
-    uint64_t seq;       /* order among equal times */
-    uint32_t heap_slot; /* 1-based place in the heap; 0: not pending */
+    int64_t expire;      /* ns; -1: not pending */
+    uint64_t seq;        /* order among equal times */
+    uint32_t heap_slot;  /* 1-based place in the heap; 0: not pending */
     ClockType type;
 };
 
@@ -93,9 +93,9 @@ struct TimerKeeper {
     TimerKeeper *next;
 };
 
-/* The calling thread becomes a keeper. due(opaque) is called in it, in a signal handler: it may only
- * access atomic variables, and sees to it that the thread calls timers_run_kept() soon. False if the
- * host has no timer for it: the main loop waits as before. */
+/* The calling thread becomes a keeper. due(opaque) is called in it, in a signal handler: it may
+ * only access atomic variables, and sees to it that the thread calls timers_run_kept() soon. False
+ * if the host has no timer for it: the main loop waits as before. */
 bool timers_keep(TimerKeeper *k, Clocks *c, void (*due)(void *opaque), void *opaque);
 /* Run every CLK_VIRTUAL timer that is due now. */
 void timers_run_kept(TimerKeeper *k);
