@@ -8,9 +8,8 @@
  * Its only instruction jumps to itself.
  */
 #include <string.h>
-#include "accel/tcg/internal.h"
 #include "softmmu/mainloop.h"
-#include "tcg/build.h"
+#include "toy-guest.h"
 
 #define RAM_SIZE 0x10000
 #define N_CPUS   2
@@ -31,10 +30,7 @@ typedef struct Guest {
 struct Fixture {
     MainLoop *loop;
     Clocks *clocks;
-    MemSystem *ms;
-    MemRegion root, ram;
-    AddressSpace *as;
-    Accel *a;
+    ToyBoard board;
     Guest g[N_CPUS];
 };
 
@@ -162,55 +158,41 @@ static void wait_fired(const Guest *g)
 
 static void machine_stop(Fixture *f)
 {
-    accel_pause_all(f->a);
+    accel_pause_all(f->board.a);
     clocks_set_running(f->clocks, false);
 }
 
 static void machine_go(Fixture *f)
 {
     clocks_set_running(f->clocks, true);
-    accel_resume_all(f->a);
+    accel_resume_all(f->board.a);
 }
 
 static void set_up(Fixture *f, gconstpointer data)
 {
-    AccelOptions o;
-    GError *err = NULL;
-
     memset(f, 0, sizeof(*f));
     f->loop = mainloop_new();
     f->clocks = mainloop_clocks(f->loop);
-    f->ms = memory_system_new();
-    memory_region_init_container(&f->root, f->ms, "system", UINT64_MAX);
-    f->as = address_space_new(f->ms, "memory", &f->root);
-    RamBlock *b = ram_block_new(f->ms, "ram", RAM_SIZE, NULL, &err);
-    g_assert_no_error(err);
-    memory_region_init_ram(&f->ram, "ram", b, 0, RAM_SIZE);
-    memory_region_add(&f->root, 0, &f->ram, 0);
-    accel_options_default(&o);
-    f->a = accel_new(&o, f->ms, f->clocks, &err);
-    g_assert_no_error(err);
+    toy_board_init(&f->board, RAM_SIZE, NULL);
+    f->board.a->clocks = f->clocks;
     for (unsigned i = 0; i < N_CPUS; i++) {
         Guest *g = &f->g[i];
 
         g->f = f;
         g->spin = data != NULL;
-        g->cpu = accel_cpu_new(f->a, &toy, f->as, g);
+        g->cpu = toy_cpu_new(&f->board, &toy);
+        g->cpu->model = g;
         g->cpu->halted = !g->spin;
-        tlb_select_data(g->cpu, 0, 0, 0);
-        tlb_select_fetch(g->cpu, 0, 0, 0);
         timer_init(&g->t, f->clocks, CLK_VIRTUAL, fire, g);
     }
-    accel_start(f->a);
+    accel_start(f->board.a);
     machine_go(f);
 }
 
 static void tear_down(Fixture *f, gconstpointer data)
 {
-    accel_stop(f->a);
-    accel_free(f->a);
-    address_space_free(f->as);
-    memory_system_free(f->ms);
+    accel_stop(f->board.a);
+    toy_board_free(&f->board);
     mainloop_free(f->loop);
 }
 
@@ -359,7 +341,7 @@ static void test_ends(Fixture *f, gconstpointer data)
     Guest *g = &f->g[0];
 
     arm(g, NS_PER_SEC / 10);
-    accel_stop(f->a);
+    accel_stop(f->board.a);
     g_assert_true(timer_pending(&g->t));
     while (!g->fired_in) {
         mainloop_iterate(f->loop, true);
