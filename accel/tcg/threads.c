@@ -433,12 +433,12 @@ void accel_reset_all(Accel *a)
 /* The requests that are the thread's own business. */
 static void serve_requests(CPU *cpu)
 {
-    const uint32_t mine = CPU_INT_TIMER | CPU_INT_WORK;
-
-    if ((__atomic_fetch_and(&cpu->interrupts, ~mine, __ATOMIC_SEQ_CST) & CPU_INT_TIMER) &&
+    if ((__atomic_fetch_and(&cpu->interrupts, ~CPU_INT_TIMER, __ATOMIC_SEQ_CST) & CPU_INT_TIMER) &&
         cpu->tcg->keeps_timers) {
         timers_run_kept(&cpu->tcg->keeper);
     }
+    /* What timers ask of this vCPU is done here as well. */
+    __atomic_fetch_and(&cpu->interrupts, ~CPU_INT_WORK, __ATOMIC_SEQ_CST);
     run_work(cpu);
 }
 

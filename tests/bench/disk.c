@@ -131,6 +131,7 @@ static void job(const char *what, unsigned block, unsigned depth, unsigned count
         idle[i] = i;
     }
     printf("begin\n");
+    tcdrain(STDOUT_FILENO); /* before a disk that fails stops the machine */
     int64_t start = now_ns();
     while (ended < count) {
         unsigned n = 0;
