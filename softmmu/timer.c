@@ -16,7 +16,7 @@
  * CLK_VIRTUAL = monotonic - origin while it runs, `frozen` while it does not; read without a lock
  * under a sequence counter.
  *
- * Test: tests/unit/test-timer.c
+ * Test: tests/unit/test-timer.c, tests/unit/test-vcpu-timer.c
  */
 #include "softmmu/timer.h"
 #include <errno.h>

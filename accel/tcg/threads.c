@@ -573,7 +573,8 @@ static void icount_idle(Accel *a)
     }
     if (deadline > now) {
         if (a->opt.icount_sleep) {
-            sleep_on(cpu, any_awake, clock_get_ns(a->clocks, CLK_REALTIME) + deadline - now);
+            sleep_on(cpu, any_awake,
+                     clock_get_ns(a->clocks, CLK_REALTIME) + MIN(deadline - now, INT64_MAX / 2));
             if (any_awake(a, NULL)) {
                 return;
             }

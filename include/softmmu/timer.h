@@ -15,7 +15,7 @@
  * at a time. A callback that touches a device takes the device's lock itself. Locks: one mutex per
  * clock, held only to change its heap.
  *
- * Test: tests/unit/test-timer.c
+ * Test: tests/unit/test-timer.c, tests/unit/test-vcpu-timer.c
  */
 #ifndef SOFTMMU_TIMER_H
 #define SOFTMMU_TIMER_H
