@@ -143,10 +143,12 @@ typedef struct Saved {
 /* What is known of a RAM page that holds (or held) translated code. */
 typedef struct PageDesc {
     uint32_t units;             /* reference, atomic */
+    uint32_t spared;            /* stores since it had units, of PAGE_SPARED; unit_lock */
     uint64_t granules;          /* bit n: some unit has bytes in [64 n, 64 n + 64) of the page */
     uint32_t busy;              /* translations under way that read the page */
     uint32_t writes;            /* stores seen while busy */
     uint64_t marked;            /* atomic: from this epoch on all stores are seen */
+#define PAGE_SPARED  32         /* then it counts as data again */
 #define PAGE_MARKING UINT64_MAX /* write access is being taken from the vCPUs */
 } PageDesc;
 

@@ -785,6 +785,7 @@ void unit_publish(CPU *cpu, Unit *u, size_t bytes, const uint32_t writes[2], con
         ram_addr ra = i == 0 ? u->ra : unit_ra2(a, u);
         if (ra != RAM_ADDR_NONE) {
             PageDesc *p = page_desc(a, ra, false);
+            p->spared = 0;
             *unit_page_next(a, u, i) = p->units;
             __atomic_store_n(&p->units, ref, __ATOMIC_RELAXED);
             /* Before the page stops being busy: stores ask without the lock. */
@@ -1117,7 +1118,8 @@ bool page_try_unmark(Accel *a, ram_addr ra)
         return false;
     }
     g_mutex_lock(&a->unit_lock);
-    if (!p || (!p->units && !p->busy)) {
+    /* Code that is patched comes back at once; to mark its page looks through whole tables. */
+    if (!p || (!p->units && !p->busy && ++p->spared >= PAGE_SPARED)) {
         uint64_t off;
         RamBlock *b = ram_block_find(a->ms, ra, &off);
         __atomic_store_n(&b->code[off >> MEM_PAGE_BITS], 0, __ATOMIC_SEQ_CST);

@@ -242,6 +242,17 @@ static void test_beside(void)
             g_assert_cmpint(is_unit(a, b->start + 16), ==, !code);
         }
     }
+    /* The page counts as one with code until nothing came back for a while. */
+    ((ToyEnv *)cpu->env)->rounds = 1;
+    cpu->env->pc = 16;
+    cpu->halted = false;
+    tcg_exec(cpu);
+    for (unsigned i = 0; i < PAGE_SPARED; i++) {
+        g_assert_cmpuint(b->code[0], !=, 0);
+        tlb_store(cpu, 16, 1 << 2 | END, TCG_MO_32, 0);
+        g_assert_false(is_unit(a, b->start + 16));
+    }
+    g_assert_cmpuint(b->code[0], ==, 0);
     toy_board_free(&board);
 }
 
