@@ -474,6 +474,10 @@ static bool vec_shlv(X86Gen *s, const TCGOp *op, unsigned d, unsigned a, unsigne
         return false;
     }
     if (size < 2) {
+        /* With operands and result, so many registers at once: a region may have pinned more. */
+        if (__builtin_popcount(s->pins->temps & XMMS) < 9) {
+            return false;
+        }
         shift_narrow(s, size, op->aux, d, a, b);
         return true;
     }
