@@ -92,17 +92,6 @@ static void toy_translate(UnitContext *c)
     tcg_gen_exit_direct(b, c->offset);
 }
 
-static bool toy_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, unsigned idx,
-                         bool probe, uintptr_t ra)
-{
-    tlb_set(cpu, idx, access,
-            &(TlbFill){.vaddr = vaddr,
-                       .paddr = vaddr,
-                       .page_bits = TLB_PAGE_BITS,
-                       .prot = TLB_PROT_R | TLB_PROT_W | TLB_PROT_X});
-    return true;
-}
-
 static bool toy_joins(uint32_t mode)
 {
     return true;
@@ -121,7 +110,7 @@ static const TargetDesc toy = {
     .ncells = G_N_ELEMENTS(toy_cells),
     .translate = toy_translate,
     .joins = toy_joins,
-    .tlb_fill = toy_tlb_fill,
+    .tlb_fill = toy_flat_fill,
     .do_interrupt = toy_false,
     .has_work = toy_false,
 };

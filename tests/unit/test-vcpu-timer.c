@@ -46,17 +46,6 @@ static void toy_translate(UnitContext *c)
     c->offset += 4;
 }
 
-static bool toy_tlb_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access, unsigned idx,
-                         bool probe, uintptr_t ra)
-{
-    tlb_set(cpu, idx, access,
-            &(TlbFill){.vaddr = vaddr,
-                       .paddr = vaddr,
-                       .page_bits = TLB_PAGE_BITS,
-                       .prot = TLB_PROT_R | TLB_PROT_W | TLB_PROT_X});
-    return true;
-}
-
 static void toy_do_exception(CPU *cpu, int32_t excp)
 {
 }
@@ -86,7 +75,7 @@ static const TargetDesc toy = {
     .cells = toy_cells,
     .ncells = G_N_ELEMENTS(toy_cells),
     .translate = toy_translate,
-    .tlb_fill = toy_tlb_fill,
+    .tlb_fill = toy_flat_fill,
     .do_exception = toy_do_exception,
     .do_interrupt = toy_do_interrupt,
     .has_work = toy_has_work,

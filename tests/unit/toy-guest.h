@@ -52,6 +52,18 @@ static inline CPU *toy_cpu_new(ToyBoard *t, const TargetDesc *target)
     return cpu;
 }
 
+/* TargetDesc.tlb_fill: every address is that of the RAM. */
+static inline bool toy_flat_fill(CPU *cpu, uint64_t vaddr, unsigned size, TlbAccess access,
+                                 unsigned idx, bool probe, uintptr_t ra)
+{
+    tlb_set(cpu, idx, access,
+            &(TlbFill){.vaddr = vaddr,
+                       .paddr = vaddr,
+                       .page_bits = TLB_PAGE_BITS,
+                       .prot = TLB_PROT_R | TLB_PROT_W | TLB_PROT_X});
+    return true;
+}
+
 /* TargetDesc.do_interrupt, has_work */
 static inline bool toy_false(CPU *cpu)
 {
