@@ -134,12 +134,30 @@ TCGv tcg_emit(TCGBuilder *b, TCGOp *op);
  * *op, which may have been rewritten, is appended. Only for ops without TCG_OPF_SIDE, ld and st.
  */
 TCGv tcg_fold(TCGBuilder *b, TCGOp *op);
-/* Facts about a value: found when somebody asks for the first time (fold.c). */
+/* Facts about a value: found when somebody asks for the first time (facts.c). */
 const TCGFacts *tcg_find_facts(const TCGBuilder *b, TCGv v);
 static inline const TCGFacts *tcg_facts(const TCGBuilder *b, TCGv v)
 {
     const TCGFacts *f = &b->facts[v.i];
     return f->sign ? f : tcg_find_facts(b, v);
+}
+
+/* Is v a constant? *k: which */
+static inline bool is_const(const TCGBuilder *b, TCGv v, int64_t *k)
+{
+    return tcg_def_is_const(tcg_def(b, v), k);
+}
+
+/* The low n bits. */
+static inline uint64_t low_bits(unsigned n)
+{
+    return n >= 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1;
+}
+
+/* Leading ones: of known zero bits, how many lead. */
+static inline unsigned leading(uint64_t zero)
+{
+    return ~zero ? __builtin_clzll(~zero) : 64;
 }
 
 /* Emit what stands for an OPT op that the host lacks (lower.c). */
